@@ -1,0 +1,1 @@
+"""Alpha Panda: one compiled trading core for backtest, paper and live."""

@@ -1,0 +1,1 @@
+"""The words of the platform: types, instruments, calendar, charges, rows. Imports nothing of ours."""

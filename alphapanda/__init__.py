@@ -1,1 +1,41 @@
-"""Alpha Panda: one compiled trading core for backtest, paper and live."""
+"""Alpha Panda: one compiled trading core for backtest, paper and live.
+
+What strategies and notebooks import is here; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "alphapanda.core.strategy": ("strategy",),
+    "alphapanda.core.context": (
+        "AUTO", "Context", "at", "average_price", "bracket", "buy", "buy_limit", "buy_stop",
+        "cancel", "cancel_all", "close", "filled", "is_open", "modify", "order", "pnl", "sell",
+        "sell_limit", "sell_stop", "target", "tick_down", "tick_up", "working",
+    ),
+    "alphapanda.model.declaration": ("daily", "every", "legs", "param", "state", "universe"),
+    "alphapanda.model.rows": ("Kind", "Out", "Tif"),
+    "alphapanda.model.calendar": ("Phase",),
+    "alphapanda.indicators.atr": ("atr",),
+    "alphapanda.indicators.ema": ("ema",),
+    "alphapanda.indicators.sma": ("sma",),
+    "alphapanda.indicators.vwap": ("vwap",),
+    "alphapanda.app.backtest": ("backtest",),
+}  # fmt: skip
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)  # pyright: ignore
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'alphapanda' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

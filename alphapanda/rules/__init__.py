@@ -1,0 +1,28 @@
+"""Risk rules, one file each: what the gate asks of every signal before it becomes an order.
+
+A file has
+
+    NUMBER    its place in the order of the checks
+    CODE      the code in the rejection
+    PER       "strategy", "account", "both" (asked with the limits of each) or "signal" (no limits)
+    check(core, wish, owner) -> bool    True refuses; may set wish.value and wish.limit for the row
+    AT, OVER, MISSING    an example for the contract test: changes to a good signal that are just
+                         accepted, that go one unit over, and that leave a needed fact unknown
+
+`check` is compiled. A fact it needs and does not have is a refusal. A limit that equals LIFTED is off.
+Orders that the core itself makes (exits of a bracket, square-off) do not pass the gate.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from types import ModuleType
+
+
+@cache
+def modules() -> tuple[ModuleType, ...]:
+    """Return the rules' modules in the order of their checks."""
+    found = [importlib.import_module(f"{__name__}.{i.name}") for i in pkgutil.iter_modules(__path__)]
+    return tuple(sorted(found, key=lambda rule: rule.NUMBER))

@@ -1,0 +1,287 @@
+"""Time as data: boundaries that fall due, session phases, and the rows that carry them.
+
+At one time: bars end, then timers fire, then session rows are read, then ticks. `now` is the
+largest time seen and never goes back.
+"""
+
+from __future__ import annotations
+
+from alphapanda.core.book import charge_extra, current_fees, end_of_day, move, pay
+from alphapanda.core.emit import call, emit, emit_order, emit_pnl
+from alphapanda.core.flags import HOOK_SESSION, TICK_BARS
+from alphapanda.core.glue import close_bar, open_session
+from alphapanda.core.orders import end_all, place_system, request_cancel
+from alphapanda.model.calendar import Phase
+from alphapanda.model.charges import portion
+from alphapanda.model.instruments import OptionType, Product
+from alphapanda.model.rows import ChargeKind, Code, Control, Kind, Out, Reason, Scope
+from alphapanda.model.state import NEVER, Core, Hook, Record
+
+MINUTE = 60_000_000_000
+DAY = 86_400_000_000_000
+IST = 19_800_000_000_000
+"""India's offset from UTC in ns."""
+
+
+def advance(core: Core, ts: int) -> None:
+    """Fire the earliest boundary that is due at `ts`; its hooks run before anything later."""
+    clock = core.clock[0]
+    due = clock.due
+    clock.now = max(clock.now, due)
+    if clock.minute <= due:
+        mark_minute(core)
+        clock.minute = (ts // MINUTE + 1) * MINUTE
+    if TICK_BARS:
+        end_bars(core, due)
+    fire_timers(core, due)
+    if clock.midnight <= due:
+        start_day(core, ts)
+    clock.due = next_due(core)
+
+
+def next_due(core: Core) -> int:
+    """Return the earliest boundary ahead."""
+    clock = core.clock[0]
+    due = min(clock.minute, clock.midnight)
+    for index in range(len(core.intervals)):
+        due = min(due, core.intervals[index].next_end)
+    for index in range(len(core.timers)):
+        due = min(due, core.timers[index].next)
+    return due
+
+
+def mark_minute(core: Core) -> None:
+    """Say each strategy's P&L at the end of a minute in which it changed."""
+    for strategy in range(core.clock[0].strategies):
+        ledger = core.ledgers[strategy]
+        if ledger.cash + ledger.mark != ledger.last_pnl:
+            emit_pnl(core, strategy)
+
+
+def start_day(core: Core, ts: int) -> None:
+    """Begin an IST day: close the last one's notes if no session did, reset daily counters."""
+    clock = core.clock[0]
+    today = (ts + IST) // DAY
+    if clock.day_ended == 0 and clock.day != 0:
+        end_of_day(core)
+    clock.day = today
+    clock.day_ended = 0
+    clock.midnight = (today + 1) * DAY - IST
+    for index in range(len(core.ledgers)):
+        ledger = core.ledgers[index]
+        ledger.messages_day = 0
+        ledger.day_start = ledger.cash + ledger.mark
+    if core.config[0].always != 0:
+        start_timers(core, -1, clock.midnight - DAY, NEVER)
+        for row in range(clock.instruments):
+            open_session(core, row)
+
+
+def start_timers(core: Core, group: int, opened: int, closed: int) -> None:
+    """Set the timers of a session group (-1: all) for a session that runs from `opened`."""
+    now = core.clock[0].now
+    midnight = core.clock[0].midnight - DAY
+    for index in range(len(core.timers)):
+        timer = core.timers[index]
+        if group in (-1, timer.group):
+            timer.next = first_fire(timer, opened, midnight, now)
+            if timer.next > closed:
+                timer.next = NEVER
+    core.clock[0].due = next_due(core)
+
+
+def first_fire(timer: Record, opened: int, midnight: int, now: int) -> int:
+    """Return when a timer first fires after `now` in a session."""
+    if timer.period == 0:
+        at = midnight + timer.offset
+        return at if at > now else NEVER
+    passed = max(now - opened, 0)
+    return opened + (passed // timer.period + 1) * timer.period
+
+
+def stop_timers(core: Core, group: int) -> None:
+    """Silence the timers of a group whose session has ended."""
+    for index in range(len(core.timers)):
+        timer = core.timers[index]
+        if timer.group == group:
+            timer.next = NEVER
+    core.clock[0].due = next_due(core)
+
+
+def fire_timers(core: Core, due: int) -> None:
+    """Queue on_time for every timer that is due."""
+    for index in range(len(core.timers)):
+        timer = core.timers[index]
+        if timer.next <= due:
+            call_instances(core, Hook.TIME, timer.strategy, timer.number, due)
+            timer.next = timer.next + timer.period if timer.period != 0 else NEVER
+
+
+def call_instances(core: Core, hook: int, strategy: int, a: int, b: int) -> None:
+    """Queue a hook once for each instance of a strategy."""
+    clock = core.clock[0]
+    last = -1
+    for row in range(clock.instruments):
+        bind = core.binds[strategy * clock.instruments + row]
+        if bind.instance > last:
+            last = bind.instance
+            call(core, hook, strategy, bind.instance, row, a, b, 0)
+
+
+def end_bars(core: Core, due: int) -> None:
+    """End every bar whose time is up, by interval, then by instrument."""
+    instruments = core.clock[0].instruments
+    for index in range(len(core.intervals)):
+        interval = core.intervals[index]
+        if interval.next_end <= due:
+            interval.next_end = NEVER
+            for row in range(instruments):
+                bar = core.bars[index * instruments + row]
+                if bar.rows != 0 and bar.end <= due:
+                    close_bar(core, index, row)
+                    bar.rows = 0
+                elif bar.rows != 0:
+                    interval.next_end = min(interval.next_end, bar.end)
+
+
+def control(core: Core, row: Record) -> None:
+    """Run one control row."""
+    clock = core.clock[0]
+    clock.now = max(clock.now, row.ts)
+    if row.kind == Control.PHASE:
+        change_phase(core, row.a, row.b, row.c)
+    elif row.kind == Control.SQUARE_OFF:
+        square_off(core, row.a)
+    elif row.kind == Control.EXPIRY:
+        expire(core, row.a)
+    elif row.kind == Control.DAY_END:
+        if clock.day_ended == 0:
+            end_of_day(core)
+        clock.day_ended = 1
+    elif row.kind == Control.KILL:
+        kill(core, row.a, row.b, Code.KILLED)
+    elif row.kind == Control.REARM:
+        rearm(core, row.a, row.b)
+
+
+def change_phase(core: Core, group: int, phase: int, until: int) -> None:
+    """Let a session group enter a phase; what is still open when trading ends expires."""
+    clock = core.clock[0]
+    was = core.groups[group].phase
+    core.groups[group].phase = phase
+    if phase == Phase.OPEN and was != Phase.OPEN:
+        core.groups[group].open = clock.now
+        core.groups[group].close = until
+        start_timers(core, group, clock.now, until)
+    for row in range(clock.instruments):
+        instrument = core.instruments[row]
+        if instrument.group == group:
+            instrument.phase = phase
+            instrument.phase_end = until
+            if phase == Phase.OPEN and was != Phase.OPEN:
+                open_session(core, row)
+            if was == Phase.OPEN and phase != Phase.OPEN:
+                end_all(core, row, -1, Out.EXPIRED, Reason.SESSION_END)
+    if was == Phase.OPEN and phase != Phase.OPEN:
+        stop_timers(core, group)
+        mark_minute(core)
+    if HOOK_SESSION:
+        for strategy in range(clock.strategies):
+            call_instances(core, Hook.SESSION, strategy, phase, group)
+
+
+def square_off(core: Core, group: int) -> None:
+    """Cancel a group's intraday orders and close its intraday positions, as the broker does."""
+    clock = core.clock[0]
+    for row in range(clock.instruments):
+        if core.instruments[row].group == group:
+            for strategy in range(clock.strategies):
+                square_off_position(core, strategy, row)
+
+
+def square_off_position(core: Core, strategy: int, row: int) -> None:
+    """Close one intraday position by a market order, for the broker's fee."""
+    position = core.positions[strategy * core.clock[0].instruments + row]
+    if position.product != Product.MIS:
+        return
+    end_all(core, row, strategy, Out.CANCELLED, Reason.SQUARE_OFF)
+    if position.qty == 0 or core.clock[0].slots == 0:
+        return
+    fees = core.fees[current_fees(core, position)]
+    slot = place_system(core, strategy, row, -position.qty, Kind.MARKET, 0, 0)
+    emit_order(core, Out.ORDER, core.orders[slot])
+    charge_extra(core, strategy, row, ChargeKind.SQUARE_OFF, fees.square_off_fee)
+
+
+def expire(core: Core, row: int) -> None:
+    """Settle a contract: futures at the underlying's last price, options at what they are worth."""
+    end_all(core, row, -1, Out.EXPIRED, Reason.EXPIRED)
+    price = settlement(core, core.instruments[row])
+    for strategy in range(core.clock[0].strategies):
+        settle(core, strategy, row, price)
+
+
+def settlement(core: Core, instrument: Record) -> int:
+    """Return a contract's settlement price; without its underlying in the run, its own last price."""
+    if instrument.underlying < 0:
+        return instrument.last
+    spot = core.instruments[instrument.underlying].last
+    if spot == 0:
+        return instrument.last
+    if instrument.option == OptionType.CALL:
+        return max(spot - instrument.strike, 0)
+    if instrument.option == OptionType.PUT:
+        return max(instrument.strike - spot, 0)
+    return spot
+
+
+def settle(core: Core, strategy: int, row: int, price: int) -> None:
+    """Close one position at the settlement price; a long option in the money pays exercise STT."""
+    position = core.positions[strategy * core.clock[0].instruments + row]
+    qty = position.qty
+    if qty == 0:
+        return
+    fees = core.fees[current_fees(core, position)]
+    tax = portion(qty * price, fees.exercise_stt) if qty > 0 else 0
+    realised = move(core, strategy, row, -qty, price)
+    pay(core, strategy, position, tax)
+    emit(core, Out.FILL, strategy, row, 0, -qty, price, tax, realised, 0, -qty)
+    emit_pnl(core, strategy)
+
+
+def kill(core: Core, scope: int, number: int, code: int) -> None:
+    """Stop the account, a strategy or an instrument: no new risk, and open orders are cancelled."""
+    clock = core.clock[0]
+    if scope == Scope.INSTRUMENT:
+        core.instruments[number].killed = code
+    else:
+        core.ledgers[clock.strategies if scope == Scope.ACCOUNT else number].killed = code
+    strategy = number if scope == Scope.STRATEGY else -1
+    emit(core, Out.KILLED, strategy, number if scope == Scope.INSTRUMENT else -1, 0, 0, 0,
+         code, scope, 0, 0)  # fmt: skip
+    for row in range(clock.instruments):
+        if scope != Scope.INSTRUMENT or row == number:
+            cancel_for_kill(core, row, strategy)
+
+
+def cancel_for_kill(core: Core, row: int, strategy: int) -> None:
+    """Ask for the cancellation of an instrument's orders (of one strategy, or all with -1)."""
+    slot = core.instruments[row].first
+    while slot >= 0:
+        order = core.orders[slot]
+        if order.system == 0 and (strategy < 0 or order.strategy == strategy):
+            request_cancel(core, order, Reason.KILLED)
+        slot = order.next
+
+
+def rearm(core: Core, scope: int, number: int) -> None:
+    """Allow trading again, and forget what led to the stop."""
+    clock = core.clock[0]
+    if scope == Scope.INSTRUMENT:
+        core.instruments[number].killed = 0
+        return
+    core.ledgers[clock.strategies if scope == Scope.ACCOUNT else number].killed = 0
+    for index in range(len(core.positions)):
+        if scope == Scope.ACCOUNT or index // clock.instruments == number:
+            core.positions[index].repeats_buy = 0
+            core.positions[index].repeats_sell = 0

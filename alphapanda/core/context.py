@@ -1,0 +1,232 @@
+"""What a strategy sees and may ask for: the only words of the core that strategies use.
+
+All prices are scaled ints (1 = Rs 0.0001), quantities lots or shares, times ns UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from alphapanda.core.orders import find
+from alphapanda.model.rows import Kind, Tif
+from alphapanda.model.state import Core, Role, Verb
+
+AUTO = -1
+"""Market protection chosen by the instrument's price, as Zerodha's own default does."""
+
+
+class Context(NamedTuple):
+    """What a hook is told. Everything is as it was when the hook was called."""
+
+    now: int
+    row: int
+    """The instrument's number; `at(ctx, row)` turns to another one."""
+    leg: int
+    """The instrument's place among the legs or members of the strategy."""
+    last: int
+    bid: int
+    ask: int
+    position: int
+    """Net quantity that this strategy holds of the instrument."""
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    """of the bar in on_bar; in on_tick the quantity traded since the last tick."""
+    order: int
+    """The order's number in on_fill and on_order."""
+    qty: int
+    """The fill's signed quantity in on_fill."""
+    price: int
+    """The fill's price in on_fill."""
+    event: int
+    """on_time: the timer's place; on_order: an `Out` type; on_session: a `Phase`; on_bar: interval."""
+    market: Any
+    """The instrument's record: tick, lot, strike, expiry, bid_qty, ask_qty, traded, oi ..."""
+    each: Any
+    """A universe's members: record `row`, `cold` and the indicators of each."""
+    strategy: int
+    core: Any
+
+
+def context(
+    core: Core, each: Any, strategy: int, row: int, leg: int,
+    opened: int, high: int, low: int, close: int, volume: int,
+    order: int, qty: int, price: int, event: int,
+) -> Context:  # fmt: skip
+    """Build what a hook is told."""
+    clock = core.clock[0]
+    market = core.instruments[row]
+    position = core.positions[strategy * clock.instruments + row]
+    return Context(
+        clock.now, row, leg, market.last, market.bid, market.ask, position.qty,
+        opened, high, low, close, volume, order, qty, price, event, market, each, strategy, core,
+    )  # fmt: skip
+
+
+def at(ctx: Context, row: int) -> Context:
+    """Return the same context turned to another instrument of the run."""
+    core = ctx.core
+    bind = core.binds[ctx.strategy * core.clock[0].instruments + row]
+    return context(core, ctx.each, ctx.strategy, row, bind.leg, 0, 0, 0, 0, 0, 0, 0, 0, ctx.event)
+
+
+def working(ctx: Context) -> int:
+    """Return the signed quantity of this strategy's orders that work on the instrument."""
+    core = ctx.core
+    position = core.positions[ctx.strategy * core.clock[0].instruments + ctx.row]
+    return int(position.open_buy - position.open_sell)
+
+
+def is_open(ctx: Context, order: int) -> bool:
+    """Say if an order of this strategy on the instrument is still open."""
+    return find(ctx.core, ctx.row, ctx.strategy, order) >= 0
+
+
+def filled(ctx: Context, order: int) -> int:
+    """Return the filled quantity (signed) of an open order, 0 if it is not open."""
+    slot = find(ctx.core, ctx.row, ctx.strategy, order)
+    return int(ctx.core.orders[slot].filled) if slot >= 0 else 0
+
+
+def average_price(ctx: Context) -> int:
+    """Return the average price of the position, rounded down, 0 when flat."""
+    core = ctx.core
+    position = core.positions[ctx.strategy * core.clock[0].instruments + ctx.row]
+    return int(position.cost // position.qty) if position.qty != 0 else 0
+
+
+def pnl(ctx: Context) -> int:
+    """Return the strategy's P&L after charges, marked at the last prices."""
+    ledger = ctx.core.ledgers[ctx.strategy]
+    return int(ledger.cash + ledger.mark)
+
+
+def tick_down(ctx: Context, price: int) -> int:
+    """Round a price down to the instrument's tick."""
+    tick = max(ctx.market.tick, 1)
+    return int(price // tick * tick)
+
+
+def tick_up(ctx: Context, price: int) -> int:
+    """Round a price up to the instrument's tick."""
+    tick = max(ctx.market.tick, 1)
+    return int(-(-price // tick) * tick)
+
+
+def ask_for(ctx: Context, verb: int, qty: int, kind: int, price: int, trigger: int, tif: int) -> int:
+    """Write down a wish, which the risk gate answers when the hook returns; return its place."""
+    core = ctx.core
+    clock = core.clock[0]
+    if clock.n_wishes >= len(core.wishes):
+        raise OverflowError("a hook asked for more orders than one call may make")
+    wish = core.wishes[clock.n_wishes]
+    clock.n_wishes += 1
+    if verb == Verb.NEW:
+        clock.last_id += 1
+        wish.id = clock.last_id
+    else:
+        wish.id = 0
+    wish.verb = verb
+    wish.strategy = ctx.strategy
+    wish.row = ctx.row
+    wish.qty = qty
+    wish.kind = kind
+    wish.price = price
+    wish.trigger = trigger
+    wish.tif = tif
+    wish.product = core.positions[ctx.strategy * clock.instruments + ctx.row].product
+    wish.order = 0
+    wish.stop = 0
+    wish.target = 0
+    wish.trail = 0
+    wish.protection = AUTO
+    wish.role = Role.NONE
+    return int(clock.n_wishes - 1)
+
+
+def order(
+    ctx: Context, qty: int, kind: int = Kind.MARKET, price: int = 0, trigger: int = 0,
+    tif: int = Tif.DAY, protection: int = AUTO,
+) -> int:  # fmt: skip
+    """Ask for an order of `qty` (negative sells); return its number.
+
+    `protection` is the widest fill of MARKET and STOP in 1e-7 of the last price.
+    """
+    wish = ctx.core.wishes[ask_for(ctx, Verb.NEW, qty, kind, price, trigger, tif)]
+    wish.protection = protection
+    return int(wish.id)
+
+
+def buy(ctx: Context, qty: int) -> int:
+    """Ask to buy at the market; return the order's number."""
+    return order(ctx, qty)
+
+
+def sell(ctx: Context, qty: int) -> int:
+    """Ask to sell at the market; return the order's number."""
+    return order(ctx, -qty)
+
+
+def buy_limit(ctx: Context, qty: int, price: int) -> int:
+    """Ask to buy at `price` or better; return the order's number."""
+    return order(ctx, qty, Kind.LIMIT, price)
+
+
+def sell_limit(ctx: Context, qty: int, price: int) -> int:
+    """Ask to sell at `price` or better; return the order's number."""
+    return order(ctx, -qty, Kind.LIMIT, price)
+
+
+def buy_stop(ctx: Context, qty: int, trigger: int) -> int:
+    """Ask to buy at the market once the last price reaches `trigger`; return the order's number."""
+    return order(ctx, qty, Kind.STOP, 0, trigger)
+
+
+def sell_stop(ctx: Context, qty: int, trigger: int) -> int:
+    """Ask to sell at the market once the last price falls to `trigger`; return the order's number."""
+    return order(ctx, -qty, Kind.STOP, 0, trigger)
+
+
+def bracket(ctx: Context, qty: int, stop: int, target: int = 0, trail: int = 0, price: int = 0) -> int:
+    """Ask for an entry (at the market, or at the limit `price`) with its exits; return its number.
+
+    The first fill places a stop at `stop` (which follows the price at distance `trail`, if given)
+    and a limit order at `target` (if given); a fill of one cuts the other.
+    """
+    kind = Kind.LIMIT if price != 0 else Kind.MARKET
+    wish = ctx.core.wishes[ask_for(ctx, Verb.NEW, qty, kind, price, 0, Tif.DAY)]
+    wish.role = Role.ENTRY
+    wish.stop = stop
+    wish.target = target
+    wish.trail = trail
+    return int(wish.id)
+
+
+def target(ctx: Context, qty: int) -> int:
+    """Ask for a market order for what `qty` differs from position and working orders; 0 if nothing."""
+    core = ctx.core
+    position = core.positions[ctx.strategy * core.clock[0].instruments + ctx.row]
+    difference = qty - position.qty - position.open_buy + position.open_sell
+    return order(ctx, difference) if difference != 0 else 0
+
+
+def close(ctx: Context) -> int:
+    """Ask to close the position at the market; return the order's number, 0 when flat."""
+    return target(ctx, 0)
+
+
+def cancel(ctx: Context, number: int) -> None:
+    """Ask for the cancellation of an order on the instrument."""
+    ctx.core.wishes[ask_for(ctx, Verb.CANCEL, 0, 0, 0, 0, 0)].order = number
+
+
+def cancel_all(ctx: Context) -> None:
+    """Ask for the cancellation of all of this strategy's orders on the instrument."""
+    ask_for(ctx, Verb.CANCEL, 0, 0, 0, 0, 0)
+
+
+def modify(ctx: Context, number: int, qty: int = 0, price: int = 0, trigger: int = 0) -> None:
+    """Ask for other terms of an open order; what is 0 stays. `qty` is the new total, signed."""
+    ctx.core.wishes[ask_for(ctx, Verb.MODIFY, qty, 0, price, trigger, 0)].order = number

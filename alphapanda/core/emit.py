@@ -1,0 +1,92 @@
+"""Output rows: the only way anything leaves the core."""
+
+from __future__ import annotations
+
+from alphapanda.model.rows import Out
+from alphapanda.model.state import Core, Hook, Record
+
+
+def emit(
+    core: Core, type_: int, strategy: int, row: int, order: int, qty: int, price: int,
+    a: int, b: int, c: int, d: int,
+) -> None:  # fmt: skip
+    """Append one output row."""
+    clock = core.clock[0]
+    out = core.out[clock.n_out]
+    out.ts = clock.now
+    out.cause = clock.cause
+    out.type = type_
+    out.strategy = strategy
+    out.row = row
+    out.order = order
+    out.group = 0
+    out.qty = qty
+    out.price = price
+    out.a = a
+    out.b = b
+    out.c = c
+    out.d = d
+    clock.n_out += 1
+
+
+def emit_order(core: Core, type_: int, order: Record) -> None:
+    """Append a row that shows an order's present terms."""
+    clock = core.clock[0]
+    emit(
+        core, type_, order.strategy, order.row, order.id, order.qty, order.price,
+        order.trigger, order.kind, order.tif, order.product,
+    )  # fmt: skip
+    core.out[clock.n_out - 1].group = order.group
+
+
+def emit_wish(core: Core, type_: int, wish: Record) -> None:
+    """Append a row that shows what was asked for."""
+    emit(
+        core, type_, wish.strategy, wish.row, wish.id, wish.qty, wish.price,
+        wish.trigger, wish.kind, wish.tif, wish.product,
+    )  # fmt: skip
+
+
+def emit_end(core: Core, type_: int, order: Record, reason: int) -> None:
+    """Append a row that says why the rest of an order will never be filled."""
+    emit(
+        core, type_, order.strategy, order.row, order.id, order.qty - order.filled, order.price,
+        reason, order.kind, order.filled, order.product,
+    )  # fmt: skip
+
+
+def emit_pnl(core: Core, strategy: int) -> None:
+    """Append a strategy's P&L; `pnl = realised + unrealised - charges` to the last unit."""
+    ledger = core.ledgers[strategy]
+    pnl = ledger.cash + ledger.mark
+    ledger.last_pnl = pnl
+    emit(
+        core, Out.PNL, strategy, -1, 0, 0, 0,
+        ledger.realised, ledger.mark - ledger.cost, ledger.charges, pnl,
+    )  # fmt: skip
+
+
+def call(core: Core, hook: int, strategy: int, instance: int, row: int, a: int, b: int, c: int) -> None:
+    """Queue a hook; it runs before the core turns to anything later."""
+    clock = core.clock[0]
+    entry = core.calls[clock.n_calls]
+    entry.hook = hook
+    entry.strategy = strategy
+    entry.instance = instance
+    entry.row = row
+    entry.a = a
+    entry.b = b
+    entry.c = c
+    clock.n_calls += 1
+
+
+def call_fill(core: Core, order: Record, qty: int, price: int) -> None:
+    """Queue the on_fill hook of the strategy that owns the order."""
+    bind = core.binds[order.strategy * core.clock[0].instruments + order.row]
+    call(core, Hook.FILL, order.strategy, bind.instance, order.row, order.id, qty, price)
+
+
+def call_order(core: Core, order: Record, type_: int) -> None:
+    """Queue the on_order hook of the strategy that owns the order."""
+    bind = core.binds[order.strategy * core.clock[0].instruments + order.row]
+    call(core, Hook.ORDER, order.strategy, bind.instance, order.row, order.id, type_, 0)

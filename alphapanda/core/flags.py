@@ -1,0 +1,39 @@
+"""What the loop is specialised by; the generator overrides these with what a run declares.
+
+As they stand here the loop is in its general form, which tests hold equal to every special one.
+"""
+
+from __future__ import annotations
+
+BARS_IN = 0
+"""The source's rows are bars (1) or ticks (0)."""
+
+QUOTES = 0
+"""The source has best bid and ask, with quantities."""
+
+QTY = 0
+"""The source has the last traded quantity."""
+
+VOLUME = 0
+"""The source has volume: of ticks the day's so far, of bars the bar's own."""
+
+OPEN_INTEREST = 0
+"""The source has open interest."""
+
+SIZES = 0
+"""The source says how much was traded (QTY or VOLUME)."""
+
+TICK_BARS = 1
+"""Some strategy wants bars that the core has to build."""
+
+HOOK_FILL = 1
+"""Some strategy has on_fill."""
+
+HOOK_ORDER = 1
+"""Some strategy has on_order."""
+
+HOOK_SESSION = 1
+"""Some strategy has on_session."""
+
+QUEUED = 1
+"""Some strategy has a hook that is called from the queue."""

@@ -1,0 +1,191 @@
+"""The risk gate: every wish of a strategy becomes an order, or is refused with a code."""
+
+from __future__ import annotations
+
+from alphapanda.core.clock import kill
+from alphapanda.core.emit import emit, emit_order, emit_wish
+from alphapanda.core.glue import refusal
+from alphapanda.core.matching import protected
+from alphapanda.core.orders import append, block, clear, find, open_qty, request_cancel, take_slot
+from alphapanda.model.funds import valued_at
+from alphapanda.model.rows import Code, Kind, Out, Reason, Scope
+from alphapanda.model.state import NEVER, Core, Record, Role, Verb, message_slot
+
+
+def gate(core: Core) -> None:
+    """Answer every wish that waits, in the order in which they were made."""
+    clock = core.clock[0]
+    for index in range(clock.n_wishes):
+        wish = core.wishes[index]
+        if wish.verb == Verb.NEW:
+            answer_new(core, wish)
+        elif wish.verb == Verb.CANCEL:
+            answer_cancel(core, wish)
+        else:
+            answer_modify(core, wish)
+    clock.n_wishes = 0
+
+
+def answer_new(core: Core, wish: Record) -> None:
+    """Turn a wish into a signal, and the signal into an order or a refusal."""
+    ledger = core.ledgers[wish.strategy]
+    ledger.signals += 1
+    emit_wish(core, Out.SIGNAL, wish)
+    code = refusal(core, wish)
+    if code == 0 and not has_room(core, wish):
+        code = Code.ORDER_CAPACITY
+    if code != 0:
+        refuse(core, wish, code)
+        return
+    emit_wish(core, Out.VALIDATED, wish)
+    place(core, wish)
+
+
+def refuse(core: Core, wish: Record, code: int) -> None:
+    """Say why a wish is refused; two rules also stop whoever broke them."""
+    ledger = core.ledgers[wish.strategy]
+    ledger.rejected += 1
+    emit(
+        core, Out.REJECTED, wish.strategy, wish.row, wish.id, wish.qty, wish.price,
+        code, wish.value, wish.limit, wish.kind,
+    )  # fmt: skip
+    if code == Code.LOSS_LIMIT or code == Code.REPEAT_EXEC:
+        kill(core, Scope.STRATEGY, wish.strategy, code)
+
+
+def has_room(core: Core, wish: Record) -> bool:
+    """Say if the order table can hold a wish and, of a bracket, its exits."""
+    clock = core.clock[0]
+    needed = 3 if wish.role == Role.ENTRY else 1
+    return bool(clock.slots - clock.reserved >= needed)
+
+
+def place(core: Core, wish: Record) -> None:
+    """Put a validated wish into the order table and send it."""
+    clock = core.clock[0]
+    slot = take_slot(core)
+    order = core.orders[slot]
+    clear(order)
+    order.id = wish.id
+    order.strategy = wish.strategy
+    order.row = wish.row
+    order.qty = wish.qty
+    order.kind = wish.kind
+    order.price = wish.price
+    order.trigger = wish.trigger
+    order.tif = wish.tif
+    order.product = wish.product
+    order.ts = clock.now + core.config[0].latency
+    order.cause = clock.cause
+    order.protection = wish.protection
+    if wish.role == Role.ENTRY:
+        order.role = Role.ENTRY
+        order.stop = wish.stop
+        order.target = wish.target
+        order.trail = wish.trail
+        clock.reserved += 2
+    last = core.instruments[wish.row].last
+    order.basis = valued_at(core, wish)
+    if wish.kind == Kind.MARKET:
+        order.price = protected(core, order, last)
+    append(core, slot, wish.row)
+    block(core, order, wish.qty)
+    open_qty(core, order, wish.qty)
+    count_message(core, wish.strategy)
+    remember(core, wish)
+    core.ledgers[wish.strategy].orders += 1
+    emit_order(core, Out.ORDER, order)
+
+
+def count_message(core: Core, strategy: int) -> None:
+    """Note a message to the broker for the rate limits of the strategy and the account."""
+    clock = core.clock[0]
+    note_message(core, strategy, clock.now)
+    note_message(core, clock.strategies, clock.now)
+
+
+def note_message(core: Core, owner: int, now: int) -> None:
+    """Note a message in one ledger's ring."""
+    ledger = core.ledgers[owner]
+    core.ring[message_slot(owner, ledger.messages)] = now
+    ledger.messages += 1
+    ledger.messages_day += 1
+
+
+def remember(core: Core, wish: Record) -> None:
+    """Remember an order's terms for the duplicate rule."""
+    clock = core.clock[0]
+    position = core.positions[wish.strategy * clock.instruments + wish.row]
+    position.last_qty = wish.qty
+    position.last_price = wish.price
+    position.last_ts = clock.now
+
+
+def unknown(core: Core, wish: Record) -> None:
+    """Refuse a wish that names an order which is not open."""
+    core.ledgers[wish.strategy].rejected += 1
+    emit(
+        core, Out.REJECTED, wish.strategy, wish.row, wish.order, 0, 0,
+        Code.UNKNOWN_ORDER, wish.order, 0, wish.verb,
+    )  # fmt: skip
+
+
+def answer_cancel(core: Core, wish: Record) -> None:
+    """Ask the broker to cancel one order (or with number 0 all of the strategy's) on an instrument."""
+    if wish.order == 0:
+        cancel_all_of(core, wish.strategy, wish.row)
+        return
+    slot = find(core, wish.row, wish.strategy, wish.order)
+    if slot < 0:
+        unknown(core, wish)
+        return
+    if core.orders[slot].cancel_ts == NEVER:
+        count_message(core, wish.strategy)
+        request_cancel(core, core.orders[slot], Reason.STRATEGY)
+
+
+def cancel_all_of(core: Core, strategy: int, row: int) -> None:
+    """Ask for the cancellation of all of a strategy's orders on an instrument."""
+    slot = core.instruments[row].first
+    while slot >= 0:
+        order = core.orders[slot]
+        if order.strategy == strategy and order.cancel_ts == NEVER:
+            count_message(core, strategy)
+            request_cancel(core, order, Reason.STRATEGY)
+        slot = order.next
+
+
+def answer_modify(core: Core, wish: Record) -> None:
+    """Change an order's terms, after the same rules that a new order passes."""
+    slot = find(core, wish.row, wish.strategy, wish.order)
+    if slot < 0 or core.orders[slot].cancel_ts != NEVER:
+        unknown(core, wish)
+        return
+    order = core.orders[slot]
+    complete(wish, order)
+    code = refusal(core, wish)
+    if code != 0:
+        refuse(core, wish, code)
+        return
+    order.new_qty = order.filled + wish.qty
+    order.new_price = wish.price
+    order.new_trigger = wish.trigger
+    order.modify_ts = core.clock[0].now + core.config[0].latency
+    order.modifications += 1
+    count_message(core, wish.strategy)
+    emit_wish(core, Out.MODIFY, wish)
+
+
+def complete(wish: Record, order: Record) -> None:
+    """Fill a change's open fields from the order; `qty` of a change is the order's new total."""
+    total = wish.qty if wish.qty != 0 else order.qty
+    wish.qty = total - order.filled
+    wish.id = order.id
+    wish.kind = order.kind
+    wish.tif = order.tif
+    wish.product = order.product
+    wish.protection = order.protection
+    if wish.price == 0:
+        wish.price = order.price
+    if wish.trigger == 0:
+        wish.trigger = order.trigger

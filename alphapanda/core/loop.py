@@ -1,0 +1,132 @@
+"""The loop: one row at a time, in the one order that backtest, paper and live share.
+
+Per row: time, market data, resting paper orders (fills before decisions), indicators and bars,
+strategies, risk gate, orders.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alphapanda.core.book import mark
+from alphapanda.core.clock import advance, control
+from alphapanda.core.flags import BARS_IN, OPEN_INTEREST, QTY, QUEUED, QUOTES, VOLUME
+from alphapanda.core.gate import gate
+from alphapanda.core.glue import decide, dispatch, see_row
+from alphapanda.core.matching import match
+from alphapanda.model.calendar import Phase
+from alphapanda.model.state import Core
+
+NONE = -1
+STOP = -2
+
+
+def step(core: Core, columns: Any, start: int) -> int:
+    """Run the rows of a batch from `start`; return where it stopped: at its end, or for room."""
+    clock = core.clock[0]
+    at = start
+    row = NONE
+    while row != STOP:
+        at, row = proceed(core, columns, at)
+        if QUEUED and clock.n_calls != 0:
+            drain(core)
+        if row >= 0:
+            decide(core, row)
+    return at
+
+
+def proceed(core: Core, columns: Any, at: int) -> tuple[int, int]:
+    """Do the next thing: a control row, a boundary of time, or a market row.
+
+    Return where the batch stands and the instrument on which strategies decide (or NONE, STOP).
+    """
+    clock = core.clock[0]
+    if clock.n_out >= clock.room:
+        return at, STOP
+    if at >= clock.control_at:
+        run_control(core)
+        return at, NONE
+    if at >= len(columns.ts):
+        return at, STOP
+    ts = columns.ts[at]
+    if clock.due <= ts - BARS_IN:
+        advance(core, ts - BARS_IN)
+        return at, NONE
+    return at + 1, see(core, columns, at, ts)
+
+
+def run_control(core: Core) -> None:
+    """Run what the next control row's time makes due, one thing at a time, then the row itself."""
+    clock = core.clock[0]
+    row = core.controls[clock.next_control]
+    if clock.due <= row.ts:
+        advance(core, row.ts)
+        return
+    clock.cause += 1
+    control(core, row)
+    clock.next_control += 1
+    if clock.next_control < clock.n_controls:
+        clock.control_at = core.controls[clock.next_control].at
+    else:
+        clock.control_at = 1 << 62
+
+
+def see(core: Core, columns: Any, at: int, ts: int) -> int:
+    """Take in a market row; return its instrument, or NONE while its market isn't trading."""
+    clock = core.clock[0]
+    row = columns.row[at]
+    instrument = core.instruments[row]
+    clock.cause += 1
+    clock.now = max(clock.now, ts)
+    last = columns.last[at]
+    if instrument.held != 0:
+        mark(core, row, last - instrument.last)
+    instrument.ts = ts
+    instrument.last = last
+    if QUOTES:
+        instrument.bid = columns.bid[at]
+        instrument.bid_qty = columns.bid_qty[at]
+        instrument.ask = columns.ask[at]
+        instrument.ask_qty = columns.ask_qty[at]
+    if BARS_IN:
+        instrument.open = columns.open[at]
+        instrument.high = columns.high[at]
+        instrument.low = columns.low[at]
+        if VOLUME:
+            instrument.traded = columns.volume[at]
+    elif VOLUME:
+        see_volume(instrument, columns, at)
+    elif QTY:
+        instrument.traded = columns.qty[at]
+    if OPEN_INTEREST:
+        instrument.oi = columns.oi[at]
+    if instrument.phase != Phase.OPEN:
+        return NONE
+    if instrument.first >= 0:
+        match(core, row)
+    see_row(core, row)
+    return int(row)
+
+
+def see_volume(instrument: Any, columns: Any, at: int) -> None:
+    """Tell from the day's cumulative volume what was traded since the instrument's last row."""
+    volume = columns.volume[at]
+    if 0 < instrument.volume <= volume:
+        instrument.traded = volume - instrument.volume
+    elif QTY:
+        instrument.traded = columns.qty[at]
+    else:
+        instrument.traded = 0
+    instrument.volume = volume
+
+
+def drain(core: Core) -> None:
+    """Call the queued hooks in order; what they ask for passes the gate one hook at a time."""
+    clock = core.clock[0]
+    index = 0
+    while index < clock.n_calls:
+        dispatch(core, core.calls[index])
+        if clock.n_wishes != 0:
+            gate(core)
+        index += 1
+    clock.n_calls = 0

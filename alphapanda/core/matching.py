@@ -1,0 +1,349 @@
+"""Paper matching: what the next row of an instrument does to its resting orders.
+
+A tick fills at the opposite quote, or at the last price where there is none. Of a bar the open
+comes first, a gap fills at the open, then stops, then targets: the pessimistic order. No order
+fills on the row that made it.
+"""
+
+from __future__ import annotations
+
+from alphapanda.core.book import book
+from alphapanda.core.emit import call_fill, call_order, emit_order
+from alphapanda.core.flags import BARS_IN, HOOK_FILL, HOOK_ORDER, QUOTES, SIZES
+from alphapanda.core.orders import (
+    block,
+    done,
+    finish,
+    open_qty,
+    place_exits,
+    shrink_sibling,
+    sweep,
+    unblock,
+)
+from alphapanda.model.charges import portion
+from alphapanda.model.rows import Kind, Out, Reason, Tif
+from alphapanda.model.state import NEVER, Core, Fill, OrderState, Record, Role, repeat_slot
+
+UNLIMITED = 1 << 62
+
+
+def match(core: Core, row: int) -> None:
+    """Match an instrument's resting orders against the row that has just come in."""
+    instrument = core.instruments[row]
+    instrument.taken_buy = 0
+    instrument.taken_sell = 0
+    slot = instrument.first
+    while slot >= 0:
+        order = core.orders[slot]
+        match_first(core, order, instrument)
+        slot = order.next
+    if BARS_IN:
+        match_inside_bar(core, instrument)
+    clock = core.clock[0]
+    if clock.finished != 0:
+        clock.finished = 0
+        sweep(core, row)
+
+
+def match_first(core: Core, order: Record, instrument: Record) -> None:
+    """Bring an order up to this row: cancel, change, arrival, trigger, then its first chance."""
+    clock = core.clock[0]
+    if order.cause == clock.cause or order.state == OrderState.DONE:
+        return
+    if order.cancel_ts <= instrument.ts:
+        finish(core, order, Out.CANCELLED, order.reason)
+        return
+    if order.modify_ts <= instrument.ts:
+        apply_change(core, order)
+    if order.ts > instrument.ts:
+        return
+    arrived = order.state == OrderState.FLYING
+    if arrived:
+        arrive(core, order, instrument)
+    first = instrument.open if BARS_IN else instrument.last
+    if order.state == OrderState.WAITING and touches(order, first):
+        trigger(core, order, first)
+        arrived = True
+    if order.state == OrderState.RESTING:
+        first_chance(core, order, instrument, arrived)
+    elif not BARS_IN:
+        trail(order, first)
+    if arrived and order.tif == Tif.IOC and order.state == OrderState.RESTING:
+        finish(core, order, Out.CANCELLED, Reason.IOC)
+
+
+def arrive(core: Core, order: Record, instrument: Record) -> None:
+    """The order reaches the exchange."""
+    emit_order(core, Out.ACKNOWLEDGED, order)
+    if HOOK_ORDER:
+        call_order(core, order, Out.ACKNOWLEDGED)
+    if order.kind >= Kind.STOP_LIMIT:
+        order.state = OrderState.WAITING
+        return
+    order.state = OrderState.RESTING
+    if core.config[0].limit_fill == Fill.QUEUE:
+        order.ahead = instrument.bid_qty if order.qty > 0 else instrument.ask_qty
+
+
+def apply_change(core: Core, order: Record) -> None:
+    """A modification reaches the exchange; the quantity never falls below what is filled."""
+    order.modify_ts = NEVER
+    wanted = order.new_qty
+    if abs(wanted) <= abs(order.filled):
+        finish(core, order, Out.CANCELLED, Reason.STRATEGY)
+        return
+    left = order.qty - order.filled
+    unblock(core, order, left)
+    open_qty(core, order, -left)
+    order.qty = wanted
+    order.price = order.new_price
+    order.trigger = order.new_trigger
+    if order.system == 0 and order.price + order.trigger != 0:
+        order.basis = order.price if order.price != 0 else order.trigger
+        block(core, order, wanted - order.filled)
+    open_qty(core, order, wanted - order.filled)
+    order.ahead = 0
+    emit_order(core, Out.MODIFIED, order)
+
+
+def touches(order: Record, last: int) -> bool:
+    """Say if the last price has reached an order's trigger."""
+    if order.qty > 0:
+        return bool(last >= order.trigger)
+    return bool(last <= order.trigger)
+
+
+def trail(order: Record, last: int) -> None:
+    """Let a trailing stop follow the price, never back."""
+    if order.trail == 0:
+        return
+    if order.qty > 0:
+        order.trigger = min(order.trigger, last + order.trail)
+    else:
+        order.trigger = max(order.trigger, last - order.trail)
+
+
+def trigger(core: Core, order: Record, last: int) -> None:
+    """A stop becomes a limit order, or a market order with its protection band."""
+    order.state = OrderState.RESTING
+    if order.kind == Kind.STOP:
+        order.kind = Kind.MARKET
+        order.price = protected(core, order, last)
+    else:
+        order.kind = Kind.LIMIT
+    emit_order(core, Out.TRIGGERED, order)
+    if HOOK_ORDER:
+        call_order(core, order, Out.TRIGGERED)
+
+
+def protected(core: Core, order: Record, last: int) -> int:
+    """Return the worst price of a market order: last +- its protection, or 0 without one."""
+    if order.protection == 0:
+        return 0
+    width = portion(last, order.protection)
+    tick = max(core.instruments[order.row].tick, 1)
+    if order.qty > 0:
+        return (last + width) // tick * tick
+    return max(-((width - last) // tick) * tick, tick)
+
+
+def first_chance(core: Core, order: Record, instrument: Record, arrived: bool) -> None:
+    """Fill against a tick, or against a bar's open."""
+    price = offered(order, instrument)
+    if order.kind == Kind.MARKET:
+        if price != 0:
+            take(core, order, instrument, slipped(core, order, price))
+        if order.price != 0 and order.state == OrderState.RESTING:
+            order.kind = Kind.LIMIT
+        return
+    touch = arrived or core.config[0].limit_fill == Fill.TOUCH
+    if price != 0 and reaches(order.qty, price, order.price, touch):
+        take(core, order, instrument, better(order.qty, price, order.price, arrived or BARS_IN))
+    elif not BARS_IN:
+        rest_chance(core, order, instrument)
+
+
+def offered(order: Record, instrument: Record) -> int:
+    """Return the price an order meets: opposite quote, bar's open or last; 0 if there is none."""
+    if BARS_IN:
+        return instrument.open
+    if QUOTES:
+        return instrument.ask if order.qty > 0 else instrument.bid
+    return instrument.last
+
+
+def reaches(qty: int, price: int, limit: int, touch: bool) -> bool:
+    """Say if `price` is through a limit (or at it, where touching is enough)."""
+    if qty > 0:
+        return price <= limit if touch else price < limit
+    return price >= limit if touch else price > limit
+
+
+def better(qty: int, price: int, limit: int, arrived: bool) -> int:
+    """Return the fill of a limit order: the market's price on arrival, its own once it rests."""
+    if not arrived:
+        return limit
+    return min(price, limit) if qty > 0 else max(price, limit)
+
+
+def rest_chance(core: Core, order: Record, instrument: Record) -> None:
+    """Fill a resting limit order when trades go through its price (or touch it, or use up the queue)."""
+    rule = core.config[0].limit_fill
+    last = instrument.last
+    if reaches(order.qty, last, order.price, rule == Fill.TOUCH):
+        take(core, order, instrument, order.price)
+    elif rule == Fill.QUEUE and last == order.price:
+        order.ahead -= instrument.traded
+        if order.ahead < 0:
+            instrument.taken_buy = max(instrument.taken_buy, instrument.traded + order.ahead)
+            instrument.taken_sell = max(instrument.taken_sell, instrument.traded + order.ahead)
+            order.ahead = 0
+            take(core, order, instrument, order.price)
+
+
+def slipped(core: Core, order: Record, price: int) -> int:
+    """Return a market price worsened by the slippage settings, never beyond the protection."""
+    config = core.config[0]
+    worse = portion(price, config.slippage)
+    if config.slippage_random != 0:
+        worse += portion(price, config.slippage_random) * noise(config.seed, order.id) // 1024
+    tick = max(core.instruments[order.row].tick, 1)
+    worse = (worse + tick - 1) // tick * tick
+    if order.qty > 0:
+        return price + worse
+    return max(price - worse, tick)
+
+
+def noise(seed: int, number: int) -> int:
+    """Return 0..1023, a hash of seed and order number: no stream, so no order of calls."""
+    x = (seed * 1_000_003 + number * 7_919) % 2_147_483_647
+    x = x * 48_271 % 2_147_483_647
+    x = x * 69_621 % 2_147_483_647
+    x = x * 48_271 % 2_147_483_647
+    return x // 7 % 1024
+
+
+def match_inside_bar(core: Core, instrument: Record) -> None:
+    """After the open: stops that the bar's range reaches, then limits, then trailing stops move."""
+    slot = instrument.first
+    while slot >= 0:
+        order = core.orders[slot]
+        if reachable(core, order, instrument) and order.state == OrderState.WAITING:
+            stop_inside_bar(core, order, instrument)
+        slot = order.next
+    slot = instrument.first
+    while slot >= 0:
+        order = core.orders[slot]
+        if reachable(core, order, instrument) and order.state == OrderState.RESTING:
+            limit_inside_bar(core, order, instrument)
+        slot = order.next
+    slot = instrument.first
+    while slot >= 0:
+        order = core.orders[slot]
+        if reachable(core, order, instrument) and order.state == OrderState.WAITING:
+            trail(order, instrument.high if order.qty < 0 else instrument.low)
+        slot = order.next
+
+
+def reachable(core: Core, order: Record, instrument: Record) -> bool:
+    """Say if an order was at the exchange before this bar."""
+    return bool(order.cause != core.clock[0].cause and order.ts <= instrument.ts)
+
+
+def stop_inside_bar(core: Core, order: Record, instrument: Record) -> None:
+    """Trigger a stop inside the bar's range and fill it at its trigger."""
+    if not touches(order, instrument.high if order.qty > 0 else instrument.low):
+        return
+    price = order.trigger
+    trigger(core, order, price)
+    if order.kind == Kind.MARKET:
+        take(core, order, instrument, slipped(core, order, price))
+    elif reaches(order.qty, price, order.price, True):
+        take(core, order, instrument, price)
+    if order.tif == Tif.IOC and order.state == OrderState.RESTING:
+        finish(core, order, Out.CANCELLED, Reason.IOC)
+
+
+def limit_inside_bar(core: Core, order: Record, instrument: Record) -> None:
+    """Fill a limit order that the bar's range goes through (or touches)."""
+    if order.kind != Kind.LIMIT:
+        return
+    extreme = instrument.low if order.qty > 0 else instrument.high
+    if reaches(order.qty, extreme, order.price, core.config[0].limit_fill == Fill.TOUCH):
+        take(core, order, instrument, order.price)
+
+
+def take(core: Core, order: Record, instrument: Record, price: int) -> None:
+    """Fill as much of an order at `price` as band, circuit limits and size allow."""
+    if order.price != 0 and not reaches(order.qty, price, order.price, True):
+        return
+    if outside_circuit(instrument, price):
+        return
+    left = order.qty - order.filled
+    size = min(abs(left), available(core, order, instrument))
+    if size <= 0:
+        return
+    if left > 0:
+        instrument.taken_buy += size
+        execute(core, order, size, price)
+    else:
+        instrument.taken_sell += size
+        execute(core, order, -size, price)
+
+
+def outside_circuit(instrument: Record, price: int) -> bool:
+    """Say if a price is outside the day's circuit limits (0: none known)."""
+    if instrument.upper != 0 and price > instrument.upper:
+        return True
+    return bool(price < instrument.lower)
+
+
+def available(core: Core, order: Record, instrument: Record) -> int:
+    """Return how much of this row an order may take: the quote's size, or a share of the volume."""
+    taken = instrument.taken_buy if order.qty > 0 else instrument.taken_sell
+    if QUOTES:
+        quoted = instrument.ask_qty if order.qty > 0 else instrument.bid_qty
+        if quoted > 0:
+            return whole_lots(instrument, quoted - taken)
+    share = core.config[0].volume_share
+    if SIZES and share != 0:
+        return whole_lots(instrument, portion(instrument.traded, share) - taken)
+    return UNLIMITED
+
+
+def whole_lots(instrument: Record, size: int) -> int:
+    """Round a size down to whole lots."""
+    if instrument.lot <= 1:
+        return size
+    return size // instrument.lot * instrument.lot
+
+
+def execute(core: Core, order: Record, qty: int, price: int) -> None:
+    """Fill `qty` (signed) of an order and let everything that hangs on it know."""
+    unblock(core, order, qty)
+    open_qty(core, order, -qty)
+    book(core, order, qty, price)
+    if HOOK_FILL:
+        call_fill(core, order, qty, price)
+    if order.role == Role.ENTRY:
+        place_exits(core, order, qty)
+    elif order.role != Role.NONE:
+        shrink_sibling(core, order, qty)
+    count_repeat(core, order, qty)
+    if order.filled == order.qty:
+        done(core, order, Out.FILL)
+
+
+def count_repeat(core: Core, order: Record, qty: int) -> None:
+    """Note the first fill of each order by side, for the repeated-execution rule."""
+    clock = core.clock[0]
+    if order.filled != qty:
+        return
+    index = order.strategy * clock.instruments + order.row
+    position = core.positions[index]
+    if qty > 0:
+        core.ring[repeat_slot(core, index, 0, position.repeats_buy)] = clock.now
+        position.repeats_buy += 1
+    else:
+        core.ring[repeat_slot(core, index, 1, position.repeats_sell)] = clock.now
+        position.repeats_sell += 1

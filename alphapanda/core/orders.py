@@ -1,0 +1,242 @@
+"""The order table: slots, the list of live orders of each instrument, and every way an order ends.
+
+    FLYING ──▶ RESTING ──▶ DONE      an order leaves its list only in `sweep`, so that whoever
+       └─────▶ WAITING ──▶ RESTING   walks a list may end any order on it
+"""
+
+from __future__ import annotations
+
+from alphapanda.core.emit import call_order, emit_end, emit_order
+from alphapanda.core.flags import HOOK_ORDER
+from alphapanda.model.funds import needed_funds
+from alphapanda.model.rows import Kind, Out, Reason
+from alphapanda.model.state import NEVER, Core, OrderState, Record, Role
+
+
+def take_slot(core: Core) -> int:
+    """Take a free slot; callers have checked that there is one."""
+    clock = core.clock[0]
+    slot = clock.free
+    clock.free = core.orders[slot].next
+    clock.slots -= 1
+    return slot
+
+
+def append(core: Core, slot: int, row: int) -> None:
+    """Put an order last in its instrument's list: first come, first matched."""
+    instrument = core.instruments[row]
+    core.orders[slot].next = -1
+    if instrument.first < 0:
+        instrument.first = slot
+    else:
+        core.orders[instrument.tail].next = slot
+    instrument.tail = slot
+
+
+def sweep(core: Core, row: int) -> None:
+    """Take the finished orders out of an instrument's list and free their slots."""
+    clock = core.clock[0]
+    instrument = core.instruments[row]
+    slot = instrument.first
+    before = -1
+    while slot >= 0:
+        order = core.orders[slot]
+        behind = order.next
+        if order.state == OrderState.DONE:
+            if before < 0:
+                instrument.first = behind
+            else:
+                core.orders[before].next = behind
+            order.id = 0
+            order.next = clock.free
+            clock.free = slot
+            clock.slots += 1
+        else:
+            before = slot
+        slot = behind
+    instrument.tail = before
+
+
+def find(core: Core, row: int, strategy: int, number: int) -> int:
+    """Return the slot of a strategy's live order on an instrument, or -1."""
+    slot = core.instruments[row].first
+    while slot >= 0:
+        order = core.orders[slot]
+        if order.id == number and order.strategy == strategy and order.state != OrderState.DONE:
+            return slot
+        slot = order.next
+    return -1
+
+
+def open_qty(core: Core, order: Record, qty: int) -> None:
+    """Count `qty` (signed) of an order in, or with the opposite sign out of, what is working."""
+    clock = core.clock[0]
+    position = core.positions[order.strategy * clock.instruments + order.row]
+    if order.qty > 0:
+        position.open_buy += qty
+        value = qty * order.basis
+    else:
+        position.open_sell -= qty
+        value = -qty * order.basis
+    core.ledgers[order.strategy].open_value += value
+    core.ledgers[clock.strategies].open_value += value
+
+
+def unblock(core: Core, order: Record, qty: int) -> None:
+    """Free the funds that `qty` (signed) of an order blocks."""
+    if order.blocked == 0:
+        return
+    left = order.qty - order.filled
+    part = order.blocked if qty == left else order.blocked // abs(left) * abs(qty)
+    order.blocked -= part
+    core.ledgers[core.clock[0].strategies].blocked -= part
+
+
+def block(core: Core, order: Record, qty: int) -> None:
+    """Block the funds of `qty` (signed) of an order, before it is counted as working."""
+    clock = core.clock[0]
+    position = core.positions[order.strategy * clock.instruments + order.row]
+    instrument = core.instruments[order.row]
+    order.blocked = needed_funds(position, instrument, qty, order.basis)
+    core.ledgers[clock.strategies].blocked += order.blocked
+
+
+def finish(core: Core, order: Record, type_: int, reason: int) -> None:
+    """End an order that will not be filled further, and say so."""
+    left = order.qty - order.filled
+    unblock(core, order, left)
+    open_qty(core, order, -left)
+    emit_end(core, type_, order, reason)
+    done(core, order, type_)
+
+
+def done(core: Core, order: Record, type_: int) -> None:
+    """Mark an order for the next sweep; a bracket's entry that ends empty frees its exits' slots."""
+    clock = core.clock[0]
+    order.state = OrderState.DONE
+    clock.finished += 1
+    if order.role == Role.ENTRY and order.filled == 0:
+        clock.reserved -= 2
+    if HOOK_ORDER:
+        call_order(core, order, type_)
+
+
+def clear(order: Record) -> None:
+    """Empty a slot before it is used."""
+    order.state = OrderState.FLYING
+    order.filled = 0
+    order.cancel_ts = NEVER
+    order.modify_ts = NEVER
+    order.modifications = 0
+    order.value = 0
+    order.brokerage = 0
+    order.blocked = 0
+    order.ahead = 0
+    order.stop = 0
+    order.target = 0
+    order.trail = 0
+    order.group = 0
+    order.role = Role.NONE
+    order.reason = Reason.STRATEGY
+    order.system = 0
+    order.protection = 0
+
+
+def place_system(core: Core, strategy: int, row: int, qty: int, kind: int, price: int, trigger: int) -> int:
+    """Place an order that the core itself makes (exits of a bracket, square-off); return its slot."""
+    clock = core.clock[0]
+    slot = take_slot(core)
+    order = core.orders[slot]
+    clear(order)
+    clock.last_id += 1
+    order.id = clock.last_id
+    order.strategy = strategy
+    order.row = row
+    order.qty = qty
+    order.kind = kind
+    order.price = price
+    order.trigger = trigger
+    order.tif = 0
+    order.product = core.positions[strategy * clock.instruments + row].product
+    order.ts = clock.now + core.config[0].latency
+    order.cause = clock.cause
+    order.system = 1
+    order.basis = 0
+    append(core, slot, row)
+    open_qty(core, order, qty)
+    return slot
+
+
+def place_exits(core: Core, entry: Record, qty: int) -> None:
+    """After a fill of a bracket's entry, place its stop and target, or enlarge them."""
+    if entry.filled != qty:
+        enlarge_exits(core, entry, qty)
+        return
+    core.clock[0].reserved -= 2
+    if entry.stop != 0 or entry.trail != 0:
+        slot = place_system(core, entry.strategy, entry.row, -qty, Kind.STOP, 0, entry.stop)
+        stop = core.orders[slot]
+        stop.trail = entry.trail
+        stop.protection = entry.protection
+        stop.role = Role.STOP
+        stop.group = entry.id
+        emit_order(core, Out.ORDER, stop)
+    if entry.target != 0:
+        slot = place_system(core, entry.strategy, entry.row, -qty, Kind.LIMIT, entry.target, 0)
+        target = core.orders[slot]
+        target.role = Role.TARGET
+        target.group = entry.id
+        emit_order(core, Out.ORDER, target)
+
+
+def enlarge_exits(core: Core, entry: Record, qty: int) -> None:
+    """Let the live exits of a bracket cover `qty` more."""
+    slot = core.instruments[entry.row].first
+    while slot >= 0:
+        order = core.orders[slot]
+        if order.group == entry.id and order.role > Role.ENTRY and order.state != OrderState.DONE:
+            open_qty(core, order, -qty)
+            order.qty -= qty
+            emit_order(core, Out.MODIFIED, order)
+        slot = order.next
+
+
+def shrink_sibling(core: Core, exit_: Record, qty: int) -> None:
+    """After a fill of one exit, its sibling covers that much less; at nothing it is cancelled."""
+    slot = core.instruments[exit_.row].first
+    while slot >= 0:
+        order = core.orders[slot]
+        if order.group == exit_.group and order.role > Role.ENTRY and order.id != exit_.id:
+            if order.state != OrderState.DONE:
+                cut_exit(core, order, qty)
+        slot = order.next
+
+
+def cut_exit(core: Core, order: Record, qty: int) -> None:
+    """Take `qty` (signed as the exit) off an exit order."""
+    if abs(order.qty - order.filled) <= abs(qty):
+        finish(core, order, Out.CANCELLED, Reason.OCO)
+        return
+    open_qty(core, order, -qty)
+    order.qty -= qty
+    emit_order(core, Out.MODIFIED, order)
+
+
+def end_all(core: Core, row: int, strategy: int, type_: int, reason: int) -> None:
+    """End every live order on an instrument (of one strategy, or of all with -1)."""
+    slot = core.instruments[row].first
+    while slot >= 0:
+        order = core.orders[slot]
+        if order.state != OrderState.DONE and (strategy < 0 or order.strategy == strategy):
+            finish(core, order, type_, reason)
+        slot = order.next
+    sweep(core, row)
+
+
+def request_cancel(core: Core, order: Record, reason: int) -> None:
+    """Ask for an order's cancellation; it takes effect at the exchange, after the latency."""
+    if order.cancel_ts != NEVER:
+        return
+    order.cancel_ts = core.clock[0].now + core.config[0].latency
+    order.reason = reason
+    emit_end(core, Out.CANCEL, order, reason)

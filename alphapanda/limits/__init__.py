@@ -1,0 +1,1 @@
+"""Shipped numbers: limits of the risk gate, margins."""

@@ -1,0 +1,39 @@
+"""What orders and positions are worth, and what funds they need."""
+
+from __future__ import annotations
+
+from alphapanda.model.charges import portion
+from alphapanda.model.state import Core, Record
+
+
+def valued_at(core: Core, wish: Record) -> int:
+    """Return the price at which a signal is valued: its limit, its trigger, or the last price."""
+    if wish.price != 0:
+        return int(wish.price)
+    if wish.trigger != 0:
+        return int(wish.trigger)
+    return int(core.instruments[wish.row].last)
+
+
+def margin_of(position: Record, instrument: Record, qty: int, price: int) -> int:
+    """Return the margin of `qty` at `price`: a short option's on its strike, else on its price."""
+    if qty < 0 and position.margin_short != 0:
+        return portion(-qty * instrument.strike, position.margin_short)
+    return portion(abs(qty) * price, position.margin_rate)
+
+
+def opening_qty(position: Record, qty: int) -> int:
+    """Return how much of `qty` would open or enlarge a position, working orders counted."""
+    if qty > 0:
+        return max(0, min(qty, position.qty + position.open_buy + qty))
+    return max(0, min(-qty, -position.qty + position.open_sell - qty))
+
+
+def needed_funds(position: Record, instrument: Record, qty: int, price: int) -> int:
+    """Return what an order would block: its value for delivery, the margin of what it opens else."""
+    opening = opening_qty(position, qty)
+    if opening == 0:
+        return 0
+    if position.margin_rate == 0:
+        return opening * price if qty > 0 else 0
+    return margin_of(position, instrument, opening if qty > 0 else -opening, price)

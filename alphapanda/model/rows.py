@@ -1,0 +1,153 @@
+"""What goes into the core besides market data (control rows) and what comes out (output rows)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+CONTROL_FIELDS = ("at", "ts", "kind", "a", "b", "c", "d")
+"""`at`: the market row of the batch before which the control row runs; `a`..`d` by kind."""
+
+OUT_FIELDS = (
+    "ts", "cause", "type", "strategy", "row", "order", "group", "qty", "price", "a", "b", "c", "d",
+)  # fmt: skip
+"""`cause`: the sequence of the input row; `order`: one number from signal to last fill;
+`group`: the entry order of the bracket that an order belongs to, 0 for none."""
+
+CONTROL = np.dtype([(name, "<i8") for name in CONTROL_FIELDS])
+OUT = np.dtype([(name, "<i8") for name in OUT_FIELDS])
+
+
+class Control(IntEnum):
+    """Kinds of control rows; in brackets what `a`, `b`, `c`, `d` hold."""
+
+    TIME = 0
+    """The clock stands at `ts`, nothing else happened."""
+    PHASE = 1
+    """A session group changes phase (group, phase, end of the phase in ns, first phase of the day)."""
+    SQUARE_OFF = 2
+    """The broker squares off intraday positions (group)."""
+    EXPIRY = 3
+    """A contract expires and settles (instrument row)."""
+    DAY_END = 4
+    """The last session of the day is over: contract note, depository charges (IST day number)."""
+    KILL = 5
+    """Stop trading and cancel what is open (scope, number within the scope)."""
+    REARM = 6
+    """Allow trading again (scope, number within the scope)."""
+
+
+class Scope(IntEnum):
+    """What a KILL or REARM command covers."""
+
+    ACCOUNT = 0
+    STRATEGY = 1
+    INSTRUMENT = 2
+
+
+class Out(IntEnum):
+    """Types of output rows; `OUT_MEANING` says what `a`..`d` hold in each."""
+
+    SIGNAL = 1
+    VALIDATED = 2
+    REJECTED = 3
+    ORDER = 4
+    ACKNOWLEDGED = 5
+    MODIFY = 6
+    MODIFIED = 7
+    TRIGGERED = 8
+    CANCEL = 9
+    CANCELLED = 10
+    EXPIRED = 11
+    FILL = 12
+    FAILED = 13
+    CHARGE = 14
+    PNL = 15
+    KILLED = 16
+
+
+OUT_MEANING: dict[Out, tuple[str, str, str, str]] = {
+    Out.SIGNAL: ("trigger", "kind", "tif", "product"),
+    Out.VALIDATED: ("trigger", "kind", "tif", "product"),
+    Out.REJECTED: ("code", "value", "limit", "kind"),
+    Out.ORDER: ("trigger", "kind", "tif", "product"),
+    Out.ACKNOWLEDGED: ("trigger", "kind", "tif", "product"),
+    Out.MODIFY: ("trigger", "kind", "tif", "product"),
+    Out.MODIFIED: ("trigger", "kind", "tif", "product"),
+    Out.TRIGGERED: ("trigger", "kind", "tif", "product"),
+    Out.CANCEL: ("reason", "kind", "filled", "product"),
+    Out.CANCELLED: ("reason", "kind", "filled", "product"),
+    Out.EXPIRED: ("reason", "kind", "filled", "product"),
+    Out.FILL: ("charges", "realised", "position", "filled"),
+    Out.FAILED: ("reason", "kind", "filled", "product"),
+    Out.CHARGE: ("kind", "amount", "", ""),
+    Out.PNL: ("realised", "unrealised", "charges", "pnl"),
+    Out.KILLED: ("code", "scope", "", ""),
+}
+
+
+class Kind(IntEnum):
+    """Order types."""
+
+    MARKET = 0
+    LIMIT = 1
+    STOP_LIMIT = 2
+    """Kite's SL: at the trigger it becomes LIMIT."""
+    STOP = 3
+    """Kite's SL-M: at the trigger it becomes MARKET with protection."""
+
+
+class Tif(IntEnum):
+    """Time in force."""
+
+    DAY = 0
+    IOC = 1
+
+
+class Reason(IntEnum):
+    """Why an order ended without being filled."""
+
+    STRATEGY = 0
+    IOC = 1
+    SESSION_END = 2
+    OCO = 3
+    KILLED = 4
+    SQUARE_OFF = 5
+    EXPIRED = 6
+    CIRCUIT = 7
+
+
+class ChargeKind(IntEnum):
+    """Charges booked by a CHARGE row; the rest is booked with its fill."""
+
+    NOTE_ROUNDING = 0
+    DEPOSITORY = 1
+    SQUARE_OFF = 2
+
+
+class Code(IntEnum):
+    """Why the risk gate refused a signal; each is one file in `rules/` but the last two."""
+
+    PRICE_BAND = 1
+    TICK_SIZE = 2
+    LOT_SIZE = 3
+    QTY_LIMIT = 4
+    VALUE_LIMIT = 5
+    OPEN_VALUE_LIMIT = 6
+    POSITION_LIMIT = 7
+    LOSS_LIMIT = 8
+    RATE = 9
+    DUPLICATE = 10
+    REPEAT_EXEC = 11
+    SELF_TRADE = 12
+    NO_PROTECTION = 13
+    STALE_DATA = 14
+    MARKET_CLOSED = 15
+    KILLED = 16
+    FUNDS = 17
+    HOLDINGS = 18
+    UNKNOWN_ORDER = 19
+    """A cancel or modify names an order that is not open."""
+    ORDER_CAPACITY = 20
+    """The order table is full."""

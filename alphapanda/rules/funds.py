@@ -1,0 +1,25 @@
+"""FUNDS: cash for what is bought for delivery, margin for what else opens a position."""
+
+from __future__ import annotations
+
+from alphapanda.model.funds import needed_funds, valued_at
+from alphapanda.model.rows import Code
+from alphapanda.model.state import Core, Record
+
+NUMBER = 17
+CODE = Code.FUNDS
+PER = "signal"
+
+AT = {"account.cash": 10_000_000, "wish.qty": 10}
+OVER = {"account.cash": 9_999_999, "wish.qty": 10}
+MISSING = {"account.cash": 0}
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse what would block more than is free."""
+    clock = core.clock[0]
+    account = core.ledgers[clock.strategies]
+    position = core.positions[wish.strategy * clock.instruments + wish.row]
+    instrument = core.instruments[wish.row]
+    wish.value = needed_funds(position, instrument, wish.qty, valued_at(core, wish))
+    wish.limit = account.cash + account.margin_mark - account.margin - account.blocked
+    return bool(wish.value != 0 and wish.value > wish.limit)

@@ -1,0 +1,20 @@
+"""R15: nothing is sent by an account, strategy or on an instrument that was stopped."""
+
+from __future__ import annotations
+
+from alphapanda.model.rows import Code
+from alphapanda.model.state import Core, Record
+
+NUMBER = 0
+CODE = Code.KILLED
+PER = "both"
+
+AT = {"ledger.killed": 0}
+OVER = {"ledger.killed": 1}
+MISSING = None
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse while the ledger or the instrument is killed."""
+    wish.value = core.ledgers[owner].killed
+    wish.limit = 0
+    return bool(core.ledgers[owner].killed != 0 or core.instruments[wish.row].killed != 0)

@@ -1,0 +1,24 @@
+"""R7: the day's loss, realised and marked; passing it stops whoever made it."""
+
+from __future__ import annotations
+
+from alphapanda.model.rows import Code
+from alphapanda.model.state import LIFTED, Core, Record
+
+NUMBER = 9
+CODE = Code.LOSS_LIMIT
+PER = "both"
+
+AT = {"limits.loss": 10_000, "ledger.day_start": 10_000, "ledger.cash": 0, "ledger.mark": 0}
+OVER = {"limits.loss": 10_000, "ledger.day_start": 10_001, "ledger.cash": 0, "ledger.mark": 0}
+MISSING = None
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse once the day's loss is greater than the limit."""
+    limit = core.limits[owner].loss
+    if limit == LIFTED:
+        return False
+    ledger = core.ledgers[owner]
+    wish.value = ledger.day_start - ledger.cash - ledger.mark
+    wish.limit = limit
+    return bool(wish.value > limit)

@@ -1,0 +1,26 @@
+"""R14: orders only in continuous trading; no new intraday position after its cut-off."""
+
+from __future__ import annotations
+
+from alphapanda.model.calendar import Phase
+from alphapanda.model.instruments import Product
+from alphapanda.model.rows import Code
+from alphapanda.model.state import Core, Record
+
+NUMBER = 1
+CODE = Code.MARKET_CLOSED
+PER = "signal"
+
+AT = {"instrument.phase": Phase.OPEN}
+OVER = {"instrument.phase": Phase.AUCTION}
+MISSING = {"instrument.phase": Phase.CLOSED}
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse outside continuous trading, after expiry, and intraday orders after the square-off."""
+    instrument = core.instruments[wish.row]
+    now = core.clock[0].now
+    wish.value = instrument.phase
+    wish.limit = Phase.OPEN
+    if instrument.phase != Phase.OPEN or now >= instrument.phase_end or now >= instrument.expiry:
+        return True
+    return bool(wish.product == Product.MIS and now >= core.groups[instrument.group].square_off)

@@ -1,0 +1,24 @@
+"""R5: the value of all orders that work at once."""
+
+from __future__ import annotations
+
+from alphapanda.model.funds import valued_at
+from alphapanda.model.rows import Code
+from alphapanda.model.state import LIFTED, Core, Record
+
+NUMBER = 7
+CODE = Code.OPEN_VALUE_LIMIT
+PER = "both"
+
+AT = {"limits.open_value": 30_000_000, "ledger.open_value": 20_000_000, "wish.qty": 10}
+OVER = {"limits.open_value": 30_000_000, "ledger.open_value": 20_000_001, "wish.qty": 10}
+MISSING = None
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse an order that would lift the open value over the limit."""
+    limit = core.limits[owner].open_value
+    if limit == LIFTED:
+        return False
+    wish.value = core.ledgers[owner].open_value + abs(wish.qty) * valued_at(core, wish)
+    wish.limit = limit
+    return bool(wish.value > limit)

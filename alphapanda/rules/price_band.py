@@ -1,0 +1,42 @@
+"""R1: a limit price inside the day's circuit limits, or near the last price where none are known."""
+
+from __future__ import annotations
+
+from alphapanda.model.charges import portion
+from alphapanda.model.rows import Code
+from alphapanda.model.state import LIFTED, Core, Record
+
+NUMBER = 5
+CODE = Code.PRICE_BAND
+PER = "both"
+
+AT = {"limits.band": 300_000, "wish.kind": 1, "wish.price": 1_030_000}
+OVER = {"limits.band": 300_000, "wish.kind": 1, "wish.price": 1_030_500}
+MISSING = {"instrument.last": 0}
+
+def outside(price: int, instrument: Record) -> bool:
+    """Say if a given price lies outside the circuit limits."""
+    return bool(price != 0 and instrument.upper != 0
+                and (price > instrument.upper or price < instrument.lower))
+
+
+def far(price: int, last: int, width: int) -> bool:
+    """Say if a given price is further than `width` from the last price."""
+    return price != 0 and abs(price - last) > width
+
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse a price outside the limits, and any order while there is no reference price."""
+    instrument = core.instruments[wish.row]
+    wish.value = wish.price
+    wish.limit = instrument.upper
+    if instrument.last <= 0:
+        return True
+    if outside(wish.price, instrument) or outside(wish.trigger, instrument):
+        return True
+    band = core.limits[owner].band
+    if band == LIFTED or instrument.upper != 0:
+        return False
+    width = portion(instrument.last, band)
+    wish.limit = width
+    return bool(far(wish.price, instrument.last, width) or far(wish.trigger, instrument.last, width))

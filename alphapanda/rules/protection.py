@@ -1,0 +1,28 @@
+"""R12: MARKET and STOP orders carry a market protection, which Zerodha demands since 2026-04-01."""
+
+from __future__ import annotations
+
+from alphapanda.model.rows import Code, Kind
+from alphapanda.model.state import Core, Record
+from alphapanda.model.protection import automatic
+
+NUMBER = 14
+CODE = Code.NO_PROTECTION
+PER = "signal"
+
+AT = {"wish.protection": -1}
+OVER = {"wish.protection": 0}
+MISSING = None
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Give the automatic protection where it is asked for; refuse none where the instrument has one."""
+    if wish.kind == Kind.LIMIT or wish.kind == Kind.STOP_LIMIT:
+        wish.protection = 0
+        return False
+    instrument = core.instruments[wish.row]
+    band = automatic(instrument.segment, instrument.last)
+    if wish.protection < 0:
+        wish.protection = band
+    wish.value = wish.protection
+    wish.limit = band
+    return bool(wish.protection == 0 and band != 0)

@@ -1,0 +1,25 @@
+"""R3: the quantity of one order, and the exchange's freeze quantity."""
+
+from __future__ import annotations
+
+from alphapanda.model.rows import Code
+from alphapanda.model.state import LIFTED, Core, Record
+
+NUMBER = 2
+CODE = Code.QTY_LIMIT
+PER = "both"
+
+AT = {"limits.qty": 100, "wish.qty": 100}
+OVER = {"limits.qty": 100, "wish.qty": 101}
+MISSING = {"wish.qty": 0}
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse nothing, more than the limit, or more than the exchange takes in one order."""
+    limit = core.limits[owner].qty
+    freeze = core.instruments[wish.row].freeze
+    wish.value = abs(wish.qty)
+    wish.limit = limit
+    if wish.qty == 0 or (limit != LIFTED and abs(wish.qty) > limit):
+        return True
+    wish.limit = freeze
+    return bool(freeze != 0 and abs(wish.qty) > freeze)

@@ -1,0 +1,39 @@
+"""R8: messages to the broker a second, a minute and a day."""
+
+from __future__ import annotations
+
+from alphapanda.model.rows import Code
+from alphapanda.model.state import LIFTED, Core, Record, message_slot
+
+NUMBER = 10
+CODE = Code.RATE
+PER = "both"
+
+SECOND = 1_000_000_000
+
+AT = {"limits.per_second": 2, "messages": (1,)}
+OVER = {"limits.per_second": 2, "messages": (1, 1)}
+MISSING = None
+
+def too_many(core: Core, owner: int, limit: int, window: int) -> bool:
+    """Say if the last `limit` messages all lie inside the window that ends now."""
+    ledger = core.ledgers[owner]
+    if limit == LIFTED or ledger.messages < limit:
+        return False
+    oldest = core.ring[message_slot(owner, ledger.messages - limit)]
+    return bool(core.clock[0].now - oldest < window)
+
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse the message that would pass a limit in any sliding window."""
+    limits = core.limits[owner]
+    ledger = core.ledgers[owner]
+    wish.value = ledger.messages_day
+    wish.limit = limits.per_day
+    if limits.per_day != LIFTED and ledger.messages_day >= limits.per_day:
+        return True
+    if too_many(core, owner, limits.per_second, SECOND):
+        wish.limit = limits.per_second
+        return True
+    wish.limit = limits.per_minute
+    return too_many(core, owner, limits.per_minute, 60 * SECOND)

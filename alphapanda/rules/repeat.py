@@ -1,0 +1,31 @@
+"""R10: filled orders on one side of one instrument in a short time; passing it stops the strategy."""
+
+from __future__ import annotations
+
+from alphapanda.model.rows import Code
+from alphapanda.model.state import LIFTED, Core, Record, repeat_slot
+
+NUMBER = 12
+CODE = Code.REPEAT_EXEC
+PER = "strategy"
+
+AT = {"limits.repeats": 2, "limits.repeat_ns": 60_000_000_000, "fills": (1,)}
+OVER = {"limits.repeats": 2, "limits.repeat_ns": 60_000_000_000, "fills": (1, 1)}
+MISSING = None
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse the next order once as many as the limit were filled inside the window."""
+    limits = core.limits[owner]
+    if limits.repeats == LIFTED:
+        return False
+    clock = core.clock[0]
+    index = wish.strategy * clock.instruments + wish.row
+    position = core.positions[index]
+    side = 0 if wish.qty > 0 else 1
+    count = position.repeats_buy if wish.qty > 0 else position.repeats_sell
+    wish.value = count
+    wish.limit = limits.repeats
+    if count < limits.repeats:
+        return False
+    oldest = core.ring[repeat_slot(core, index, side, count - limits.repeats)]
+    return bool(clock.now - oldest < limits.repeat_ns)

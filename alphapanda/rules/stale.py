@@ -1,0 +1,23 @@
+"""R13: the instrument's data are too old to act on."""
+
+from __future__ import annotations
+
+from alphapanda.model.rows import Code
+from alphapanda.model.state import LIFTED, Core, Record
+
+NUMBER = 15
+CODE = Code.STALE_DATA
+PER = "strategy"
+
+AT = {"limits.age_ns": 5, "instrument.ts": 1_999_999_995}
+OVER = {"limits.age_ns": 5, "instrument.ts": 1_999_999_994}
+MISSING = {"limits.age_ns": 5, "instrument.ts": 0}
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse when the last row of the instrument is older than the limit."""
+    limit = core.limits[owner].age_ns
+    if limit == LIFTED:
+        return False
+    wish.value = core.clock[0].now - core.instruments[wish.row].ts
+    wish.limit = limit
+    return bool(wish.value > limit)

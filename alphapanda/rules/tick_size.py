@@ -1,0 +1,29 @@
+"""R2: prices on the instrument's tick. A tick of 0 is unknown to the source and not checked."""
+
+from __future__ import annotations
+
+from alphapanda.model.rows import Code, Kind
+from alphapanda.model.state import Core, Record
+
+NUMBER = 3
+CODE = Code.TICK_SIZE
+PER = "signal"
+
+AT = {"instrument.tick": 500, "wish.kind": 1, "wish.price": 1_000_500}
+OVER = {"instrument.tick": 500, "wish.kind": 1, "wish.price": 1_000_501}
+MISSING = {"instrument.tick": 500, "wish.kind": 1, "wish.price": 0}
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse a price, trigger or exit off the tick, and a kind whose price is not given."""
+    tick = core.instruments[wish.row].tick
+    wish.value = wish.price
+    wish.limit = tick
+    if (wish.kind == Kind.LIMIT or wish.kind == Kind.STOP_LIMIT) and wish.price <= 0:
+        return True
+    if wish.kind >= Kind.STOP_LIMIT and wish.trigger <= 0:
+        return True
+    if tick == 0:
+        return False
+    if wish.price % tick != 0 or wish.trigger % tick != 0:
+        return True
+    return bool(wish.stop % tick != 0 or wish.target % tick != 0 or wish.trail % tick != 0)

@@ -1,0 +1,24 @@
+"""R4: the value of one order."""
+
+from __future__ import annotations
+
+from alphapanda.model.funds import valued_at
+from alphapanda.model.rows import Code
+from alphapanda.model.state import LIFTED, Core, Record
+
+NUMBER = 6
+CODE = Code.VALUE_LIMIT
+PER = "both"
+
+AT = {"limits.value": 100_000_000, "wish.qty": 100}
+OVER = {"limits.value": 99_999_999, "wish.qty": 100}
+MISSING = None
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse an order worth more than the limit at its price (a market order's: the last)."""
+    limit = core.limits[owner].value
+    if limit == LIFTED:
+        return False
+    wish.value = abs(wish.qty) * valued_at(core, wish)
+    wish.limit = limit
+    return bool(wish.value > limit)

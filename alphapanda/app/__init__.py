@@ -1,0 +1,1 @@
+"""Composition, one module a process: the only place where the core meets files and clocks."""

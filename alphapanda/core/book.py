@@ -9,6 +9,7 @@ from __future__ import annotations
 from alphapanda.core.emit import emit, emit_pnl
 from alphapanda.model.charges import portion
 from alphapanda.model.funds import margin_of
+from alphapanda.model.money import PAISA, SCALE
 from alphapanda.model.rows import ChargeKind, Out
 from alphapanda.model.state import Core, Record
 
@@ -35,7 +36,6 @@ def move(core: Core, strategy: int, row: int, qty: int, price: int) -> int:
     instrument = core.instruments[row]
     position = core.positions[strategy * clock.instruments + row]
     ledger = core.ledgers[strategy]
-    account = core.ledgers[clock.strategies]
     before = position.qty
     released = released_cost(position, qty)
     closed = closed_by(before, qty)
@@ -51,11 +51,6 @@ def move(core: Core, strategy: int, row: int, qty: int, price: int) -> int:
     ledger.cost += added
     ledger.realised += realised
     ledger.turnover += abs(value)
-    account.cash -= value
-    account.mark += mark
-    account.cost += added
-    account.realised += realised
-    account.turnover += abs(value)
     instrument.net += qty
     if before == 0:
         instrument.held += 1
@@ -100,12 +95,9 @@ def remargin(core: Core, position: Record, instrument: Record, mark: int) -> Non
 def pay(core: Core, strategy: int, position: Record, amount: int) -> None:
     """Take charges from the strategy's and the account's cash."""
     ledger = core.ledgers[strategy]
-    account = core.ledgers[core.clock[0].strategies]
     position.charges += amount
     ledger.cash -= amount
     ledger.charges += amount
-    account.cash -= amount
-    account.charges += amount
 
 
 def charge_fill(core: Core, position: Record, order: Record, qty: int, price: int) -> int:
@@ -159,8 +151,8 @@ def fee_part(turnover: int, rate: int) -> int:
     return portion(turnover, rate)
 
 
-def charges_total(fees: Record) -> int:
-    """Return the day's charges so far, every kind rounded to the unit, GST on their sum."""
+def day_charges(fees: Record) -> tuple[int, int, int, int, int, int]:
+    """Return the day's brokerage, exchange charge, SEBI fee, STT, stamp duty and GST so far."""
     turnover = fees.buy + fees.sell
     brokerage = fee_brokerage(fees)
     exchange = fee_part(turnover, fees.exchange)
@@ -168,6 +160,12 @@ def charges_total(fees: Record) -> int:
     stt = fee_part(fees.buy, fees.stt_buy) + fee_part(fees.sell, fees.stt_sell)
     stamp = fee_part(fees.buy, fees.stamp_buy)
     gst = fee_part(brokerage + exchange + sebi, fees.gst)
+    return brokerage, exchange, sebi, stt, stamp, gst
+
+
+def charges_total(fees: Record) -> int:
+    """Return the day's charges so far, every kind rounded to the unit, GST on their sum."""
+    brokerage, exchange, sebi, stt, stamp, gst = day_charges(fees)
     return brokerage + exchange + sebi + stt + stamp + gst
 
 
@@ -176,22 +174,16 @@ def rounded(amount: int, unit: int) -> int:
     return (amount + unit // 2) // unit * unit
 
 
-def close_note(core: Core, fees: Record) -> int:
+def close_note(fees: Record) -> int:
     """Round the day as its contract note does, start a new day; return what the rounding costs."""
-    turnover = fees.buy + fees.sell
-    brokerage = fee_brokerage(fees)
-    exchange = fee_part(turnover, fees.exchange)
-    sebi = fee_part(turnover, fees.sebi)
-    stt = fee_part(fees.buy, fees.stt_buy) + fee_part(fees.sell, fees.stt_sell)
-    stamp = fee_part(fees.buy, fees.stamp_buy)
-    gst = fee_part(brokerage + exchange + sebi, fees.gst)
+    brokerage, exchange, sebi, stt, stamp, gst = day_charges(fees)
     if fees.rounding != 0:
-        brokerage = rounded(brokerage, 100)
-        exchange = rounded(exchange, 100)
-        sebi = rounded(sebi, 100)
-        stt = rounded(stt, 10_000)
-        stamp = rounded(stamp, 10_000)
-        gst = rounded(gst, 100)
+        brokerage = rounded(brokerage, PAISA)
+        exchange = rounded(exchange, PAISA)
+        sebi = rounded(sebi, PAISA)
+        stt = rounded(stt, SCALE)
+        stamp = rounded(stamp, SCALE)
+        gst = rounded(gst, PAISA)
     fees.total_brokerage += brokerage
     fees.total_exchange += exchange
     fees.total_sebi += sebi
@@ -209,15 +201,13 @@ def close_note(core: Core, fees: Record) -> int:
 def mark(core: Core, row: int, change: int) -> None:
     """Mark what is held of an instrument after its last price changed by `change`."""
     clock = core.clock[0]
-    account = core.ledgers[clock.strategies]
     for strategy in range(clock.strategies):
         position = core.positions[strategy * clock.instruments + row]
         if position.qty != 0:
             worth = position.qty * change
             core.ledgers[strategy].mark += worth
-            account.mark += worth
             if position.margin_rate != 0:
-                account.margin_mark += worth
+                core.ledgers[clock.strategies].margin_mark += worth
 
 
 def charge_extra(core: Core, strategy: int, row: int, kind: int, amount: int) -> None:
@@ -236,7 +226,7 @@ def end_of_day(core: Core) -> None:
     for index in range(len(core.fees)):
         fees = core.fees[index]
         if fees.buy + fees.sell != 0:
-            extra = close_note(core, fees)
+            extra = close_note(fees)
             charge_extra(core, fees.filler, fees.filler_row, ChargeKind.NOTE_ROUNDING, extra)
     for index in range(len(core.positions)):
         end_position_day(core, index)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from alphapanda.core.book import charge_extra, current_fees, end_of_day, move, pay
 from alphapanda.core.emit import call, emit, emit_order, emit_pnl
-from alphapanda.core.flags import HOOK_SESSION, TICK_BARS
+from alphapanda.core.flags import HOOK_SESSION, TICK_BARS, TIMERS
 from alphapanda.core.glue import close_bar, open_session
 from alphapanda.core.orders import end_all, place_system, request_cancel
 from alphapanda.model.calendar import Phase
 from alphapanda.model.charges import portion
+from alphapanda.model.funds import equity
 from alphapanda.model.instruments import OptionType, Product
 from alphapanda.model.rows import ChargeKind, Code, Control, Kind, Out, Reason, Scope
 from alphapanda.model.state import NEVER, Core, Hook, Record
@@ -33,7 +34,8 @@ def advance(core: Core, ts: int) -> None:
         clock.minute = (ts // MINUTE + 1) * MINUTE
     if TICK_BARS:
         end_bars(core, due)
-    fire_timers(core, due)
+    if TIMERS:
+        fire_timers(core, due)
     if clock.midnight <= due:
         start_day(core, ts)
     clock.due = next_due(core)
@@ -43,10 +45,12 @@ def next_due(core: Core) -> int:
     """Return the earliest boundary ahead."""
     clock = core.clock[0]
     due = min(clock.minute, clock.midnight)
-    for index in range(len(core.intervals)):
-        due = min(due, core.intervals[index].next_end)
-    for index in range(len(core.timers)):
-        due = min(due, core.timers[index].next)
+    if TICK_BARS:
+        for index in range(len(core.intervals)):
+            due = min(due, core.intervals[index].next_end)
+    if TIMERS:
+        for index in range(len(core.timers)):
+            due = min(due, core.timers[index].next)
     return due
 
 
@@ -70,7 +74,7 @@ def start_day(core: Core, ts: int) -> None:
     for index in range(len(core.ledgers)):
         ledger = core.ledgers[index]
         ledger.messages_day = 0
-        ledger.day_start = ledger.cash + ledger.mark
+        ledger.day_start = equity(core, index)
     if core.config[0].always != 0:
         start_timers(core, -1, clock.midnight - DAY, NEVER)
         for row in range(clock.instruments):
@@ -149,7 +153,7 @@ def control(core: Core, row: Record) -> None:
     clock = core.clock[0]
     clock.now = max(clock.now, row.ts)
     if row.kind == Control.PHASE:
-        change_phase(core, row.a, row.b, row.c)
+        change_phase(core, row.a, row.b, row.c, row.d)
     elif row.kind == Control.SQUARE_OFF:
         square_off(core, row.a)
     elif row.kind == Control.EXPIRY:
@@ -164,11 +168,12 @@ def control(core: Core, row: Record) -> None:
         rearm(core, row.a, row.b)
 
 
-def change_phase(core: Core, group: int, phase: int, until: int) -> None:
+def change_phase(core: Core, group: int, phase: int, until: int, cut_off: int) -> None:
     """Let a session group enter a phase; what is still open when trading ends expires."""
     clock = core.clock[0]
     was = core.groups[group].phase
     core.groups[group].phase = phase
+    core.groups[group].square_off = cut_off
     if phase == Phase.OPEN and was != Phase.OPEN:
         core.groups[group].open = clock.now
         core.groups[group].close = until

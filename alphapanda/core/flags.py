@@ -26,6 +26,9 @@ SIZES = 0
 TICK_BARS = 1
 """Some strategy wants bars that the core has to build."""
 
+TIMERS = 1
+"""Some strategy has timers."""
+
 HOOK_FILL = 1
 """Some strategy has on_fill."""
 

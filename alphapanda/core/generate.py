@@ -49,6 +49,8 @@ class Shape:
     data_interval: int
     """ns of the data's bars; 0 for ticks."""
     columns: frozenset[str]
+    whole: tuple[bool, ...]
+    """By strategy: bound to each instrument of the run, so that a row is its own instance."""
 
     @property
     def intervals(self) -> tuple[int, ...]:
@@ -74,6 +76,7 @@ class Shape:
             "OPEN_INTEREST": int("oi" in has),
             "SIZES": int("volume" in has or "qty" in has),
             "TICK_BARS": int(intervals),
+            "TIMERS": int("on_time" in hooks),
             "HOOK_FILL": int("on_fill" in hooks),
             "HOOK_ORDER": int("on_order" in hooks),
             "HOOK_SESSION": int("on_session" in hooks),
@@ -119,7 +122,7 @@ def close_bar(shape: Shape) -> list[str]:
         lines += [f"    if interval == {index}:", "        pass"]
         for k, spec in enumerate(shape.specs):
             body = list(bar_lines(shape, k, spec, index, length))
-            lines += bound(k, body, "        ") if body else []
+            lines += bound(shape, k, body, "        ") if body else []
     return lines
 
 
@@ -141,7 +144,7 @@ def open_session(shape: Shape) -> list[str]:
             for name, indicator in spec.indicators.items()
             if hasattr(indicators.module(short(indicator)), "reset")
         ]
-        lines += bound(k, resets, "    ") if resets else []
+        lines += bound(shape, k, resets, "    ") if resets else []
     return lines
 
 
@@ -157,7 +160,7 @@ def see_row(shape: Shape) -> list[str]:
         for name, indicator in spec.indicators.items():
             if spec.interval_of(indicator, shape.data_interval) in (0, shape.data_interval):
                 body += update_lines(k, spec, name, indicator, source)
-        lines += bound(k, body, "    ") if body else []
+        lines += bound(shape, k, body, "    ") if body else []
     return lines
 
 
@@ -172,10 +175,20 @@ def bar_arguments(shape: Shape) -> str:
     return f"clock.now, {last}, {last}, {last}, {last}, instrument.traded"
 
 
-def bound(k: int, body: list[str], indent: str) -> list[str]:
+def bound(shape: Shape, k: int, body: list[str], indent: str) -> list[str]:
     """Return lines that run `body` if strategy `k` is bound to the row's instrument."""
+    if shape.whole[k]:
+        place = {"bind.instance": "row", "bind.leg": "0"}
+        return [indent + replaced(line, place) for line in body]
     lines = [f"bind = core.binds[{k} * clock.instruments + row]", "if bind.instance >= 0:"]
     return [indent + line for line in [*lines, *("    " + line for line in body)]]
+
+
+def replaced(line: str, words: dict[str, str]) -> str:
+    """Return a line with some words put in place of others."""
+    for old, new in words.items():
+        line = line.replace(old, new)
+    return line
 
 
 def holder(k: int, spec: Spec) -> str:
@@ -235,7 +248,7 @@ def decide(shape: Shape) -> list[str]:
             arguments = f"core, {each(k, spec)}, {k}, row, bind.leg, {own}, 0, 0, 0, -1"
             body += [f"    {hook_call(k, spec, name, 'bind.instance', arguments)}",
                      "    if clock.n_wishes != 0:", "        gate(core)"]  # fmt: skip
-        lines += bound(k, body, "    ") if body else []
+        lines += bound(shape, k, body, "    ") if body else []
     return lines
 
 

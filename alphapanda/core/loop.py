@@ -51,7 +51,8 @@ def proceed(core: Core, columns: Any, at: int) -> tuple[int, int]:
     ts = columns.ts[at]
     if clock.due <= ts - BARS_IN:
         advance(core, ts - BARS_IN)
-        return at, NONE
+        if clock.due <= ts - BARS_IN or (QUEUED and clock.n_calls != 0):
+            return at, NONE
     return at + 1, see(core, columns, at, ts)
 
 

@@ -6,6 +6,7 @@ through every call; here `core` is a single int64, and a table's address is read
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,11 +26,23 @@ class Tables(types.Type):  # type: ignore[misc]
 
     def __init__(self, names: Sequence[str], dtypes: Sequence[np.dtype[Any]], first: int) -> None:
         self.arrays = {
-            name: types.Array(from_dtype(dtype), 1, "C")
+            name: types.Array(named(from_dtype(dtype)), 1, "C")
             for name, dtype in zip(names, dtypes, strict=True)
         }
         self.places = {name: first + place for place, name in enumerate(names)}
-        super().__init__(name=f"Tables({first}, {self.arrays})")
+        super().__init__(name=f"Tables_{first}_{digest(repr(list(zip(names, dtypes))))}")
+
+
+def named(type_: Any) -> Any:
+    """Give a record type a short name: the long one, mangled into each symbol, costs seconds."""
+    if isinstance(type_, types.Record) and not type_.name.startswith("Record_"):
+        type_.name = f"Record_{digest(type_.name)}"
+    return type_
+
+
+def digest(text: str) -> str:
+    """Return a short hash."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @register_model(Tables)

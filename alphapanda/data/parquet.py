@@ -98,7 +98,7 @@ def _files_of(path: Path) -> list[Path]:
         return [path]
     if not glob.has_magic(str(path)):
         raise UsageError(f"{path} does not exist: give a Parquet file, a folder or a glob.")
-    matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+    matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207 - may be absolute
     files = [file for file in matches if file.is_file()]
     if not files:
         raise UsageError(f"No file matches {path}.")

@@ -196,7 +196,9 @@ def recognise(
     columns = _find_columns(described, file, mapping)
     told = _told_kind(columns, file) if kind is None else kind
     _need(columns, told, file, described)
-    columns = {name: columns[name] for name in ("ts", "instrument", *FIELDS[told]) if name in columns}
+    columns = {
+        name: columns[name] for name in ("ts", "instrument", *FIELDS[told]) if name in columns
+    }
     types = {name: described[column] for name, column in columns.items()}
     for name in columns:
         _check_type(name, columns[name], types[name], file=file)
@@ -288,9 +290,7 @@ def _told_kind(columns: Mapping[str, str], file: str) -> Kind:
     )
 
 
-def _need(
-    columns: Mapping[str, str], kind: Kind, file: str, described: Mapping[str, str]
-) -> None:
+def _need(columns: Mapping[str, str], kind: Kind, file: str, described: Mapping[str, str]) -> None:
     needed: dict[Kind, tuple[str, ...]] = {"tick": ("last",), "bar": BAR_PRICES, "quote": ()}
     missing = [name for name in ("ts", *needed[kind]) if name not in columns]
     if kind == "quote" and not {"bid", "ask"} & columns.keys():

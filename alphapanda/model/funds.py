@@ -37,3 +37,24 @@ def needed_funds(position: Record, instrument: Record, qty: int, price: int) -> 
     if position.margin_rate == 0:
         return opening * price if qty > 0 else 0
     return margin_of(position, instrument, opening if qty > 0 else -opening, price)
+
+
+def equity(core: Core, owner: int) -> int:
+    """Return what a strategy has made so far, or what the account is worth, at last prices."""
+    ledger = core.ledgers[owner]
+    if owner != core.clock[0].strategies:
+        return int(ledger.cash + ledger.mark)
+    worth = int(ledger.cash)
+    for strategy in range(owner):
+        worth += core.ledgers[strategy].cash + core.ledgers[strategy].mark
+    return worth
+
+
+def free_funds(core: Core) -> int:
+    """Return the account's cash that nothing blocks; leveraged positions count with their P&L."""
+    owner = core.clock[0].strategies
+    account = core.ledgers[owner]
+    cash = account.cash + account.margin_mark - account.margin - account.blocked
+    for strategy in range(owner):
+        cash += core.ledgers[strategy].cash
+    return int(cash)

@@ -35,11 +35,11 @@ CONFIG = ints(
 """One record of settings; slippage in 1e-7 of the price, volume_share in 1e-7 of traded volume."""
 
 INSTRUMENT = ints(
+    "ts last held first phase traded phase_end tail",
+    "bid bid_qty ask ask_qty open high low oi volume taken_buy taken_sell killed net",
     "tick lot freeze segment exchange group lower upper expiry strike option underlying",
-    "ts last bid bid_qty ask ask_qty open high low volume traded oi taken_buy taken_sell",
-    "phase phase_end killed first tail held net",
 )
-"""Facts of the day, then the market, then our own book of it (order list, holders, net quantity)."""
+"""The market and our own book of it (order list, holders, net quantity), then facts of the day."""
 
 POSITION = ints(
     "qty cost realised charges open_buy open_sell product fees margin_rate margin_short margin",
@@ -52,7 +52,8 @@ LEDGER = ints(
     "signals orders rejected fills turnover",
     "killed last_pnl day_start messages_day messages",
 )
-"""A strategy's books, and the account's behind them. Equity = cash + mark; mark = sum(qty x last)."""
+"""A strategy's books; equity = cash + mark, mark = sum(qty x last). Behind them the account: its
+initial cash, what is blocked, its messages; its other sums are those of the strategies."""
 
 LIMITS = ints(
     "qty value open_value position gross net loss per_second per_minute per_day",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alphapanda.model.funds import needed_funds, valued_at
+from alphapanda.model.funds import free_funds, needed_funds, valued_at
 from alphapanda.model.rows import Code
 from alphapanda.model.state import Core, Record
 
@@ -17,9 +17,8 @@ MISSING = {"account.cash": 0}
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse what would block more than is free."""
     clock = core.clock[0]
-    account = core.ledgers[clock.strategies]
     position = core.positions[wish.strategy * clock.instruments + wish.row]
     instrument = core.instruments[wish.row]
     wish.value = needed_funds(position, instrument, wish.qty, valued_at(core, wish))
-    wish.limit = account.cash + account.margin_mark - account.margin - account.blocked
+    wish.limit = free_funds(core)
     return bool(wish.value != 0 and wish.value > wish.limit)

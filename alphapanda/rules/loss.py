@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alphapanda.model.funds import equity
 from alphapanda.model.rows import Code
 from alphapanda.model.state import LIFTED, Core, Record
 
@@ -18,7 +19,6 @@ def check(core: Core, wish: Record, owner: int) -> bool:
     limit = core.limits[owner].loss
     if limit == LIFTED:
         return False
-    ledger = core.ledgers[owner]
-    wish.value = ledger.day_start - ledger.cash - ledger.mark
+    wish.value = core.ledgers[owner].day_start - equity(core, owner)
     wish.limit = limit
     return bool(wish.value > limit)

@@ -16,6 +16,8 @@ MISSING = {"instrument.lot": 0}
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse a quantity that is no whole number of lots."""
     lot = core.instruments[wish.row].lot
+    if lot == 1:
+        return False
     wish.value = abs(wish.qty)
     wish.limit = lot
     return bool(lot <= 0 or wish.qty % lot != 0)

@@ -1,0 +1,453 @@
+"""The backtest: recorded rows through a core, and what came out as a result."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from alphapanda import config
+from alphapanda.app import strategies
+from alphapanda.app.options import Entry, Options, make
+from alphapanda.core import book
+from alphapanda.core.engine import Engine, Enrolment, Paper, Setup
+from alphapanda.core.generate import Shape
+from alphapanda.core.program import Program, build, package_sources
+from alphapanda.core.records import view
+from alphapanda.core.strategy import Spec
+from alphapanda.data.instruments import read_masters
+from alphapanda.data.replay import Replay, ReplayOptions, open_replay
+from alphapanda.data.sessions import Placer, session_controls
+from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.calendar import Calendar, Session, SessionGroup, session_group
+from alphapanda.model.charges import Schedule, charge_class
+from alphapanda.model.columns import Columns
+from alphapanda.model.instruments import Instrument, Master, Product, Segment
+from alphapanda.model.limits import load_limits
+from alphapanda.model.money import text
+from alphapanda.model.rows import ChargeKind
+from alphapanda.research.events import Names
+from alphapanda.research.result import Gatherer, Result, sum_up
+from alphapanda.research.rundir import RunDirectory
+
+Progress = Callable[[int, int, int], None]
+"""Called with rows done, rows in all, fills so far."""
+
+
+@dataclass
+class Run:
+    """Everything a backtest is made of, once its options and data are known."""
+
+    options: Options
+    replay: Replay
+    specs: tuple[Spec, ...]
+    instruments: tuple[Instrument, ...]
+    enrolments: tuple[Enrolment, ...]
+    calendar: Calendar
+    schedule: Schedule
+    notes: list[str]
+    program: Program | None = None
+    engine_s: float = 0.0
+    status: str = "complete"
+
+
+def backtest(strategy: Any = None, data: Any = (), *, progress: Progress | None = None, **options: Any) -> Result:
+    """Run a backtest and return its result.
+
+    `strategy` is a class, a name in `strategies/`, a file, or a list of these; `data` one or more
+    Parquet files, folders or patterns. Options are those of `alphapanda backtest`, with `_` for
+    `-`; `from_` and `to` are dates. Without `out` nothing is written.
+
+    Raises:
+        UsageError: for anything wrong in the options, the strategy or the data.
+    """
+    given = dict(options)
+    if "from_" in given:
+        given["from"] = given.pop("from_")
+    if strategy is not None:
+        given["strategies"] = strategy
+    return run(make({**given, "data": data}), progress=progress)
+
+
+def run(options: Options, *, progress: Progress | None = None) -> Result:
+    """Run a backtest from its options."""
+    specs = tuple(strategies.find(entry.strategy) for entry in options.strategies)
+    arguments = [s.arguments(e.params) for s, e in zip(specs, options.strategies, strict=True)]
+    with open_replay(replay_options(options, specs)) as replay:
+        made = prepare(options, replay, specs, arguments)
+        directory = None if options.out is None else RunDirectory(options.out)
+        try:
+            return carry_out(made, directory, progress)
+        except BaseException:
+            if directory is not None:
+                directory.discard()
+            raise
+
+
+def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
+    """Return what the replay has to read: columns are its own business, instruments ours."""
+    wanted = [name for entry in options.strategies for name in entry.instruments]
+    wanted = [*options.instrument, *(name for name in wanted if name not in options.instrument)]
+    kind: Any = options.kind
+    extra: dict[str, Any] = {} if options.batch is None else {"batch_rows": options.batch}
+    return ReplayOptions(
+        paths=options.data, kind=kind, interval=options.interval, mapping=options.map,
+        repair=options.repair, first=options.first, last=options.last,
+        instruments=tuple(wanted) or None, qty_scale=options.qty_scale,
+        exchange=options.exchange, **extra,
+    )  # fmt: skip
+
+
+def prepare(
+    options: Options, replay: Replay, specs: tuple[Spec, ...], arguments: Sequence[Mapping[str, Any]]
+) -> Run:
+    """Bring data, instruments, strategies and calendar together."""
+    notes = list(replay.notes)
+    instruments = tuple(named(options, replay, notes))
+    enrolments = tuple(
+        enrol(options, entry, spec, values, replay.names, instruments)
+        for entry, spec, values in zip(options.strategies, specs, arguments, strict=True)
+    )
+    calendar = read_calendar(options.calendar)
+    made = Run(
+        options, replay, specs, instruments, enrolments, calendar,
+        Schedule.parse(options.costs), notes,
+    )  # fmt: skip
+    note_calendar(made)
+    note_charges(made)
+    return made
+
+
+def read_calendar(name: str) -> Calendar:
+    """Return a calendar by name."""
+    if name == "always":
+        return Calendar.always()
+    if name == "nse":
+        return Calendar.nse()
+    raise UsageError(f"--calendar {name}: there are nse and always")
+
+
+def named(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
+    """Yield the instrument of each name in the data, from the master or with stated defaults."""
+    if not options.instruments:
+        notes.append("no instrument master: each instrument taken as a share of lot 1, no tick size")
+        yield from (Instrument.assumed(name) for name in replay.names)
+        return
+    masters = read_masters([Path(path) for path in options.instruments])
+    master = masters.at(replay.days[0])
+    notes += master.notes
+    for name in replay.names:
+        yield master.get(in_master(name, master))
+
+
+def in_master(name: str, master: Master) -> str:
+    """Return a data name as the master has it; the exchange may be the data's guess."""
+    if name in master:
+        return name
+    symbol = name.partition(":")[2]
+    found = [f"{e.name}:{symbol}" for e in master.exchanges if f"{e.name}:{symbol}" in master]
+    return found[0] if len(found) == 1 else name
+
+
+def enrol(
+    options: Options, entry: Entry, spec: Spec, values: Mapping[str, Any],
+    data_names: Sequence[str], instruments: Sequence[Instrument],
+) -> Enrolment:  # fmt: skip
+    """Bind a strategy to its instruments."""
+    wanted = entry.instruments or (options.instrument if spec.binding.legs else ())
+    rows = tuple(row_of(name, data_names, instruments) for name in wanted)
+    legs = spec.binding.legs
+    if legs and len(rows) != len(legs):
+        raise UsageError(
+            f"{spec.name} binds {len(legs)} instruments ({', '.join(legs)}): "
+            f"name them in this order with --instrument; the data have {few(data_names)}"
+        )
+    rows = rows or tuple(range(len(instruments)))
+    return Enrolment(spec, values, rows, tuple(product(options, instruments[r]) for r in rows))
+
+
+def row_of(name: str, data_names: Sequence[str], instruments: Sequence[Instrument]) -> int:
+    """Return an instrument's row by its name in the data or in the master, or by its symbol."""
+    for row, (given, instrument) in enumerate(zip(data_names, instruments, strict=True)):
+        if name in (given, instrument.name, instrument.symbol):
+            return row
+    hint = did_you_mean(name, data_names)
+    raise UsageError(f"there is no instrument '{name}' in the data.{hint}")
+
+
+def few(names: Sequence[str]) -> str:
+    """Return a few of many names."""
+    return ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
+
+
+def product(options: Options, instrument: Instrument) -> Product:
+    """Return the product of an instrument's orders: CNC in shares, NRML in derivatives."""
+    derivative = instrument.segment in (Segment.FUTURES, Segment.OPTIONS)
+    chosen = options.product or (Product.NRML if derivative else Product.CNC)
+    if derivative and chosen == Product.CNC:
+        raise UsageError(f"{instrument.name} is a derivative: --product NRML or MIS")
+    return chosen
+
+
+def note_calendar(made: Run) -> None:
+    """Say which days of the data have no session."""
+    calendar, days = made.calendar, made.replay.days
+    if calendar.is_always:
+        return
+    groups = used_groups(made)
+    idle = [day for day in days if not any(calendar.session(day, g) for g in groups)]
+    if idle:
+        made.notes.append(
+            f"{len(idle)} of {len(days)} days have no session in the calendar (first {idle[0]}): "
+            "their rows only set the last price; --calendar always trades at any time"
+        )
+    if days[0] < calendar.known_from or days[-1] > calendar.known_until:
+        made.notes.append(
+            f"holidays are known from {calendar.known_from} to {calendar.known_until} only"
+        )
+
+
+def note_charges(made: Run) -> None:
+    """Say where rates are approximate or stand in for earlier ones."""
+    seen: set[str] = set()
+    for enrolment in made.enrolments:
+        for row, chosen in zip(enrolment.rows, enrolment.products, strict=True):
+            instrument = made.instruments[row]
+            kind = charge_class(instrument.segment, chosen)
+            for day in (made.replay.days[0], made.replay.days[-1]):
+                seen.update(made.schedule.doubts(day, kind, instrument.exchange))
+    made.notes += sorted(seen)
+
+
+def used_groups(made: Run) -> list[SessionGroup]:
+    """Return the session groups of the run's instruments."""
+    return sorted({session_group(instrument) for instrument in made.instruments})
+
+
+def expiries(made: Run) -> dict[int, int]:
+    """Return when the run's contracts settle, for those that expire within its days."""
+    last = made.replay.days[-1]
+    found: dict[int, int] = {}
+    for row, instrument in enumerate(made.instruments):
+        if instrument.expiry is not None and instrument.expiry <= last:
+            session = session_on(made, instrument, instrument.expiry)
+            if session is not None:
+                found[row] = session.close
+    return found
+
+
+def session_on(made: Run, instrument: Instrument, day: date) -> Session | None:
+    """Return an instrument's session of a day."""
+    if made.calendar.is_always:
+        return None
+    return made.calendar.session(day, session_group(instrument))
+
+
+def carry_out(made: Run, directory: RunDirectory | None, progress: Progress | None) -> Result:
+    """Run the rows through a core; an interrupt ends the run early, and the result says so."""
+    options, replay = made.options, made.replay
+    settles = expiries(made)
+    shape = Shape(made.specs, replay.interval_ns, replay.columns, whole(made))
+    started = perf_counter()
+    made.program = build(shape, jit=options.jit, cache_dir=config.load().cache_dir)
+    engine = Engine(made.program, setup(made, settles))
+    for _ in engine.feed(Columns.of()):
+        """Nothing to run: this loads or compiles the loop, which is not the engine's time."""
+    build_s = perf_counter() - started
+    controls = session_controls(
+        made.calendar, replay.days, used_groups(made), expiries=settles
+    )
+    names = Names(strategy_names(made.specs), [i.name for i in made.instruments])
+    gatherer = Gatherer(names, options.cash, directory)
+    rows = 0
+    try:
+        rows = feed_all(made, engine, Placer(controls, bars=replay.kind == "bar"), gatherer, progress)
+    except KeyboardInterrupt:
+        made.status = "interrupted"
+        rows = int(engine.tables["clock"]["cause"][0])
+    facts = {**describe(made, engine, gatherer), "ticks": rows, "build_s": round(build_s, 4)}
+    summary, fills, equity = sum_up(gatherer, facts)
+    return written(made, directory, gatherer, summary, fills, equity)
+
+
+def whole(made: Run) -> tuple[bool, ...]:
+    """Say of each strategy if it has a record of its own for every instrument."""
+    everything = tuple(range(len(made.instruments)))
+    return tuple(
+        e.spec.binding.kind == "each" and e.rows == everything for e in made.enrolments
+    )
+
+
+def strategy_names(specs: Sequence[Spec]) -> list[str]:
+    """Return the strategies' names, numbered where one runs more than once."""
+    names = [spec.name for spec in specs]
+    return [
+        f"{name}#{names[: k + 1].count(name)}" if names.count(name) > 1 else name
+        for k, name in enumerate(names)
+    ]
+
+
+def setup(made: Run, settles: Mapping[int, int]) -> Setup:
+    """Return what the core needs to know before its first row."""
+    options = made.options
+    return Setup(
+        instruments=made.instruments, strategies=made.enrolments, schedule=made.schedule,
+        limits=load_limits(options.limits), first_day=made.replay.days[0], cash=options.cash,
+        always=made.calendar.is_always, expiries=settles,
+        paper=Paper(
+            latency_ns=options.latency, slippage=options.slippage, seed=options.seed,
+            limit_fill=options.limit_fill, volume_share=options.volume_share,
+        ),
+    )  # fmt: skip
+
+
+def feed_all(
+    made: Run, engine: Engine, placer: Placer, gatherer: Gatherer, progress: Progress | None
+) -> int:
+    """Feed every batch, then the session rows behind the last one; return the rows fed."""
+    done = 0
+    for batch in made.replay.batches():
+        feed(made, engine, gatherer, batch, placer.take(batch))
+        done += batch.rows
+        if progress is not None:
+            progress(done, made.replay.rows, int(gatherer.counts[12]))
+    feed(made, engine, gatherer, batch.slice(0, 0), placer.rest())
+    gatherer.flush()
+    return done
+
+
+def feed(made: Run, engine: Engine, gatherer: Gatherer, batch: Columns, controls: Any) -> None:
+    """Feed one batch, counting the time of the core alone."""
+    chunks = engine.feed(batch, controls)
+    while True:
+        started = perf_counter()
+        rows = next(chunks, None)
+        made.engine_s += perf_counter() - started
+        if rows is None:
+            return
+        gatherer.take(rows)
+
+
+def describe(made: Run, engine: Engine, gatherer: Gatherer) -> dict[str, Any]:
+    """Return the facts of a run that are not in its output rows."""
+    replay, options = made.replay, made.options
+    rows = int(engine.tables["clock"]["cause"][0])
+    positions = engine.tables["positions"].reshape(len(made.specs), -1)
+    ledgers = engine.tables["ledgers"]
+    names = strategy_names(made.specs)
+    return {
+        "status": made.status,
+        "charges": int(ledgers["charges"][:-1].sum()),
+        "charges_by": {k: text(v) for k, v in charges_by(engine, gatherer).items() if v},
+        "engine_s": round(made.engine_s, 6),
+        "ticks_per_s": round(rows / made.engine_s) if made.engine_s else 0,
+        "strategies": {
+            name: {
+                "pnl": text(int(ledgers["cash"][k] + ledgers["mark"][k])),
+                "params": dict(made.enrolments[k].arguments),
+            }
+            for k, name in enumerate(names)
+        },
+        "instruments": {
+            instrument.name: text(int(instrument_pnl(positions, engine, row)))
+            for row, instrument in enumerate(made.instruments)
+        },
+        "open_positions": {
+            f"{names[k]} {made.instruments[row].name}": int(positions["qty"][k, row])
+            for k, row in zip(*np.nonzero(positions["qty"]), strict=True)
+        },
+        "from": str(replay.days[0]),
+        "to": str(replay.days[-1]),
+        "days": len(replay.days),
+        "kind": replay.kind,
+        "calendar": options.calendar,
+        "costs": options.costs,
+        "limits": options.limits,
+        "repairs": dict(replay.repairs),
+        "notes": made.notes,
+    }
+
+
+def instrument_pnl(positions: Any, engine: Engine, row: int) -> int:
+    """Return an instrument's P&L over all strategies: realised, marked, less its charges."""
+    held = positions[:, row]
+    last = engine.tables["instruments"]["last"][row]
+    worth = held["qty"] * last - held["cost"]
+    return int((held["realised"] + worth - held["charges"]).sum())
+
+
+def charges_by(engine: Engine, gatherer: Gatherer) -> dict[str, int]:
+    """Return charges by kind, the day that is still open included."""
+    kinds = ("brokerage", "exchange", "sebi", "stt", "stamp", "gst")
+    totals = dict.fromkeys(kinds, 0)
+    for fees in view(engine.tables["fees"]):
+        for kind, today in zip(kinds, book.day_charges(fees), strict=True):
+            totals[kind] += getattr(fees, f"total_{kind}") + today
+    totals["depository"] = int(gatherer.charged[ChargeKind.DEPOSITORY])
+    totals["square_off"] = int(gatherer.charged[ChargeKind.SQUARE_OFF])
+    return totals
+
+
+def written(
+    made: Run, directory: RunDirectory | None, gatherer: Gatherer,
+    summary: dict[str, Any], fills: Any, equity: Any,
+) -> Result:  # fmt: skip
+    """Write the run, if it has a directory, and return its result."""
+    if directory is None:
+        return Result(summary, fills, equity)
+    gatherer.flush()
+    directory.write("fills", fills)
+    directory.write("equity", equity)
+    path = directory.finish({"summary": summary, "manifest": manifest(made, summary["digest"])})
+    return Result({**summary, "run": str(path)}, fills, equity, path)
+
+
+def manifest(made: Run, digest: str) -> dict[str, Any]:
+    """Return what it takes to run the same again: hashes of code, strategies and data, options."""
+    packages = ("alphapanda", "numpy", "numba", "duckdb", "pyarrow")
+    options = {
+        field.name: plain_value(getattr(made.options, field.name))
+        for field in fields(made.options)
+        if field.name != "strategies"
+    }
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "digest": digest,
+        "code": package_sources().hex(),
+        "strategies": [
+            {"name": spec.name, "file": spec.file, "sha256": source_sha(spec),
+             "params": dict(e.arguments)}
+            for spec, e in zip(made.specs, made.enrolments, strict=True)
+        ],
+        "options": options,
+        "data": [
+            {"path": str(f.path), "sha256": f.sha256, "rows": f.rows} for f in made.replay.files
+        ],
+        "python": sys.version.split()[0],
+        "machine": platform.machine(),
+        "packages": {name: version(name) for name in packages},
+    }  # fmt: skip
+
+
+def plain_value(value: Any) -> Any:
+    """Return an option as JSON holds it."""
+    if isinstance(value, (bool, int, float, type(None))):
+        return value
+    if isinstance(value, Mapping):
+        return dict(value)
+    return [str(v) for v in value] if isinstance(value, tuple) else str(value)
+
+
+def source_sha(spec: Spec) -> str:
+    """Return a hash of a strategy's source."""
+    import hashlib  # noqa: PLC0415
+
+    return hashlib.sha256(spec.source.encode()).hexdigest()

@@ -1,0 +1,209 @@
+"""Options of a backtest: from the command line, a TOML file or Python keywords, checked once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.declaration import parse_interval
+from alphapanda.model.instruments import Product
+from alphapanda.model.money import BOUND, to_scaled
+from alphapanda.model.state import Fill
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One strategy of a run: what it is, its parameters, the instruments it is bound to."""
+
+    strategy: Any
+    params: Mapping[str, Any] = field(default_factory=dict)
+    instruments: tuple[str, ...] = ()
+    """Names; empty: all of the run. For legs in the order of the legs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to run, on which data, under which rules. Names are those of the command line."""
+
+    strategies: tuple[Entry, ...]
+    data: tuple[str, ...]
+    instrument: tuple[str, ...] = ()
+    instruments: tuple[str, ...] = ()
+    """Kite instrument files."""
+    map: Mapping[str, str] = field(default_factory=dict)
+    kind: str | None = None
+    interval: str | None = None
+    repair: bool = False
+    qty_scale: int = 1
+    exchange: str = "NSE"
+    first: date | None = None
+    last: date | None = None
+    cash: int = to_scaled("1000000")
+    costs: str = "zerodha"
+    limits: str = "default"
+    calendar: str = "nse"
+    product: Product | None = None
+    latency: int = 0
+    slippage: int = 0
+    limit_fill: Fill = Fill.THROUGH
+    volume_share: int = 10_000_000
+    seed: int = 7
+    batch: int | None = None
+    jit: bool = True
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no run could mean."""
+        if not self.strategies:
+            raise UsageError("no strategy is named")
+        if not self.data:
+            raise UsageError("no data are named: --data FILE, a folder or a pattern")
+        if not 0 < self.cash < BOUND:
+            raise UsageError("--cash must be above 0 and below 900,719,925,474 rupees")
+        if self.batch is not None and self.batch < 1:
+            raise UsageError(f"--batch {self.batch}: must be at least 1")
+
+
+ALIASES = {"from": "first", "to": "last", "no_jit": "jit", "strategy": "strategies",
+           "param": "params"}  # fmt: skip
+"""Option names that are Python words or mean the opposite."""
+
+
+def make(given: Mapping[str, Any], *, where: str = "") -> Options:
+    """Return options from texts and values, as a TOML file or Python keywords give them.
+
+    Raises:
+        UsageError: naming the option and its value.
+    """
+    known = {f.name for f in fields(Options)} | set(ALIASES) | {"params"}
+    for name in given:
+        if name not in known:
+            raise UsageError(f"{where}there is no option '{name}'.{did_you_mean(name, known)}")
+    values = {ALIASES.get(name, name): value for name, value in given.items() if value is not None}
+    if "no_jit" in given:
+        values["jit"] = not given["no_jit"]
+    params = values.pop("params", {})
+    values["strategies"] = entries(values.get("strategies", ()), as_params(params), where)
+    for name, convert in CONVERT.items():
+        if name in values:
+            values[name] = converted(where, name, values[name], convert)
+    return Options(**values)
+
+
+def converted(where: str, name: str, value: Any, convert: Any) -> Any:
+    """Return an option's value in its type."""
+    try:
+        return convert(value)
+    except (ValueError, KeyError, TypeError, ArithmeticError):
+        shown = {"first": "from", "last": "to"}.get(name, name)
+        raise UsageError(f"{where}--{shown} {value}: {EXPECTED.get(name, 'not understood')}") from None
+
+
+def entries(given: Any, params: Mapping[str, Any], where: str) -> tuple[Entry, ...]:
+    """Return the strategies of a run; parameters given to the run go to its only strategy."""
+    listed = given if isinstance(given, (list, tuple)) else (given,)
+    made = [entry(one, where) for one in listed]
+    if params and len(made) != 1:
+        raise UsageError(f"{where}parameters belong to each strategy when there are several")
+    if params:
+        made = [Entry(made[0].strategy, {**made[0].params, **params}, made[0].instruments)]
+    return tuple(made)
+
+
+def entry(given: Any, where: str) -> Entry:
+    """Return one strategy of a run, from its name or a table."""
+    if isinstance(given, Entry):
+        return given
+    if not isinstance(given, Mapping):
+        return Entry(given)
+    unknown = set(given) - {"strategy", "params", "instruments"}
+    if unknown or "strategy" not in given:
+        raise UsageError(f"{where}a strategy's table has strategy, params and instruments")
+    return Entry(given["strategy"], dict(given.get("params", {})), texts(given.get("instruments", ())))
+
+
+def as_params(given: Any) -> dict[str, Any]:
+    """Return parameters from a table or from texts such as `fast=10`."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    return pairs(given, "--param")
+
+
+def pairs(given: Sequence[str], option: str) -> dict[str, str]:
+    """Return NAME=VALUE texts as a table."""
+    made = {}
+    for text in given:
+        name, equals, value = str(text).partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"{option} {text}: write NAME=VALUE")
+        made[name.strip()] = value.strip()
+    return made
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Return one text or several as a tuple."""
+    return (str(value),) if isinstance(value, (str, Path)) else tuple(str(v) for v in value)
+
+
+def as_date(value: Any) -> date:
+    """Return a date from a date or its ISO text."""
+    return value if isinstance(value, date) else date.fromisoformat(str(value))
+
+
+def as_rate(value: Any) -> int:
+    """Return basis points (`2bp`), percent (`0.02%`) or a fraction as a rate in 1e-7."""
+    text = str(value).strip()
+    if text.endswith("bp"):
+        rate = float(text[:-2]) * 1_000
+    elif text.endswith("%"):
+        rate = float(text[:-1]) * 100_000
+    else:
+        rate = float(text) * 10_000_000
+    if not 0 <= rate <= 10_000_000:
+        raise ValueError(text)
+    return round(rate)
+
+
+def as_ns(value: Any) -> int:
+    """Return a time such as `50ms`, `2s` or `0` in ns."""
+    text = str(value).strip()
+    if text.endswith("ms"):
+        return round(float(text[:-2]) * 1_000_000)
+    return 0 if text == "0" else parse_interval(text)
+
+
+CONVERT: dict[str, Any] = {
+    "data": texts, "instrument": texts, "instruments": texts,
+    "map": lambda value: dict(value) if isinstance(value, Mapping) else pairs(value, "--map"),
+    "first": as_date, "last": as_date, "cash": to_scaled,
+    "product": lambda value: Product[str(value).upper()],
+    "latency": as_ns, "slippage": as_rate, "volume_share": as_rate,
+    "limit_fill": lambda value: Fill[str(value).upper()],
+    "batch": int, "seed": int, "qty_scale": int, "out": Path,
+}  # fmt: skip
+EXPECTED = {
+    "first": "write a date, 2025-08-29", "last": "write a date, 2025-08-29",
+    "cash": "write rupees", "product": "write CNC, MIS or NRML",
+    "latency": "write a time, 50ms or 1s", "slippage": "write 2bp or 0.02%",
+    "volume_share": "write a share, 10%", "limit_fill": "write through, touch or queue",
+    "batch": "write a whole number", "seed": "write a whole number",
+}  # fmt: skip
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Return the options of a run file such as `backtests/NAME.toml`.
+
+    Raises:
+        UsageError: if the file is missing or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None

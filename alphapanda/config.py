@@ -1,0 +1,35 @@
+"""Where things lie: base folder, runs, cache; from the environment, absolute paths."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Folders of this installation."""
+
+    base_dir: Path
+    """ALPHAPANDA_BASE_DIR: holds strategies/, backtests/ and runs/; the current folder by default."""
+    cache_dir: Path
+    """ALPHAPANDA_CACHE_DIR: compiled loops."""
+
+    @property
+    def runs_dir(self) -> Path:
+        """Where runs are written."""
+        return self.base_dir / "runs"
+
+    @property
+    def strategies_dir(self) -> Path:
+        """Where strategies are found by name."""
+        return self.base_dir / "strategies"
+
+
+def load() -> Config:
+    """Read the environment."""
+    base = Path(os.environ.get("ALPHAPANDA_BASE_DIR") or Path.cwd()).resolve()
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    cache = os.environ.get("ALPHAPANDA_CACHE_DIR") or Path(home) / "alphapanda"
+    return Config(base_dir=base, cache_dir=Path(cache).resolve())

@@ -1,0 +1,90 @@
+"""Output rows as tables a person can read: events, fills and equity in Arrow, money exact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from alphapanda.model.money import SCALE
+from alphapanda.model.rows import OUT_FIELDS, OUT_MEANING, Out
+
+MONEY = pa.decimal128(20, 4)
+TIME = pa.timestamp("ns", tz="Asia/Kolkata")
+assert SCALE == 10**4, "MONEY's four decimals are the scale"
+
+Table = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names behind the numbers of a run."""
+
+    strategies: Sequence[str]
+    instruments: Sequence[str]
+
+
+def decimals(scaled: NDArray[np.int64]) -> pa.Array:
+    """Return scaled ints as exact decimals (their bytes, sign extended to 128 bits)."""
+    wide = np.empty((len(scaled), 2), np.int64)
+    wide[:, 0] = scaled
+    wide[:, 1] = scaled >> 63
+    return pa.Array.from_buffers(MONEY, len(scaled), [None, pa.py_buffer(wide.tobytes())])
+
+
+def labels(numbers: NDArray[np.int64], names: Sequence[str]) -> pa.Array:
+    """Return names by number, null for -1."""
+    known = numbers >= 0
+    index = pa.array(np.where(known, numbers, 0).astype(np.int32), mask=~known)
+    return pa.DictionaryArray.from_arrays(index, pa.array(list(names) or [""], pa.string()))
+
+
+def times(ts: NDArray[np.int64]) -> pa.Array:
+    """Return ns UTC as times of India."""
+    return pa.array(ts).cast(pa.timestamp("ns", tz="UTC")).cast(TIME)
+
+
+def event_table(rows: Table, names: Names, first: int) -> pa.Table:
+    """Return output rows with times, names and types; `a`..`d` stay ints (see OUT_MEANING)."""
+    columns = {"seq": pa.array(np.arange(first, first + len(rows)))}
+    for name in OUT_FIELDS:
+        columns[name] = pa.array(np.ascontiguousarray(rows[name]))
+    columns["ts"] = times(rows["ts"])
+    columns["strategy"] = labels(rows["strategy"], names.strategies)
+    columns["instrument"] = labels(rows["row"], names.instruments)
+    columns["price"] = decimals(rows["price"])
+    kinds = ["", *(kind.name.lower() for kind in Out)]
+    columns["type"] = labels(rows["type"], kinds)
+    del columns["row"]
+    return pa.table(columns)
+
+
+def fill_table(rows: Table, names: Names) -> pa.Table:
+    """Return fills: signed quantity, price, charges and P&L realised (before charges)."""
+    meaning = dict(zip(OUT_MEANING[Out.FILL], "abcd", strict=True))
+    return pa.table({
+        "ts": times(rows["ts"]),
+        "strategy": labels(rows["strategy"], names.strategies),
+        "instrument": labels(rows["row"], names.instruments),
+        "order": pa.array(rows["order"]),
+        "qty": pa.array(rows["qty"]),
+        "price": decimals(rows["price"]),
+        "charges": decimals(rows[meaning["charges"]]),
+        "realised": decimals(rows[meaning["realised"]]),
+        "position": pa.array(np.ascontiguousarray(rows[meaning["position"]])),
+    })  # fmt: skip
+
+
+def equity_table(rows: Table, equity: NDArray[np.int64], names: Names) -> pa.Table:
+    """Return P&L rows of the strategies with the account's equity after each."""
+    meaning = dict(zip(OUT_MEANING[Out.PNL], "abcd", strict=True))
+    return pa.table({
+        "ts": times(rows["ts"]),
+        "strategy": labels(rows["strategy"], names.strategies),
+        **{name: decimals(rows[meaning[name]]) for name in meaning},
+        "equity": decimals(equity),
+    })  # fmt: skip

@@ -1,4 +1,4 @@
-# Every command of the project; `make` alone prints them. On a new machine `make demo` or `make test` is enough.
+# Every command of the project; `make` alone prints them. On a new machine start with `make demo`.
 
 PYTHON ?= python3
 BIN := .venv/bin

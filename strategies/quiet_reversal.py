@@ -21,7 +21,7 @@ class QuietReversal:
 
     def on_tick(self, ctx):
         self.prices.append(ctx.last / 10_000)
-        if len(self.prices) < self.window or ctx.now % 1_000_000_000:
+        if len(self.prices) < self.window or ctx.now % 30_000_000_000:
             return
         mean, spread = fmean(self.prices), pstdev(self.prices)
         if ctx.position == 0 and self.prices[-1] < mean - self.depth * spread:

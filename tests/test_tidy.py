@@ -9,7 +9,7 @@ import ast
 import importlib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,13 +31,17 @@ LINES_OF_FILE = 1_000
 
 CLOCKS = {
     "date.today", "datetime.now", "datetime.today", "datetime.utcnow", "np.datetime64.now",
-    "pd.Timestamp.now", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "time_ns",
+    "pd.Timestamp.now", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "time.time",
+    "time_ns",
 }  # fmt: skip
 CHANCE = {"np.random", "numpy.random", "random", "secrets", "uuid", "uuid1", "uuid4", "urandom"}
+ORDERED = {"dict.fromkeys", "enumerate", "iter", "list", "map", "next", "tuple", "zip"}
 MONEY = re.compile(
-    r"(^|_)(amount|cash|charges?|cost|equity|fee|limit_price|money|notional|pnl|price|realised"
+    r"(^|_)(amount|cash|charges?|cost|equity|fee|limit_price|money|notional|pnl|price|(un)?realised"
     r"|rupees|turnover)$"
 )
+
+Found = Iterator[tuple[int, str]]
 
 
 class Source(NamedTuple):
@@ -46,6 +50,11 @@ class Source(NamedTuple):
     name: str
     text: str
     tree: ast.Module
+
+    @property
+    def top(self) -> str:
+        """The folder it lies in, from the root."""
+        return Path(self.name).parts[0]
 
     @property
     def package(self) -> str:
@@ -63,11 +72,6 @@ def sources(*folders: str) -> tuple[Source, ...]:
     files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
     texts = [(file.relative_to(ROOT).as_posix(), file.read_text()) for file in files]
     return tuple(Source(name, text, ast.parse(text, name)) for name, text in texts)
-
-
-def pure(*packages: str) -> list[Source]:
-    """Return the files of some packages of alphapanda."""
-    return [source for source in sources("alphapanda") if source.package in packages]
 
 
 @cache
@@ -102,68 +106,58 @@ def report(found: list[str]) -> None:
     assert not found, "\n".join(["", *found])
 
 
-# --- the core is pure and exact -------------------------------------------------------------
+# --- what the syntax shows: each scan yields (line, finding), and is itself tested below -----
 
 
-def chains(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield every dotted name with its line."""
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
-            yield node.lineno, dotted(node)
-
-
-def impure(name: str) -> bool:
-    """Say if a dotted name reads a clock or a source of chance."""
-    parts = name.split(".")
-    tails = {".".join(parts[at:]) for at in range(len(parts))}
-    heads = {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
-    return bool(tails & CLOCKS or (heads | tails) & CHANCE)
-
-
-def test_pure_packages_read_no_clock_and_no_chance() -> None:
+def clocks_and_chance(tree: ast.AST) -> Found:
     """Time is data and randomness a hash: nothing in the core asks the machine for either."""
-    report(
-        [
-            f"{source.name}:{line}: {name}"
-            for source in pure(*PURE)
-            for line, name in chains(source.tree)
-            if impure(name)
-        ]
-    )
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            parts = dotted(node).split(".")
+            tails = {".".join(parts[at:]) for at in range(len(parts))}
+            heads = {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
+            if tails & CLOCKS or (heads | tails) & CHANCE:
+                yield node.lineno, dotted(node)
 
 
-def is_set(node: ast.AST) -> bool:
-    """Say if an expression is visibly a set."""
+def is_set(node: ast.AST | None, names: set[str]) -> bool:
+    """Say if an expression is visibly a set, or a name that was given one."""
     if isinstance(node, ast.Call):
         return dotted(node.func) in ("set", "frozenset")
     if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitOr, ast.BitAnd, ast.Sub)):
-        return is_set(node.left) or is_set(node.right)
+        return is_set(node.left, names) or is_set(node.right, names)
+    if isinstance(node, ast.Name):
+        return node.id in names
     return isinstance(node, (ast.Set, ast.SetComp))
 
 
-def loops(tree: ast.AST) -> Iterator[ast.expr]:
-    """Yield every expression that is walked through in its own order."""
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.For, ast.comprehension)):
-            yield node.iter
-        elif isinstance(node, ast.Call) and dotted(node.func) in ("list", "tuple", "enumerate"):
-            yield from node.args[:1]
+def scopes(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield each function, and what is outside of all functions."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    yield from (node for node in ast.walk(tree) if isinstance(node, functions))
+    outside = [node for node in tree.body if not isinstance(node, (*functions, ast.ClassDef))]
+    yield ast.Module(outside, [])
 
 
-def test_pure_packages_walk_through_no_set() -> None:
+def set_order(tree: ast.Module) -> Found:
     """A set's order differs from process to process; `sorted(...)` of it does not."""
-    report(
-        [
-            f"{source.name}:{node.lineno}: order of a set"
-            for source in pure(*PURE)
-            for node in loops(source.tree)
-            if is_set(node)
-        ]
-    )
+    for scope in scopes(tree):
+        names: set[str] = set()
+        for node in ast.walk(scope):
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and is_set(node.value, names):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names.update(dotted(target) for target in targets)
+        for node in ast.walk(scope):
+            walked: list[ast.expr] = []
+            if isinstance(node, (ast.For, ast.comprehension)):
+                walked = [node.iter]
+            elif isinstance(node, ast.Call) and dotted(node.func) in ORDERED:
+                walked = node.args
+            yield from ((expr.lineno, "order of a set") for expr in walked if is_set(expr, names))
 
 
-def float_money(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield declarations of something named like money as a float."""
+def float_money(tree: ast.AST) -> Found:
+    """What is named like money is a scaled int."""
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign):
             name, kind = dotted(node.target), node.annotation
@@ -174,7 +168,7 @@ def float_money(tree: ast.AST) -> Iterator[tuple[int, str]]:
         else:
             continue
         if dotted(kind) == "float" and MONEY.search(name):
-            yield node.lineno, f"{name} is a float"
+            yield kind.lineno, f"{name} is a float"
 
 
 def joins_path(node: ast.BinOp | ast.AugAssign) -> bool:
@@ -183,8 +177,8 @@ def joins_path(node: ast.BinOp | ast.AugAssign) -> bool:
     return left.endswith(("root", "dir", "path", "folder"))
 
 
-def inexact(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield float arithmetic: true division, float literals, conversions to float."""
+def float_arithmetic(tree: ast.AST) -> Found:
+    """The core and the rules compute in integers; only indicators compute with floats."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.Div):
             if not joins_path(node):
@@ -195,29 +189,29 @@ def inexact(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, "float(...)"
 
 
-def test_money_is_never_a_float() -> None:
-    """Money and prices are scaled ints; only indicators compute with floats."""
-    named = [(source, float_money(source.tree)) for source in pure("model", *EXACT)]
-    counted = [(source, inexact(source.tree)) for source in pure(*EXACT)]
-    report([f"{source.name}:{line}: {what}" for source, hits in (*named, *counted)
-            for line, what in hits])  # fmt: skip
-
-
-def test_numba_is_loaded_only_to_compile() -> None:
+def early_numba(tree: ast.Module) -> Found:
     """Importing the package must not cost numba's start, nor need it where nothing compiles."""
-    report(
-        [
-            f"{source.name}:{node.lineno}: {name} imported at the top"
-            for source in sources("alphapanda")
-            if source.name != "alphapanda/core/pointer.py"
-            for node in source.tree.body
-            for name in imported(node)
-            if name.split(".")[0] in ("numba", "llvmlite") or name == "alphapanda.core.pointer"
-        ]
-    )
+    for node in tree.body:
+        for name in imported(node):
+            if name.split(".")[0] in ("numba", "llvmlite") or name == "alphapanda.core.pointer":
+                yield node.lineno, f"{name} imported at the top"
 
 
-# --- sizes and habits -----------------------------------------------------------------------
+def broad_catches(tree: ast.AST) -> Found:
+    """`except Exception` belongs to app/ and cli.py; below, an error is named or let through."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+            names = {"" if kind is None else dotted(kind) for kind in kinds}
+            if names & {"", "Exception", "BaseException"}:
+                yield node.lineno, "catches everything"
+
+
+def prints(tree: ast.AST) -> Found:
+    """Results are written to standard output by the command line alone."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and dotted(node.func) == "print":
+            yield node.lineno, "print"
 
 
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -229,55 +223,96 @@ def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return lines - ((first.end_lineno or first.lineno) - first.lineno + 1)
 
 
-def test_functions_and_files_stay_small() -> None:
-    """No function over 70 lines (docstring not counted), no file over 1,000."""
-    every = sources("alphapanda", "strategies", "tests")
-    long = [
-        f"{source.name}:{node.lineno}: {node.name} has {lines_of(node)} lines"
-        for source in every
-        for node in ast.walk(source.tree)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and lines_of(node) > LINES_OF_FUNCTION
-    ]
-    large = [
-        f"{source.name}: {source.text.count(chr(10))} lines"
-        for source in every
-        if source.text.count("\n") > LINES_OF_FILE
-    ]
-    report([*long, *large])
+def long_functions(tree: ast.AST) -> Found:
+    """No function has over 70 lines, its docstring not counted."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if lines_of(node) > LINES_OF_FUNCTION:
+                yield node.lineno, f"{node.name} has {lines_of(node)} lines"
 
 
-def broad(handler: ast.ExceptHandler) -> bool:
-    """Say if a handler catches everything."""
-    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    names = {"" if kind is None else dotted(kind) for kind in kinds}
-    return bool(names & {"", "Exception", "BaseException"})
+def silent(tree: ast.Module) -> Found:
+    """Every module says in a docstring what it is for, and every test what must hold."""
+    if ast.get_docstring(tree) is None:
+        yield 1, "no docstring"
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            if ast.get_docstring(node) is None:
+                yield node.lineno, f"{node.name} has no docstring"
 
 
-def test_only_the_shell_catches_broadly() -> None:
-    """`except Exception` belongs to app/ and cli.py; below, an error is named or let through."""
+def shell(source: Source) -> bool:
+    """Say if a file belongs to the process's shell, which may print and catch broadly."""
+    return source.package == "app" or source.name == "alphapanda/cli.py"
+
+
+SCANS: dict[Callable[[Any], Found], Callable[[Source], bool]] = {
+    clocks_and_chance: lambda source: source.package in PURE,
+    set_order: lambda source: source.package in PURE,
+    float_money: lambda source: source.package in ("model", *EXACT),
+    float_arithmetic: lambda source: source.package in EXACT,
+    early_numba: lambda s: s.top == "alphapanda" and s.name != "alphapanda/core/pointer.py",
+    broad_catches: lambda source: source.top != "tests" and not shell(source),
+    prints: lambda source: source.top != "tests" and not shell(source),
+    long_functions: lambda _: True,
+    silent: lambda _: True,
+}
+
+
+@pytest.mark.parametrize("scan", SCANS, ids=lambda scan: scan.__name__)
+def test_source_keeps_the_rule(scan: Callable[[Any], Found]) -> None:
+    """Every file in a rule's reach keeps it; the scan's docstring is the rule."""
     report(
         [
-            f"{source.name}:{node.lineno}: catches everything"
-            for source in sources("alphapanda", "strategies")
-            if source.package != "app" and source.name != "alphapanda/cli.py"
-            for node in ast.walk(source.tree)
-            if isinstance(node, ast.ExceptHandler) and broad(node)
+            f"{source.name}:{line}: {what}"
+            for source in sources("alphapanda", "strategies", "tests")
+            if SCANS[scan](source)
+            for line, what in scan(source.tree)
         ]
     )
 
 
-def test_only_the_shell_prints() -> None:
-    """Standard output carries results, and the command line is where they are written."""
+@pytest.mark.parametrize(("scan", "good", "bad"), [
+    (clocks_and_chance, "now = core.clock[0].now", "now = time.time_ns()"),
+    (clocks_and_chance, "day = date.fromordinal(1)", "day = datetime.now(tz)"),
+    (clocks_and_chance, "seed = config.seed", "x = np.random.default_rng(7)"),
+    (clocks_and_chance, "key = uuid_of(order)", "key = uuid.uuid4()"),
+    (set_order, "for x in sorted({1, 2}): pass", "for x in {1, 2}: pass"),
+    (set_order, "x = [y for y in sorted(set(z))]", "x = [y for y in set(z)]"),
+    (set_order, "a = set()\nb = sorted(a)", "a: set[int] = set()\nb = list(a - c)"),
+    (float_money, "def fee(rate: int) -> int: ...", "def fee(rate: int) -> float: ..."),
+    (float_money, "ratio: float = 0", "unrealised: float = 0"),
+    (float_arithmetic, "x = a // b", "x = a / b"),
+    (float_arithmetic, "x = root / name", "x = cash * 0.5"),
+    (float_arithmetic, "x = int(a)", "x = float(a)"),
+    (early_numba, "def f():\n    import numba", "from numba import njit"),
+    (broad_catches, "try: f()\nexcept OSError: pass", "try: f()\nexcept Exception: pass"),
+    (broad_catches, "try: f()\nfinally: g()", "try: f()\nexcept: pass"),
+    (prints, "console.print(x)", "print(x)"),
+    (long_functions, "def f():\n" + "    x\n" * 69, "def f():\n" + "    x\n" * 70),
+    (silent, "'''Says.'''", "x = 1"),
+    (silent, "'''Says.'''\ndef test_x():\n    '''Holds.'''", "'''Says.'''\ndef test_x(): ..."),
+])  # fmt: skip
+def test_scan_finds_the_bad_and_passes_the_good(
+    scan: Callable[[Any], Found], good: str, bad: str
+) -> None:
+    """A rule that never refuses does not exist."""
+    assert list(scan(ast.parse(good))) == []
+    assert list(scan(ast.parse(bad))) != []
+
+
+def test_files_stay_small() -> None:
+    """No file has over 1,000 lines."""
     report(
         [
-            f"{source.name}:{node.lineno}: print"
-            for source in sources("alphapanda", "strategies")
-            if source.package != "app" and source.name != "alphapanda/cli.py"
-            for node in ast.walk(source.tree)
-            if isinstance(node, ast.Call) and dotted(node.func) == "print"
+            f"{source.name}: {source.text.count(chr(10))} lines"
+            for source in sources("alphapanda", "strategies", "tests")
+            if source.text.count("\n") > LINES_OF_FILE
         ]
     )
+
+
+# --- what any text may not say ----------------------------------------------------------------
 
 
 def test_nothing_is_left_for_later_in_comments() -> None:
@@ -300,24 +335,6 @@ def lines_with(mark: re.Pattern[str]) -> list[str]:
         for number, line in enumerate(text.splitlines(), 1)
         if mark.search(line)
     ]
-
-
-def test_modules_and_tests_say_what_they_are() -> None:
-    """Every module has a docstring, packages too, and every test says in one what must hold."""
-    modules = [
-        f"{source.name}: no docstring"
-        for source in sources("alphapanda", "strategies", "tests")
-        if ast.get_docstring(source.tree) is None
-    ]
-    tests = [
-        f"{source.name}:{node.lineno}: {node.name} has no docstring"
-        for source in sources("tests")
-        for node in ast.walk(source.tree)
-        if isinstance(node, ast.FunctionDef)
-        and node.name.startswith("test_")
-        and ast.get_docstring(node) is None
-    ]
-    report([*modules, *tests])
 
 
 # --- nothing is dead ------------------------------------------------------------------------

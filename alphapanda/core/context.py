@@ -205,11 +205,20 @@ def bracket(ctx: Context, qty: int, stop: int, target: int = 0, trail: int = 0, 
 
 
 def target(ctx: Context, qty: int) -> int:
-    """Ask for a market order for what `qty` differs from position and working orders; 0 if nothing."""
+    """Bring the position to `qty`: ask for a market order for what is missing, 0 if nothing is.
+
+    Working orders count as filled. Those on the other side are cancelled first, and the order
+    follows when `target` is called again after that: an account must not trade with itself.
+    """
     core = ctx.core
     position = core.positions[ctx.strategy * core.clock[0].instruments + ctx.row]
-    difference = qty - position.qty - position.open_buy + position.open_sell
-    return order(ctx, difference) if difference != 0 else 0
+    missing = qty - position.qty - position.open_buy + position.open_sell
+    if missing == 0:
+        return 0
+    if (missing > 0 and position.open_sell != 0) or (missing < 0 and position.open_buy != 0):
+        cancel_all(ctx)
+        return 0
+    return order(ctx, missing)
 
 
 def close(ctx: Context) -> int:

@@ -7,6 +7,7 @@ rounded average, so realised + unrealised - charges is the change of equity to t
 from __future__ import annotations
 
 from alphapanda.core.emit import emit, emit_pnl
+from alphapanda.core.flags import STRATEGIES
 from alphapanda.model.charges import portion
 from alphapanda.model.funds import margin_of
 from alphapanda.model.money import PAISA, SCALE
@@ -201,13 +202,13 @@ def close_note(fees: Record) -> int:
 def mark(core: Core, row: int, change: int) -> None:
     """Mark what is held of an instrument after its last price changed by `change`."""
     clock = core.clock[0]
-    for strategy in range(clock.strategies):
+    for strategy in range(STRATEGIES):
         position = core.positions[strategy * clock.instruments + row]
         if position.qty != 0:
             worth = position.qty * change
             core.ledgers[strategy].mark += worth
             if position.margin_rate != 0:
-                core.ledgers[clock.strategies].margin_mark += worth
+                core.ledgers[STRATEGIES].margin_mark += worth
 
 
 def charge_extra(core: Core, strategy: int, row: int, kind: int, amount: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alphapanda.core.book import charge_extra, current_fees, end_of_day, move, pay
 from alphapanda.core.emit import call, emit, emit_order, emit_pnl
-from alphapanda.core.flags import HOOK_SESSION, TICK_BARS, TIMERS
+from alphapanda.core.flags import HOOK_SESSION, STRATEGIES, TICK_BARS, TIMERS
 from alphapanda.core.glue import close_bar, open_session
 from alphapanda.core.orders import end_all, place_system, request_cancel
 from alphapanda.model.calendar import Phase
@@ -56,7 +56,7 @@ def next_due(core: Core) -> int:
 
 def mark_minute(core: Core) -> None:
     """Say each strategy's P&L at the end of a minute in which it changed."""
-    for strategy in range(core.clock[0].strategies):
+    for strategy in range(STRATEGIES):
         ledger = core.ledgers[strategy]
         if ledger.cash + ledger.mark != ledger.last_pnl:
             emit_pnl(core, strategy)

@@ -17,8 +17,8 @@ from alphapanda.model.rows import Out
 from alphapanda.model.state import TABLES, Hook
 
 TICK_SERIES = {
-    "last": "instrument.last / 10000.0",
-    "close": "instrument.last / 10000.0",
+    "last": "last",
+    "close": "last",
     "bid": "instrument.bid / 10000.0",
     "ask": "instrument.ask / 10000.0",
     "mid": "(instrument.bid + instrument.ask) / 20000.0",
@@ -32,8 +32,8 @@ INPUT_BAR_SERIES = {
     "low": "instrument.low / 10000.0",
 }
 BAR_SERIES = {
-    "last": "bar.close / 10000.0",
-    "close": "bar.close / 10000.0",
+    "last": "last",
+    "close": "last",
     "open": "bar.open / 10000.0",
     "high": "bar.high / 10000.0",
     "low": "bar.low / 10000.0",
@@ -69,6 +69,7 @@ class Shape:
         intervals = bool(self.intervals)
         queued = bool(hooks & {"on_fill", "on_order", "on_time", "on_session"}) or intervals
         return {
+            "STRATEGIES": len(self.specs),
             "BARS_IN": int(self.data_interval > 0),
             "QUOTES": int({"bid", "ask", "bid_qty", "ask_qty"} <= has),
             "QTY": int("qty" in has and not self.data_interval),
@@ -117,7 +118,8 @@ def refusal() -> list[str]:
 def close_bar(shape: Shape) -> list[str]:
     """Return what happens when a bar that the core built has ended."""
     lines = ["def close_bar(core, interval, row):", "    clock = core.clock[0]",
-             "    bar = core.bars[interval * clock.instruments + row]"]  # fmt: skip
+             "    bar = core.bars[interval * clock.instruments + row]",
+             "    last = bar.close / 10000.0"]  # fmt: skip
     for index, length in enumerate(shape.intervals):
         lines += [f"    if interval == {index}:", "        pass"]
         for k, spec in enumerate(shape.specs):
@@ -151,7 +153,8 @@ def open_session(shape: Shape) -> list[str]:
 def see_row(shape: Shape) -> list[str]:
     """Return what a market row feeds: bars that the core builds, indicators on rows."""
     lines = ["def see_row(core, row):", "    clock = core.clock[0]",
-             "    instrument = core.instruments[row]"]  # fmt: skip
+             "    instrument = core.instruments[row]",
+             "    last = instrument.last / 10000.0"]  # fmt: skip
     source = INPUT_BAR_SERIES if shape.data_interval else TICK_SERIES
     for index in range(len(shape.intervals)):
         lines.append(f"    add_to_bar(core, {index}, row, {bar_arguments(shape)})")

@@ -7,7 +7,7 @@ from typing import Any
 
 from alphapanda.model.declaration import Indicator
 
-FIELDS = {"value": float, "total": float, "next": int}
+FIELDS = {"value": float, "total": float, "scale": float, "next": int}
 INPUTS = ("price",)
 
 
@@ -18,7 +18,7 @@ def sma(window: int | str, *, of: str = "last", bar: str | None = None, leg: str
 
 def prepare(window: int) -> dict[str, float]:
     """Return the first values of the record's fields."""
-    return {"length": window, "warmup": window}
+    return {"length": window, "warmup": window, "scale": 1.0 / (window * 10_000.0)}
 
 
 def update(self: Any, heap: Any, price: float) -> None:
@@ -32,4 +32,4 @@ def update(self: Any, heap: Any, price: float) -> None:
     self.total += units - heap[place]
     heap[place] = units
     self.next = self.next + 1 if self.next + 1 < self.length else 0
-    self.value = self.total / (self.length * 10000.0)
+    self.value = self.total * self.scale

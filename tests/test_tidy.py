@@ -418,7 +418,7 @@ def command_line() -> dict[str, set[str]]:
     assert apps, "alphapanda/cli.py holds no Typer"
     group: Any = main.get_command(apps[0])
     return {
-        name: {text for param in command.params for text in (*param.opts, *param.secondary_opts)}
+        name: {"--help"}.union(*((*param.opts, *param.secondary_opts) for param in command.params))
         for name, command in group.commands.items()
     }
 
@@ -443,7 +443,7 @@ def test_every_command_in_the_documents_exists(command_line: dict[str, set[str]]
 
 def test_every_option_in_the_documents_exists(command_line: dict[str, set[str]]) -> None:
     """An option in a table or a sentence, as `--param`, belongs to some command."""
-    known = {"--help"}.union(*command_line.values())
+    known = set().union(*command_line.values())
     report(
         [
             f"{name}: {option}"

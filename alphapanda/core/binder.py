@@ -15,7 +15,8 @@ from typing import Any
 
 HOT = {
     "proceed", "see", "see_row", "decide", "context", "emit", "ask_for", "order", "target", "buy",
-    "sell", "update", "on_tick", "on_bar", "mark", "portion", "match",
+    "sell", "update", "on_tick", "on_bar", "mark", "portion", "match", "check", "advance",
+    "mark_minute", "emit_pnl",
 }  # fmt: skip
 """Functions on the path of every row, which LLVM is told to inline."""
 

@@ -28,7 +28,7 @@ _HOMES = {
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME)  # pyright: ignore
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

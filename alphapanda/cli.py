@@ -28,16 +28,22 @@ def root() -> None:
 
 @app.command()
 def backtest(
-    strategy: Annotated[str, typer.Argument(help="Name in strategies/, FILE.py, or a run file .toml")],
+    strategy: Annotated[
+        str, typer.Argument(help="Name in strategies/, FILE.py, or a run file .toml")
+    ],
     data: Annotated[list[str] | None, typer.Option(help="Parquet file, folder or pattern")] = None,
-    instrument: Annotated[list[str] | None, typer.Option(help="Only these; of legs, in their order")] = None,
+    instrument: Annotated[
+        list[str] | None, typer.Option(help="Only these; of legs, in their order")
+    ] = None,
     instruments: Annotated[list[str] | None, typer.Option(help="Kite instrument CSV")] = None,
     column: Annotated[
         list[str] | None, typer.Option("--map", help="NAME=COLUMN where a column has another name")
     ] = None,
     kind: Annotated[str | None, typer.Option(help="tick, bar or quote")] = None,
     interval: Annotated[str | None, typer.Option(help="of bars: 1m, 60m, 1d")] = None,
-    repair: Annotated[bool | None, typer.Option("--repair", help="Drop defective rows and count them")] = None,
+    repair: Annotated[
+        bool | None, typer.Option("--repair", help="Drop defective rows and count them")
+    ] = None,
     qty_scale: Annotated[int | None, typer.Option(help="Multiply fractional quantities")] = None,
     exchange: Annotated[str | None, typer.Option(help="of symbols without one")] = None,
     first: Annotated[str | None, typer.Option("--from", help="IST date, inclusive")] = None,
@@ -51,7 +57,9 @@ def backtest(
     latency: Annotated[str | None, typer.Option(help="from order to exchange: 50ms")] = None,
     slippage: Annotated[str | None, typer.Option(help="of market orders: 2bp")] = None,
     limit_fill: Annotated[str | None, typer.Option(help="through, touch or queue")] = None,
-    volume_share: Annotated[str | None, typer.Option(help="of traded volume an order may take: 10%")] = None,
+    volume_share: Annotated[
+        str | None, typer.Option(help="of traded volume an order may take: 10%")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="of random slippage")] = None,
     batch: Annotated[int | None, typer.Option(help="Rows given to the core at once")] = None,
     no_jit: Annotated[bool | None, typer.Option("--no-jit", help="Run as plain Python")] = None,

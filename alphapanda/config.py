@@ -12,7 +12,7 @@ class Config:
     """Folders of this installation."""
 
     base_dir: Path
-    """ALPHAPANDA_BASE_DIR: holds strategies/, backtests/ and runs/; the current folder by default."""
+    """ALPHAPANDA_BASE_DIR: holds strategies/ and runs/; the current folder by default."""
     cache_dir: Path
     """ALPHAPANDA_CACHE_DIR: compiled loops."""
 

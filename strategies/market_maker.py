@@ -1,6 +1,16 @@
 """A quote on each side of the market, the stress case of the order path."""
 
-from alphapanda import buy_limit, cancel, is_open, param, sell_limit, state, strategy, tick_down, tick_up
+from alphapanda import (
+    buy_limit,
+    cancel,
+    is_open,
+    param,
+    sell_limit,
+    state,
+    strategy,
+    tick_down,
+    tick_up,
+)
 
 
 @strategy

@@ -59,7 +59,9 @@ class Run:
     status: str = "complete"
 
 
-def backtest(strategy: Any = None, data: Any = (), *, progress: Progress | None = None, **options: Any) -> Result:
+def backtest(
+    strategy: Any = None, data: Any = (), *, progress: Progress | None = None, **options: Any
+) -> Result:
     """Run a backtest and return its result.
 
     `strategy` is a class, a name in `strategies/`, a file, or a list of these; `data` one or more
@@ -107,7 +109,10 @@ def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
 
 
 def prepare(
-    options: Options, replay: Replay, specs: tuple[Spec, ...], arguments: Sequence[Mapping[str, Any]]
+    options: Options,
+    replay: Replay,
+    specs: tuple[Spec, ...],
+    arguments: Sequence[Mapping[str, Any]],
 ) -> Run:
     """Bring data, instruments, strategies and calendar together."""
     notes = list(replay.notes)
@@ -138,7 +143,9 @@ def read_calendar(name: str) -> Calendar:
 def named(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
     """Yield the instrument of each name in the data, from the master or with stated defaults."""
     if not options.instruments:
-        notes.append("no instrument master: each instrument taken as a share of lot 1, no tick size")
+        notes.append(
+            "no instrument master: each instrument taken as a share of lot 1, no tick size"
+        )
         yield from (Instrument.assumed(name) for name in replay.names)
         return
     masters = read_masters([Path(path) for path in options.instruments])
@@ -262,14 +269,14 @@ def carry_out(made: Run, directory: RunDirectory | None, progress: Progress | No
     for _ in engine.feed(Columns.of()):
         """Nothing to run: this loads or compiles the loop, which is not the engine's time."""
     build_s = perf_counter() - started
-    controls = session_controls(
-        made.calendar, replay.days, used_groups(made), expiries=settles
-    )
+    controls = session_controls(made.calendar, replay.days, used_groups(made), expiries=settles)
     names = Names(strategy_names(made.specs), [i.name for i in made.instruments])
     gatherer = Gatherer(names, options.cash, directory)
     rows = 0
     try:
-        rows = feed_all(made, engine, Placer(controls, bars=replay.kind == "bar"), gatherer, progress)
+        rows = feed_all(
+            made, engine, Placer(controls, bars=replay.kind == "bar"), gatherer, progress
+        )
     except KeyboardInterrupt:
         made.status = "interrupted"
         rows = int(engine.tables["clock"]["cause"][0])
@@ -281,9 +288,7 @@ def carry_out(made: Run, directory: RunDirectory | None, progress: Progress | No
 def whole(made: Run) -> tuple[bool, ...]:
     """Say of each strategy if it has a record of its own for every instrument."""
     everything = tuple(range(len(made.instruments)))
-    return tuple(
-        e.spec.binding.kind == "each" and e.rows == everything for e in made.enrolments
-    )
+    return tuple(e.spec.binding.kind == "each" and e.rows == everything for e in made.enrolments)
 
 
 def strategy_names(specs: Sequence[Spec]) -> list[str]:

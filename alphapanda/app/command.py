@@ -76,7 +76,9 @@ def progress_bar(*, quiet: bool) -> Iterator[runs.Progress | None]:
 
         def show(done: int, total: int, fills: int) -> None:
             speed = bar.tasks[0].speed or 0
-            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s", fills=f"{fills:,}")
+            bar.update(
+                task, completed=done, total=total, rate=f"{speed:,.0f}/s", fills=f"{fills:,}"
+            )
 
         yield show
 

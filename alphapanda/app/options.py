@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.declaration import parse_interval
+from alphapanda.model.interval import parse_interval
 from alphapanda.model.instruments import Product
 from alphapanda.model.money import BOUND, to_scaled
 from alphapanda.model.state import Fill
@@ -101,7 +101,9 @@ def converted(where: str, name: str, value: Any, convert: Any) -> Any:
         return convert(value)
     except (ValueError, KeyError, TypeError, ArithmeticError):
         shown = {"first": "from", "last": "to"}.get(name, name)
-        raise UsageError(f"{where}--{shown} {value}: {EXPECTED.get(name, 'not understood')}") from None
+        raise UsageError(
+            f"{where}--{shown} {value}: {EXPECTED.get(name, 'not understood')}"
+        ) from None
 
 
 def entries(given: Any, params: Mapping[str, Any], where: str) -> tuple[Entry, ...]:
@@ -124,7 +126,9 @@ def entry(given: Any, where: str) -> Entry:
     unknown = set(given) - {"strategy", "params", "instruments"}
     if unknown or "strategy" not in given:
         raise UsageError(f"{where}a strategy's table has strategy, params and instruments")
-    return Entry(given["strategy"], dict(given.get("params", {})), texts(given.get("instruments", ())))
+    return Entry(
+        given["strategy"], dict(given.get("params", {})), texts(given.get("instruments", ()))
+    )
 
 
 def as_params(given: Any) -> dict[str, Any]:

@@ -57,7 +57,9 @@ def strategy_table(specs: Mapping[str, Spec]) -> Table:
     for heading in ("strategy", "binds", "parameters", "what it does"):
         table.add_column(heading, overflow="fold")
     for name, spec in specs.items():
-        binds = spec.binding.kind + (f" {', '.join(spec.binding.legs)}" if spec.binding.legs else "")
+        binds = spec.binding.kind + (
+            f" {', '.join(spec.binding.legs)}" if spec.binding.legs else ""
+        )
         if not spec.compiled:
             binds += " (plain Python)"
         params = "\n".join(describe(key, param) for key, param in spec.params.items())

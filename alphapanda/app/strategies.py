@@ -57,7 +57,9 @@ def load_file(path: Path) -> ModuleType:
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
     except Exception as error:
-        raise UsageError(f"{path}:{line_of(error, path)}: {type(error).__name__}: {error}") from error
+        raise UsageError(
+            f"{path}:{line_of(error, path)}: {type(error).__name__}: {error}"
+        ) from error
     return module
 
 

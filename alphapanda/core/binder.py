@@ -45,7 +45,9 @@ class Binder:
         scope: dict[str, Any] = {"__builtins__": builtins}
         self.scopes.append(scope)
         cells = tuple(CellType() for _ in function.__closure__ or ())
-        new = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
+        new = FunctionType(
+            function.__code__, scope, function.__name__, function.__defaults__, cells
+        )
         new.__kwdefaults__ = function.__kwdefaults__
         made = self.made(new)
         self.replaced[function] = made

@@ -41,7 +41,7 @@ class Context(NamedTuple):
     price: int
     """The fill's price in on_fill."""
     event: int
-    """on_time: the timer's place; on_order: an `Out` type; on_session: a `Phase`; on_bar: interval."""
+    """on_time: the timer's place; on_order: an `Out`; on_session: a `Phase`; on_bar: interval."""
     market: Any
     """The instrument's record: tick, lot, strike, expiry, bid_qty, ask_qty, traded, oi ..."""
     each: Any
@@ -115,7 +115,9 @@ def tick_up(ctx: Context, price: int) -> int:
     return int(-(-price // tick) * tick)
 
 
-def ask_for(ctx: Context, verb: int, qty: int, kind: int, price: int, trigger: int, tif: int) -> int:
+def ask_for(
+    ctx: Context, verb: int, qty: int, kind: int, price: int, trigger: int, tif: int
+) -> int:
     """Write down a wish, which the risk gate answers when the hook returns; return its place."""
     core = ctx.core
     clock = core.clock[0]
@@ -180,16 +182,18 @@ def sell_limit(ctx: Context, qty: int, price: int) -> int:
 
 
 def buy_stop(ctx: Context, qty: int, trigger: int) -> int:
-    """Ask to buy at the market once the last price reaches `trigger`; return the order's number."""
+    """Ask to buy at the market once the price reaches `trigger`; return the order's number."""
     return order(ctx, qty, Kind.STOP, 0, trigger)
 
 
 def sell_stop(ctx: Context, qty: int, trigger: int) -> int:
-    """Ask to sell at the market once the last price falls to `trigger`; return the order's number."""
+    """Ask to sell at the market once the price falls to `trigger`; return the order's number."""
     return order(ctx, -qty, Kind.STOP, 0, trigger)
 
 
-def bracket(ctx: Context, qty: int, stop: int, target: int = 0, trail: int = 0, price: int = 0) -> int:
+def bracket(
+    ctx: Context, qty: int, stop: int, target: int = 0, trail: int = 0, price: int = 0
+) -> int:
     """Ask for an entry (at the market, or at the limit `price`) with its exits; return its number.
 
     The first fill places a stop at `stop` (which follows the price at distance `trail`, if given)

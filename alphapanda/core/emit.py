@@ -66,7 +66,9 @@ def emit_pnl(core: Core, strategy: int) -> None:
     )  # fmt: skip
 
 
-def call(core: Core, hook: int, strategy: int, instance: int, row: int, a: int, b: int, c: int) -> None:
+def call(
+    core: Core, hook: int, strategy: int, instance: int, row: int, a: int, b: int, c: int
+) -> None:
     """Queue a hook; it runs before the core turns to anything later."""
     clock = core.clock[0]
     entry = core.calls[clock.n_calls]

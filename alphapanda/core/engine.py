@@ -85,7 +85,7 @@ class Engine:
         self._fill()
         self.handle = np.zeros(2 * (len(program.names) + len(Columns._fields)), np.int64)
         for index, table in enumerate(self.tables.values()):
-            self.handle[2 * index : 2 * index + 2] = table.ctypes.data, len(table)
+            self._point(index, table)
         self.plain: Any = None
         if program.step is not None:
             self.plain = program.state(*(view(table) for table in self.tables.values()))
@@ -115,9 +115,9 @@ class Engine:
         clock["n_controls"] = len(controls)
         clock["next_control"] = 0
         clock["control_at"] = controls["at"][0] if len(controls) else 1 << 62
-        base = 2 * len(self.program.names)
+        first = len(self.program.names)
         for index, column in enumerate(columns):
-            self.handle[base + 2 * index : base + 2 * index + 2] = column.ctypes.data, len(column)
+            self._point(first + index, column)
         at = 0
         while True:
             clock["n_out"] = 0
@@ -128,17 +128,21 @@ class Engine:
             if rows < int(clock["room"][0]):
                 return
 
+    def _point(self, place: int, table: Any) -> None:
+        self.handle[2 * place : 2 * place + 2] = table.ctypes.data, len(table)
+
     def _step(self, columns: Columns, at: int) -> int:
         if self.program.entry is not None:
             return int(self.program.entry(self.handle.ctypes.data, at))
         assert self.program.step is not None
-        plain = Columns(*(memoryview(column) for column in columns))
-        return self.program.step(self, plain, at)
+        return self.program.step(self, Columns._make(view(column) for column in columns), at)
 
     def snapshot(self) -> bytes:
         """Return the state as bytes: equal bytes, equal futures."""
         return b"".join(
-            table.tobytes() for name, table in self.tables.items() if name not in ("out", "controls")
+            table.tobytes()
+            for name, table in self.tables.items()
+            if name not in ("out", "controls")
         )
 
     def restore(self, snapshot: bytes) -> None:
@@ -176,7 +180,7 @@ def view_of(plain: Any, name: str) -> Any:
 
 def plain_self(enrolment: Enrolment, record: Any) -> Any:
     """Return the object that is `self` in the hooks of a strategy in plain Python."""
-    made = enrolment.spec.cls.__new__(enrolment.spec.cls)
+    made: Any = object.__new__(enrolment.spec.cls)
     names = [name for name in dir(type(record)) if not name.startswith("_")]
     for name in names:
         setattr(made, name, getattr(record, name))
@@ -305,7 +309,7 @@ def fee_chains(setup: Setup) -> dict[tuple[int, int], list[tuple[int, Rates]]]:
 
 
 def fill_fees(engine: Engine) -> None:
-    """Set the dated rates of every class and exchange in use, and point each position to its own."""
+    """Set the dated rates of every class and exchange in use, and point positions to theirs."""
     fees, setup = engine.tables["fees"], engine.setup
     first: dict[tuple[int, int], int] = {}
     at = 0

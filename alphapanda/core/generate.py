@@ -156,8 +156,10 @@ def see_row(shape: Shape) -> list[str]:
              "    instrument = core.instruments[row]",
              "    last = instrument.last / 10000.0"]  # fmt: skip
     source = INPUT_BAR_SERIES if shape.data_interval else TICK_SERIES
-    for index in range(len(shape.intervals)):
-        lines.append(f"    add_to_bar(core, {index}, row, {bar_arguments(shape)})")
+    lines += [
+        f"    add_to_bar(core, {index}, row, {bar_arguments(shape)})"
+        for index in range(len(shape.intervals))
+    ]
     for k, spec in enumerate(shape.specs):
         body: list[str] = []
         for name, indicator in spec.indicators.items():
@@ -308,7 +310,7 @@ def queued_call(k: int, spec: Spec, name: str, hook: int, arguments: str) -> lis
 
 
 def entry(function: str) -> str:
-    """Return the compiled entry: the address of all tables goes in, where the batch stands comes out."""
+    """Return the compiled entry: from the address of all tables to where the batch stands."""
     return "\n".join([
         f"def {function}(handle, at):",
         f"    return {function}_rows(as_core(handle), as_columns(handle), at)",

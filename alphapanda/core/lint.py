@@ -122,7 +122,9 @@ def explain(error: Exception, specs: Sequence[Spec]) -> str:
     reasons = [
         line.strip()
         for line in text.splitlines()
-        if re.match(r"\s*(?:- )?(?:Unknown attribute|No implementation|Untyped|Cannot|Invalid|Use of)", line)
+        if re.match(
+            r"\s*(?:- )?(?:Unknown attribute|No implementation|Untyped|Cannot|Invalid|Use of)", line
+        )
     ]
     reason = reasons[-1] if reasons else text.strip().splitlines()[-1].strip()
     if not found:

@@ -1,7 +1,7 @@
 """The order table: slots, the list of live orders of each instrument, and every way an order ends.
 
-    FLYING ──▶ RESTING ──▶ DONE      an order leaves its list only in `sweep`, so that whoever
-       └─────▶ WAITING ──▶ RESTING   walks a list may end any order on it
+FLYING ──▶ RESTING ──▶ DONE      an order leaves its list only in `sweep`, so that whoever
+   └─────▶ WAITING ──▶ RESTING   walks a list may end any order on it
 """
 
 from __future__ import annotations
@@ -142,7 +142,9 @@ def clear(order: Record) -> None:
     order.protection = 0
 
 
-def place_system(core: Core, strategy: int, row: int, qty: int, kind: int, price: int, trigger: int) -> int:
+def place_system(
+    core: Core, strategy: int, row: int, qty: int, kind: int, price: int, trigger: int
+) -> int:
     """Place an order that the core itself makes (exits of a bracket, square-off); return its slot."""
     clock = core.clock[0]
     slot = take_slot(core)

@@ -1,8 +1,8 @@
 """The core's tables inside compiled code: one pointer to a list of addresses.
 
-Kernels write `core.orders[slot].qty`. A named tuple of twenty arrays would travel as some 150 values
-through every call; here `core` is a single int64, a table is where its address stands in that list,
-and an item is one addition away. Indices count from 0: no wrap-around, and no bounds are checked
+Kernels write `core.orders[slot].qty`. A named tuple of twenty arrays would travel as some 150
+values through every call; here `core` is a single int64, a table is where its address stands in
+that list, and an item is one addition away. Indices count from 0: no wrap-around, and no bounds are checked
 but with NUMBA_BOUNDSCHECK=1.
 """
 
@@ -39,7 +39,7 @@ ITERATED = "u"
 """Tables of members, which strategies loop over, are arrays; the others are a Table."""
 
 
-class Tables(types.Type):  # type: ignore[misc]
+class Tables(types.Type):
     """The type of `core` and `columns`: names and dtypes of tables, from a place in the handle."""
 
     def __init__(self, names: Sequence[str], dtypes: Sequence[np.dtype[Any]], first: int) -> None:
@@ -51,7 +51,7 @@ class Tables(types.Type):  # type: ignore[misc]
         super().__init__(name=f"Tables_{first}_{digest(text)}")
 
 
-class Table(types.Type):  # type: ignore[misc]
+class Table(types.Type):
     """The type of `core.orders`: records or numbers in a row."""
 
     def __init__(self, dtype: Any) -> None:
@@ -81,7 +81,7 @@ def digest(text: str) -> str:
 
 @register_model(Tables)
 @register_model(Table)
-class AddressModel(models.PrimitiveModel):  # type: ignore[misc]
+class AddressModel(models.PrimitiveModel):
     """At run time an address: of the handle, or of a table's place in it."""
 
     def __init__(self, manager: Any, type_: Any) -> None:
@@ -89,12 +89,12 @@ class AddressModel(models.PrimitiveModel):  # type: ignore[misc]
 
 
 @infer_getattr
-class TablesAttribute(AttributeTemplate):  # type: ignore[misc]
+class TablesAttribute(AttributeTemplate):
     """`core.orders` is a table."""
 
     key = Tables
 
-    def generic_resolve(self, tables: Tables, name: str) -> Any:
+    def generic_resolve(self, tables: Tables, name: str) -> Any:  # type: ignore[override]
         """Return the type of a table, or None if there is none of that name."""
         return tables.tables.get(name)
 
@@ -130,7 +130,7 @@ def item_size(context: Any, type_: Any) -> int:
 
 
 def word(builder: Any, place: Any, number: int) -> Any:
-    """Load a table's address (0) or length (1), which no compiled code changes: LLVM loads it once."""
+    """Load a table's address (0) or length (1), which no compiled code ever changes."""
     words = builder.inttoptr(place, WORD.as_pointer())
     load = builder.load(builder.gep(words, [WORD(number)]))
     load.set_metadata("invariant.load", builder.module.add_metadata([]))
@@ -138,10 +138,10 @@ def word(builder: Any, place: Any, number: int) -> Any:
 
 
 @infer_global(operator.getitem)
-class TableItem(AbstractTemplate):  # type: ignore[misc]
+class TableItem(AbstractTemplate):
     """`table[index]` is a record or a number."""
 
-    def generic(self, arguments: Any, keywords: Any) -> Any:
+    def generic(self, arguments: Any, keywords: Any) -> Any:  # noqa: ARG002 (numba's signature)
         """Return the signature for a table and an integer."""
         table, index = arguments
         if isinstance(table, Table) and isinstance(index, types.Integer):
@@ -150,10 +150,10 @@ class TableItem(AbstractTemplate):  # type: ignore[misc]
 
 
 @infer_global(operator.setitem)
-class TableStore(AbstractTemplate):  # type: ignore[misc]
+class TableStore(AbstractTemplate):
     """`table[index] = number`."""
 
-    def generic(self, arguments: Any, keywords: Any) -> Any:
+    def generic(self, arguments: Any, keywords: Any) -> Any:  # noqa: ARG002 (numba's signature)
         """Return the signature for a table of numbers and an integer."""
         table, index, _ = arguments
         if isinstance(table, Table) and isinstance(index, types.Integer):
@@ -163,7 +163,7 @@ class TableStore(AbstractTemplate):  # type: ignore[misc]
 
 def item_pointer(context: Any, builder: Any, type_: Table, place: Any, index: Any) -> Any:
     """Return the pointer to an item."""
-    if config.BOUNDSCHECK:
+    if config.BOUNDSCHECK:  # type: ignore[attr-defined]
         outside = builder.icmp_unsigned(">=", index, word(builder, place, 1))
         with builder.if_then(outside, likely=False):
             context.call_conv.return_user_exc(builder, IndexError, ("table index out of bounds",))
@@ -191,7 +191,7 @@ def set_item(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
     return context.get_dummy_value()
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def table_length(typing_context: Any, table: Any) -> Any:
     """Return how many items a table has."""
 
@@ -201,12 +201,12 @@ def table_length(typing_context: Any, table: Any) -> Any:
     return types.intp(table), codegen
 
 
-@overload(len)  # type: ignore[untyped-decorator]
+@overload(len)
 def table_len(table: Any) -> Any:
     """Let `len(core.orders)` work."""
 
     def length(table: Any) -> Any:
-        return table_length(table)
+        return table_length(table)  # type: ignore[call-arg]
 
     return length if isinstance(table, Table) else None
 
@@ -214,7 +214,7 @@ def table_len(table: Any) -> Any:
 def caster(tables: Tables) -> Any:
     """Return a function for compiled code that takes an address for tables of this type."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def cast(typing_context: Any, address: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
             return arguments[0]
@@ -222,5 +222,3 @@ def caster(tables: Tables) -> Any:
         return tables(types.int64), codegen
 
     return cast
-
-

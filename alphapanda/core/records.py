@@ -61,8 +61,8 @@ def proxy(dtype: np.dtype[Any]) -> Any:
 def view(table: np.ndarray[Any, Any]) -> Any:
     """Return what plain Python indexes in place of a table: a list of proxies, or a memoryview."""
     if table.dtype.names is None:
-        return memoryview(table)
-    raw = table.view(np.uint8).reshape(-1) if len(table) else np.empty(0, np.uint8)
+        return memoryview(table)  # type: ignore[arg-type]
+    raw: Any = table.view(np.uint8).reshape(-1) if len(table) else np.empty(0, np.uint8)
     ints, floats = memoryview(raw).cast("q"), memoryview(raw).cast("d")
     make, slots = proxy(table.dtype), table.dtype.itemsize // SLOT
     return [make(ints, floats, index * slots) for index in range(len(table))]

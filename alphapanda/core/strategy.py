@@ -25,8 +25,8 @@ from alphapanda.model.declaration import (
     Param,
     StateField,
     Timer,
-    parse_interval,
 )
+from alphapanda.model.interval import parse_interval
 
 HOOKS = ("on_tick", "on_bar", "on_time", "on_fill", "on_order", "on_session")
 RESERVED = {"cold", "row", "count", "warmup", "offset", "length"}
@@ -79,7 +79,9 @@ class Spec:
             return data_interval or parse_interval("1m")
         length = parse_interval(bar)
         if data_interval and length % data_interval:
-            raise UsageError(f"{self.name} wants bars of {bar}, which the data's bars do not divide")
+            raise UsageError(
+                f"{self.name} wants bars of {bar}, which the data's bars do not divide"
+            )
         return length
 
     def interval_of(self, indicator: Indicator, data_interval: int) -> int:

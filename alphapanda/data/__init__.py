@@ -1,0 +1,1 @@
+"""Market data: recorded, generated and instrument files, read into rows for the core."""

@@ -40,12 +40,11 @@ from alphapanda.data.schema import (
     SECOND_NS,
     Kind,
     Layout,
-    interval_text,
     normal,
-    parse_interval,
 )
 from alphapanda.data.survey import Survey
 from alphapanda.errors import UsageError
+from alphapanda.model.interval import interval_text, parse_interval
 
 STEP_ROWS = 200_000
 """Rows looked at to tell an interval that the days asked for do not tell."""

@@ -114,9 +114,6 @@ NAIVE = frozenset({"TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S", "
 UNITS = ((10**11, SECOND_NS), (10**14, 1_000_000), (10**17, 1_000))
 """An epoch number below the first counts units of the second, in ns; above all, it is ns."""
 
-INTERVAL = re.compile(r"(\d+)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)", re.IGNORECASE)
-UNIT_NS = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3600 * SECOND_NS, "d": DAY_NS}
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -218,26 +215,6 @@ def refuse_other_files(described: Mapping[str, str], file: str) -> None:
             raise UsageError(
                 f"{file} is {what}; it cannot be run. Give trades, quotes or bars instead."
             )
-
-
-def parse_interval(text: str) -> int:
-    """Return an interval such as 1m, 60minute or 1d in ns.
-
-    Raises: UsageError for any other text.
-    """
-    match = INTERVAL.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
-        raise UsageError(f"--interval {text!r} is not an interval: write 30s, 1m, 60m or 1d.")
-    return int(match[1]) * UNIT_NS[match[2][0].lower()]
-
-
-def interval_text(interval_ns: int) -> str:
-    """Return an interval as a user writes it: 1m, 60m, 1d."""
-    for unit in ("d", "m", "s"):
-        count, rest = divmod(interval_ns, UNIT_NS[unit])
-        if rest == 0:
-            return f"{count}{unit}"
-    return f"{interval_ns}ns"
 
 
 def epoch_unit_ns(number: int) -> int:

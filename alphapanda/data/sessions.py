@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from alphapanda.model.rows import CONTROL, Control
 from alphapanda.model.state import NEVER
 
 Controls = NDArray[Any]
+Side = Literal["left", "right"]
 DAY = 86_400_000_000_000
 
 
@@ -60,7 +61,7 @@ ORDER = {
     Control.EXPIRY: 2,
     Control.DAY_END: 3,
 }
-"""What comes first at one time: positions are closed, trading ends, contracts settle, notes are made."""
+"""What comes first at one time: positions close, trading ends, contracts settle, notes are made."""
 
 
 def phase_rows(session: Session) -> Iterator[Row]:
@@ -82,7 +83,7 @@ class Placer:
 
     def __init__(self, controls: Controls, *, bars: bool) -> None:
         self._left = controls
-        self._side = "right" if bars else "left"
+        self._side: Side = "right" if bars else "left"
 
     def take(self, columns: Columns) -> Controls:
         """Return the control rows due by the batch's last row, placed."""
@@ -99,7 +100,6 @@ class Placer:
         return part
 
 
-def other(side: str) -> Any:
+def other(side: Side) -> Side:
     """Return the opposite side of a search: bars of one time may go on in the next batch."""
     return "left" if side == "right" else "right"
-

@@ -11,7 +11,9 @@ FIELDS = {"value": float, "total": float, "scale": float, "next": int}
 INPUTS = ("price",)
 
 
-def sma(window: int | str, *, of: str = "last", bar: str | None = None, leg: str | None = None) -> Any:
+def sma(
+    window: int | str, *, of: str = "last", bar: str | None = None, leg: str | None = None
+) -> Any:
     """Declare the simple moving average of `window` inputs."""
     return Indicator(__name__, {"window": window}, of, bar, leg)
 

@@ -1,1 +1,1 @@
-"""The words of the platform: types, instruments, calendar, charges, rows. Imports nothing of ours."""
+"""The words of the platform: types, instruments, calendar, charges, rows."""

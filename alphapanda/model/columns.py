@@ -37,7 +37,7 @@ class Columns(NamedTuple):
     @classmethod
     def of(cls, **columns: Any) -> Columns:
         """Build from the given columns; the others are absent."""
-        made = {}
+        made: dict[str, Any] = {}
         for name in cls._fields:
             dtype = np.int32 if name == "row" else np.int64
             made[name] = np.ascontiguousarray(columns.pop(name, ()), dtype=dtype)
@@ -47,7 +47,7 @@ class Columns(NamedTuple):
 
     def slice(self, start: int, stop: int) -> Columns:
         """Return rows [start, stop) without copying."""
-        return Columns(*(column[start:stop] if len(column) else column for column in self))
+        return Columns._make(column[start:stop] if len(column) else column for column in self)
 
     @property
     def rows(self) -> int:

@@ -21,7 +21,7 @@ def read_table(path: Path) -> dict[str, Any]:
 
     Raises: UsageError when it cannot be read or is no TOML.
     """
-    import tomllib  # here, so that programs that read no table do not pay for it
+    import tomllib  # noqa: PLC0415 (here, so that programs that read no table do not pay for it)
 
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

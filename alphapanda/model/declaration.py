@@ -7,29 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alphapanda.errors import UsageError
-
-SECOND = 1_000_000_000
-UNITS = {"s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": 86_400 * SECOND}
-
-
-def parse_interval(text: str) -> int:
-    """Return an interval such as `30s`, `5m`, `1h` or `1d` in ns.
-
-    Raises:
-        UsageError: if the text is no interval.
-    """
-    found = re.fullmatch(r"([1-9]\d*)\s*(s|m|h|d|minute|min)", text.strip())
-    if found is None:
-        raise UsageError(f"'{text}' is no interval: write 30s, 5m, 1h or 1d")
-    return int(found[1]) * UNITS[found[2][0]]
-
-
-def interval_text(length: int) -> str:
-    """Return an interval in ns as text such as `5m`."""
-    for unit in ("d", "h", "m", "s"):
-        if length % UNITS[unit] == 0:
-            return f"{length // UNITS[unit]}{unit}"
-    return f"{length}ns"
+from alphapanda.model.interval import SECOND, parse_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +44,7 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """When on_time is called: every `period` ns after the open, or at `offset` ns after midnight."""
+    """When on_time is called: every `period` ns from the open, or at `offset` ns after midnight."""
 
     period: int = 0
     offset: int = 0

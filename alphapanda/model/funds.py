@@ -30,7 +30,7 @@ def opening_qty(position: Record, qty: int) -> int:
 
 
 def needed_funds(position: Record, instrument: Record, qty: int, price: int) -> int:
-    """Return what an order would block: its value for delivery, the margin of what it opens else."""
+    """Return what an order blocks: its value for delivery, the margin of what it opens else."""
     opening = opening_qty(position, qty)
     if opening == 0:
         return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.declaration import parse_interval
+from alphapanda.model.interval import parse_interval
 from alphapanda.model.instruments import Instrument, Product, Segment
 from alphapanda.model.money import to_scaled
 from alphapanda.model.state import LIFTED, LIMITS, MESSAGES, REPEATS

@@ -11,11 +11,11 @@ PAISA = SCALE // 100
 """Scaled units in one paisa."""
 
 BOUND = 1 << 53
-"""Prices and quantities beyond this are refused where they enter (and float64 stays exact below)."""
+"""Prices and quantities beyond this are refused where they enter; float64 is exact below."""
 
 
 def to_scaled(rupees: Decimal | str | float) -> int:
-    """Return rupees as a scaled int, rounded half up at Rs 0.0001 (a float by its shortest text)."""
+    """Return rupees as a scaled int, rounded half up (a float is read by its shortest text)."""
     exact = rupees if isinstance(rupees, Decimal) else Decimal(str(rupees))
     return int((exact * SCALE).to_integral_value(rounding=ROUND_HALF_UP))
 
@@ -26,7 +26,7 @@ def to_rupees(scaled: int) -> Decimal:
 
 
 def text(scaled: int) -> str:
-    """Return a scaled int as a plain decimal string in rupees, at least two decimals, no exponent."""
+    """Return a scaled int as a plain decimal string of rupees with at least two decimals."""
     sign, units = ("-", -int(scaled)) if scaled < 0 else ("", int(scaled))
     fraction = f"{units % SCALE:04d}"
     return f"{sign}{units // SCALE}.{fraction[:2]}{fraction[2:].rstrip('0')}"

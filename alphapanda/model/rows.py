@@ -25,7 +25,7 @@ class Control(IntEnum):
     TIME = 0
     """The clock stands at `ts`, nothing else happened."""
     PHASE = 1
-    """A session group changes phase (group, phase, end of the phase in ns, first phase of the day)."""
+    """A session group changes phase (group, phase, its end in ns, cut-off of intraday orders in ns)."""
     SQUARE_OFF = 2
     """The broker squares off intraday positions (group)."""
     EXPIRY = 3

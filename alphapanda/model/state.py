@@ -1,4 +1,4 @@
-"""The whole state of a core: flat arrays of int64/float64 records, so a snapshot is a copy of bytes.
+"""The whole state of a core: flat tables of 8-byte fields, so that a snapshot is a copy of bytes.
 
 Every record has 8-byte fields only, which numba reads as record fields and plain Python through
 memoryview proxies. Money and prices are scaled ints (1 = Rs 0.0001), times ns UTC, -1 means none.
@@ -86,7 +86,8 @@ GROUP = ints("phase open close square_off used")
 BIND = ints("instance leg")
 
 FEES = ints(
-    "until next brokerage brokerage_cap brokerage_flat stt_buy stt_sell exchange sebi stamp_buy gst",
+    "until next brokerage brokerage_cap brokerage_flat",
+    "stt_buy stt_sell exchange sebi stamp_buy gst",
     "dp square_off_fee exercise_stt rounding",
     "buy sell brokerage_sum booked filler filler_row",
     "total_brokerage total_stt total_exchange total_sebi total_stamp total_gst",
@@ -162,7 +163,7 @@ class Role(IntEnum):
 
 
 class Hook(IntEnum):
-    """Hooks that are called from the queue; on_tick and on_bar of input bars are called directly."""
+    """Hooks called from the queue; on_tick and on_bar of input bars are called directly."""
 
     BAR = 0
     TIME = 1

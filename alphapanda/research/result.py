@@ -103,7 +103,9 @@ class Result:
         return str(self.summary["digest"])
 
 
-def sum_up(gatherer: Gatherer, facts: Mapping[str, Any]) -> tuple[dict[str, Any], pa.Table, pa.Table]:
+def sum_up(
+    gatherer: Gatherer, facts: Mapping[str, Any]
+) -> tuple[dict[str, Any], pa.Table, pa.Table]:
     """Return the summary, the fills and the equity of a run; `facts` are what its host knows."""
     fills, pnl = gatherer.fills(), gatherer.pnl()
     equity = gatherer.equity(pnl)

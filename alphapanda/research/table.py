@@ -125,7 +125,7 @@ def number(x: float | None, *, digits: int = 2) -> str:
     return f"{sign}{_grouped(int(whole))}{point}{fraction}"
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:  # noqa: PLR0911 (one return a unit)
     """Return a time span in its two greatest units: ``83 ms``, ``2.5 s``, ``6 h 15 min``."""
     if seconds is None or not math.isfinite(seconds):
         return DASH

@@ -24,5 +24,7 @@ from types import ModuleType
 @cache
 def modules() -> tuple[ModuleType, ...]:
     """Return the rules' modules in the order of their checks."""
-    found = [importlib.import_module(f"{__name__}.{i.name}") for i in pkgutil.iter_modules(__path__)]
+    found = [
+        importlib.import_module(f"{__name__}.{i.name}") for i in pkgutil.iter_modules(__path__)
+    ]
     return tuple(sorted(found, key=lambda rule: rule.NUMBER))

@@ -9,9 +9,18 @@ NUMBER = 11
 CODE = Code.DUPLICATE
 PER = "strategy"
 
-AT = {"limits.duplicate_ns": 1_000_000_000, "position.last_qty": 10, "position.last_ts": 1_000_000_000}
-OVER = {"limits.duplicate_ns": 1_000_000_001, "position.last_qty": 10, "position.last_ts": 1_000_000_000}
+AT = {
+    "limits.duplicate_ns": 1_000_000_000,
+    "position.last_qty": 10,
+    "position.last_ts": 1_000_000_000,
+}
+OVER = {
+    "limits.duplicate_ns": 1_000_000_001,
+    "position.last_qty": 10,
+    "position.last_ts": 1_000_000_000,
+}
 MISSING = None
+
 
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse an order equal to the last one if that one is younger than the limit."""

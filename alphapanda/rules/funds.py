@@ -14,6 +14,7 @@ AT = {"account.cash": 10_000_000, "wish.qty": 10}
 OVER = {"account.cash": 9_999_999, "wish.qty": 10}
 MISSING = {"account.cash": 0}
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse what would block more than is free."""
     clock = core.clock[0]

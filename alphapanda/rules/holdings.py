@@ -14,6 +14,7 @@ AT = {"wish.qty": -10, "position.qty": 15, "position.open_sell": 5}
 OVER = {"wish.qty": -10, "position.qty": 15, "position.open_sell": 6}
 MISSING = {"wish.qty": -10, "position.qty": 0}
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse a delivery sell of more than is held and not already being sold."""
     if wish.product != Product.CNC or wish.qty >= 0:

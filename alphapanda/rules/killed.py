@@ -13,6 +13,7 @@ AT = {"ledger.killed": 0}
 OVER = {"ledger.killed": 1}
 MISSING = None
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse while the ledger or the instrument is killed."""
     wish.value = core.ledgers[owner].killed

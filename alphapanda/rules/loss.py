@@ -14,6 +14,7 @@ AT = {"limits.loss": 10_000, "ledger.day_start": 10_000, "ledger.cash": 0, "ledg
 OVER = {"limits.loss": 10_000, "ledger.day_start": 10_001, "ledger.cash": 0, "ledger.mark": 0}
 MISSING = None
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse once the day's loss is greater than the limit."""
     limit = core.limits[owner].loss

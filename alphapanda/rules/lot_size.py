@@ -13,6 +13,7 @@ AT = {"instrument.lot": 25, "wish.qty": 50}
 OVER = {"instrument.lot": 25, "wish.qty": 51}
 MISSING = {"instrument.lot": 0}
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse a quantity that is no whole number of lots."""
     lot = core.instruments[wish.row].lot

@@ -15,6 +15,7 @@ AT = {"instrument.phase": Phase.OPEN}
 OVER = {"instrument.phase": Phase.AUCTION}
 MISSING = {"instrument.phase": Phase.CLOSED}
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse outside continuous trading, after expiry, and intraday orders after the square-off."""
     instrument = core.instruments[wish.row]

@@ -14,6 +14,7 @@ AT = {"limits.open_value": 30_000_000, "ledger.open_value": 20_000_000, "wish.qt
 OVER = {"limits.open_value": 30_000_000, "ledger.open_value": 20_000_001, "wish.qty": 10}
 MISSING = None
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse an order that would lift the open value over the limit."""
     limit = core.limits[owner].open_value

@@ -13,6 +13,7 @@ AT = {"limits.position": 100, "position.qty": 60, "position.open_buy": 30, "wish
 OVER = {"limits.position": 100, "position.qty": 60, "position.open_buy": 31, "wish.qty": 10}
 MISSING = None
 
+
 def worst(core: Core, wish: Record, owner: int, row: int) -> int:
     """Return the largest position that an instrument could reach if working orders fill."""
     clock = core.clock[0]

@@ -14,10 +14,14 @@ AT = {"limits.band": 300_000, "wish.kind": 1, "wish.price": 1_030_000}
 OVER = {"limits.band": 300_000, "wish.kind": 1, "wish.price": 1_030_500}
 MISSING = {"instrument.last": 0}
 
+
 def outside(price: int, instrument: Record) -> bool:
     """Say if a given price lies outside the circuit limits."""
-    return bool(price != 0 and instrument.upper != 0
-                and (price > instrument.upper or price < instrument.lower))
+    return bool(
+        price != 0
+        and instrument.upper != 0
+        and (price > instrument.upper or price < instrument.lower)
+    )
 
 
 def far(price: int, last: int, width: int) -> bool:
@@ -39,4 +43,6 @@ def check(core: Core, wish: Record, owner: int) -> bool:
         return False
     width = portion(instrument.last, band)
     wish.limit = width
-    return bool(far(wish.price, instrument.last, width) or far(wish.trigger, instrument.last, width))
+    return bool(
+        far(wish.price, instrument.last, width) or far(wish.trigger, instrument.last, width)
+    )

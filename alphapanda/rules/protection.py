@@ -14,6 +14,7 @@ AT = {"wish.protection": -1}
 OVER = {"wish.protection": 0}
 MISSING = None
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Give the automatic protection where it is asked for; refuse none where the instrument has one."""
     if wish.kind == Kind.LIMIT or wish.kind == Kind.STOP_LIMIT:

@@ -13,6 +13,7 @@ AT = {"limits.qty": 100, "wish.qty": 100}
 OVER = {"limits.qty": 100, "wish.qty": 101}
 MISSING = {"wish.qty": 0}
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse nothing, more than the limit, or more than the exchange takes in one order."""
     limit = core.limits[owner].qty

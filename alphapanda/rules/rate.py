@@ -15,6 +15,7 @@ AT = {"limits.per_second": 2, "messages": (1,)}
 OVER = {"limits.per_second": 2, "messages": (1, 1)}
 MISSING = None
 
+
 def too_many(core: Core, owner: int, limit: int, window: int) -> bool:
     """Say if the last `limit` messages all lie inside the window that ends now."""
     ledger = core.ledgers[owner]

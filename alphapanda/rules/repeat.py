@@ -13,6 +13,7 @@ AT = {"limits.repeats": 2, "limits.repeat_ns": 60_000_000_000, "fills": (1,)}
 OVER = {"limits.repeats": 2, "limits.repeat_ns": 60_000_000_000, "fills": (1, 1)}
 MISSING = None
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse the next order once as many as the limit were filled inside the window."""
     limits = core.limits[owner]

@@ -13,6 +13,7 @@ AT = {"wish.kind": 1, "wish.price": 1_000_000, "resting": (-10, 1_000_500)}
 OVER = {"wish.kind": 1, "wish.price": 1_000_500, "resting": (-10, 1_000_500)}
 MISSING = None
 
+
 def meets(wish: Record, order: Record) -> bool:
     """Say if a signal's price reaches a resting order on the other side."""
     if wish.kind >= Kind.STOP_LIMIT or order.id == wish.id:

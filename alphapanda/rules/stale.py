@@ -13,6 +13,7 @@ AT = {"limits.age_ns": 5, "instrument.ts": 1_999_999_995}
 OVER = {"limits.age_ns": 5, "instrument.ts": 1_999_999_994}
 MISSING = {"limits.age_ns": 5, "instrument.ts": 0}
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse when the last row of the instrument is older than the limit."""
     limit = core.limits[owner].age_ns

@@ -13,6 +13,7 @@ AT = {"instrument.tick": 500, "wish.kind": 1, "wish.price": 1_000_500}
 OVER = {"instrument.tick": 500, "wish.kind": 1, "wish.price": 1_000_501}
 MISSING = {"instrument.tick": 500, "wish.kind": 1, "wish.price": 0}
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse a price, trigger or exit off the tick, and a kind whose price is not given."""
     tick = core.instruments[wish.row].tick

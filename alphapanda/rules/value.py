@@ -14,6 +14,7 @@ AT = {"limits.value": 100_000_000, "wish.qty": 100}
 OVER = {"limits.value": 99_999_999, "wish.qty": 100}
 MISSING = None
 
+
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse an order worth more than the limit at its price (a market order's: the last)."""
     limit = core.limits[owner].value

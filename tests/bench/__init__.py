@@ -1,1 +1,1 @@
-"""Figures, measured beside the numba floor in one run: `make bench`. Prints; never fails on a time."""
+"""Figures, measured beside the numba floor in one run: `make bench`."""

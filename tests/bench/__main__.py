@@ -149,8 +149,8 @@ def resident() -> float:
 def main() -> None:
     """Measure and print."""
     names = sys.argv[1:] or ["A", "B", "C", "latency", "memory", "processes"]
-    say(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}, "
-        f"load {os.getloadavg()[0]:.2f}; medians of {PAIRS} runs, ours and the floor in turn")  # fmt: skip
+    say(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}, load "
+        f"{os.getloadavg()[0]:.2f}; medians of {PAIRS} runs")  # fmt: skip
     if not workloads.PEERS.exists():
         sys.exit("../shared/bench is not there: the floor and the oracle come from it")
     for name, target in (("A", 1 / 5), ("B", 1 / 3), ("C", 1 / 2)):

@@ -34,5 +34,5 @@ def measure(say: Callable[[str], None]) -> None:
         times[at] = perf_counter_ns() - started
     for name, part in (("all rows", times), ("rows with a decision", times[decided])):
         p50, p99, worst = (np.percentile(part, q) / 1000 for q in (50, 99, 100))
-        say(f"row to decision, {INSTRUMENTS:,} instruments, {name} ({len(part):,}): p50 {p50:.1f} us, "
-            f"p99 {p99:.1f} us (target 100), worst {worst:.0f} us")  # fmt: skip
+        say(f"row to decision, {INSTRUMENTS:,} instruments, {name} ({len(part):,}): "
+            f"p50 {p50:.1f} us, p99 {p99:.1f} us (target 100), worst {worst:.0f} us")  # fmt: skip

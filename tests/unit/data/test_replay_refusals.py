@@ -156,7 +156,7 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
         (tick(), {"instruments": ["Y"]}, r"No rows of Y in the data.*There are: NSE:x"),
         (tick(), {"first": date(2026, 1, 1)}, r"the data covers 2025-01-01 to 2025-01-01"),
         (tick(), {"first": date(2026, 1, 2), "last": date(2026, 1, 1)}, "is later than --to"),
-        (tick(), {"interval": "soon"}, r"--interval 'soon' is not an interval"),
+        (tick(), {"interval": "soon"}, r"'soon' is not an interval"),
         (tick(), {"qty_scale": 0}, r"--qty-scale 0"),
         (tick(), {"batch_rows": 0}, r"batch_rows is 0"),
         (bar(ts=seconds(0, 0), symbol=["A", "B"]), {}, r"one bar does not tell.*--interval"),

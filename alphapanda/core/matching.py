@@ -153,8 +153,8 @@ def first_chance(core: Core, order: Record, instrument: Record, arrived: bool) -
     if order.kind == Kind.MARKET:
         if price != 0:
             take(core, order, instrument, slipped(core, order, price))
-        if order.price != 0 and order.state == OrderState.RESTING:
-            order.kind = Kind.LIMIT
+            if order.price != 0 and not reaches(order.qty, price, order.price, True):
+                order.kind = Kind.LIMIT
         return
     touch = arrived or core.config[0].limit_fill == Fill.TOUCH
     if price != 0 and reaches(order.qty, price, order.price, touch):

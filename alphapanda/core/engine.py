@@ -249,6 +249,7 @@ def fill_clock(engine: Engine) -> None:
     clock["strategies"] = len(setup.strategies)
     clock["room"] = setup.sizes.out
     clock["slots"] = len(orders)
+    clock["deciding"] = -1
     orders["next"] = np.arange(1, len(orders) + 1)
     orders["next"][-1] = -1
     config["latency"] = setup.paper.latency_ns

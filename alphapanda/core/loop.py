@@ -22,15 +22,26 @@ STOP = -2
 
 
 def step(core: Core, columns: Any, start: int) -> int:
-    """Run the rows of a batch from `start`; return where it stopped: at its end, or for room."""
+    """Run the rows of a batch from `start`; return where it stopped: at its end, or for room.
+
+    Stopped for room, it goes on where it was when it is called again: in the middle of a row, too.
+    """
     clock = core.clock[0]
     at = start
     row = NONE
     while row != STOP:
-        at, row = proceed(core, columns, at)
         if QUEUED and clock.n_calls != 0:
             drain(core)
-        if row >= 0:
+            if clock.n_calls != 0:
+                return at
+        if QUEUED and clock.deciding >= 0:
+            row = clock.deciding
+            clock.deciding = NONE
+            decide(core, row)
+        at, row = proceed(core, columns, at)
+        if QUEUED and row >= 0:
+            clock.deciding = row
+        elif row >= 0:
             decide(core, row)
     return at
 
@@ -122,12 +133,18 @@ def see_volume(instrument: Any, columns: Any, at: int) -> None:
 
 
 def drain(core: Core) -> None:
-    """Call the queued hooks in order; what they ask for passes the gate one hook at a time."""
+    """Call the queued hooks in order, while there is room for what they cause.
+
+    What a hook asks for passes the gate before the next hook is called.
+    """
     clock = core.clock[0]
-    index = 0
-    while index < clock.n_calls:
-        dispatch(core, core.calls[index])
+    while clock.next_call < clock.n_calls:
+        if clock.n_out >= clock.room:
+            return
+        entry = core.calls[clock.next_call]
+        clock.next_call += 1
+        dispatch(core, entry)
         if clock.n_wishes != 0:
             gate(core)
-        index += 1
+    clock.next_call = 0
     clock.n_calls = 0

@@ -24,7 +24,7 @@ def ints(*names: str) -> np.dtype[Any]:
 
 CLOCK = ints(
     "now due minute midnight day day_ended cause seq last_id",
-    "n_out room n_wishes n_calls n_controls next_control control_at",
+    "n_out room n_wishes n_calls next_call deciding n_controls next_control control_at",
     "free slots reserved finished instruments strategies",
 )
 """One record: time, counters, and how many entries the growing tables hold. `cause`: input row."""

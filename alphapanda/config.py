@@ -29,7 +29,7 @@ class Config:
 
 def load() -> Config:
     """Read the environment."""
-    base = Path(os.environ.get("ALPHAPANDA_BASE_DIR") or Path.cwd()).resolve()
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = os.environ.get("ALPHAPANDA_CACHE_DIR") or Path(home) / "alphapanda"
-    return Config(base_dir=base, cache_dir=Path(cache).resolve())
+    base = os.environ.get("ALPHAPANDA_BASE_DIR") or "."
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    cache = os.environ.get("ALPHAPANDA_CACHE_DIR") or f"{home}/alphapanda"
+    return Config(*(Path(os.path.expanduser(path)).absolute() for path in (base, cache)))

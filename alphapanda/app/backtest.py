@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -17,29 +19,44 @@ import numpy as np
 from alphapanda import config
 from alphapanda.app import strategies
 from alphapanda.app.options import Entry, Options, make
+from alphapanda.app.stopping import orderly
 from alphapanda.core import book
+from alphapanda.core.blame import hook_failure
 from alphapanda.core.engine import Engine, Enrolment, Paper, Setup
 from alphapanda.core.generate import Shape
-from alphapanda.core.program import Program, build, package_sources
+from alphapanda.core.program import build, package_sources
 from alphapanda.core.records import view
-from alphapanda.core.strategy import Spec
+from alphapanda.core.strategy import Spec, text_of
 from alphapanda.data.instruments import read_masters
 from alphapanda.data.replay import Replay, ReplayOptions, open_replay
-from alphapanda.data.sessions import Placer, session_controls
-from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.data.sessions import Placer, day_end, session_controls
+from alphapanda.errors import AlphaPandaError, UsageError, did_you_mean
 from alphapanda.model.calendar import Calendar, Session, SessionGroup, session_group
 from alphapanda.model.charges import Schedule, charge_class
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument, Master, Product, Segment
-from alphapanda.model.limits import load_limits
+from alphapanda.model.limits import LimitSet, load_limits
 from alphapanda.model.money import text
-from alphapanda.model.rows import ChargeKind
+from alphapanda.model.rows import ChargeKind, Out
 from alphapanda.research.events import Names
 from alphapanda.research.result import Gatherer, Result, sum_up
 from alphapanda.research.rundir import RunDirectory
 
+IST = timezone(timedelta(hours=5, minutes=30))
 Progress = Callable[[int, int, int], None]
 """Called with rows done, rows in all, fills so far."""
+
+PLAIN_BATCH = 8_192
+"""Rows at once in plain Python: a run can be stopped, and shows progress, between batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds on every instrument, read before any data are."""
+
+    calendar: Calendar
+    schedule: Schedule
+    limits: LimitSet
 
 
 @dataclass
@@ -51,10 +68,8 @@ class Run:
     specs: tuple[Spec, ...]
     instruments: tuple[Instrument, ...]
     enrolments: tuple[Enrolment, ...]
-    calendar: Calendar
-    schedule: Schedule
+    rules: Rules
     notes: list[str]
-    program: Program | None = None
     engine_s: float = 0.0
     status: str = "complete"
 
@@ -79,19 +94,21 @@ def backtest(
     return run(make({**given, "data": data}), progress=progress)
 
 
-def run(options: Options, *, progress: Progress | None = None) -> Result:
-    """Run a backtest from its options."""
+def run(
+    options: Options, *, progress: Progress | None = None, directory: RunDirectory | None = None
+) -> Result:
+    """Run a backtest from its options, into a directory if `--out` or `directory` names one."""
     specs = tuple(strategies.find(entry.strategy) for entry in options.strategies)
     arguments = [s.arguments(e.params) for s, e in zip(specs, options.strategies, strict=True)]
-    with open_replay(replay_options(options, specs)) as replay:
-        made = prepare(options, replay, specs, arguments)
-        directory = None if options.out is None else RunDirectory(options.out)
-        try:
+    if directory is None and options.out is not None:
+        directory = RunDirectory(options.out)
+    rules = Rules(
+        read_calendar(options.calendar), Schedule.parse(options.costs), load_limits(options.limits)
+    )
+    with nullcontext() if directory is None else directory:
+        with open_replay(replay_options(options, specs)) as replay:
+            made = prepare(options, rules, replay, specs, arguments)
             return carry_out(made, directory, progress)
-        except BaseException:
-            if directory is not None:
-                directory.discard()
-            raise
 
 
 def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
@@ -99,7 +116,9 @@ def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
     wanted = [name for entry in options.strategies for name in entry.instruments]
     wanted = [*options.instrument, *(name for name in wanted if name not in options.instrument)]
     kind: Any = options.kind
-    extra: dict[str, Any] = {} if options.batch is None else {"batch_rows": options.batch}
+    compiled = options.jit and all(spec.compiled for spec in specs)
+    batch = options.batch or (None if compiled else PLAIN_BATCH)
+    extra: dict[str, Any] = {} if batch is None else {"batch_rows": batch}
     return ReplayOptions(
         paths=options.data, kind=kind, interval=options.interval, mapping=options.map,
         repair=options.repair, first=options.first, last=options.last,
@@ -110,6 +129,7 @@ def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
 
 def prepare(
     options: Options,
+    rules: Rules,
     replay: Replay,
     specs: tuple[Spec, ...],
     arguments: Sequence[Mapping[str, Any]],
@@ -121,11 +141,7 @@ def prepare(
         enrol(options, entry, spec, values, replay.names, instruments)
         for entry, spec, values in zip(options.strategies, specs, arguments, strict=True)
     )
-    calendar = read_calendar(options.calendar)
-    made = Run(
-        options, replay, specs, instruments, enrolments, calendar,
-        Schedule.parse(options.costs), notes,
-    )  # fmt: skip
+    made = Run(options, replay, specs, instruments, enrolments, rules, notes)
     note_calendar(made)
     note_charges(made)
     return made
@@ -137,7 +153,7 @@ def read_calendar(name: str) -> Calendar:
         return Calendar.always()
     if name == "nse":
         return Calendar.nse()
-    raise UsageError(f"--calendar {name}: there are nse and always")
+    raise UsageError(f"--calendar {name}: write nse or always")
 
 
 def named(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
@@ -206,7 +222,7 @@ def product(options: Options, instrument: Instrument) -> Product:
 
 def note_calendar(made: Run) -> None:
     """Say which days of the data have no session."""
-    calendar, days = made.calendar, made.replay.days
+    calendar, days = made.rules.calendar, made.replay.days
     if calendar.is_always:
         return
     groups = used_groups(made)
@@ -230,7 +246,7 @@ def note_charges(made: Run) -> None:
             instrument = made.instruments[row]
             kind = charge_class(instrument.segment, chosen)
             for day in (made.replay.days[0], made.replay.days[-1]):
-                seen.update(made.schedule.doubts(day, kind, instrument.exchange))
+                seen.update(made.rules.schedule.doubts(day, kind, instrument.exchange))
     made.notes += sorted(seen)
 
 
@@ -253,36 +269,48 @@ def expiries(made: Run) -> dict[int, int]:
 
 def session_on(made: Run, instrument: Instrument, day: date) -> Session | None:
     """Return an instrument's session of a day."""
-    if made.calendar.is_always:
+    if made.rules.calendar.is_always:
         return None
-    return made.calendar.session(day, session_group(instrument))
+    return made.rules.calendar.session(day, session_group(instrument))
 
 
 def carry_out(made: Run, directory: RunDirectory | None, progress: Progress | None) -> Result:
     """Run the rows through a core; an interrupt ends the run early, and the result says so."""
-    options, replay = made.options, made.replay
     settles = expiries(made)
-    shape = Shape(made.specs, replay.interval_ns, replay.columns, whole(made))
     started = perf_counter()
-    made.program = build(shape, jit=options.jit, cache_dir=config.load().cache_dir)
-    engine = Engine(made.program, setup(made, settles))
-    for _ in engine.feed(Columns.of()):
-        """Nothing to run: this loads or compiles the loop, which is not the engine's time."""
+    engine = make_engine(made, settles)
     build_s = perf_counter() - started
-    controls = session_controls(made.calendar, replay.days, used_groups(made), expiries=settles)
+    days, groups = made.replay.days, used_groups(made)
+    controls = session_controls(made.rules.calendar, days, groups, expiries=settles)
+    placer = Placer(controls, bars=made.replay.kind == "bar")
     names = Names(strategy_names(made.specs), [i.name for i in made.instruments])
-    gatherer = Gatherer(names, options.cash, directory)
-    rows = 0
-    try:
-        rows = feed_all(
-            made, engine, Placer(controls, bars=replay.kind == "bar"), gatherer, progress
-        )
-    except KeyboardInterrupt:
-        made.status = "interrupted"
-        rows = int(engine.tables["clock"]["cause"][0])
-    facts = {**describe(made, engine, gatherer), "ticks": rows, "build_s": round(build_s, 4)}
+    gatherer = Gatherer(names, made.options.cash, directory)
+    rows = feed_all(made, engine, placer, gatherer, progress)
+    facts = {**describe(made, engine, gatherer, rows), "build_s": round(build_s, 4)}
     summary, fills, equity = sum_up(gatherer, facts)
     return written(made, directory, gatherer, summary, fills, equity)
+
+
+def make_engine(made: Run, settles: Mapping[int, int]) -> Engine:
+    """Load or compile the loop, and fill a core for the run."""
+    shape = Shape(made.specs, made.replay.interval_ns, made.replay.columns, whole(made))
+    program = build(shape, jit=made.options.jit, cache_dir=config.load().cache_dir)
+    with hooks_blamed(made, lambda: "start"):
+        return Engine(program, setup(made, settles))
+
+
+@contextmanager
+def hooks_blamed(made: Run, when: Callable[[], str]) -> Iterator[None]:
+    """Tell an exception that a hook raised as the user's mistake, with its line and time."""
+    try:
+        yield
+    except AlphaPandaError:
+        raise
+    except Exception as error:
+        message = hook_failure(error, made.specs, when())
+        if not message:
+            raise
+        raise UsageError(message) from error
 
 
 def whole(made: Run) -> tuple[bool, ...]:
@@ -304,9 +332,9 @@ def setup(made: Run, settles: Mapping[int, int]) -> Setup:
     """Return what the core needs to know before its first row."""
     options = made.options
     return Setup(
-        instruments=made.instruments, strategies=made.enrolments, schedule=made.schedule,
-        limits=load_limits(options.limits), first_day=made.replay.days[0], cash=options.cash,
-        always=made.calendar.is_always, expiries=settles,
+        instruments=made.instruments, strategies=made.enrolments, schedule=made.rules.schedule,
+        limits=made.rules.limits, first_day=made.replay.days[0], cash=options.cash,
+        always=made.rules.calendar.is_always, expiries=settles,
         paper=Paper(
             latency_ns=options.latency, slippage=options.slippage, seed=options.seed,
             limit_fill=options.limit_fill, volume_share=options.volume_share,
@@ -318,15 +346,28 @@ def feed_all(
     made: Run, engine: Engine, placer: Placer, gatherer: Gatherer, progress: Progress | None
 ) -> int:
     """Feed every batch, then the session rows behind the last one; return the rows fed."""
-    done = 0
-    for batch in made.replay.batches():
-        feed(made, engine, gatherer, batch, placer.take(batch))
-        done += batch.rows
-        if progress is not None:
-            progress(done, made.replay.rows, int(gatherer.counts[12]))
-    feed(made, engine, gatherer, batch.slice(0, 0), placer.rest())
-    gatherer.flush()
+    done = last = 0
+    with orderly() as asked_to_stop, hooks_blamed(made, lambda: engine_time(engine)):
+        for batch in made.replay.batches():
+            feed(made, engine, gatherer, batch, placer.take(batch))
+            done += batch.rows
+            last = int(batch.ts[-1])
+            if progress is not None:
+                progress(done, made.replay.rows, int(gatherer.counts[Out.FILL]))
+            if asked_to_stop():
+                made.status = "interrupted"
+                return done
+        rest = placer.rest()
+        if made.rules.calendar.is_always:  # nothing closes the last day but the end of the data
+            rest = day_end(last)
+        feed(made, engine, gatherer, Columns.of(), rest)
     return done
+
+
+def engine_time(engine: Engine) -> str:
+    """Return the time that a core has reached, as India writes it."""
+    now = int(engine.tables["clock"]["now"][0])
+    return datetime.fromtimestamp(now / 1e9, IST).isoformat(sep=" ", timespec="milliseconds")
 
 
 def feed(made: Run, engine: Engine, gatherer: Gatherer, batch: Columns, controls: Any) -> None:
@@ -341,15 +382,15 @@ def feed(made: Run, engine: Engine, gatherer: Gatherer, batch: Columns, controls
         gatherer.take(rows)
 
 
-def describe(made: Run, engine: Engine, gatherer: Gatherer) -> dict[str, Any]:
+def describe(made: Run, engine: Engine, gatherer: Gatherer, rows: int) -> dict[str, Any]:
     """Return the facts of a run that are not in its output rows."""
     replay, options = made.replay, made.options
-    rows = int(engine.tables["clock"]["cause"][0])
     positions = engine.tables["positions"].reshape(len(made.specs), -1)
     ledgers = engine.tables["ledgers"]
     names = strategy_names(made.specs)
     return {
         "status": made.status,
+        "ticks": rows,
         "charges": int(ledgers["charges"][:-1].sum()),
         "charges_by": {k: text(v) for k, v in charges_by(engine, gatherer).items() if v},
         "engine_s": round(made.engine_s, 6),
@@ -452,7 +493,5 @@ def plain_value(value: Any) -> Any:
 
 
 def source_sha(spec: Spec) -> str:
-    """Return a hash of a strategy's source."""
-    import hashlib  # noqa: PLC0415
-
-    return hashlib.sha256(spec.source.encode()).hexdigest()
+    """Return a hash of the file or cell in which a strategy was written."""
+    return hashlib.sha256(text_of(spec.file).encode()).hexdigest()

@@ -7,11 +7,13 @@ each becomes a numba function; plain, it stays Python, with the file and line of
 from __future__ import annotations
 
 import builtins
-import marshal
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
+
+import numpy as np
 
 HOT = {
     "proceed", "see", "see_row", "decide", "context", "emit", "ask_for", "order", "target", "buy",
@@ -35,59 +37,93 @@ class Binder:
         self.flags = flags
         self.replaced: dict[Any, Any] = {}
         self.scopes: list[dict[str, Any]] = []
-        self.foreign: list[bytes] = []
-        """Code and constants of functions outside the package, for the hash of the sources."""
+        self.sources: list[bytes] = []
+        """Code and constants of all that was bound, as it is in memory, for the module's name."""
 
-    def bind(self, function: FunctionType) -> Any:
+    def bind(self, function: Any) -> Any:
         """Return the function as this run uses it."""
         if function in self.replaced:
             return self.replaced[function]
         scope: dict[str, Any] = {"__builtins__": builtins}
         self.scopes.append(scope)
-        cells = tuple(CellType() for _ in function.__closure__ or ())
-        new = FunctionType(
-            function.__code__, scope, function.__name__, function.__defaults__, cells
-        )
+        code, closure = function.__code__, function.__closure__ or ()
+        cells = tuple(CellType() for _ in closure)
+        new = FunctionType(code, scope, function.__name__, function.__defaults__, cells)
         new.__kwdefaults__ = function.__kwdefaults__
         made = self.made(new)
         self.replaced[function] = made
-        own = function.__module__.startswith("alphapanda.")
-        if not own:
-            self.foreign.append(marshal.dumps(function.__code__))
-        for cell, old in zip(cells, function.__closure__ or (), strict=True):
-            cell.cell_contents = self._value(old.cell_contents, own)
-        for name in names(function.__code__):
-            if name in function.__globals__:
-                scope[name] = self._named(name, function.__globals__[name], own)
+        self.sources.append(fingerprint(function))
+        used = tuple(dict.fromkeys(names(code)))
+        for cell, old in zip(cells, closure, strict=True):
+            cell.cell_contents = self._value(old.cell_contents, used)
+        flags = self.flags if is_ours(function) else {}
+        for name in used:
+            if name in flags:
+                scope[name] = flags[name]
+            elif name in function.__globals__:
+                scope[name] = self._value(function.__globals__[name], used)
         return made
+
+    def users(self) -> list[FunctionType]:
+        """Return the functions that were written outside the package."""
+        return [function for function in self.replaced if not is_ours(function)]
 
     def made(self, function: FunctionType) -> Any:
         """Return a bound function as it runs: compiled, or as it is."""
         return function if self.jit is None else self.jit(function)
 
-    def _named(self, name: str, value: Any, own: bool) -> Any:
-        if own and name in self.flags:
-            return self.flags[name]
-        return self._value(value, own)
-
-    def _value(self, value: Any, own: bool) -> Any:
+    def _value(self, value: Any, used: Sequence[str]) -> Any:
         if isinstance(value, FunctionType):
             return self.bind(value)
-        if isinstance(value, ModuleType) and value.__name__.split(".")[0] == "alphapanda":
-            return self._module(value)
-        if self.jit is not None and isinstance(value, type) and issubclass(value, IntEnum):
+        if isinstance(value, ModuleType):
+            return self._module(value, used)
+        self.sources.append(constant(value))
+        if isinstance(value, type) and issubclass(value, IntEnum) and not self.plain:
             return numbers(value)
-        if not own and isinstance(value, (int, float, str, tuple)):
-            self.foreign.append(repr(value).encode())
         return value
 
-    def _module(self, module: ModuleType) -> ModuleType:
+    # A module of Python functions, with those that are used bound: `import helper; helper.f(x)`.
+    def _module(self, module: ModuleType, used: Sequence[str]) -> ModuleType:
+        if self.plain or module is math:
+            return module
         bound = ModuleType(module.__name__)
-        for name in dir(module):
-            value = getattr(module, name)
-            if isinstance(value, FunctionType) and value.__module__ == "alphapanda.core.context":
-                setattr(bound, name, self.bind(value))
+        for name in used:
+            if hasattr(module, name):
+                setattr(bound, name, self._value(getattr(module, name), used))
         return bound
+
+
+def is_ours(function: Any) -> bool:
+    """Say if a function is the package's own."""
+    return str(function.__module__).startswith("alphapanda.")
+
+
+def fingerprint(function: Any) -> bytes:
+    """Return what a function computes, as bytes: equal ones compile to the same."""
+    optional = sorted((function.__kwdefaults__ or {}).items())
+    shown = (function.__name__, shape_of(function.__code__), function.__defaults__, optional)
+    return repr(shown).encode()
+
+
+def shape_of(code: CodeType) -> tuple[Any, ...]:
+    """Return the parts of a code object that matter, lines included, but not the file's path."""
+    constants = [shape_of(c) if isinstance(c, CodeType) else constant(c) for c in code.co_consts]
+    variables = code.co_names, code.co_varnames, code.co_freevars
+    return code.co_code, code.co_firstlineno, code.co_linetable, variables, constants
+
+
+def constant(value: Any) -> bytes:
+    """Return a constant as bytes; of classes and built-in functions their names."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape} ".encode() + value.tobytes()
+    if isinstance(value, frozenset):
+        return repr(sorted(map(repr, value))).encode()
+    if isinstance(value, type) and issubclass(value, IntEnum):
+        return repr([(member.name, int(member)) for member in value]).encode()
+    if callable(value):
+        owner, name = getattr(value, "__module__", ""), getattr(value, "__qualname__", "")
+        return f"{type(value).__name__} {owner}.{name} {getattr(value, '_fields', '')}".encode()
+    return repr(value).encode()
 
 
 def numbers(enum: type[IntEnum]) -> ModuleType:
@@ -100,6 +136,6 @@ def numbers(enum: type[IntEnum]) -> ModuleType:
 def names(code: CodeType) -> Iterator[str]:
     """Yield every global name that a code object or one inside it may use."""
     yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from names(constant)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from names(inner)

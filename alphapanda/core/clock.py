@@ -210,7 +210,7 @@ def square_off_position(core: Core, strategy: int, row: int) -> None:
     if position.product != Product.MIS:
         return
     end_all(core, row, strategy, Out.CANCELLED, Reason.SQUARE_OFF)
-    if position.qty == 0 or core.clock[0].slots == 0:
+    if position.qty == 0 or core.clock[0].slots <= core.clock[0].reserved:
         return
     fees = core.fees[current_fees(core, position)]
     slot = place_system(core, strategy, row, -position.qty, Kind.MARKET, 0, 0)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from alphapanda.core.orders import find
 from alphapanda.model.rows import Kind, Tif
-from alphapanda.model.state import Core, Role, Verb
+from alphapanda.model.state import ALL_ORDERS, Core, Role, Verb
 
 AUTO = -1
 """Market protection chosen by the instrument's price, as Zerodha's own default does."""
@@ -237,7 +237,7 @@ def cancel(ctx: Context, number: int) -> None:
 
 def cancel_all(ctx: Context) -> None:
     """Ask for the cancellation of all of this strategy's orders on the instrument."""
-    ask_for(ctx, Verb.CANCEL, 0, 0, 0, 0, 0)
+    ctx.core.wishes[ask_for(ctx, Verb.CANCEL, 0, 0, 0, 0, 0)].order = ALL_ORDERS
 
 
 def modify(ctx: Context, number: int, qty: int = 0, price: int = 0, trigger: int = 0) -> None:

@@ -120,12 +120,15 @@ class Engine:
             self._point(first + index, column)
         at = 0
         while True:
-            clock["n_out"] = 0
             at = self._step(columns, at)
             rows = int(clock["n_out"][0])
+            last = rows < int(clock["room"][0])
+            clock["n_out"] = 0
             clock["seq"] += rows
+            if last:
+                clock["n_controls"] = clock["next_control"] = clock["control_at"] = 0
             yield self.tables["out"][:rows]
-            if rows < int(clock["room"][0]):
+            if last:
                 return
 
     def _point(self, place: int, table: Any) -> None:
@@ -230,7 +233,7 @@ def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
         "calls": 6 * orders + (timers + intervals + 2) * positions + 64,
         "bars": max(intervals * instruments, 1), "intervals": intervals, "timers": timers,
         "groups": 8, "binds": positions, "fees": fees,
-        "out": setup.sizes.out + 8 * orders + 6 * positions + 6 * wishes + 64,
+        "out": setup.sizes.out + 8 * orders + 6 * positions + 6 * wishes * strategies + 64,
         "controls": CONTROLS, "heap": max(heap, 1),
         "ring": (strategies + 1) * MESSAGES + positions * 2 * REPEATS,
     }  # fmt: skip
@@ -282,7 +285,7 @@ def fill_instruments(engine: Engine) -> None:
         record["upper"] = instrument.upper_circuit
         record["strike"] = instrument.strike
         record["option"] = instrument.option_type
-        record["underlying"] = names.get(instrument.underlying, -1) if instrument.expiry else -1
+        record["underlying"] = names.get(instrument.spot, -1)
         record["expiry"] = engine.setup.expiries.get(row, NEVER)
         record["first"] = record["tail"] = -1
         if engine.setup.always:

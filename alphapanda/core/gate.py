@@ -6,10 +6,22 @@ from alphapanda.core.clock import kill
 from alphapanda.core.emit import emit, emit_order, emit_wish
 from alphapanda.core.glue import refusal
 from alphapanda.core.matching import protected
-from alphapanda.core.orders import append, block, clear, find, open_qty, request_cancel, take_slot
-from alphapanda.model.funds import valued_at
+from alphapanda.core.orders import (
+    append,
+    block,
+    clear,
+    count_message,
+    find,
+    may_touch,
+    open_qty,
+    release,
+    request_cancel,
+    take_slot,
+    working_qty,
+)
+from alphapanda.model.funds import needed_funds, valued_at
 from alphapanda.model.rows import Code, Kind, Out, Reason, Scope
-from alphapanda.model.state import NEVER, Core, Record, Role, Verb, message_slot
+from alphapanda.model.state import ALL_ORDERS, NEVER, Core, Record, Role, Verb
 
 
 def gate(core: Core) -> None:
@@ -57,7 +69,12 @@ def has_room(core: Core, wish: Record) -> bool:
     """Say if the order table can hold a wish and, of a bracket, its exits."""
     clock = core.clock[0]
     needed = 3 if wish.role == Role.ENTRY else 1
-    return bool(clock.slots - clock.reserved >= needed)
+    free = clock.slots - clock.reserved
+    if free >= needed:
+        return True
+    wish.value = needed
+    wish.limit = free
+    return False
 
 
 def place(core: Core, wish: Record) -> None:
@@ -97,21 +114,6 @@ def place(core: Core, wish: Record) -> None:
     emit_order(core, Out.ORDER, order)
 
 
-def count_message(core: Core, strategy: int) -> None:
-    """Note a message to the broker for the rate limits of the strategy and the account."""
-    clock = core.clock[0]
-    note_message(core, strategy, clock.now)
-    note_message(core, clock.strategies, clock.now)
-
-
-def note_message(core: Core, owner: int, now: int) -> None:
-    """Note a message in one ledger's ring."""
-    ledger = core.ledgers[owner]
-    core.ring[message_slot(owner, ledger.messages)] = now
-    ledger.messages += 1
-    ledger.messages_day += 1
-
-
 def remember(core: Core, wish: Record) -> None:
     """Remember an order's terms for the duplicate rule."""
     clock = core.clock[0]
@@ -131,17 +133,15 @@ def unknown(core: Core, wish: Record) -> None:
 
 
 def answer_cancel(core: Core, wish: Record) -> None:
-    """Ask the broker to cancel one order (or with number 0 all of the strategy's) on an instrument."""
-    if wish.order == 0:
+    """Ask the broker to cancel one order of the strategy on an instrument, or all of them."""
+    if wish.order == ALL_ORDERS:
         cancel_all_of(core, wish.strategy, wish.row)
         return
     slot = find(core, wish.row, wish.strategy, wish.order)
     if slot < 0:
         unknown(core, wish)
         return
-    if core.orders[slot].cancel_ts == NEVER:
-        count_message(core, wish.strategy)
-        request_cancel(core, core.orders[slot], Reason.STRATEGY)
+    request_cancel(core, core.orders[slot], Reason.STRATEGY)
 
 
 def cancel_all_of(core: Core, strategy: int, row: int) -> None:
@@ -149,8 +149,7 @@ def cancel_all_of(core: Core, strategy: int, row: int) -> None:
     slot = core.instruments[row].first
     while slot >= 0:
         order = core.orders[slot]
-        if order.strategy == strategy and order.cancel_ts == NEVER:
-            count_message(core, strategy)
+        if order.strategy == strategy and may_touch(order):
             request_cancel(core, order, Reason.STRATEGY)
         slot = order.next
 
@@ -163,29 +162,65 @@ def answer_modify(core: Core, wish: Record) -> None:
         return
     order = core.orders[slot]
     complete(wish, order)
+    blocked, extra = order.blocked, order.extra
+    release(core, order)
     code = refusal(core, wish)
-    if code != 0:
-        refuse(core, wish, code)
+    if code == 0:
+        change(core, order, wish, blocked)
         return
-    order.new_qty = order.filled + wish.qty
+    order.extra = extra
+    hold(core, order, blocked)
+    refuse(core, wish, code)
+
+
+def change(core: Core, order: Record, wish: Record, blocked: int) -> None:
+    """Send a change; until the exchange has it, the worse of old and new terms counts."""
+    clock = core.clock[0]
+    left = order.qty - order.filled
+    order.more = wish.qty - left
     order.new_price = wish.price
     order.new_trigger = wish.trigger
-    order.modify_ts = core.clock[0].now + core.config[0].latency
+    order.modify_ts = clock.now + core.config[0].latency
     order.modifications += 1
+    if abs(wish.qty) > abs(left):
+        order.extra = order.more
+    if order.system == 0:
+        order.basis = max(order.basis, valued_at(core, wish))
+        position = core.positions[order.strategy * clock.instruments + order.row]
+        instrument = core.instruments[order.row]
+        needed = needed_funds(position, instrument, working_qty(order), order.basis)
+        blocked = max(blocked, needed)
+    hold(core, order, blocked)
     count_message(core, wish.strategy)
+    wish.qty += order.filled
     emit_wish(core, Out.MODIFY, wish)
 
 
+def hold(core: Core, order: Record, blocked: int) -> None:
+    """Block funds for an order and count what it may still fill as working."""
+    order.blocked = blocked
+    core.ledgers[core.clock[0].strategies].blocked += blocked
+    open_qty(core, order, working_qty(order))
+
+
 def complete(wish: Record, order: Record) -> None:
-    """Fill a change's open fields from the order; `qty` of a change is the order's new total."""
-    total = wish.qty if wish.qty != 0 else order.qty
-    wish.qty = total - order.filled
+    """Fill a change's open fields from the order as it will be; `qty` is the order's new total.
+
+    Afterwards `qty` is what would be left to fill; 0, which no rule lets pass, if nothing would.
+    """
+    pending = order.modify_ts != NEVER
+    total = order.qty + order.more if pending else order.qty
+    if wish.qty != 0:
+        total = wish.qty
+    left = total - order.filled
+    wish.qty = left if (left > 0) == (order.qty > 0) else 0
     wish.id = order.id
     wish.kind = order.kind
     wish.tif = order.tif
     wish.product = order.product
     wish.protection = order.protection
+    wish.changes = order.modifications
     if wish.price == 0:
-        wish.price = order.price
+        wish.price = order.new_price if pending else order.price
     if wish.trigger == 0:
-        wish.trigger = order.trigger
+        wish.trigger = order.new_trigger if pending else order.trigger

@@ -16,6 +16,7 @@ from alphapanda.core.orders import (
     finish,
     open_qty,
     place_exits,
+    release,
     shrink_sibling,
     sweep,
     unblock,
@@ -59,7 +60,7 @@ def match_first(core: Core, order: Record, instrument: Record) -> None:
         return
     arrived = order.state == OrderState.FLYING
     if arrived:
-        arrive(core, order, instrument)
+        arrive(core, order)
     first = instrument.open if BARS_IN else instrument.last
     if order.state == OrderState.WAITING and touches(order, first):
         trigger(core, order, first)
@@ -72,7 +73,7 @@ def match_first(core: Core, order: Record, instrument: Record) -> None:
         finish(core, order, Out.CANCELLED, Reason.IOC)
 
 
-def arrive(core: Core, order: Record, instrument: Record) -> None:
+def arrive(core: Core, order: Record) -> None:
     """The order reaches the exchange."""
     emit_order(core, Out.ACKNOWLEDGED, order)
     if HOOK_ORDER:
@@ -81,29 +82,34 @@ def arrive(core: Core, order: Record, instrument: Record) -> None:
         order.state = OrderState.WAITING
         return
     order.state = OrderState.RESTING
-    if core.config[0].limit_fill == Fill.QUEUE:
-        order.ahead = instrument.bid_qty if order.qty > 0 else instrument.ask_qty
+    queue_up(core, order)
 
 
 def apply_change(core: Core, order: Record) -> None:
     """A modification reaches the exchange; the quantity never falls below what is filled."""
     order.modify_ts = NEVER
-    wanted = order.new_qty
-    if abs(wanted) <= abs(order.filled):
+    wanted = order.qty + order.more
+    if wanted == order.filled or (wanted > order.filled) != (order.qty > 0):
         finish(core, order, Out.CANCELLED, Reason.STRATEGY)
         return
-    left = order.qty - order.filled
-    unblock(core, order, left)
-    open_qty(core, order, -left)
+    release(core, order)
     order.qty = wanted
     order.price = order.new_price
     order.trigger = order.new_trigger
-    if order.system == 0 and order.price + order.trigger != 0:
-        order.basis = order.price if order.price != 0 else order.trigger
+    if order.system == 0:
+        if order.kind != Kind.MARKET:
+            order.basis = order.trigger if order.kind == Kind.STOP else order.price
         block(core, order, wanted - order.filled)
     open_qty(core, order, wanted - order.filled)
-    order.ahead = 0
+    queue_up(core, order)
     emit_order(core, Out.MODIFIED, order)
+
+
+def queue_up(core: Core, order: Record) -> None:
+    """Put an order behind what is quoted on its side."""
+    if core.config[0].limit_fill == Fill.QUEUE:
+        instrument = core.instruments[order.row]
+        order.ahead = instrument.bid_qty if order.qty > 0 else instrument.ask_qty
 
 
 def touches(order: Record, last: int) -> bool:
@@ -152,13 +158,16 @@ def first_chance(core: Core, order: Record, instrument: Record, arrived: bool) -
     price = offered(order, instrument)
     if order.kind == Kind.MARKET:
         if price != 0:
-            take(core, order, instrument, slipped(core, order, price))
+            size = available(core, order, instrument)
+            take(core, order, instrument, slipped(core, order, price), size)
             if order.price != 0 and not reaches(order.qty, price, order.price, True):
                 order.kind = Kind.LIMIT
         return
     touch = arrived or core.config[0].limit_fill == Fill.TOUCH
     if price != 0 and reaches(order.qty, price, order.price, touch):
-        take(core, order, instrument, better(order.qty, price, order.price, arrived or BARS_IN))
+        size = available(core, order, instrument)
+        fill = better(order.qty, price, order.price, arrived or BARS_IN)
+        take(core, order, instrument, fill, size)
     elif not BARS_IN:
         rest_chance(core, order, instrument)
 
@@ -187,18 +196,23 @@ def better(qty: int, price: int, limit: int, arrived: bool) -> int:
 
 
 def rest_chance(core: Core, order: Record, instrument: Record) -> None:
-    """Fill a resting limit order when trades go through its price (or touch it, or use up the queue)."""
+    """Fill a resting limit order when trades go through its price (or touch it, or use up the queue).
+
+    A row on which nothing was traded shows an old last price: nobody sold at it now.
+    """
+    if instrument.traded == 0:
+        return
     rule = core.config[0].limit_fill
     last = instrument.last
+    size = trade_share(core, order, instrument)
     if reaches(order.qty, last, order.price, rule == Fill.TOUCH):
-        take(core, order, instrument, order.price)
+        take(core, order, instrument, order.price, size)
     elif rule == Fill.QUEUE and last == order.price:
         order.ahead -= instrument.traded
         if order.ahead < 0:
-            instrument.taken_buy = max(instrument.taken_buy, instrument.traded + order.ahead)
-            instrument.taken_sell = max(instrument.taken_sell, instrument.traded + order.ahead)
+            size = min(size, whole_lots(instrument, -order.ahead - taken(order, instrument)))
             order.ahead = 0
-            take(core, order, instrument, order.price)
+            take(core, order, instrument, order.price, size)
 
 
 def slipped(core: Core, order: Record, price: int) -> int:
@@ -210,8 +224,9 @@ def slipped(core: Core, order: Record, price: int) -> int:
     tick = max(core.instruments[order.row].tick, 1)
     worse = (worse + tick - 1) // tick * tick
     if order.qty > 0:
-        return price + worse
-    return max(price - worse, tick)
+        bound = max(order.price, price) if order.price != 0 else UNLIMITED
+        return min(price + worse, bound)
+    return max(price - worse, min(order.price, price), tick)
 
 
 def noise(seed: int, number: int) -> int:
@@ -251,15 +266,20 @@ def reachable(core: Core, order: Record, instrument: Record) -> bool:
 
 
 def stop_inside_bar(core: Core, order: Record, instrument: Record) -> None:
-    """Trigger a stop inside the bar's range and fill it at its trigger."""
+    """Trigger a stop inside the bar's range and fill it at its trigger.
+
+    What it does not fill there waits for the next bar: how low the bar went before is not known.
+    """
     if not touches(order, instrument.high if order.qty > 0 else instrument.low):
         return
     price = order.trigger
     trigger(core, order, price)
+    order.cause = core.clock[0].cause
+    size = available(core, order, instrument)
     if order.kind == Kind.MARKET:
-        take(core, order, instrument, slipped(core, order, price))
+        take(core, order, instrument, slipped(core, order, price), size)
     elif reaches(order.qty, price, order.price, True):
-        take(core, order, instrument, price)
+        take(core, order, instrument, price, size)
     if order.tif == Tif.IOC and order.state == OrderState.RESTING:
         finish(core, order, Out.CANCELLED, Reason.IOC)
 
@@ -270,17 +290,17 @@ def limit_inside_bar(core: Core, order: Record, instrument: Record) -> None:
         return
     extreme = instrument.low if order.qty > 0 else instrument.high
     if reaches(order.qty, extreme, order.price, core.config[0].limit_fill == Fill.TOUCH):
-        take(core, order, instrument, order.price)
+        take(core, order, instrument, order.price, available(core, order, instrument))
 
 
-def take(core: Core, order: Record, instrument: Record, price: int) -> None:
-    """Fill as much of an order at `price` as band, circuit limits and size allow."""
+def take(core: Core, order: Record, instrument: Record, price: int, most: int) -> None:
+    """Fill up to `most` of an order at `price`, if band and circuit limits allow it."""
     if order.price != 0 and not reaches(order.qty, price, order.price, True):
         return
     if outside_circuit(instrument, price):
         return
     left = order.qty - order.filled
-    size = min(abs(left), available(core, order, instrument))
+    size = min(abs(left), most)
     if size <= 0:
         return
     if left > 0:
@@ -298,17 +318,28 @@ def outside_circuit(instrument: Record, price: int) -> bool:
     return bool(price < instrument.lower)
 
 
+def taken(order: Record, instrument: Record) -> int:
+    """Return what our orders on the same side have already taken of this row."""
+    return int(instrument.taken_buy if order.qty > 0 else instrument.taken_sell)
+
+
 def available(core: Core, order: Record, instrument: Record) -> int:
     """Return how much of this row an order may take: the quote's size, or a share of the volume."""
-    taken = instrument.taken_buy if order.qty > 0 else instrument.taken_sell
     if QUOTES:
         quoted = instrument.ask_qty if order.qty > 0 else instrument.bid_qty
         if quoted > 0:
-            return whole_lots(instrument, quoted - taken)
-    share = core.config[0].volume_share
-    if SIZES and share != 0:
-        return whole_lots(instrument, portion(instrument.traded, share) - taken)
+            return whole_lots(instrument, quoted - taken(order, instrument))
+    if SIZES:
+        return trade_share(core, order, instrument)
     return UNLIMITED
+
+
+def trade_share(core: Core, order: Record, instrument: Record) -> int:
+    """Return how much of what was traded an order may take."""
+    share = core.config[0].volume_share
+    if share == 0:
+        return UNLIMITED
+    return whole_lots(instrument, portion(instrument.traded, share) - taken(order, instrument))
 
 
 def whole_lots(instrument: Record, size: int) -> int:
@@ -331,6 +362,8 @@ def execute(core: Core, order: Record, qty: int, price: int) -> None:
         shrink_sibling(core, order, qty)
     count_repeat(core, order, qty)
     if order.filled == order.qty:
+        if order.extra != 0:
+            release(core, order)
         done(core, order, Out.FILL)
 
 

@@ -10,7 +10,7 @@ from alphapanda.core.emit import call_order, emit_end, emit_order
 from alphapanda.core.flags import HOOK_ORDER
 from alphapanda.model.funds import needed_funds
 from alphapanda.model.rows import Kind, Out, Reason
-from alphapanda.model.state import NEVER, Core, OrderState, Record, Role
+from alphapanda.model.state import NEVER, Core, OrderState, Record, Role, message_slot
 
 
 def take_slot(core: Core) -> int:
@@ -62,10 +62,17 @@ def find(core: Core, row: int, strategy: int, number: int) -> int:
     slot = core.instruments[row].first
     while slot >= 0:
         order = core.orders[slot]
-        if order.id == number and order.strategy == strategy and order.state != OrderState.DONE:
+        if order.id == number and order.strategy == strategy and may_touch(order):
             return slot
         slot = order.next
     return -1
+
+
+def may_touch(order: Record) -> bool:
+    """Say if a strategy may change or cancel an order: it lives and is not the broker's square-off."""
+    if order.state == OrderState.DONE:
+        return False
+    return bool(order.system == 0 or order.role != Role.NONE)
 
 
 def open_qty(core: Core, order: Record, qty: int) -> None:
@@ -82,11 +89,16 @@ def open_qty(core: Core, order: Record, qty: int) -> None:
     core.ledgers[clock.strategies].open_value += value
 
 
+def working_qty(order: Record) -> int:
+    """Return the signed quantity that an order may still fill, a change on its way included."""
+    return int(order.qty - order.filled + order.extra)
+
+
 def unblock(core: Core, order: Record, qty: int) -> None:
     """Free the funds that `qty` (signed) of an order blocks."""
     if order.blocked == 0:
         return
-    left = order.qty - order.filled
+    left = working_qty(order)
     part = order.blocked if qty == left else order.blocked // abs(left) * abs(qty)
     order.blocked -= part
     core.ledgers[core.clock[0].strategies].blocked -= part
@@ -101,11 +113,17 @@ def block(core: Core, order: Record, qty: int) -> None:
     core.ledgers[clock.strategies].blocked += order.blocked
 
 
-def finish(core: Core, order: Record, type_: int, reason: int) -> None:
-    """End an order that will not be filled further, and say so."""
-    left = order.qty - order.filled
+def release(core: Core, order: Record) -> None:
+    """Free the funds that an order blocks, and count nothing of it as working."""
+    left = working_qty(order)
     unblock(core, order, left)
     open_qty(core, order, -left)
+    order.extra = 0
+
+
+def finish(core: Core, order: Record, type_: int, reason: int) -> None:
+    """End an order that will not be filled further, and say so."""
+    release(core, order)
     emit_end(core, type_, order, reason)
     done(core, order, type_)
 
@@ -128,6 +146,7 @@ def clear(order: Record) -> None:
     order.cancel_ts = NEVER
     order.modify_ts = NEVER
     order.modifications = 0
+    order.extra = 0
     order.value = 0
     order.brokerage = 0
     order.blocked = 0
@@ -176,19 +195,29 @@ def place_exits(core: Core, entry: Record, qty: int) -> None:
         return
     core.clock[0].reserved -= 2
     if entry.stop != 0 or entry.trail != 0:
-        slot = place_system(core, entry.strategy, entry.row, -qty, Kind.STOP, 0, entry.stop)
+        slot = place_system(core, entry.strategy, entry.row, -qty, Kind.STOP, 0, first_stop(core, entry))
         stop = core.orders[slot]
         stop.trail = entry.trail
         stop.protection = entry.protection
         stop.role = Role.STOP
         stop.group = entry.id
+        count_message(core, entry.strategy)
         emit_order(core, Out.ORDER, stop)
     if entry.target != 0:
         slot = place_system(core, entry.strategy, entry.row, -qty, Kind.LIMIT, entry.target, 0)
         target = core.orders[slot]
         target.role = Role.TARGET
         target.group = entry.id
+        count_message(core, entry.strategy)
         emit_order(core, Out.ORDER, target)
+
+
+def first_stop(core: Core, entry: Record) -> int:
+    """Return where a bracket's stop begins: where it is given, or its trail away from the last."""
+    if entry.stop != 0:
+        return int(entry.stop)
+    last = core.instruments[entry.row].last
+    return int(last - entry.trail) if entry.qty > 0 else int(last + entry.trail)
 
 
 def enlarge_exits(core: Core, entry: Record, qty: int) -> None:
@@ -199,18 +228,25 @@ def enlarge_exits(core: Core, entry: Record, qty: int) -> None:
         if order.group == entry.id and order.role > Role.ENTRY and order.state != OrderState.DONE:
             open_qty(core, order, -qty)
             order.qty -= qty
+            count_message(core, order.strategy)
             emit_order(core, Out.MODIFIED, order)
         slot = order.next
 
 
 def shrink_sibling(core: Core, exit_: Record, qty: int) -> None:
-    """After a fill of one exit, its sibling covers that much less; at nothing it is cancelled."""
+    """After a fill of one exit, its sibling covers that much less; at nothing it is cancelled.
+
+    What is left of the entry is cancelled too: nothing would protect a later fill of it.
+    """
     slot = core.instruments[exit_.row].first
     while slot >= 0:
         order = core.orders[slot]
-        if order.group == exit_.group and order.role > Role.ENTRY and order.id != exit_.id:
-            if order.state != OrderState.DONE:
-                cut_exit(core, order, qty)
+        if order.state != OrderState.DONE and order.id == exit_.group:
+            count_message(core, order.strategy)
+            finish(core, order, Out.CANCELLED, Reason.OCO)
+        elif order.state != OrderState.DONE and order.group == exit_.group and order.id != exit_.id:
+            count_message(core, order.strategy)
+            cut_exit(core, order, qty)
         slot = order.next
 
 
@@ -239,6 +275,22 @@ def request_cancel(core: Core, order: Record, reason: int) -> None:
     """Ask for an order's cancellation; it takes effect at the exchange, after the latency."""
     if order.cancel_ts != NEVER:
         return
+    count_message(core, order.strategy)
     order.cancel_ts = core.clock[0].now + core.config[0].latency
     order.reason = reason
     emit_end(core, Out.CANCEL, order, reason)
+
+
+def count_message(core: Core, strategy: int) -> None:
+    """Note a message to the broker for the rate limits of the strategy and the account."""
+    clock = core.clock[0]
+    note_message(core, strategy, clock.now)
+    note_message(core, clock.strategies, clock.now)
+
+
+def note_message(core: Core, owner: int, now: int) -> None:
+    """Note a message in one ledger's ring."""
+    ledger = core.ledgers[owner]
+    core.ring[message_slot(owner, ledger.messages)] = now
+    ledger.messages += 1
+    ledger.messages_day += 1

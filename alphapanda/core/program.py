@@ -1,7 +1,7 @@
 """A run's loop as a callable: generated, bound and compiled once, then loaded from disk.
 
-The generated module's name hashes every source it uses, because numba's own cache does not notice
-an edited callee and would run the old code in silence.
+The generated module's name hashes every function and constant in it as they are in memory, because
+numba's own cache does not notice an edited callee and would run the old code in silence.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ import builtins
 import hashlib
 import linecache
 import sys
-from collections import namedtuple
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache as once
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import alphapanda
 from alphapanda import indicators, rules
-from alphapanda.core import generate, glue, lint, loop
+from alphapanda.core import blame, cache, generate, glue, lint, loop
 from alphapanda.core.bars import add_to_bar
 from alphapanda.core.binder import HOT, INLINED, Binder
 from alphapanda.core.context import context
@@ -36,6 +35,8 @@ from alphapanda.model.state import TABLES
 
 GLUE = ("refusal", "close_bar", "open_session", "see_row", "decide", "dispatch")
 SOURCES = ("model", "core", "indicators", "rules")
+COMPILER = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT")
+"""Settings of numba that change what it makes of the same source."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class Program:
     names: tuple[str, ...]
     dtypes: tuple[np.dtype[Any], ...]
     state: type
-    step: Callable[[Any, Any, int], int] | None
-    entry: Callable[[Any, int], Any] | None
     selves: list[list[Any]]
     """For strategies in plain Python: what `self` is, by strategy and instance."""
+    step: Callable[[Any, Any, int], int] | None = None
+    entry: Callable[[Any, int], Any] | None = None
 
 
 def dtypes(specs: Sequence[Spec]) -> list[np.dtype[Any]]:
@@ -67,28 +68,28 @@ def build(shape: Shape, *, jit: bool, cache_dir: Path) -> Program:
     Raises:
         UsageError: if a strategy cannot be compiled, with file and line.
     """
-    names = tuple(generate.tables(shape.specs))
-    types = tuple(dtypes(shape.specs))
-    state = namedtuple("State", names)  # type: ignore[misc]
-    all_compiled = all(spec.compiled for spec in shape.specs)
     for spec in shape.specs:
         if spec.compiled:
-            lint.check(spec)
+            lint.check(spec, printing=not jit)
+    names = tuple(generate.tables(shape.specs))
+    state = NamedTuple("State", [(name, Any) for name in names])  # type: ignore[misc]
     selves: list[list[Any]] = [[] for _ in shape.specs]
-    program = Program(shape, names, types, state, None, None, selves)
-    if jit and all_compiled:
-        return compiled(program, "step", cache_dir)
+    program = Program(shape, names, tuple(dtypes(shape.specs)), state, selves)
     if not jit:
-        return plain(program, None)
-    return plain(program, compiled(program, "proceed", cache_dir).entry)
+        return replace(program, step=plain(program, None))
+    if all(spec.compiled for spec in shape.specs):
+        return replace(program, entry=compiled(program, "step", cache_dir))
+    return replace(program, step=plain(program, compiled(program, "proceed", cache_dir)))
 
 
-def plain(program: Program, proceed: Callable[[Any, int], Any] | None) -> Program:
-    """Bind the loop as plain Python, with the compiled `proceed` if there is one."""
+def plain(
+    program: Program, proceed: Callable[[Any, int], Any] | None
+) -> Callable[[Any, Any, int], int]:
+    """Return the loop as plain Python, with the compiled `proceed` if there is one."""
     binder = Binder(None, program.shape.flags)
     handle: list[Any] = []
     if proceed is not None:
-        binder.replaced[loop.proceed] = lambda core, columns, at: proceed(handle[0], at)
+        binder.replaced[loop.proceed] = lambda _core, _columns, at: proceed(handle[0], at)
     scope = bind_glue(binder, program)
     text = generate.glue(program.shape)
     name = f"alphapanda glue {hashlib.sha256(text.encode()).hexdigest()[:16]}"
@@ -101,40 +102,65 @@ def plain(program: Program, proceed: Callable[[Any, int], Any] | None) -> Progra
         handle[:] = [core.handle.ctypes.data]
         return int(step(core.plain, columns, at))
 
-    return Program(
-        program.shape, program.names, program.dtypes, program.state, with_handle, None,
-        program.selves,
-    )  # fmt: skip
+    return with_handle
 
 
-def compiled(program: Program, function: str, cache_dir: Path) -> Program:
-    """Write the generated module, bind the loop to it and return its cached compiled entry."""
-    from numba import njit  # noqa: PLC0415 (0.4 s)
+def compiled(program: Program, function: str, cache_dir: Path) -> Callable[[Any, int], Any]:
+    """Return the compiled entry of the loop, from disk if these sources were compiled before."""
+    from numba.core.errors import NumbaError  # noqa: PLC0415 (0.4 s)
 
     from alphapanda.core.pointer import Tables, caster  # noqa: PLC0415
-
-    def jit(made: FunctionType) -> Any:
-        if made.__name__ in INLINED:
-            return njit(made, inline="always")
-        return njit(made, forceinline=made.__name__ in HOT, no_cpython_wrapper=True)
 
     binder = Binder(jit, program.shape.flags)
     scope = bind_glue(binder, program)
     text = generate.glue(program.shape) + "\n\n\n" + generate.entry(function)
     scope["as_core"] = caster(Tables(program.names, program.dtypes, 0))
     scope["as_columns"] = caster(Tables(Columns._fields, COLUMN_TYPES, len(program.names)))
-    key = source_hash(program.shape, text, binder)
-    module = module_for(key, cache_dir, text)
-    run_glue(text, str(module.__file__), scope, binder)
+    run_glue(text, "alphapanda glue", scope, binder)
     scope[f"{function}_rows"] = binder.bind(getattr(loop, function))
-    for names in (scope, *binder.scopes):
-        names["__name__"] = module.__name__
-    module.__dict__.update(scope)
-    made = njit(cache=True)(scope[function])
-    return Program(
-        program.shape, program.names, program.dtypes, program.state, None,
-        explained(made, program.shape), program.selves,
-    )  # fmt: skip
+    key = source_hash(program, text, binder)
+    module = register(f"alphapanda_loop_{key}", scope, binder)
+    with cache.folder(cache_dir, key, text) as folder:
+        module.__file__ = str(folder / cache.MODULE)
+        try:
+            made = compile_entry(scope[function], module.__file__)
+        except NumbaError as error:
+            users = binder.users()
+            raise UsageError(blame.uncompilable(error, program.shape.specs, users)) from None
+        blame.check_types(binder.replaced, binder.users())
+    return made
+
+
+def jit(function: FunctionType) -> Any:
+    """Return a kernel or a hook as numba will compile it once it is called."""
+    from numba import njit  # noqa: PLC0415
+
+    if function.__name__ in INLINED:
+        return njit(function, inline="always")
+    options: dict[str, Any] = {"no_cpython_wrapper": True}
+    return njit(function, forceinline=function.__name__ in HOT, **options)
+
+
+def compile_entry(function: FunctionType, file: str) -> Callable[[Any, int], Any]:
+    """Compile the entry, or load it from the folder of its file, where numba keeps it."""
+    from numba import int64, njit  # noqa: PLC0415
+    from numba.core import config as numba_config  # noqa: PLC0415
+
+    config: Any = numba_config
+
+    function.__code__ = function.__code__.replace(co_filename=file)
+    elsewhere, config.CACHE_DIR = config.CACHE_DIR, ""
+    try:
+        made = njit(cache=True)(function)
+    finally:
+        config.CACHE_DIR = elsewhere
+    try:
+        made.compile((int64, int64))
+    except OSError:
+        if not made.overloads:
+            raise
+        # Compiled, but the disk is too full to keep it.
+    return made
 
 
 COLUMN_TYPES = [np.dtype("<i4" if name == "row" else "<i8") for name in Columns._fields]
@@ -154,7 +180,9 @@ def bind_glue(binder: Binder, program: Program) -> dict[str, Any]:
             if hasattr(module, "reset"):
                 scope[f"reset{k}_{name}"] = binder.bind(module.reset)
         for name, hook in spec.hooks.items():
-            if spec.compiled or binder.plain:
+            if binder.plain:
+                scope[f"{name}{k}"] = hook
+            elif spec.compiled:
                 scope[f"{name}{k}"] = binder.bind(hook)
     return scope
 
@@ -181,24 +209,25 @@ def run_glue(text: str, file: str, scope: dict[str, Any], binder: Binder) -> Non
                 names[name] = value.scope[value.name]
 
 
-def source_hash(shape: Shape, text: str, binder: Binder) -> str:
-    """Return a hash of everything the compiled loop is made of."""
+def source_hash(program: Program, text: str, binder: Binder) -> str:
+    """Return a hash of everything the compiled loop is made of, as it is in memory."""
     import numba  # noqa: PLC0415
     from llvmlite.binding import get_host_cpu_features, get_host_cpu_name  # noqa: PLC0415
 
-    parts = [text.encode(), repr(sorted(shape.flags.items())).encode(), package_sources()]
-    parts += [spec.source.encode() for spec in shape.specs]
-    parts += binder.foreign
-    parts += [repr(dtype).encode() for dtype in dtypes(shape.specs)]
-    versions = (numba.__version__, np.__version__, sys.version, get_host_cpu_name())
-    parts.append(repr((versions, get_host_cpu_features().flatten())).encode())
+    facts = (
+        [getattr(numba.config, name) for name in COMPILER],
+        (get_host_cpu_name(), get_host_cpu_features().flatten()),
+        (numba.__version__, np.__version__, sys.version),
+        (program.dtypes, sorted(program.shape.flags.items()), sorted(HOT), sorted(INLINED)),
+    )
+    pointer = Path(__file__).with_name("pointer.py").read_bytes()
     digest = hashlib.sha256()
-    for part in parts:
+    for part in (text.encode(), pointer, repr(facts).encode(), *binder.sources):
         digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()[:24]
 
 
-@cache
+@once
 def package_sources() -> bytes:
     """Return a hash of every source file that may end up in a loop."""
     root = Path(alphapanda.__file__).parent
@@ -209,29 +238,11 @@ def package_sources() -> bytes:
     return digest.digest()
 
 
-def module_for(key: str, cache_dir: Path, text: str) -> ModuleType:
-    """Write the generated module if it is new, and register it where numba looks for it."""
-    name = f"alphapanda_loop_{key}"
-    path = cache_dir / f"{name}.py"
-    if not path.exists():
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{id(text)}.tmp")
-        temporary.write_text(text)
-        temporary.replace(path)
+def register(name: str, scope: dict[str, Any], binder: Binder) -> ModuleType:
+    """Return the generated module, registered where numba looks for it."""
     module = ModuleType(name)
-    module.__file__ = str(path)
+    for names in (scope, *binder.scopes):
+        names["__name__"] = name
+    module.__dict__.update(scope)
     sys.modules[name] = module
     return module
-
-
-def explained(function: Callable[[Any, int], Any], shape: Shape) -> Callable[[Any, int], Any]:
-    """Return the entry such that a numba error names the strategy's file, line and construct."""
-    from numba.core.errors import NumbaError  # noqa: PLC0415
-
-    def run(handle: Any, at: int) -> Any:
-        try:
-            return function(handle, at)
-        except NumbaError as error:
-            raise UsageError(lint.explain(error, shape.specs)) from None
-
-    return run

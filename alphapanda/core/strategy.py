@@ -9,8 +9,7 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, lru_cache
 from types import FunctionType
 from typing import Any
 
@@ -74,7 +73,7 @@ class Spec:
         return self.length_of(self.bar, data_interval) if "on_bar" in self.hooks else 0
 
     def length_of(self, bar: str | None, data_interval: int) -> int:
-        """Return the ns of an interval that the class names; None is the data's own, or a minute."""
+        """Return the ns of an interval of the class; None is the data's own, or a minute."""
         if bar is None:
             return data_interval or parse_interval("1m")
         length = parse_interval(bar)
@@ -104,6 +103,11 @@ class Spec:
         """Return the dtype of a universe member's record."""
         return np.dtype([("row", "<i8"), ("cold", "<i8"), *self._indicator_fields()])
 
+    def indicator_fields(self, name: str) -> tuple[str, ...]:
+        """Return the fields of one of the indicators, none if there is no such."""
+        found = self.indicators.get(name)
+        return () if found is None else indicator_record(found).names or ()
+
     def _indicator_fields(self) -> list[tuple[str, Any]]:
         return [(name, indicator_record(ind)) for name, ind in self.indicators.items()]
 
@@ -118,12 +122,15 @@ class Spec:
             hint = did_you_mean(unknown[0], self.params)
             raise UsageError(f"{self.name} has no parameter '{unknown[0]}'.{hint}")
         values = validated(self, given)
-        check = getattr(self.cls, "check", None)
-        if check is not None:
-            problem = check(**values)
-            if problem:
-                raise UsageError(f"{self.name}: {problem}")
+        problem = self.problem(values)
+        if problem:
+            raise UsageError(f"{self.name}: {problem}")
         return values
+
+    def problem(self, values: Mapping[str, Any]) -> str:
+        """Return what the class's own `check` says of parameters that are each within bounds."""
+        check = getattr(self.cls, "check", None)
+        return "" if check is None else str(check(**values) or "")
 
 
 def number_type(value: float) -> str:
@@ -148,17 +155,22 @@ def validated(spec: Spec, given: Mapping[str, Any]) -> dict[str, int | float]:
 
     fields: dict[str, Any] = {}
     for name, param in spec.params.items():
-        bounds = {key: getattr(param, key) for key in ("ge", "le", "gt", "lt")}
-        set_bounds = {key: bound for key, bound in bounds.items() if bound is not None}
-        fields[name] = (type(param.default), Field(default=param.default, **set_bounds))
+        bounds: dict[str, Any] = {key: getattr(param, key) for key in ("ge", "le", "gt", "lt")}
+        given_bounds = {key: bound for key, bound in bounds.items() if bound is not None}
+        kind = type(param.default)
+        if kind is float:
+            given_bounds["allow_inf_nan"] = False
+        elif kind is int:  # what a record can hold
+            given_bounds = {"ge": -(2**63), "le": 2**63 - 1, **given_bounds}
+        fields[name] = (kind, Field(default=param.default, validate_default=True, **given_bounds))
     model = create_model(spec.name, **fields)
     try:
         return dict(model(**given))
     except ValidationError as error:
         first = error.errors()[0]
-        name = first["loc"][0]
         message = first["msg"].replace("Input should", "should")
-        raise UsageError(f"{spec.name}: {name} = {first['input']} {message}") from None
+        label = f"{spec.name}: {first['loc'][0]} = {first['input']}"
+        raise UsageError(f"{label} {message}") from None
 
 
 def strategy(cls: type | None = None, *, compiled: bool = True) -> Any:
@@ -178,7 +190,7 @@ def spec_of(cls: type) -> Spec:
     spec = cls.__dict__.get("__alphapanda__")
     if spec is None:
         raise UsageError(f"{cls.__name__} is no strategy: put @strategy above the class")
-    return spec  # type: ignore[no-any-return]
+    return spec
 
 
 def snake(name: str) -> str:
@@ -204,7 +216,7 @@ def read_class(cls: type, compiled: bool) -> Spec:
         sorted_[Indicator], hooks, rest.pop("bind", EACH), as_timers(rest.pop("timers", ())),
         rest.pop("bar", None),
     )  # fmt: skip
-    rest.pop("check", None)
+    check_shape(spec, rest.pop("check", None))
     check_spec(spec, rest)
     return spec
 
@@ -218,6 +230,26 @@ def check_name(cls: type, name: str) -> None:
     """Refuse names that the records need themselves."""
     if name in RESERVED or name.startswith("_"):
         raise UsageError(f"{cls.__name__}.{name}: this name is taken, choose another")
+
+
+def check_shape(spec: Spec, check: Any) -> None:
+    """Refuse declarations of the wrong kind, and functions with other arguments than they get."""
+    label = spec.cls.__name__
+    for base in spec.cls.__mro__[1:-1]:
+        if set(vars(base)) & {*HOOKS, "__alphapanda__"}:
+            raise UsageError(
+                f"{label} inherits from {base.__name__}: a strategy is read from one class; "
+                "share functions beside it instead"
+            )
+    if not isinstance(spec.binding, Binding):
+        raise UsageError(f"{label}.bind: write legs('near', 'far') or universe()")
+    if not all(isinstance(timer, Timer) for timer in spec.timers):
+        raise UsageError(f"{label}.timers: write every('5m'), daily('15:10'), or a tuple of these")
+    for name, hook in spec.hooks.items():
+        if hook.__code__.co_argcount != 2:
+            raise UsageError(f"{label}.{name} must take (self, ctx)")
+    if check is not None and set(inspect.signature(check).parameters) != {*spec.params}:
+        raise UsageError(f"{label}.check must take the parameters ({', '.join(spec.params)})")
 
 
 def check_spec(spec: Spec, rest: Mapping[str, Any]) -> None:
@@ -237,6 +269,27 @@ def check_spec(spec: Spec, rest: Mapping[str, Any]) -> None:
     for name, indicator in spec.indicators.items():
         if indicator.leg is not None and indicator.leg not in spec.binding.legs:
             raise UsageError(f"{label}.{name}: there is no leg '{indicator.leg}'")
+        check_arguments(f"{label}.{name}", indicator, spec.params)
+
+
+def check_arguments(label: str, indicator: Indicator, params: Mapping[str, Param]) -> None:
+    """Refuse a text that should be the name of a parameter and is none."""
+    given = indicator.arguments
+    texts = [v for v in given.values() if isinstance(v, str) and v not in params]
+    values = {
+        key: params[value].default if isinstance(value, str) and value in params else value
+        for key, value in given.items()
+    }
+    try:
+        first = indicators.module(short(indicator)).prepare(**values)
+    except (TypeError, ValueError) as error:
+        first = {"": str(error)}
+    if not all(isinstance(value, int | float) for value in first.values()):
+        raise UsageError(
+            f"{label}: there is no parameter {' or '.join(texts)}.{did_you_mean(texts[0], params)}"
+            if texts
+            else f"{label}: {first}"
+        )
 
 
 def class_source(cls: type, hook: FunctionType) -> str:
@@ -246,12 +299,39 @@ def class_source(cls: type, hook: FunctionType) -> str:
         UsageError: if the source is not to be had (typed at a bare prompt, say).
     """
     code = hook.__code__
-    text = "".join(linecache.getlines(code.co_filename))
-    if not text and Path(code.co_filename).is_file():
-        text = Path(code.co_filename).read_text()
-    for node in ast.walk(ast.parse(text)):
+    text = text_of(code.co_filename)
+    for node in ast.walk(parsed(text)):
         if isinstance(node, ast.ClassDef) and node.name == cls.__name__:
             if node.lineno <= code.co_firstlineno <= (node.end_lineno or node.lineno):
                 lines = text.splitlines()[node.lineno - 1 : node.end_lineno]
                 return textwrap.dedent("\n".join(lines))
     raise UsageError(f"the source of {cls.__name__} is not to be found; write it in a file or cell")
+
+
+def text_of(file: str) -> str:
+    """Return the text of a file as it is now, or of a notebook cell."""
+    linecache.checkcache(file)
+    return "".join(linecache.getlines(file))
+
+
+@lru_cache(maxsize=16)
+def parsed(text: str) -> ast.Module:
+    """Return a text as a syntax tree; an empty one if it is no Python (a file being edited)."""
+    try:
+        return ast.parse(text)
+    except SyntaxError:
+        return ast.Module([], [])
+
+
+def definition(function: FunctionType) -> ast.FunctionDef | ast.Lambda | None:
+    """Return a function's syntax tree with the lines of its file, None if it is not to be had."""
+    code = function.__code__
+    for node in ast.walk(parsed(text_of(code.co_filename))):
+        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
+            first = node.decorator_list[0].lineno if node.decorator_list else node.lineno
+            if first == code.co_firstlineno:
+                return node
+        elif isinstance(node, ast.Lambda) and code.co_name == "<lambda>":
+            if node.lineno == code.co_firstlineno:
+                return node
+    return None

@@ -55,6 +55,13 @@ def session_controls(
     return made
 
 
+def day_end(ts: int) -> Controls:
+    """Return the one control row that ends a day at `ts`."""
+    made = np.zeros(1, CONTROL)
+    made["ts"], made["kind"] = ts, Control.DAY_END
+    return made
+
+
 ORDER = {
     Control.SQUARE_OFF: 0,
     Control.PHASE: 1,

@@ -62,13 +62,25 @@ def param(
     default: float, *, ge: float | None = None, le: float | None = None,
     gt: float | None = None, lt: float | None = None, doc: str = "",
 ) -> Any:  # fmt: skip
-    """Declare a parameter (int or float by its default) with bounds."""
+    """Declare a parameter (int, float or bool by its default) with bounds."""
+    number(default, "param")
     return Param(default=default, ge=ge, le=le, gt=gt, lt=lt, doc=doc)
 
 
 def state(first: float) -> Any:
     """Declare a number that the strategy keeps between hooks (int or float by its first value)."""
-    return StateField(first)
+    return StateField(number(first, "state"))
+
+
+def number(value: float, where: str) -> float:
+    """Return a number as it is.
+
+    Raises:
+        UsageError: if it is something else.
+    """
+    if not isinstance(value, int | float):
+        raise UsageError(f"{where}({value!r}): the first value is a number, such as 0 or 0.0")
+    return value
 
 
 def every(interval: str) -> Timer:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from alphapanda.model.charges import portion
+from alphapanda.model.rows import Kind
 from alphapanda.model.state import Core, Record
 
 
 def valued_at(core: Core, wish: Record) -> int:
-    """Return the price at which a signal is valued: its limit, its trigger, or the last price."""
-    if wish.price != 0:
-        return int(wish.price)
-    if wish.trigger != 0:
+    """Return the price at which a signal is valued: the last, or by its kind trigger or limit."""
+    if wish.kind == Kind.MARKET:
+        return int(core.instruments[wish.row].last)
+    if wish.kind == Kind.STOP:
         return int(wish.trigger)
-    return int(core.instruments[wish.row].last)
+    return int(wish.price)
 
 
 def margin_of(position: Record, instrument: Record, qty: int, price: int) -> int:

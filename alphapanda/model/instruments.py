@@ -56,6 +56,16 @@ CASH = (Exchange.NSE, Exchange.BSE)
 """Exchanges whose instruments are shares and share indices."""
 
 
+SPOT_NAMES = {
+    "NIFTY": "NIFTY 50",
+    "BANKNIFTY": "NIFTY BANK",
+    "FINNIFTY": "NIFTY FIN SERVICE",
+    "MIDCPNIFTY": "NIFTY MID SELECT",
+    "NIFTYNXT50": "NIFTY NEXT 50",
+}
+"""Index symbols by the name that contracts on them carry, both as in Kite's instruments file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """One thing traded, as known on a day; prices are scaled (1 = Rs 0.0001)."""
@@ -86,6 +96,11 @@ class Instrument:
     def symbol(self) -> str:
         """The name within its exchange."""
         return self.name.partition(":")[2]
+
+    @property
+    def spot(self) -> str:
+        """The symbol whose price a contract settles at; empty for what is no contract."""
+        return SPOT_NAMES.get(self.underlying, self.underlying) if self.expiry else ""
 
     @classmethod
     def assumed(cls, name: str) -> Instrument:

@@ -13,6 +13,9 @@ PAISA = SCALE // 100
 BOUND = 1 << 53
 """Prices and quantities beyond this are refused where they enter; float64 is exact below."""
 
+VALUE_BOUND = 1 << 60
+"""An order worth more is refused, so that no product with its quantity passes int64."""
+
 
 def to_scaled(rupees: Decimal | str | float) -> int:
     """Return rupees as a scaled int, rounded half up (a float is read by its shortest text)."""

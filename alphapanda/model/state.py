@@ -63,16 +63,20 @@ LIMITS = ints(
 
 LIFTED = NEVER
 
+ALL_ORDERS = -1
+"""In place of an order's number in a CANCEL: all of the strategy's orders on the instrument."""
+
 ORDER = ints(
     "id state strategy row qty filled kind price trigger tif product ts cause next",
-    "cancel_ts modify_ts new_qty new_price new_trigger modifications reason",
+    "cancel_ts modify_ts more new_price new_trigger modifications reason extra",
     "group role stop target trail system value brokerage basis blocked ahead protection",
 )
-"""A live order. `qty` is signed; `ts` the earliest fill; `next` the slot behind it in its list."""
+"""A live order. `qty` is signed; `ts` the earliest fill; `next` the slot behind it in its list. A
+change on its way adds `more` to `qty`; `extra` of it counts as working already."""
 
 WISH = ints(
     "id verb strategy row qty kind price trigger tif product order stop target trail system",
-    "protection role group code value limit",
+    "protection role group code value limit changes",
 )
 """What a strategy asked for and the gate has not yet answered."""
 

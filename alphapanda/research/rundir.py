@@ -6,12 +6,14 @@ either complete or absent.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,18 +24,43 @@ NAMES = ("events", "fills", "equity")
 
 
 class RunDirectory:
-    """Writes a run; `finish` makes it visible, `discard` leaves nothing."""
+    """Writes a run; `finish` makes it visible, and leaving the context before leaves nothing.
 
-    def __init__(self, final: Path) -> None:
-        if final.exists() and (not final.is_dir() or any(final.iterdir())):
-            raise UsageError(f"--out {final}: exists and is not empty; choose another")
-        self.final = final
-        self.partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
+    A `numbered` one, whose name nobody chose, takes the next free name: `demo`, `demo-2`.
+    """
+
+    def __init__(self, final: Path, *, numbered: bool = False) -> None:
+        self.final = final.expanduser().absolute()
+        self.numbered = numbered
+        if not numbered:
+            self._check()
+        self.partial = self.final.with_name(f".{self.final.name}.{os.getpid()}.partial")
         self._writers: dict[str, pq.ParquetWriter] = {}
+        self._made: list[Path] = []
+
+    def __enter__(self) -> Self:
+        """Make the partial directory, and what is missing above it."""
         try:
-            self.partial.mkdir(parents=True)
+            for folder in reversed([self.partial, *self.partial.parents]):
+                if not folder.exists():
+                    folder.mkdir(exist_ok=True)
+                    self._made.append(folder)
+        except OSError as error:
+            self.discard()
+            raise self._failure(error) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+    def _check(self) -> None:
+        try:
+            if not self.final.exists() or (self.final.is_dir() and not any(self.final.iterdir())):
+                return
         except OSError as error:
             raise self._failure(error) from error
+        what = "is a folder with something in it" if self.final.is_dir() else "is a file"
+        raise UsageError(f"--out {self.final}: {what}; choose another")
 
     def write(self, name: str, table: pa.Table) -> None:
         """Append rows to one of the Parquet files."""
@@ -54,24 +81,40 @@ class RunDirectory:
             for name, document in documents.items():
                 text = json.dumps(document, indent=2, ensure_ascii=False)
                 (self.partial / f"{name}.json").write_text(text + "\n")
-            if self.final.exists():
-                self.final.rmdir()
-            self.partial.rename(self.final)
+            self._move()
         except OSError as error:
             raise self._failure(error) from error
+        self._made.clear()
         return self.final
 
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        for writer in self._writers.values():
+    # A rename replaces an empty directory, and fails where there is something in it.
+    def _move(self) -> None:
+        chosen, number = self.final, 1
+        while True:
             try:
+                self.partial.rename(self.final)
+            except OSError as error:
+                if not self.numbered or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                number += 1
+                self.final = chosen.with_name(f"{chosen.name}-{number}")
+            else:
+                return
+
+    def discard(self) -> None:
+        """Leave nothing of an unfinished run: nor the folders that were made for it."""
+        for writer in self._writers.values():
+            with suppress(OSError, pa.ArrowException):  # it is thrown away
                 writer.close()
-            except (OSError, pa.ArrowException):  # it is thrown away
-                continue
+        self._writers.clear()
         shutil.rmtree(self.partial, ignore_errors=True)
+        for folder in reversed(self._made):
+            with suppress(OSError):  # it is gone, or someone else uses it by now
+                folder.rmdir()
+        self._made.clear()
 
     def _failure(self, error: OSError) -> OutsideError:
         reason = error.strerror or str(error)
         return OutsideError(
-            f"cannot write the run to {self.final}: {reason}; free space or choose another --out"
+            f"can't write the run to {self.final}: {reason}; free space or choose another --out"
         )

@@ -14,21 +14,23 @@ OVER = {"limits.position": 100, "position.qty": 60, "position.open_buy": 31, "wi
 MISSING = None
 
 
-def worst(core: Core, wish: Record, owner: int, row: int) -> int:
-    """Return the largest position that an instrument could reach if working orders fill."""
+def reach(core: Core, wish: Record, owner: int, row: int, side: int) -> int:
+    """Return how long (side 1) or short (-1) an instrument would be if that side's orders fill."""
     clock = core.clock[0]
-    most = 0
-    least = 0
+    total = 0
     for strategy in range(clock.strategies):
         if owner == clock.strategies or owner == strategy:
             position = core.positions[strategy * clock.instruments + row]
-            most += position.qty + position.open_buy
-            least += position.qty - position.open_sell
-    if row == wish.row and wish.qty > 0:
-        most += wish.qty
-    elif row == wish.row:
-        least += wish.qty
-    return max(most, -least, 0)
+            total += side * position.qty
+            total += position.open_buy if side > 0 else position.open_sell
+    if row == wish.row and side * wish.qty > 0:
+        total += side * wish.qty
+    return total
+
+
+def worst(core: Core, wish: Record, owner: int, row: int) -> int:
+    """Return the largest position that an instrument could reach if working orders fill."""
+    return max(reach(core, wish, owner, row, 1), reach(core, wish, owner, row, -1), 0)
 
 
 def reduces(core: Core, wish: Record, owner: int) -> bool:
@@ -44,25 +46,23 @@ def reduces(core: Core, wish: Record, owner: int) -> bool:
 
 
 def book_limit(core: Core, wish: Record, owner: int) -> bool:
-    """Say if gross or net exposure at last prices would pass its limit."""
-    clock = core.clock[0]
+    """Say if gross or net exposure at last prices could pass its limit."""
     limits = core.limits[owner]
     gross = 0
-    net = 0
-    for row in range(clock.instruments):
+    long = 0
+    short = 0
+    for row in range(core.clock[0].instruments):
         last = core.instruments[row].last
         gross += worst(core, wish, owner, row) * last
-        for strategy in range(clock.strategies):
-            if owner == clock.strategies or owner == strategy:
-                net += core.positions[strategy * clock.instruments + row].qty * last
-    net += wish.qty * core.instruments[wish.row].last
+        long += reach(core, wish, owner, row, 1) * last
+        short += reach(core, wish, owner, row, -1) * last
     wish.value = gross
     wish.limit = limits.gross
     if gross > limits.gross and not reduces(core, wish, owner):
         return True
-    wish.value = abs(net)
+    wish.value = max(long, short)
     wish.limit = limits.net
-    return abs(net) > limits.net and not reduces(core, wish, owner)
+    return wish.value > limits.net and not reduces(core, wish, owner)
 
 
 def check(core: Core, wish: Record, owner: int) -> bool:

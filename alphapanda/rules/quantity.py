@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alphapanda.model.money import VALUE_BOUND
 from alphapanda.model.rows import Code
 from alphapanda.model.state import LIFTED, Core, Record
 
@@ -15,12 +16,16 @@ MISSING = {"wish.qty": 0}
 
 
 def check(core: Core, wish: Record, owner: int) -> bool:
-    """Refuse nothing, more than the limit, or more than the exchange takes in one order."""
+    """Refuse nothing, more than the limit or the exchange's own, and what int64 could not value."""
     limit = core.limits[owner].qty
-    freeze = core.instruments[wish.row].freeze
+    instrument = core.instruments[wish.row]
+    freeze = instrument.freeze
     wish.value = abs(wish.qty)
     wish.limit = limit
     if wish.qty == 0 or (limit != LIFTED and abs(wish.qty) > limit):
+        return True
+    wish.limit = VALUE_BOUND // max(wish.price, wish.trigger, instrument.last, instrument.strike, 1)
+    if wish.qty > wish.limit or wish.qty < -wish.limit:
         return True
     wish.limit = freeze
     return bool(freeze != 0 and abs(wish.qty) > freeze)

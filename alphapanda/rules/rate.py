@@ -1,9 +1,9 @@
-"""R8: messages to the broker a second, a minute and a day."""
+"""R8: messages to the broker a second, a minute and a day; changes of one order."""
 
 from __future__ import annotations
 
 from alphapanda.model.rows import Code
-from alphapanda.model.state import LIFTED, Core, Record, message_slot
+from alphapanda.model.state import LIFTED, Core, Record, Verb, message_slot
 
 NUMBER = 10
 CODE = Code.RATE
@@ -19,15 +19,23 @@ MISSING = None
 def too_many(core: Core, owner: int, limit: int, window: int) -> bool:
     """Say if the last `limit` messages all lie inside the window that ends now."""
     ledger = core.ledgers[owner]
-    if limit == LIFTED or ledger.messages < limit:
+    if limit == LIFTED:
+        return False
+    if limit == 0:
+        return True
+    if ledger.messages < limit:
         return False
     oldest = core.ring[message_slot(owner, ledger.messages - limit)]
     return bool(core.clock[0].now - oldest < window)
 
 
 def check(core: Core, wish: Record, owner: int) -> bool:
-    """Refuse the message that would pass a limit in any sliding window."""
+    """Refuse the message that would pass a limit in any sliding window, or one change too many."""
     limits = core.limits[owner]
+    if wish.verb == Verb.MODIFY and wish.changes >= limits.modifications:
+        wish.value = wish.changes
+        wish.limit = limits.modifications
+        return True
     ledger = core.ledgers[owner]
     wish.value = ledger.messages_day
     wish.limit = limits.per_day

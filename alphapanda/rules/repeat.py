@@ -28,5 +28,7 @@ def check(core: Core, wish: Record, owner: int) -> bool:
     wish.limit = limits.repeats
     if count < limits.repeats:
         return False
+    if limits.repeats == 0:
+        return True
     oldest = core.ring[repeat_slot(core, index, side, count - limits.repeats)]
     return bool(clock.now - oldest < limits.repeat_ns)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from alphapanda import state, strategy
+from alphapanda import strategy
 from alphapanda.core.engine import Engine, Enrolment, Paper, Setup
 from alphapanda.core.generate import Shape
 from alphapanda.core.program import Program, build
@@ -36,7 +35,7 @@ QUOTES = ("bid", "bid_qty", "ask", "ask_qty")
 ENDED = (Out.CANCELLED, Out.EXPIRED, Out.FAILED)
 
 Script = Mapping[int, Callable[[Any], object]]
-"""What the strategy does on its n-th call of on_tick or on_bar (from 0)."""
+"""What the strategy does on its n-th tick or bar (from 0)."""
 
 
 def rs(rupees: float) -> int:
@@ -161,9 +160,11 @@ class Actor:
 
     def __init__(self, script: Script) -> None:
         self.script = script
+        self.seen = 0
 
-    def __call__(self, ctx: Any, seen: int) -> None:
-        todo = self.script.get(seen)
+    def __call__(self, ctx: Any) -> None:
+        todo = self.script.get(self.seen)
+        self.seen += 1
         if todo is not None:
             todo(ctx)
 
@@ -178,19 +179,17 @@ class Heard:
         self.calls.append((hook, ctx.now, ctx.row, ctx.order, ctx.qty, ctx.price, ctx.event))
 
 
-def tick_strategy(script: Script) -> type:
-    """Return a strategy that follows a script on ticks."""
+def tick_strategy(script: Script, row: int = 0) -> type:
+    """Return a strategy that follows a script on the ticks of one instrument."""
     act = Actor(script)
 
-    @strategy
+    @strategy(compiled=False)
     class Scripted:
         """Follows a script."""
 
-        seen = state(0)
-
         def on_tick(self, ctx):
-            act(ctx, self.seen)
-            self.seen += 1
+            if ctx.row == row:
+                act(ctx)
 
     return Scripted
 
@@ -199,15 +198,12 @@ def bar_strategy(script: Script) -> type:
     """Return a strategy that follows a script on bars."""
     act = Actor(script)
 
-    @strategy
+    @strategy(compiled=False)
     class ScriptedBars:
         """Follows a script."""
 
-        seen = state(0)
-
         def on_bar(self, ctx):
-            act(ctx, self.seen)
-            self.seen += 1
+            act(ctx)
 
     return ScriptedBars
 
@@ -216,15 +212,12 @@ def listener(script: Script, heard: Heard) -> type:
     """Return a strategy that follows a script on ticks and writes down its other hooks."""
     act = Actor(script)
 
-    @strategy
+    @strategy(compiled=False)
     class Listener:
         """Follows a script and listens."""
 
-        seen = state(0)
-
         def on_tick(self, ctx):
-            act(ctx, self.seen)
-            self.seen += 1
+            act(ctx)
 
         def on_fill(self, ctx):
             heard("fill", ctx)
@@ -240,8 +233,7 @@ def listener(script: Script, heard: Heard) -> type:
 
 def cache_dir() -> Path:
     """Return the one folder that all compiled loops of a test session share."""
-    given = os.environ.get("ALPHAPANDA_CACHE_DIR")
-    return Path(given) if given else Path(tempfile.gettempdir()) / f"alphapanda-tests-{os.getuid()}"
+    return Path(os.environ["ALPHAPANDA_CACHE_DIR"])
 
 
 def limited(**limits: int) -> LimitSet:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,10 +29,10 @@ DIGITS = 60
 
 
 class Trade(NamedTuple):
-    """One fill; `qty` is signed, `price` in rupees, `day` of India."""
+    """One fill; `qty` is signed, `price` in rupees, `ts` in ns UTC, `day` of India."""
 
     day: date
-    ts: Any
+    ts: int
     strategy: str
     instrument: str
     order: int
@@ -86,13 +86,15 @@ def terms(product: str) -> Terms:
 
 def trades(fills: pa.Table) -> list[Trade]:
     """Return the trades of a table of fills (`Result.fills` or fills.parquet)."""
-    columns = [
-        fills[name].to_pylist() for name in ("strategy", "instrument", "order", "qty", "price")
-    ]
-    stamps = fills["ts"].cast(pa.timestamp("ns", tz="Asia/Kolkata")).cast(pa.timestamp("ns"))
-    days = stamps.cast(pa.timestamp("us"), safe=False).to_pylist()
-    ns = stamps.cast(pa.int64()).to_pylist()
-    return [Trade(at.date(), ts, *rest) for at, ts, *rest in zip(days, ns, *columns, strict=True)]
+    names = ("strategy", "instrument", "order", "qty", "price")
+    columns = [fills[name].to_pylist() for name in names]
+    stamps = fills["ts"].cast(pa.int64()).to_pylist()
+    return [Trade(ist_day(ts), ts, *rest) for ts, *rest in zip(stamps, *columns, strict=True)]
+
+
+def ist_day(ts: int) -> date:
+    """Return the date in India of a time in ns UTC."""
+    return date(1970, 1, 1) + timedelta(seconds=ts // 10**9 + 19_800)
 
 
 def recount(
@@ -233,8 +235,9 @@ def last_prices(
     """
     key = f"'{name}'" if name else f"'{exchange}:' || {symbol}"
     query = f"""
-        SELECT {key} AS name, arg_max({price}, ({time}, file_row_number)) AS price
-        FROM read_parquet('{path}', file_row_number = true) WHERE {where} GROUP BY ALL
+        SELECT {key} AS name, arg_max({price}, ({time}, place)) AS price
+        FROM (SELECT *, row_number() OVER () AS place FROM read_parquet('{path}'))
+        WHERE {where} GROUP BY ALL
     """
     with duckdb.connect() as connection:
         found = connection.execute(query).fetchall()

@@ -1,0 +1,18 @@
+"""What all tests share: one cache of compiled loops, kept from one session to the next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    """Keep compiled loops in build/, unless a cache was chosen: a new shape costs some 15 s."""
+    os.environ.setdefault("ALPHAPANDA_CACHE_DIR", str(ROOT / "build" / "compiled"))
+    yield

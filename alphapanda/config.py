@@ -32,4 +32,4 @@ def load() -> Config:
     base = os.environ.get("ALPHAPANDA_BASE_DIR") or "."
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     cache = os.environ.get("ALPHAPANDA_CACHE_DIR") or f"{home}/alphapanda"
-    return Config(*(Path(os.path.expanduser(path)).absolute() for path in (base, cache)))
+    return Config(*(Path(path).expanduser().absolute() for path in (base, cache)))

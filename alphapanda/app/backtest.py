@@ -105,10 +105,9 @@ def run(
     rules = Rules(
         read_calendar(options.calendar), Schedule.parse(options.costs), load_limits(options.limits)
     )
-    with nullcontext() if directory is None else directory:
-        with open_replay(replay_options(options, specs)) as replay:
-            made = prepare(options, rules, replay, specs, arguments)
-            return carry_out(made, directory, progress)
+    with directory or nullcontext(), open_replay(replay_options(options, specs)) as replay:
+        made = prepare(options, rules, replay, specs, arguments)
+        return carry_out(made, directory, progress)
 
 
 def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
@@ -367,7 +366,7 @@ def feed_all(
 def engine_time(engine: Engine) -> str:
     """Return the time that a core has reached, as India writes it."""
     now = int(engine.tables["clock"]["now"][0])
-    return datetime.fromtimestamp(now / 1e9, IST).isoformat(sep=" ", timespec="milliseconds")
+    return datetime.fromtimestamp(now / 1e9, IST).strftime("%Y-%m-%d %H:%M:%S.%f IST")
 
 
 def feed(made: Run, engine: Engine, gatherer: Gatherer, batch: Columns, controls: Any) -> None:

@@ -10,52 +10,46 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from alphapanda import config
 from alphapanda.app import backtest as runs
 from alphapanda.app import options, strategies
-from alphapanda.app.show import result_table, strategy_table
+from alphapanda.app.show import result_table, strategy_facts, strategy_table
+from alphapanda.core.strategy import Spec
 from alphapanda.data.synth import synthesize
+from alphapanda.errors import OutsideError, UsageError
+from alphapanda.research.rundir import RunDirectory
 
 DEMO_DAY = date(2025, 8, 4)
-INTERRUPTED = 130
 
 
 def backtest(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
     """Run one backtest and print its result."""
-    values = dict(given)
     if strategy.endswith(".toml"):
-        values = {**options.read_file(Path(strategy)), **values}
+        values = options.overridden(options.read_file(Path(strategy)), given)
+        where = f"{strategy}: "
     else:
-        values["strategies"] = strategy
-    where = f"{strategy}: " if strategy.endswith(".toml") else ""
+        values, where = {**given, "strategies": strategy}, ""
     made = options.make(values, where=where)
-    if made.out is None:
-        made = options.make({**values, "out": default_out(made)}, where=where)
+    directory = RunDirectory(default_out(made), numbered=True) if made.out is None else None
     with progress_bar(quiet=json) as progress:
-        result = runs.run(made, progress=progress)
+        result = runs.run(made, progress=progress, directory=directory)
     if json:
         sys.stdout.write(jsonlib.dumps(result.summary, ensure_ascii=False) + "\n")
     else:
         console = Console()
         console.print(result_table(result, width=console.width))
     if result.summary["status"] == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+        raise KeyboardInterrupt
 
 
 def default_out(made: options.Options) -> Path:
-    """Return a new folder under runs/, named by time and strategy."""
-    name = Path(str(made.strategies[0].strategy).partition(":")[0]).stem
+    """Return a folder under runs/, named by time and strategy."""
+    name = "+".join(Path(str(e.strategy).partition(":")[0]).stem for e in made.strategies)
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    folder = config.load().runs_dir / f"{stamp}-{name}"
-    number = 1
-    while folder.exists():
-        number += 1
-        folder = folder.with_name(f"{stamp}-{name}-{number}")
-    return folder
+    return config.load().runs_dir / f"{stamp}-{name[:80]}"
 
 
 @contextmanager
@@ -86,18 +80,33 @@ def progress_bar(*, quiet: bool) -> Iterator[runs.Progress | None]:
 def demo(out: Path | None) -> None:
     """Generate a session and backtest on it."""
     folder = out or config.load().runs_dir / "demo"
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "session.parquet"
     console = Console(stderr=True)
     if not path.exists():
         console.print("generating a session of NSE-like ticks: 5 shares, 3 days, seed 7")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutsideError(f"can't make the folder {folder}: {error.strerror}") from error
         synthesize(path, day=DEMO_DAY, days=3, instruments=5, ticks_per_instrument=20_000, seed=7)
     console.print("compiling the core for ema_cross (about 15 s the first time) and running it")
-    backtest("ema_cross", {"data": [str(path)], "params": ["fast=200", "slow=1000", "quantity=10"]},
-             json=False)  # fmt: skip
+    given = {"data": [str(path)], "params": ["fast=200", "slow=1000", "quantity=10"]}
+    backtest(str(strategies.shipped_dir() / "ema_cross.py"), given, json=False)
 
 
-def list_strategies() -> None:
-    """Print the strategies of the strategies folder."""
-    specs = {name: strategies.find(name) for name in strategies.available()}
-    Console().print(strategy_table(specs))
+def list_strategies(*, json: bool) -> None:
+    """Print the strategies that are found by name; those that don't load are told on stderr."""
+    specs: dict[str, Spec] = {}
+    failures: list[str] = []
+    for name in strategies.available():
+        try:
+            specs[name] = strategies.find(name)
+        except UsageError as error:
+            failures.append(str(error))
+    if json:
+        told = {name: strategy_facts(spec) for name, spec in specs.items()}
+        sys.stdout.write(jsonlib.dumps(told, ensure_ascii=False) + "\n")
+    else:
+        Console().print(strategy_table(specs, strategies.folder()))
+    if failures:
+        raise UsageError("\nalphapanda: ".join(failures))

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.interval import parse_interval
 from alphapanda.model.instruments import Product
+from alphapanda.model.interval import parse_interval
 from alphapanda.model.money import BOUND, to_scaled
 from alphapanda.model.state import Fill
 
@@ -31,7 +31,7 @@ class Options:
     """What to run, on which data, under which rules. Names are those of the command line."""
 
     strategies: tuple[Entry, ...]
-    data: tuple[str, ...]
+    data: tuple[str, ...] = ()
     instrument: tuple[str, ...] = ()
     instruments: tuple[str, ...] = ()
     """Kite instrument files."""
@@ -67,10 +67,13 @@ class Options:
             raise UsageError("--cash must be above 0 and below 900,719,925,474 rupees")
         if self.batch is not None and self.batch < 1:
             raise UsageError(f"--batch {self.batch}: must be at least 1")
+        if self.first is not None and self.last is not None and self.first > self.last:
+            raise UsageError(f"--from {self.first} lies after --to {self.last}")
 
 
-ALIASES = {"from": "first", "to": "last", "no_jit": "jit", "strategy": "strategies",
-           "param": "params"}  # fmt: skip
+ALIASES = {
+    "from": "first", "to": "last", "no_jit": "jit", "strategy": "strategies", "param": "params",
+}  # fmt: skip
 """Option names that are Python words or mean the opposite."""
 
 
@@ -80,13 +83,14 @@ def make(given: Mapping[str, Any], *, where: str = "") -> Options:
     Raises:
         UsageError: naming the option and its value.
     """
+    given = {name.replace("-", "_"): value for name, value in given.items()}
     known = {f.name for f in fields(Options)} | set(ALIASES) | {"params"}
     for name in given:
         if name not in known:
             raise UsageError(f"{where}there is no option '{name}'.{did_you_mean(name, known)}")
     values = {ALIASES.get(name, name): value for name, value in given.items() if value is not None}
     if "no_jit" in given:
-        values["jit"] = not given["no_jit"]
+        values["jit"] = not converted(where, "no_jit", given["no_jit"], as_flag)
     params = values.pop("params", {})
     values["strategies"] = entries(values.get("strategies", ()), as_params(params), where)
     for name, convert in CONVERT.items():
@@ -100,10 +104,10 @@ def converted(where: str, name: str, value: Any, convert: Any) -> Any:
     try:
         return convert(value)
     except (ValueError, KeyError, TypeError, ArithmeticError):
-        shown = {"first": "from", "last": "to"}.get(name, name)
-        raise UsageError(
-            f"{where}--{shown} {value}: {EXPECTED.get(name, 'not understood')}"
-        ) from None
+        shown = {"first": "from", "last": "to"}.get(name, name).replace("_", "-")
+        expected = EXPECTED.get(name, "write one text or several")
+        hint = did_you_mean(str(value), CHOICES.get(name, ()))
+        raise UsageError(f"{where}--{shown} {value}: {expected}.{hint}") from None
 
 
 def entries(given: Any, params: Mapping[str, Any], where: str) -> tuple[Entry, ...]:
@@ -123,12 +127,16 @@ def entry(given: Any, where: str) -> Entry:
         return given
     if not isinstance(given, Mapping):
         return Entry(given)
-    unknown = set(given) - {"strategy", "params", "instruments"}
-    if unknown or "strategy" not in given:
-        raise UsageError(f"{where}a strategy's table has strategy, params and instruments")
-    return Entry(
-        given["strategy"], dict(given.get("params", {})), texts(given.get("instruments", ()))
-    )
+    known = ("strategy", "params", "instruments")
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise UsageError(f"{where}a strategy's table has no '{name}'.{hint}")
+    params = given.get("params", {})
+    if "strategy" not in given or not isinstance(params, Mapping):
+        raise UsageError(f"{where}a strategy's table is strategy = NAME, and params = {{...}}")
+    names = converted(where, "instruments", given.get("instruments", ()), texts)
+    return Entry(given["strategy"], dict(params), names)
 
 
 def as_params(given: Any) -> dict[str, Any]:
@@ -151,7 +159,57 @@ def pairs(given: Sequence[str], option: str) -> dict[str, str]:
 
 def texts(value: Any) -> tuple[str, ...]:
     """Return one text or several as a tuple."""
-    return (str(value),) if isinstance(value, (str, Path)) else tuple(str(v) for v in value)
+    given = (value,) if isinstance(value, (str, Path)) else tuple(value)
+    if not all(isinstance(each, (str, Path)) and str(each) for each in given):
+        raise TypeError(value)
+    return tuple(str(each) for each in given)
+
+
+def as_text(value: Any) -> str:
+    """Return a text that is not empty."""
+    if not isinstance(value, (str, Path)) or not str(value):
+        raise TypeError(value)
+    return str(value)
+
+
+def as_whole(value: Any) -> int:
+    """Return a whole number, not negative, that a record can hold."""
+    if isinstance(value, (bool, float)) or not 0 <= int(value) < 1 << 63:
+        raise ValueError(value)
+    return int(value)
+
+
+def as_flag(value: Any) -> bool:
+    """Return a yes or no."""
+    if not isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
+def as_kind(value: Any) -> str:
+    """Return the kind of the data's rows."""
+    if value not in CHOICES["kind"]:
+        raise ValueError(value)
+    return str(value)
+
+
+def as_interval(value: Any) -> str:
+    """Return the text of an interval that can be read."""
+    interval_ns(as_text(value))
+    return str(value)
+
+
+def interval_ns(text: str) -> int:
+    """Return an interval in ns; a ValueError says that it is none."""
+    try:
+        return parse_interval(text)
+    except UsageError as error:
+        raise ValueError(text) from error
+
+
+def as_map(value: Any) -> dict[str, str]:
+    """Return columns by canonical name."""
+    return dict(value) if isinstance(value, Mapping) else pairs(value, "--map")
 
 
 def as_date(value: Any) -> date:
@@ -174,28 +232,42 @@ def as_rate(value: Any) -> int:
 
 
 def as_ns(value: Any) -> int:
-    """Return a time such as `50ms`, `2s` or `0` in ns."""
+    """Return a time such as `50ms`, `2s` or `0` in ns; a day at most."""
     text = str(value).strip()
     if text.endswith("ms"):
-        return round(float(text[:-2]) * 1_000_000)
-    return 0 if text == "0" else parse_interval(text)
+        length = round(float(text[:-2]) * 1_000_000)
+    else:
+        length = 0 if text == "0" else interval_ns(text)
+    if not 0 <= length <= DAY:
+        raise ValueError(value)
+    return length
 
 
+DAY = parse_interval("1d")
 CONVERT: dict[str, Any] = {
-    "data": texts, "instrument": texts, "instruments": texts,
-    "map": lambda value: dict(value) if isinstance(value, Mapping) else pairs(value, "--map"),
-    "first": as_date, "last": as_date, "cash": to_scaled,
-    "product": lambda value: Product[str(value).upper()],
-    "latency": as_ns, "slippage": as_rate, "volume_share": as_rate,
-    "limit_fill": lambda value: Fill[str(value).upper()],
-    "batch": int, "seed": int, "qty_scale": int, "out": Path,
+    "data": texts, "instrument": texts, "instruments": texts, "map": as_map, "kind": as_kind,
+    "interval": as_interval, "repair": as_flag, "qty_scale": as_whole, "exchange": as_text,
+    "first": as_date, "last": as_date, "cash": to_scaled, "costs": as_text, "limits": as_text,
+    "calendar": as_text, "product": lambda value: Product[str(value).upper()],
+    "latency": as_ns, "slippage": as_rate, "limit_fill": lambda value: Fill[str(value).upper()],
+    "volume_share": as_rate, "seed": as_whole, "batch": as_whole, "jit": as_flag, "out": Path,
 }  # fmt: skip
 EXPECTED = {
+    "kind": "write tick, bar or quote", "interval": "write 30s, 1m, 60m or 1d",
     "first": "write a date, 2025-08-29", "last": "write a date, 2025-08-29",
-    "cash": "write rupees", "product": "write CNC, MIS or NRML",
-    "latency": "write a time, 50ms or 1s", "slippage": "write 2bp or 0.02%",
+    "cash": "write rupees, 1000000", "product": "write CNC, MIS or NRML",
+    "latency": "write a time up to a day, 50ms or 1s", "slippage": "write 2bp or 0.02%",
     "volume_share": "write a share, 10%", "limit_fill": "write through, touch or queue",
-    "batch": "write a whole number", "seed": "write a whole number",
+    **dict.fromkeys(("batch", "seed", "qty_scale"), "write a whole number"),
+    **dict.fromkeys(("repair", "jit", "no_jit"), "write true or false"),
+    **dict.fromkeys(("exchange", "costs", "limits", "calendar", "out"), "write one text"),
+    "map": "write NAME = COLUMN",
+}  # fmt: skip
+
+
+CHOICES = {
+    "kind": ("tick", "bar", "quote"), "product": ("CNC", "MIS", "NRML"),
+    "limit_fill": ("through", "touch", "queue"),
 }  # fmt: skip
 
 
@@ -209,5 +281,15 @@ def read_file(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def overridden(file: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run file's options with those of the command line laid over, params one by one."""
+    values = {**file, **given}
+    if "params" in file and "params" in given:
+        values["params"] = {**as_params(file["params"]), **as_params(given["params"])}
+    return values

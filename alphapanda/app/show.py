@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -10,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alphapanda.core.strategy import Spec
+from alphapanda.model.declaration import Param
 from alphapanda.model.money import to_scaled
 from alphapanda.research.result import Result
 from alphapanda.research.table import count, duration, money, number, percent, summary_table
@@ -34,8 +37,10 @@ def result_table(result: Result, *, width: int) -> RenderableType:
                   ("Volatility", percent(stats["volatility"])),
                   ("Sharpe", number(stats["sharpe"])), ("Sortino", number(stats["sortino"]))]),
         ("Trades", [("Orders", count(s["orders"])), ("Fills", count(s["fills"])),
-                    ("Round trips", count(stats["trips"])), ("Hit rate", percent(stats["hit_rate"])),
-                    ("Turnover", number(stats["turnover"])), ("Exposure", percent(stats["exposure"])),
+                    ("Round trips", count(stats["trips"])),
+                    ("Hit rate", percent(stats["hit_rate"])),
+                    ("Turnover", number(stats["turnover"])),
+                    ("Exposure", percent(stats["exposure"])),
                     ("Rejected", count(s["rejected"]))]),
         ("Charges", [(k.replace("_", " "), rupees(v)) for k, v in s["charges_by"].items()]
                     + [("total", rupees(s["charges"]))]),
@@ -51,22 +56,47 @@ def result_table(result: Result, *, width: int) -> RenderableType:
     return Group(summary_table(sections, title=title, width=width), *notes, *path)
 
 
-def strategy_table(specs: Mapping[str, Spec]) -> Table:
-    """Return the strategies with what they do, their binding and their parameters."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("strategy", "binds", "parameters", "what it does"):
-        table.add_column(heading, overflow="fold")
+def strategy_table(specs: Mapping[str, Spec], folder: Path) -> RenderableType:
+    """Return the strategies of a folder: what they do, their binding and their parameters."""
+    parts: list[RenderableType] = [Text(f"in {folder}:" if specs else f"none in {folder}")]
     for name, spec in specs.items():
-        binds = spec.binding.kind + (
-            f" {', '.join(spec.binding.legs)}" if spec.binding.legs else ""
-        )
-        if not spec.compiled:
-            binds += " (plain Python)"
-        params = "\n".join(describe(key, param) for key, param in spec.params.items())
-        table.add_row(name, binds, params, spec.doc)
-    return table
+        title = Text.assemble((name, "bold"), "  ", spec.doc)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_row("  binds", Text(binds(spec)))
+        for key, param in spec.params.items():
+            table.add_row(f"  {key}={param.default}", Text(describe(param)))
+        parts += [Text(), title, table]
+    return Group(*parts)
 
 
-def describe(name: str, param: Any) -> str:
-    """Return a parameter as `fast=20 (window of the fast average)`."""
-    return f"{name}={param.default}" + (f" ({param.doc})" if param.doc else "")
+def binds(spec: Spec) -> str:
+    """Return how a strategy meets instruments."""
+    legs = f" {', '.join(spec.binding.legs)}" if spec.binding.legs else ""
+    return f"{spec.binding.kind}{legs}" + ("" if spec.compiled else " (plain Python)")
+
+
+def strategy_facts(spec: Spec) -> dict[str, Any]:
+    """Return what `alphapanda strategies --json` tells of a strategy."""
+    return {
+        "class": spec.cls.__name__,
+        "file": spec.file,
+        "doc": spec.doc,
+        "compiled": spec.compiled,
+        "binds": spec.binding.kind,
+        "legs": list(spec.binding.legs),
+        "hooks": list(spec.hooks),
+        "params": {name: asdict(param) for name, param in spec.params.items()},
+    }
+
+
+BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+
+
+def describe(param: Param) -> str:
+    """Return a parameter's meaning and bounds: `window of the fast average, >= 1`."""
+    bounds = [
+        f"{sign} {bound:g}"
+        for key, sign in BOUNDS.items()
+        if (bound := getattr(param, key)) is not None
+    ]
+    return ", ".join([*([param.doc] if param.doc else []), *bounds])

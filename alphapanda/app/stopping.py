@@ -22,13 +22,13 @@ def orderly() -> Iterator[Callable[[], bool]]:
 
     def ask(number: int, frame: FrameType | None) -> None:
         if asked:
-            interrupt(number, frame)
+            signal.default_int_handler(number, frame)
         asked.append(number)
 
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        ours = signal.default_int_handler, interrupt
-        before = {n: signal.getsignal(n) for n in SIGNALS if signal.getsignal(n) in ours}
+        raising = [n for n in SIGNALS if signal.getsignal(n) is signal.default_int_handler]
+        before = dict.fromkeys(raising, signal.default_int_handler)
     for number in before:
         signal.signal(number, ask)
     try:
@@ -36,8 +36,3 @@ def orderly() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def interrupt(number: int, frame: FrameType | None) -> None:
-    """Handle SIGTERM as Python handles SIGINT."""
-    raise KeyboardInterrupt

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import alphapanda
 from alphapanda import config
 from alphapanda.core.strategy import Spec, spec_of
 from alphapanda.errors import UsageError, did_you_mean
@@ -21,52 +24,85 @@ def find(wanted: Any) -> Spec:
     """
     if isinstance(wanted, type):
         return spec_of(wanted)
+    if not isinstance(wanted, (str, Path)):
+        raise UsageError(f"a strategy is a class, a name or a file, not {wanted!r}")
     text, _, name = str(wanted).partition(":")
     if text.endswith(".py"):
-        return pick(load_file(Path(text)), name, text)
+        return pick(load_file(Path(text).expanduser().absolute()), name, text)
     known = available()
     if text in known:
         return pick(load_file(known[text]), name, text)
-    folder = config.load().strategies_dir
     hint = did_you_mean(text, known) or f" There are {', '.join(known) or 'none'}."
-    raise UsageError(f"no strategy '{text}' in {folder}.{hint}")
+    raise UsageError(f"no strategy '{text}' in {folder()}.{hint}")
+
+
+def folder() -> Path:
+    """Return where strategies are found by name: the base folder's own, else those shipped."""
+    own = config.load().strategies_dir
+    return own if own.is_dir() else shipped_dir()
+
+
+def shipped_dir() -> Path:
+    """Return the example strategies: installed inside the package, in the repository beside it."""
+    package = Path(alphapanda.__file__).parent
+    inside = package / "strategies"
+    return inside if inside.is_dir() else package.parent / "strategies"
 
 
 def available() -> dict[str, Path]:
     """Return the files of the strategies folder by name."""
-    files = sorted(config.load().strategies_dir.glob("*.py"))
+    files = sorted(folder().glob("*.py"))
     return {file.stem: file for file in files if not file.stem.startswith("_")}
 
 
 def load_file(path: Path) -> ModuleType:
-    """Import a strategy file afresh.
+    """Import a strategy file afresh, with the modules that lie beside it.
 
     Raises:
         UsageError: if it is missing or its own code fails, with file and line.
     """
-    if not path.is_file():
-        raise UsageError(f"{path}: no such strategy file")
-    name = f"alphapanda_strategy_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    module = ModuleType(f"alphapanda_strategy_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
     try:
-        spec.loader.exec_module(module)
+        with neighbours(path.parent):
+            code = compile(path.read_bytes(), path, "exec", dont_inherit=True)
+            exec(code, vars(module))  # noqa: S102 (what the user asked to run)
+    except OSError as error:
+        if error.filename != str(path):
+            raise
+        raise UsageError(f"{path}: no such strategy file ({error.strerror})") from None
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
-    except Exception as error:
-        raise UsageError(
-            f"{path}:{line_of(error, path)}: {type(error).__name__}: {error}"
-        ) from error
+        raise UsageError(f"{path}:{line_of(error, path)}: {error}") from None
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {error}"
+        if isinstance(error, SyntaxError) and error.filename:
+            raise UsageError(f"{error.filename}:{error.lineno}: SyntaxError: {error.msg}") from None
+        raise UsageError(f"{path}:{line_of(error, path)}: {what}") from error
     return module
+
+
+@contextmanager
+def neighbours(folder: Path) -> Iterator[None]:
+    """Let a file import the modules beside it, as they are now and not as they once were."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name != "__main__" and file and Path(file).parent == folder:
+            if not name.startswith("alphapanda"):
+                del sys.modules[name]
+    importlib.invalidate_caches()
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # its stamps are whole seconds: an edit may go unseen
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        sys.dont_write_bytecode = before
 
 
 def line_of(error: BaseException, path: Path) -> int:
     """Return the line of a file at which an exception was raised."""
-    if isinstance(error, SyntaxError):
-        return error.lineno or 0
     line, trace = 0, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(path):
@@ -80,13 +116,19 @@ def pick(module: ModuleType, name: str, text: str) -> Spec:
     specs = {
         value.__name__: spec_of(value)
         for value in vars(module).values()
-        if isinstance(value, type) and "__alphapanda__" in vars(value)
+        if isinstance(value, type)
+        and "__alphapanda__" in vars(value)
+        and value.__module__ == module.__name__
     }
     if name:
         if name not in specs:
             raise UsageError(f"{text} has no strategy {name}.{did_you_mean(name, specs)}")
         return specs[name]
     if len(specs) != 1:
-        found = ", ".join(specs) or "none"
-        raise UsageError(f"{text}: one strategy expected, found {found}; name it: {text}:CLASS")
+        found = (
+            f"two or more: name one, {text}:{next(iter(specs))}"
+            if specs
+            else "none: put @strategy above a class"
+        )
+        raise UsageError(f"{text}: one strategy expected, found {found}")
     return next(iter(specs.values()))

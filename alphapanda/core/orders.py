@@ -9,6 +9,7 @@ from __future__ import annotations
 from alphapanda.core.emit import call_order, emit_end, emit_order
 from alphapanda.core.flags import HOOK_ORDER
 from alphapanda.model.funds import needed_funds
+from alphapanda.model.protection import automatic
 from alphapanda.model.rows import Kind, Out, Reason
 from alphapanda.model.state import NEVER, Core, OrderState, Record, Role, message_slot
 
@@ -198,7 +199,7 @@ def place_exits(core: Core, entry: Record, qty: int) -> None:
         slot = place_system(core, entry.strategy, entry.row, -qty, Kind.STOP, 0, first_stop(core, entry))
         stop = core.orders[slot]
         stop.trail = entry.trail
-        stop.protection = entry.protection
+        stop.protection = stop_protection(core, entry)
         stop.role = Role.STOP
         stop.group = entry.id
         count_message(core, entry.strategy)
@@ -218,6 +219,14 @@ def first_stop(core: Core, entry: Record) -> int:
         return int(entry.stop)
     last = core.instruments[entry.row].last
     return int(last - entry.trail) if entry.qty > 0 else int(last + entry.trail)
+
+
+def stop_protection(core: Core, entry: Record) -> int:
+    """Return a stop's protection: its entry's own, or what a LIMIT entry has none of, the band."""
+    if entry.protection != 0:
+        return int(entry.protection)
+    instrument = core.instruments[entry.row]
+    return automatic(instrument.segment, instrument.last)
 
 
 def enlarge_exits(core: Core, entry: Record, qty: int) -> None:

@@ -6,8 +6,15 @@ A file has
     CODE      the code in the rejection
     PER       "strategy", "account", "both" (asked with the limits of each) or "signal" (no limits)
     check(core, wish, owner) -> bool    True refuses; may set wish.value and wish.limit for the row
-    AT, OVER, MISSING    an example for the contract test: changes to a good signal that are just
-                         accepted, that go one unit over, and that leave a needed fact unknown
+    AT, OVER, MISSING    examples for the contract test (one, or a tuple of them): changes to a good
+                         signal that are just accepted, that go one unit over, and that leave a
+                         needed fact unknown (None: the rule needs none)
+
+The good signal is at second 2, of a strategy without positions: buy 10 at the market, for delivery,
+last price Rs 100, no limits. An example changes fields of `wish.*`, `instrument.*`, `position.*`, `group.*`
+(its session group), `account.*`, and of whoever the limits belong to `limits.*` and `ledger.*`;
+`messages` and `fills` are the ages in ns of messages sent and of orders filled on the signal's side,
+`resting` is an own LIMIT order (quantity, price).
 
 `check` is compiled. A fact it needs and does not have is a refusal. A limit that equals LIFTED is off.
 Orders that the core itself makes (exits of a bracket, square-off) do not pass the gate.

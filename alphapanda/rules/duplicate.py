@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alphapanda.model.interval import SECOND
 from alphapanda.model.rows import Code
 from alphapanda.model.state import LIFTED, Core, Record, Verb
 
@@ -9,16 +10,18 @@ NUMBER = 11
 CODE = Code.DUPLICATE
 PER = "strategy"
 
-AT = {
-    "limits.duplicate_ns": 1_000_000_000,
-    "position.last_qty": 10,
-    "position.last_ts": 1_000_000_000,
-}
-OVER = {
-    "limits.duplicate_ns": 1_000_000_001,
-    "position.last_qty": 10,
-    "position.last_ts": 1_000_000_000,
-}
+AT = (
+    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_ts": SECOND},
+    {"limits.duplicate_ns": SECOND, "position.last_qty": 11, "position.last_ts": SECOND + 1},
+    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_price": 1, "position.last_ts": SECOND + 1},
+    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_ts": SECOND + 1, "wish.verb": Verb.MODIFY},
+)
+OVER = (
+    {"limits.duplicate_ns": SECOND + 1, "position.last_qty": 10, "position.last_ts": SECOND},
+    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_ts": SECOND + 1},
+    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_ts": SECOND + 1},
+    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_ts": SECOND + 1},
+)
 MISSING = None
 
 

@@ -10,8 +10,18 @@ NUMBER = 17
 CODE = Code.FUNDS
 PER = "signal"
 
-AT = {"account.cash": 10_000_000, "wish.qty": 10}
-OVER = {"account.cash": 9_999_999, "wish.qty": 10}
+AT = (
+    {"account.cash": 10_000_000},
+    {"account.cash": 2_000_000, "position.margin_rate": 2_000_000, "wish.qty": -10},
+    {"account.cash": 10_000_000, "account.blocked": 1, "account.margin": 1, "ledger.cash": 2},
+    {"account.cash": -1, "wish.qty": -10},
+)
+OVER = (
+    {"account.cash": 9_999_999},
+    {"account.cash": 1_999_999, "position.margin_rate": 2_000_000, "wish.qty": -10},
+    {"account.cash": 10_000_000, "account.blocked": 1, "account.margin": 1, "ledger.cash": 1},
+    {"account.cash": -1},
+)
 MISSING = {"account.cash": 0}
 
 

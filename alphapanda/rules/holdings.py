@@ -10,8 +10,14 @@ NUMBER = 16
 CODE = Code.HOLDINGS
 PER = "signal"
 
-AT = {"wish.qty": -10, "position.qty": 15, "position.open_sell": 5}
-OVER = {"wish.qty": -10, "position.qty": 15, "position.open_sell": 6}
+AT = (
+    {"wish.qty": -10, "position.qty": 15, "position.open_sell": 5},
+    {"wish.qty": -10, "wish.product": Product.MIS},
+)
+OVER = (
+    {"wish.qty": -10, "position.qty": 15, "position.open_sell": 6},
+    {"wish.qty": -10, "wish.product": Product.CNC},
+)
 MISSING = {"wish.qty": -10, "position.qty": 0}
 
 

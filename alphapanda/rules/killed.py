@@ -9,8 +9,14 @@ NUMBER = 0
 CODE = Code.KILLED
 PER = "both"
 
-AT = {"ledger.killed": 0}
-OVER = {"ledger.killed": 1}
+AT = (
+    {"ledger.killed": 0},
+    {"instrument.killed": 0},
+)
+OVER = (
+    {"ledger.killed": 1},
+    {"instrument.killed": 1},
+)
 MISSING = None
 
 

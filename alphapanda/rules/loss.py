@@ -10,8 +10,14 @@ NUMBER = 9
 CODE = Code.LOSS_LIMIT
 PER = "both"
 
-AT = {"limits.loss": 10_000, "ledger.day_start": 10_000, "ledger.cash": 0, "ledger.mark": 0}
-OVER = {"limits.loss": 10_000, "ledger.day_start": 10_001, "ledger.cash": 0, "ledger.mark": 0}
+AT = (
+    {"limits.loss": 10_000, "ledger.day_start": 10_000, "ledger.cash": 0, "ledger.mark": 0},
+    {"limits.loss": 0, "ledger.day_start": 5, "ledger.cash": 5},
+)
+OVER = (
+    {"limits.loss": 10_000, "ledger.day_start": 10_001, "ledger.cash": 0, "ledger.mark": 0},
+    {"limits.loss": 0, "ledger.day_start": 6, "ledger.cash": 5},
+)
 MISSING = None
 
 

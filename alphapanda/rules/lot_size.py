@@ -9,8 +9,14 @@ NUMBER = 4
 CODE = Code.LOT_SIZE
 PER = "signal"
 
-AT = {"instrument.lot": 25, "wish.qty": 50}
-OVER = {"instrument.lot": 25, "wish.qty": 51}
+AT = (
+    {"instrument.lot": 25, "wish.qty": 50},
+    {"instrument.lot": 25, "wish.qty": -50},
+)
+OVER = (
+    {"instrument.lot": 25, "wish.qty": 51},
+    {"instrument.lot": 25, "wish.qty": -51},
+)
 MISSING = {"instrument.lot": 0}
 
 

@@ -11,8 +11,18 @@ NUMBER = 1
 CODE = Code.MARKET_CLOSED
 PER = "signal"
 
-AT = {"instrument.phase": Phase.OPEN}
-OVER = {"instrument.phase": Phase.AUCTION}
+AT = (
+    {"instrument.phase": Phase.OPEN},
+    {"instrument.phase_end": 2_000_000_001},
+    {"instrument.expiry": 2_000_000_001},
+    {"wish.product": Product.MIS, "group.square_off": 2_000_000_001},
+)
+OVER = (
+    {"instrument.phase": Phase.AUCTION},
+    {"instrument.phase_end": 2_000_000_000},
+    {"instrument.expiry": 2_000_000_000},
+    {"wish.product": Product.MIS, "group.square_off": 2_000_000_000},
+)
 MISSING = {"instrument.phase": Phase.CLOSED}
 
 

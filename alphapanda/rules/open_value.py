@@ -10,8 +10,8 @@ NUMBER = 7
 CODE = Code.OPEN_VALUE_LIMIT
 PER = "both"
 
-AT = {"limits.open_value": 30_000_000, "ledger.open_value": 20_000_000, "wish.qty": 10}
-OVER = {"limits.open_value": 30_000_000, "ledger.open_value": 20_000_001, "wish.qty": 10}
+AT = {"limits.open_value": 30_000_000, "ledger.open_value": 20_000_000}
+OVER = {"limits.open_value": 30_000_000, "ledger.open_value": 20_000_001}
 MISSING = None
 
 

@@ -9,8 +9,24 @@ NUMBER = 8
 CODE = Code.POSITION_LIMIT
 PER = "both"
 
-AT = {"limits.position": 100, "position.qty": 60, "position.open_buy": 30, "wish.qty": 10}
-OVER = {"limits.position": 100, "position.qty": 60, "position.open_buy": 31, "wish.qty": 10}
+AT = (
+    {"limits.position": 100, "position.qty": 60, "position.open_buy": 30},
+    {"limits.position": 100, "position.qty": -60, "position.open_sell": 30, "wish.qty": -10},
+    {"limits.position": 100, "position.qty": 150, "wish.qty": -150},
+    {"limits.position": 100, "position.qty": -150, "wish.qty": 150},
+    {"limits.gross": 100_000_000, "position.qty": 60, "position.open_buy": 30},
+    {"limits.net": 100_000_000, "position.qty": 60, "position.open_buy": 30},
+    {"limits.net": 100_000_000, "position.qty": -60, "position.open_sell": 30, "wish.qty": -10},
+)
+OVER = (
+    {"limits.position": 100, "position.qty": 60, "position.open_buy": 31},
+    {"limits.position": 100, "position.qty": -60, "position.open_sell": 31, "wish.qty": -10},
+    {"limits.position": 100, "position.qty": 150, "position.open_sell": 1, "wish.qty": -150},
+    {"limits.position": 100, "position.qty": -150, "position.open_buy": 1, "wish.qty": 150},
+    {"limits.gross": 100_000_000, "position.qty": 60, "position.open_buy": 31},
+    {"limits.net": 100_000_000, "position.qty": 60, "position.open_buy": 31},
+    {"limits.net": 100_000_000, "position.qty": -60, "position.open_sell": 31, "wish.qty": -10},
+)
 MISSING = None
 
 

@@ -10,8 +10,24 @@ NUMBER = 5
 CODE = Code.PRICE_BAND
 PER = "both"
 
-AT = {"limits.band": 300_000, "wish.kind": 1, "wish.price": 1_030_000}
-OVER = {"limits.band": 300_000, "wish.kind": 1, "wish.price": 1_030_500}
+AT = (
+    {"limits.band": 300_000, "wish.kind": 1, "wish.price": 1_030_000},
+    {"limits.band": 300_000, "wish.kind": 1, "wish.price": 970_000},
+    {"limits.band": 300_000, "wish.kind": 3, "wish.trigger": 1_030_000},
+    {"instrument.upper": 1_100_000, "wish.kind": 1, "wish.price": 1_100_000},
+    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "wish.price": 900_000},
+    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "wish.trigger": 900_000},
+    {"instrument.last": 1},
+)
+OVER = (
+    {"limits.band": 300_000, "wish.kind": 1, "wish.price": 1_030_001},
+    {"limits.band": 300_000, "wish.kind": 1, "wish.price": 969_999},
+    {"limits.band": 300_000, "wish.kind": 3, "wish.trigger": 1_030_001},
+    {"instrument.upper": 1_100_000, "wish.kind": 1, "wish.price": 1_100_001},
+    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "wish.price": 899_999},
+    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "wish.trigger": 899_999},
+    {"instrument.last": 0},
+)
 MISSING = {"instrument.last": 0}
 
 

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from alphapanda.model.instruments import Segment
+from alphapanda.model.protection import automatic
 from alphapanda.model.rows import Code, Kind
 from alphapanda.model.state import Core, Record
-from alphapanda.model.protection import automatic
 
 NUMBER = 14
 CODE = Code.NO_PROTECTION
 PER = "signal"
 
-AT = {"wish.protection": -1}
-OVER = {"wish.protection": 0}
+AT = (
+    {"wish.protection": -1},
+    {"wish.protection": 1},
+    {"wish.protection": 0, "wish.kind": 1},
+    {"wish.protection": 0, "wish.kind": 2},
+    {"wish.protection": 0, "instrument.segment": Segment.INDEX},
+)
+OVER = (
+    {"wish.protection": 0},
+    {"wish.protection": 0},
+    {"wish.protection": 0, "wish.kind": 3},
+    {"wish.protection": 0, "wish.kind": 3},
+    {"wish.protection": 0, "instrument.segment": Segment.OPTIONS},
+)
 MISSING = None
 
 

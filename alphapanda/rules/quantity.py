@@ -10,8 +10,18 @@ NUMBER = 2
 CODE = Code.QTY_LIMIT
 PER = "both"
 
-AT = {"limits.qty": 100, "wish.qty": 100}
-OVER = {"limits.qty": 100, "wish.qty": 101}
+AT = (
+    {"limits.qty": 100, "wish.qty": 100},
+    {"instrument.freeze": 100, "wish.qty": -100},
+    {"instrument.strike": VALUE_BOUND // 10},
+    {"instrument.strike": VALUE_BOUND // 10, "wish.qty": -10},
+)
+OVER = (
+    {"limits.qty": 100, "wish.qty": 101},
+    {"instrument.freeze": 100, "wish.qty": -101},
+    {"instrument.strike": VALUE_BOUND // 10 + 1},
+    {"instrument.strike": VALUE_BOUND // 10 + 1, "wish.qty": -10},
+)
 MISSING = {"wish.qty": 0}
 
 

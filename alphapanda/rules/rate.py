@@ -11,8 +11,24 @@ PER = "both"
 
 SECOND = 1_000_000_000
 
-AT = {"limits.per_second": 2, "messages": (1,)}
-OVER = {"limits.per_second": 2, "messages": (1, 1)}
+AT = (
+    {"limits.per_second": 2, "messages": (1,)},
+    {"limits.per_second": 1, "messages": (1_000_000_000,)},
+    {"limits.per_minute": 2, "messages": (1,)},
+    {"limits.per_minute": 1, "messages": (60_000_000_000,)},
+    {"limits.per_day": 2, "messages": (1,)},
+    {"limits.modifications": 2, "wish.verb": Verb.MODIFY, "wish.changes": 1},
+    {"limits.per_second": 1},
+)
+OVER = (
+    {"limits.per_second": 2, "messages": (1, 1)},
+    {"limits.per_second": 1, "messages": (999_999_999,)},
+    {"limits.per_minute": 2, "messages": (1, 1)},
+    {"limits.per_minute": 1, "messages": (59_999_999_999,)},
+    {"limits.per_day": 2, "messages": (1, 1)},
+    {"limits.modifications": 2, "wish.verb": Verb.MODIFY, "wish.changes": 2},
+    {"limits.per_second": 0},
+)
 MISSING = None
 
 

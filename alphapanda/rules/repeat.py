@@ -9,8 +9,18 @@ NUMBER = 12
 CODE = Code.REPEAT_EXEC
 PER = "strategy"
 
-AT = {"limits.repeats": 2, "limits.repeat_ns": 60_000_000_000, "fills": (1,)}
-OVER = {"limits.repeats": 2, "limits.repeat_ns": 60_000_000_000, "fills": (1, 1)}
+AT = (
+    {"limits.repeats": 2, "limits.repeat_ns": 60_000_000_000, "fills": (1,)},
+    {"limits.repeats": 2, "limits.repeat_ns": 60_000_000_000, "fills": (1,), "wish.qty": -10},
+    {"limits.repeats": 1, "limits.repeat_ns": 60_000_000_000, "fills": (60_000_000_000,)},
+    {"limits.repeats": 1, "limits.repeat_ns": 60_000_000_000},
+)
+OVER = (
+    {"limits.repeats": 2, "limits.repeat_ns": 60_000_000_000, "fills": (1, 1)},
+    {"limits.repeats": 2, "limits.repeat_ns": 60_000_000_000, "fills": (1, 1), "wish.qty": -10},
+    {"limits.repeats": 1, "limits.repeat_ns": 60_000_000_000, "fills": (59_999_999_999,)},
+    {"limits.repeats": 0, "limits.repeat_ns": 60_000_000_000},
+)
 MISSING = None
 
 

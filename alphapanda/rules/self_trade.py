@@ -9,8 +9,20 @@ NUMBER = 13
 CODE = Code.SELF_TRADE
 PER = "signal"
 
-AT = {"wish.kind": 1, "wish.price": 1_000_000, "resting": (-10, 1_000_500)}
-OVER = {"wish.kind": 1, "wish.price": 1_000_500, "resting": (-10, 1_000_500)}
+AT = (
+    {"wish.kind": 1, "wish.price": 1_000_000, "resting": (-10, 1_000_500)},
+    {"wish.kind": 1, "wish.price": 1_000_500, "wish.qty": -10, "resting": (10, 1_000_000)},
+    {"resting": (10, 1_000_000)},
+    {"wish.qty": -10, "resting": (-10, 1_000_000)},
+    {"wish.kind": 2, "wish.price": 1_000_500, "resting": (-10, 1_000_000)},
+)
+OVER = (
+    {"wish.kind": 1, "wish.price": 1_000_500, "resting": (-10, 1_000_500)},
+    {"wish.kind": 1, "wish.price": 1_000_000, "wish.qty": -10, "resting": (10, 1_000_000)},
+    {"resting": (-10, 1_000_000)},
+    {"wish.qty": -10, "resting": (10, 1_000_000)},
+    {"wish.kind": 1, "wish.price": 1_000_001, "resting": (-10, 1_000_000)},
+)
 MISSING = None
 
 

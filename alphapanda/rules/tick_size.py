@@ -9,9 +9,26 @@ NUMBER = 3
 CODE = Code.TICK_SIZE
 PER = "signal"
 
-AT = {"instrument.tick": 500, "wish.kind": 1, "wish.price": 1_000_500}
-OVER = {"instrument.tick": 500, "wish.kind": 1, "wish.price": 1_000_501}
-MISSING = {"instrument.tick": 500, "wish.kind": 1, "wish.price": 0}
+AT = (
+    {"instrument.tick": 500, "wish.kind": 1, "wish.price": 1_000_500},
+    {"instrument.tick": 500, "wish.kind": 3, "wish.trigger": 1_000_500},
+    {"instrument.tick": 500, "wish.stop": 500},
+    {"instrument.tick": 500, "wish.target": 500},
+    {"instrument.tick": 500, "wish.trail": 500},
+)
+OVER = (
+    {"instrument.tick": 500, "wish.kind": 1, "wish.price": 1_000_501},
+    {"instrument.tick": 500, "wish.kind": 3, "wish.trigger": 1_000_501},
+    {"instrument.tick": 500, "wish.stop": 501},
+    {"instrument.tick": 500, "wish.target": 501},
+    {"instrument.tick": 500, "wish.trail": 501},
+)
+MISSING = (
+    {"wish.kind": 1, "wish.price": 0},
+    {"wish.kind": 2, "wish.price": 0, "wish.trigger": 1},
+    {"wish.kind": 2, "wish.price": 1},
+    {"wish.kind": 3},
+)
 
 
 def check(core: Core, wish: Record, owner: int) -> bool:

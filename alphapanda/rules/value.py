@@ -10,8 +10,14 @@ NUMBER = 6
 CODE = Code.VALUE_LIMIT
 PER = "both"
 
-AT = {"limits.value": 100_000_000, "wish.qty": 100}
-OVER = {"limits.value": 99_999_999, "wish.qty": 100}
+AT = (
+    {"limits.value": 100_000_000, "wish.qty": 100},
+    {"limits.value": 100_000_000, "wish.qty": -50, "wish.kind": 1, "wish.price": 2_000_000},
+)
+OVER = (
+    {"limits.value": 99_999_999, "wish.qty": 100},
+    {"limits.value": 99_999_999, "wish.qty": -50, "wish.kind": 1, "wish.price": 2_000_000},
+)
 MISSING = None
 
 

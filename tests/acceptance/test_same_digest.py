@@ -137,6 +137,41 @@ def test_inside_a_running_loop() -> None:
     assert asyncio.run(cell()) == digest(**DAY)
 
 
+def test_loops_compiled_apart_do_not_mix(tmp_path: Path) -> None:
+    """Two shapes of one strategy, compiled by two processes, then loaded from the cache by a third.
+
+    Their kernels have the same names: unless the symbols differ, the loop loaded last calls those
+    of the first, with other columns and flags, and its fills are wrong.
+    """
+    ibm = shared("data", "ticks", "us_ibm_trade_ticks_20131007_08.parquet")
+    first = f"alphapanda.backtest({STRATEGY!r}, {str(nifty())!r}, **{DAY!r})"
+    second = (
+        f"alphapanda.backtest({STRATEGY!r}, {str(ibm)!r}, repair=True, calendar='always', "
+        "limits='wide')"
+    )
+    apart = [python(run, folder=tmp_path) for run in (first, second)]
+    wanted = [finished(process) for process in apart]
+    for runs in ((first, second), (second, first)):
+        found = finished(python(*runs, folder=tmp_path))
+        assert sorted(found) == sorted(wanted[0] + wanted[1])
+
+
+def python(*runs: str, folder: Path) -> subprocess.Popen[str]:
+    """Start a process that prints the digests of some backtests, with a cache of its own."""
+    script = "import alphapanda\n" + "".join(f"print({run}.digest)\n" for run in runs)
+    return subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "ALPHAPANDA_CACHE_DIR": str(folder / "cache")},
+    )  # fmt: skip
+
+
+def finished(process: subprocess.Popen[str]) -> list[str]:
+    """Return the digests that a process printed."""
+    printed, _ = process.communicate()
+    assert process.returncode == 0
+    return printed.split()
+
+
 def test_run_directory_and_result_say_the_same(tmp_path: Path) -> None:
     """Writing a run changes nothing, and what is written is what is returned."""
     pq = pytest.importorskip("pyarrow.parquet")

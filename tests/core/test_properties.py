@@ -1,0 +1,231 @@
+"""What holds on every day that can be thought of: random rows, random orders, random commands."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+
+from alphapanda.model.instruments import Product
+from alphapanda.model.limits import LimitSet, lifted
+from alphapanda.model.rows import Kind, Out
+from tests.core.auditor import Books
+from tests.core.cases import Case, cases
+from tests.core.harness import DAY, SECOND, Played, feed, present
+
+MANY = settings(
+    max_examples=150, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
+
+
+def run(case: Case) -> Played:
+    """Run a case in plain Python."""
+    engine = case.desk.engine(case.classes(), present(case.columns))
+    return Played(feed(engine, case.columns, case.events), engine)
+
+
+@MANY
+@given(case=cases())
+def test_the_books_equal_a_naive_recount(case: Case) -> None:
+    """Orders live by their rules, and cash, positions and P&L equal a recount from the fills."""
+    played = run(case)
+    books = Books().take(played.rows)
+    tables = played.engine.tables
+    strategies = len(case.acts)
+    for k in range(strategies):
+        ledger = tables["ledgers"][k]
+        assert ledger["cash"] == books.cash[k]
+        assert ledger["charges"] == books.charges[k]
+        assert ledger["realised"] == books.realised[k]
+        held = {row: books.held[k, row] for row in range(len(case.desk.instruments))}
+        last = tables["instruments"]["last"]
+        assert ledger["mark"] == sum(qty * int(last[row]) for row, qty in held.items())
+        assert ledger["cost"] == sum(books.paid[k, row] for row in held)
+        assert ledger["cash"] + ledger["cost"] == ledger["realised"] - ledger["charges"]
+        for row, qty in held.items():
+            position = tables["positions"][k * len(held) + row]
+            assert position["qty"] == qty
+            assert position["cost"] == books.paid[k, row]
+
+
+@MANY
+@given(case=cases())
+def test_nothing_is_left_when_nothing_works(case: Case) -> None:
+    """After the close no order works, and every count of working orders is back to zero."""
+    played = run(case)
+    tables, clock = played.engine.tables, played.engine.tables["clock"]
+    assert Books().take(played.rows).live() == []
+    assert not tables["positions"]["open_buy"].any()
+    assert not tables["positions"]["open_sell"].any()
+    assert not tables["ledgers"]["open_value"].any()
+    assert not tables["ledgers"]["blocked"].any()
+    assert clock["reserved"] == 0
+    assert clock["slots"] == len(tables["orders"])
+    assert (tables["instruments"]["first"] == -1).all()
+    free, slot = 0, int(clock["free"][0])
+    while slot >= 0:
+        free, slot = free + 1, int(tables["orders"]["next"][slot])
+    assert free == len(tables["orders"])
+    assert tables["instruments"]["held"].sum() == (tables["positions"]["qty"] != 0).sum()
+
+
+@MANY
+@given(case=cases())
+def test_orders_have_one_number_each(case: Case) -> None:
+    """Order numbers are unique, rise, and are never used again."""
+    played = run(case)
+    numbers = [row.order for row in played.of(Out.ORDER)]
+    assert len(set(numbers)) == len(numbers)
+    signals = [row.order for row in played.of(Out.SIGNAL)]
+    assert signals == sorted(set(signals))
+
+
+@MANY
+@given(case=cases())
+def test_nothing_fills_on_the_row_that_made_it(case: Case) -> None:
+    """An order's fills come from later rows of its own instrument, at or after time + latency."""
+    played = run(case)
+    made = {row.order: row for row in played.of(Out.ORDER)}
+    moved = {int(c): int(r) for c, r in zip(causes(case), case.columns.row, strict=True)}
+    for row in played.of(Out.FILL):
+        assert row.cause > made[row.order].cause
+        assert row.ts >= made[row.order].ts + case.desk.paper.latency_ns
+        assert moved[row.cause] == row.row
+
+
+def causes(case: Case) -> list[int]:
+    """Return the sequence of each market row: control rows before it count too."""
+    return [n + 1 + int((case.events["at"] <= n).sum()) for n in range(case.columns.rows)]
+
+
+@MANY
+@given(case=cases())
+def test_prices_are_those_of_the_row(case: Case) -> None:
+    """No fill is better than its row: within a bar's range (slippage worsens), at the quote or last."""
+    played = run(case)
+    at = {cause: n for n, cause in enumerate(causes(case))}
+    for row in played.of(Out.FILL):
+        n = at[row.cause]
+        best = best_price(case, n, row.qty)
+        assert row.price >= best if row.qty > 0 else row.price <= best
+
+
+def best_price(case: Case, n: int, qty: int) -> int:
+    """Return the best price that a row offers a buyer or a seller; a trade counts as an offer."""
+    columns = case.columns
+    if len(columns.open):
+        return int(columns.low[n] if qty > 0 else columns.high[n])
+    found = [int(columns.last[n])]
+    side = columns.ask if qty > 0 else columns.bid
+    if len(side) and side[n]:
+        found.append(int(side[n]))
+    return min(found) if qty > 0 else max(found)
+
+
+@MANY
+@given(case=cases(kinds=("sizes", "bars")))
+def test_fills_take_no_more_than_their_share(case: Case) -> None:
+    """All fills of a row and side together take at most the share of what was traded."""
+    share = case.desk.paper.volume_share
+    played = run(case)
+    at = {cause: n for n, cause in enumerate(causes(case))}
+    traded = case.columns.volume if len(case.columns.volume) else case.columns.qty
+    taken: dict[tuple[int, bool], int] = defaultdict(int)
+    for row in played.of(Out.FILL):
+        taken[row.cause, row.qty > 0] += abs(row.qty)
+    for (cause, _), size in taken.items():
+        assert share == 0 or size <= (int(traded[at[cause]]) * share + 5_000_000) // 10_000_000
+
+
+@MANY
+@given(case=cases())
+def test_delivery_never_goes_short(case: Case) -> None:
+    """CNC: no fill leaves a position below zero."""
+    if case.desk.product == Product.CNC:
+        assert all(row.c >= 0 for row in run(case).of(Out.FILL))
+
+
+TIGHT = dict(
+    qty=10, value=11_000_000, open_value=14_000_000, position=12, per_second=3, per_minute=12,
+    per_day=20,
+)  # fmt: skip
+LIMITS = LimitSet("tight", {**lifted(), **TIGHT}, {**lifted(), **TIGHT})
+
+
+class Watch:
+    """Follows what is out at the broker and holds it against the limits after every order."""
+
+    def __init__(self, case: Case) -> None:
+        self.books = Books()
+        self.system: set[int] = set()
+        self.basis: dict[int, int] = {}
+        self.messages: deque[int] = deque()
+        self.minute: deque[int] = deque()
+        self.sent = 0
+        self.case = case
+
+    def send(self, ts: int) -> None:
+        self.sent += 1
+        self.messages.append(ts)
+        self.minute.append(ts)
+        while ts - self.messages[0] >= SECOND:
+            self.messages.popleft()
+        while ts - self.minute[0] >= 60 * SECOND:
+            self.minute.popleft()
+
+    def read(self, row: Any, asked: bool) -> None:
+        """Read a row; `asked`: it answers a signal, so the limits must hold with it."""
+        self.books.take([row])
+        if row.type == Out.ORDER and not asked:
+            self.system.add(row.order)
+        if row.type in (Out.ORDER, Out.MODIFY, Out.CANCEL):
+            if row.type != Out.ORDER or asked or row.group:
+                self.send(row.ts)
+        if row.type == Out.ORDER and asked:
+            self.check(row)
+
+    def check(self, row: Any) -> None:
+        assert len(self.messages) <= TIGHT["per_second"]
+        assert len(self.minute) <= TIGHT["per_minute"]
+        assert self.sent <= TIGHT["per_day"]
+        assert abs(row.qty) <= TIGHT["qty"]
+        assert self.worst(row.row, row.qty > 0) <= TIGHT["position"]
+
+    def worst(self, instrument: int, buys: bool) -> int:
+        """Return how far one side's working orders could carry the account's position."""
+        held = sum(qty for (_, row), qty in self.books.held.items() if row == instrument)
+        out = 0
+        for order in self.books.live():
+            if order.key[1] == instrument and (order.qty > 0) == buys:
+                more = max(abs(order.qty), abs(order.asked)) - abs(order.filled)
+                out += more
+        return (held if buys else -held) + out
+
+
+@MANY
+@given(case=cases(limits=LIMITS))
+def test_no_prefix_of_the_orders_breaks_a_limit(case: Case) -> None:
+    """Whatever is asked for: after every order that was let through, all limits hold."""
+    played = run(case)
+    watch = Watch(case)
+    asked: set[int] = set()
+    values: dict[int, int] = {}
+    last = {row: 0 for row in range(len(case.desk.instruments))}
+    for row in played.rows:
+        if row.type == Out.VALIDATED:
+            asked.add(row.order)
+        watch.read(row, row.order in asked)
+        if row.type == Out.ORDER and row.order in asked and row.b == Kind.LIMIT:
+            values[row.order] = row.price
+            assert abs(row.qty) * row.price <= TIGHT["value"]
+            known = [o for n, o in watch.books.orders.items() if not o.over and n in values]
+            worth = sum(
+                abs(order.qty - order.filled) * values[number]
+                for number, order in watch.books.orders.items()
+                if number in values and order in known
+            )
+            assert worth <= TIGHT["open_value"]
+    assert last is not None
+    assert DAY is not None

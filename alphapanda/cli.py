@@ -96,7 +96,7 @@ def backtest(
         option("--repair", panel=DATA, text="Drop defective rows and count them."),
     ] = None,
     qty_scale: Annotated[
-        int | None, option(metavar="N", panel=DATA, text="Units to a share, of fractional data.")
+        str | None, option(metavar="N", panel=DATA, text="Units to a share, of fractional data.")
     ] = None,
     exchange: Annotated[
         str | None,
@@ -157,10 +157,10 @@ def backtest(
         ),
     ] = None,
     seed: Annotated[
-        int | None, option(metavar="N", panel=PAPER, text="Of random slippage. (default: 7)")
+        str | None, option(metavar="N", panel=PAPER, text="Of random slippage. (default: 7)")
     ] = None,
     batch: Annotated[
-        int | None, option(metavar="N", panel=RUN, text="Rows given to the core at once.")
+        str | None, option(metavar="N", panel=RUN, text="Rows given to the core at once.")
     ] = None,
     no_jit: Annotated[
         bool | None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _compiled_once() -> Iterator[None]:
+def _compiled_once() -> None:
     """Keep compiled loops in build/, unless a cache was chosen: a new shape costs some 15 s."""
     os.environ.setdefault("ALPHAPANDA_CACHE_DIR", str(ROOT / "build" / "compiled"))
-    yield

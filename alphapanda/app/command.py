@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from alphapanda import config
@@ -39,10 +39,17 @@ def backtest(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
     if json:
         sys.stdout.write(jsonlib.dumps(result.summary, ensure_ascii=False) + "\n")
     else:
-        console = Console()
-        console.print(result_table(result, width=console.width))
+        show(result_table(result, width=Console().width))
     if result.summary["status"] == "interrupted":
         raise KeyboardInterrupt
+
+
+def show(what: RenderableType) -> None:
+    """Print on stdout, by its own hands: rich leaves the process when the reader has gone."""
+    console = Console()
+    with console.capture() as text:
+        console.print(what)
+    sys.stdout.write(text.get())
 
 
 def default_out(made: options.Options) -> Path:
@@ -107,6 +114,6 @@ def list_strategies(*, json: bool) -> None:
         told = {name: strategy_facts(spec) for name, spec in specs.items()}
         sys.stdout.write(jsonlib.dumps(told, ensure_ascii=False) + "\n")
     else:
-        Console().print(strategy_table(specs, strategies.folder()))
+        show(strategy_table(specs, strategies.folder()))
     if failures:
         raise UsageError("\nalphapanda: ".join(failures))

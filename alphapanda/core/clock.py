@@ -196,21 +196,33 @@ def change_phase(core: Core, group: int, phase: int, until: int, cut_off: int) -
 
 
 def square_off(core: Core, group: int) -> None:
-    """Cancel a group's intraday orders and close its intraday positions, as the broker does."""
+    """Cancel a group's intraday orders, then close its intraday positions, as the broker does."""
     clock = core.clock[0]
     for row in range(clock.instruments):
-        if core.instruments[row].group == group:
-            for strategy in range(clock.strategies):
+        for strategy in range(clock.strategies):
+            if intraday(core, strategy, row, group):
+                end_all(core, row, strategy, Out.CANCELLED, Reason.SQUARE_OFF)
+    for row in range(clock.instruments):
+        for strategy in range(clock.strategies):
+            if intraday(core, strategy, row, group):
                 square_off_position(core, strategy, row)
+
+
+def intraday(core: Core, strategy: int, row: int, group: int) -> bool:
+    """Say if a position is an intraday one of a session group."""
+    if core.instruments[row].group != group:
+        return False
+    return bool(core.positions[strategy * core.clock[0].instruments + row].product == Product.MIS)
 
 
 def square_off_position(core: Core, strategy: int, row: int) -> None:
     """Close one intraday position by a market order, for the broker's fee."""
     position = core.positions[strategy * core.clock[0].instruments + row]
-    if position.product != Product.MIS:
+    if position.qty == 0:
         return
-    end_all(core, row, strategy, Out.CANCELLED, Reason.SQUARE_OFF)
-    if position.qty == 0 or core.clock[0].slots <= core.clock[0].reserved:
+    if core.clock[0].slots <= core.clock[0].reserved:
+        emit(core, Out.FAILED, strategy, row, 0, -position.qty, 0,
+             Reason.CAPACITY, Kind.MARKET, 0, position.product)  # fmt: skip
         return
     fees = core.fees[current_fees(core, position)]
     slot = place_system(core, strategy, row, -position.qty, Kind.MARKET, 0, 0)

@@ -116,6 +116,8 @@ class Reason(IntEnum):
     SQUARE_OFF = 5
     EXPIRED = 6
     CIRCUIT = 7
+    CAPACITY = 8
+    """The order table had no slot for it."""
 
 
 class ChargeKind(IntEnum):

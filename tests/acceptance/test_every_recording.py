@@ -51,11 +51,12 @@ RECORDINGS = (
     bars("nse_1min_reliance_20251029_1226", 747, "2025-12-12", "2025-12-15"),
     bars("nse_1min_yesbank_2019_jan_aug", 4_142, "2019-05-06", "2019-05-20"),
     Recording(
-        "ticks/breeze_stock_futures_20251117.parquet", 2_833, time="recv_time", symbol="Symbol"
+        "ticks/breeze_stock_futures_20251117.parquet", 2_230,
+        {"duplicate": 602, "backward volume": 1}, time="recv_time", symbol="Symbol",
     ),
     Recording(
-        f"ticks/{ETHER}_bookticker.parquet", 24_077, price="bid_price", name=f"NSE:{ETHER}_bookticker",
-        more={"qty_scale": 10_000},
+        f"ticks/{ETHER}_bookticker.parquet", 24_077, price="bid_price",
+        name=f"NSE:{ETHER}_bookticker", more={"qty_scale": 10_000},
     ),
     Recording(
         f"ticks/{ETHER}_trades.parquet", 6_106, price="price", time="recv_time",

@@ -118,7 +118,7 @@ def test_intraday_is_squared_off_by_the_broker() -> None:
 
 
 def test_sma_cross_over_56_symbols_in_one_portfolio() -> None:
-    """Minute bars stamped at their start; the seven indices have no volume, so nothing fills there."""
+    """Minute bars stamped at their start; indices have no volume, so nothing fills there."""
     result = run("sma_cross", minutes())
     assert len(result.summary["instruments"]) == 56
     assert result.summary["days"] == 18
@@ -220,7 +220,7 @@ def test_quiet_reversal_in_plain_python() -> None:
 
 
 def test_market_maker_over_twenty_options(tmp_path: Path) -> None:
-    """A day of the NIFTY chain as quotes: flat brokerage an order, STT on premium sold, lots of 75."""
+    """The NIFTY chain of a day as quotes: flat brokerage an order, STT on sales, lots of 75."""
     path = chain(tmp_path)
     master = shared("data", "instruments", "kite_instruments_NFO_20250924.csv.gz")
     result = run(
@@ -273,5 +273,6 @@ def chain(folder: Path) -> Path:
         for side, end in (("CALLS", "CE"), ("PUTS", "PE"))
     )
     path = folder / "chain.parquet"
-    duckdb.execute(f"COPY (SELECT DISTINCT ON (ts, symbol) * FROM ({sides}) ORDER BY ts, symbol) TO '{path}'")
+    once = f"SELECT DISTINCT ON (ts, symbol) * FROM ({sides}) ORDER BY ts, symbol"
+    duckdb.execute(f"COPY ({once}) TO '{path}'")
     return path

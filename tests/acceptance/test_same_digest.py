@@ -54,7 +54,8 @@ def test_plain_python_over_a_full_day() -> None:
 def test_plain_python_over_a_day_of_56_symbols(strategy: str) -> None:
     """Bars, indicators with their own bars, timers and a universe give the same bytes."""
     data = shared("data", "bars", "nse_1min_kite_201608_09.parquet")
-    file, days = str(ROOT / "strategies" / f"{strategy}.py"), {"from_": "2016-08-16", "to": "2016-08-18"}
+    file = str(ROOT / "strategies" / f"{strategy}.py")
+    days = {"from_": "2016-08-16", "to": "2016-08-18"}
     plain = alphapanda.backtest(file, data, jit=False, **days)
     assert plain.summary["fills"] > 0
     assert plain.digest == alphapanda.backtest(file, data, **days).digest
@@ -74,13 +75,13 @@ def test_plain_python_over_a_quote_recording() -> None:
 )
 def test_another_process_with_its_own_hashes_and_zone(seed: str, zone: str, tmp_path: Path) -> None:
     """Neither hash seeds nor the zone of the machine nor the folder reach the digest."""
-    environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "ALPHAPANDA_BASE_DIR": str(ROOT)}
+    own = {"PYTHONHASHSEED": seed, "TZ": zone, "ALPHAPANDA_BASE_DIR": str(ROOT)}
     arguments = [
         "backtest", "ema_cross", "--data", str(nifty()), "--from", DAY["from_"], "--to", DAY["to"],
         "--json", "--out", str(tmp_path / "run"),
     ]  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", CLI, *arguments], env=environment, cwd=tmp_path,
+        [sys.executable, "-c", CLI, *arguments], env={**os.environ, **own}, cwd=tmp_path,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -33,7 +33,7 @@ CASES = {
     ("ema_cross", "--from", "2025-13-01"): "--from 2025-13-01: write a date",
     ("ema_cross", "--from", "2025-08-09"): "2025-08-04",
     ("ema_cross", "--from", "2025-08-05", "--to", "2025-08-01"): "lies after --to 2025-08-01",
-    ("ema_cross", "--seed", "x"): "--seed",
+    ("ema_cross", "--seed", "x"): "--seed x: write a whole number",
     ("ema_cross", "--seed", "-1"): "--seed -1: write a whole number",
     ("ema_cross", "--batch", "0"): "--batch 0: must be at least 1",
     ("ema_cross", "--latency", "5"): "--latency 5: write a time",

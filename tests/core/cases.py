@@ -133,7 +133,9 @@ def actor(acts: dict[int, list[Act]], interval: int) -> type:
 SIDED = st.integers(1, 12).flatmap(lambda qty: st.sampled_from((qty, -qty)))
 ACTS = st.builds(
     Act,
-    verb=st.sampled_from(("order",) * 6 + ("bracket", "target", "modify", "modify", "cancel", "all")),
+    verb=st.sampled_from(
+        ("order",) * 6 + ("bracket",) * 3 + ("target", "modify", "modify", "cancel", "all")
+    ),
     qty=SIDED,
     kind=st.sampled_from(Kind),
     near=st.integers(-6, 6),
@@ -181,7 +183,7 @@ def session(draw: Any, rows: Columns, strategies: int) -> Any:
     first, last = int(rows.ts[0]), int(rows.ts[-1]) + 1
     inside = st.integers(first, last)
     end = last + 1
-    cut_off = draw(inside)
+    cut_off = end - draw(st.integers(0, (last - first) // 2))
     found = [opens(end, cut_off), (cut_off, Control.SQUARE_OFF, 0)]
     for kind in draw(st.lists(st.sampled_from(("time", "rearm", "break", "kill")), max_size=3)):
         ts = draw(inside)

@@ -233,7 +233,7 @@ def listener(script: Script, heard: Heard) -> type:
 
 def cache_dir() -> Path:
     """Return the one folder that all compiled loops of a test session share."""
-    return Path(os.environ["ALPHAPANDA_CACHE_DIR"])
+    return Path(os.environ.get("ALPHAPANDA_CACHE_DIR", "build/compiled"))
 
 
 def limited(**limits: int) -> LimitSet:

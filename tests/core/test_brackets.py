@@ -156,3 +156,10 @@ def test_exits_count_as_messages() -> None:
     """R8 counts what reaches the broker: an entry and its two exits are three messages."""
     played = play(ticks(100, 100, 100), entry(), limits=limited(per_day=3))
     assert played.field("ledgers", "messages_day") == 3
+
+
+def test_the_stop_of_a_limit_entry_carries_protection() -> None:
+    """An SL-M exit has market protection, also when its entry was a LIMIT order without any."""
+    played = play(ticks(100, 100, 98, 97.5), entry(price=rs(100)), paper=Paper(slippage=900_000))
+    assert [row.price for row in played.of(Out.TRIGGERED)] == [rs(97.05)]
+    assert played.fills == [Filled(1, 10, 100), Filled(2, -10, 97.05)]

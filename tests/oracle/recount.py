@@ -200,7 +200,7 @@ def brokerage(bundle: Iterable[Trade], rates: Rates) -> Decimal:
 def depository(
     listed: Iterable[Trade], schedule: Schedule, terms: Terms, open_days: Collection[date]
 ) -> Decimal:
-    """Return the depository's charges: for each share and day on which opening holdings were sold."""
+    """Return the depository's charges: one a share and day on which opening holdings go."""
     due = ZERO
     held: dict[str, int] = defaultdict(int)
     opening: dict[str, int] = {}
@@ -245,7 +245,7 @@ def last_prices(
 
 
 def differences(result: Any, account: Account, *, within: Decimal = PAISA / 2) -> list[str]:
-    """Return where a result's summary is further than half a paisa from the account counted again."""
+    """Return where a result's summary is over half a paisa from the account counted again."""
     summary = result.summary
     pairs: dict[str, tuple[Any, Any]] = {
         "pnl": (summary["pnl"], account.pnl),

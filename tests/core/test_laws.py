@@ -1,0 +1,262 @@
+"""The laws of the core: batches, two executions, special and general form; and that they have teeth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alphapanda.core import matching, orders
+from alphapanda.core.engine import Engine
+from alphapanda.model.columns import Columns
+from alphapanda.model.rows import CONTROL
+from tests.core import every_hook, test_properties
+from tests.core.cases import Case, cases
+from tests.core.harness import MINUTE, Desk, present, share
+from tests.core.test_properties import MANY
+
+
+def output(engine: Engine, columns: Columns, controls: Any) -> bytes:
+    """Return all output rows of a batch as bytes."""
+    return b"".join(chunk.tobytes() for chunk in engine.feed(columns, controls))
+
+
+def pieces(case: Case, cuts: Sequence[int]) -> Iterator[tuple[Columns, Any]]:
+    """Yield a case in batches, each with the control rows before or inside it."""
+    bounds = [0, *sorted(cuts), case.columns.rows]
+    taken = 0
+    for number, (start, stop) in enumerate(zip(bounds, bounds[1:], strict=False)):
+        last = number == len(bounds) - 2
+        due = len(case.events) if last else int(np.searchsorted(case.events["at"], stop))
+        part = case.events[taken:due].copy()
+        part["at"] -= start
+        taken = due
+        yield case.columns.slice(start, stop), part
+
+
+def engine_of(case: Case) -> Engine:
+    """Return a fresh engine for a case."""
+    return case.desk.engine(case.classes(), present(case.columns))
+
+
+def cut_anywhere(draw: Any, case: Case) -> list[int]:
+    """Draw where a case is cut; empty batches too."""
+    return draw(st.lists(st.integers(0, case.columns.rows), max_size=8))
+
+
+@MANY
+@given(case=cases(), data=st.data())
+def test_any_cut_gives_the_same_bytes(case: Case, data: Any) -> None:
+    """The law of batches: however the input is cut, output and final snapshot are the same bytes."""
+    whole, cut = engine_of(case), engine_of(case)
+    expected = output(whole, case.columns, case.events)
+    found = b"".join(
+        output(cut, *piece) for piece in pieces(case, cut_anywhere(data.draw, case))
+    )
+    assert found == expected
+    assert cut.snapshot() == whole.snapshot()
+
+
+@MANY
+@given(case=cases())
+def test_row_by_row_gives_the_same_bytes(case: Case) -> None:
+    """The law of batches where it is hardest: one row at a time, as a live feed comes."""
+    whole, single = engine_of(case), engine_of(case)
+    expected = output(whole, case.columns, case.events)
+    rows = pieces(case, range(1, case.columns.rows))
+    assert b"".join(output(single, *piece) for piece in rows) == expected
+    assert single.snapshot() == whole.snapshot()
+
+
+@MANY
+@given(case=cases(), data=st.data())
+def test_a_restored_core_goes_on_the_same(case: Case, data: Any) -> None:
+    """A snapshot taken anywhere, put into a new core, has the same future."""
+    cut = data.draw(st.integers(0, case.columns.rows))
+    first, second = pieces(case, [cut])
+    engine, other = engine_of(case), engine_of(case)
+    output(engine, *first)
+    other.restore(engine.snapshot())
+    assert output(other, *second) == output(engine, *second)
+    assert other.snapshot() == engine.snapshot()
+
+
+def test_a_snapshot_of_another_shape_is_refused() -> None:
+    """A snapshot fits only the set-up that it was taken from."""
+    small, large = (
+        Desk(instruments=[share(f"NSE:{n}") for n in names]).engine([every_hook.Idle], ("ts",))
+        for names in ("X", "XY")
+    )
+    with pytest.raises((AssertionError, ValueError)):
+        small.restore(large.snapshot())
+
+
+@MANY
+@given(case=cases())
+def test_the_general_form_does_the_same(case: Case) -> None:
+    """Columns nobody uses and a strategy that does nothing change no row of the first strategy.
+
+    The idle strategy has every hook, timers and bars of its own, so that every flag is on; the
+    rows' causes and order numbers stay, as it asks for nothing.
+    """
+    plain = engine_of(case)
+    expected = [row for row in records(plain, case) if row["strategy"] >= 0]
+    columns = {**case.columns._asdict(), "oi": np.arange(case.columns.rows)}
+    rich = case.desk.engine([*case.classes(), every_hook.Idle], present(Columns.of(**columns)))
+    found = records(rich, Case(Columns.of(**columns), case.events, case.desk, case.acts))
+    idle = len(case.acts)
+    assert [row for row in found if 0 <= row["strategy"] < idle] == expected
+
+
+def records(engine: Engine, case: Case) -> list[Any]:
+    """Return a case's output rows as records."""
+    return [row for chunk in engine.feed(case.columns, case.events) for row in chunk.copy()]
+
+
+# --- two executions: compiled and plain Python give the same bytes ---------------------------
+
+
+def busy_ticks(rows: int) -> Columns:
+    """Return ticks of three instruments with quotes, volume and open interest; the same each time."""
+    noise = np.random.default_rng(11)
+    row = noise.integers(0, 3, rows)
+    last = 1_000_000 + np.cumsum(noise.integers(-3, 4, rows)) * 500 + row * 300_000
+    near = noise.integers(0, 3, rows) * 500
+    return Columns.of(
+        ts=every_hook.OPEN + np.cumsum(noise.integers(0, 900_000_000, rows)), row=row, last=last,
+        qty=noise.integers(0, 40, rows), volume=np.cumsum(noise.integers(0, 40, rows)),
+        bid=last - near, ask=last + 500 + near, bid_qty=noise.integers(1, 60, rows),
+        ask_qty=noise.integers(1, 60, rows), oi=noise.integers(0, 9, rows),
+    )  # fmt: skip
+
+
+def busy_bars(rows: int) -> Columns:
+    """Return minute bars of two instruments with volume; the same each time."""
+    noise = np.random.default_rng(12)
+    last = 1_000_000 + np.cumsum(noise.integers(-6, 7, rows)) * 500
+    high, low = last + noise.integers(0, 9, rows) * 500, last - noise.integers(0, 9, rows) * 500
+    return Columns.of(
+        ts=every_hook.OPEN + (np.arange(rows) // 2 + 1) * MINUTE, row=np.arange(rows) % 2, last=last,
+        open=np.clip(last + noise.integers(-9, 10, rows) * 500, low, high), high=high, low=low,
+        volume=noise.integers(0, 90, rows),
+    )  # fmt: skip
+
+
+WORK = [
+    pytest.param(every_hook.Ticks, busy_ticks(4_000), 3, 0, id="ticks"),
+    pytest.param(every_hook.Bars, busy_bars(4_000), 2, MINUTE, id="bars"),
+]
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(("cls", "columns", "instruments", "interval"), WORK)
+def test_compiled_equals_plain(cls: Any, columns: Columns, instruments: int, interval: int) -> None:
+    """The law of two executions: the same bytes and the same state, compiled and in plain Python."""
+    made = []
+    for jit in (False, True):
+        desk = every_hook.desk(instruments, interval, jit=jit)
+        engine = desk.engine([cls], present(columns))
+        made.append((output(engine, columns, every_hook.session(columns)), engine.snapshot()))
+    (plain, before), (compiled, after) = made
+    assert np.frombuffer(compiled, CONTROL.fields["ts"][0]).size > 20_000
+    assert compiled == plain
+    assert before == after
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(("cls", "columns", "instruments", "interval"), WORK)
+def test_compiled_keeps_the_law_of_batches(
+    cls: Any, columns: Columns, instruments: int, interval: int
+) -> None:
+    """Compiled, single rows give the same bytes as the whole; a restored core goes on the same."""
+    desk = every_hook.desk(instruments, interval, jit=True)
+    controls = every_hook.session(columns)
+    case = Case(columns, controls, desk, ())
+    whole, single, other = (desk.engine([cls], present(columns)) for _ in range(3))
+    expected = output(whole, columns, controls)
+    found = []
+    for number, piece in enumerate(pieces(case, range(1, columns.rows))):
+        if number == columns.rows // 2:
+            other.restore(single.snapshot())
+            single, other = other, single
+        found.append(output(single, *piece))
+    assert b"".join(found) == expected
+    assert single.snapshot() == whole.snapshot()
+
+
+# --- teeth: what the properties must notice --------------------------------------------------
+
+
+def nothing(*_: Any) -> int:
+    """Stand in for a function that was forgotten."""
+    return 0
+
+
+def everything(*_: Any) -> int:
+    """Stand in for a bound that was forgotten."""
+    return matching.UNLIMITED
+
+
+SABOTAGE = [
+    ("fills book nothing", matching, "book", nothing),
+    ("funds are never freed", matching, "unblock", nothing),
+    ("working orders are never counted out", matching, "open_qty", nothing),
+    ("ends are not said", orders, "emit_end", nothing),
+    ("sizes have no bound", matching, "available", everything),
+    ("an exit leaves its sibling", matching, "shrink_sibling", nothing),
+    ("finished orders keep their slots", matching, "sweep", nothing),
+    ("arrivals are not said", matching, "arrive", None),
+    ("slippage helps", matching, "slipped", lambda core, order, price: price - order.qty * 500),
+    ("exits double", matching, "place_exits", None),
+]  # fmt: skip
+
+
+def doubled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that is done twice."""
+
+    def twice(*arguments: Any) -> Any:
+        function(*arguments)
+        return function(*arguments)
+
+    return twice
+
+
+PROPERTIES = [
+    test_properties.test_the_books_equal_a_naive_recount,
+    test_properties.test_nothing_is_left_when_nothing_works,
+    test_properties.test_fills_take_no_more_than_their_share,
+    test_properties.test_prices_are_those_of_the_row,
+    test_properties.test_exits_never_do_more_than_their_entry,
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "wrong"), [pytest.param(*rest, id=label) for label, *rest in SABOTAGE]
+)
+def test_sabotage_is_noticed(
+    module: Any, name: str, wrong: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each way of breaking the core makes at least one property fail."""
+    monkeypatch.setattr(module, name, wrong or doubled(getattr(module, name)))
+    assert any(fails(law) for law in PROPERTIES)
+
+
+def fails(law: Any) -> bool:
+    """Say if a property fails on some of the first cases, without looking for the smallest."""
+    from hypothesis import Phase, settings  # noqa: PLC0415
+
+    once = settings(MANY, phases=[Phase.generate], max_examples=50, report_multiple_bugs=False)
+    try:
+        once(given(case=cases(kinds=("sizes", "bars")))(law.hypothesis.inner_test))()
+    except Exception:  # noqa: BLE001 (whatever it is, it was noticed)
+        return True
+    return False
+
+
+def test_an_unharmed_core_is_not_accused() -> None:
+    """The search that notices sabotage finds nothing where there is none."""
+    assert not any(fails(law) for law in PROPERTIES)

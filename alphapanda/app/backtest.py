@@ -434,7 +434,7 @@ def charges_by(engine: Engine, gatherer: Gatherer) -> dict[str, int]:
     kinds = ("brokerage", "exchange", "sebi", "stt", "stamp", "gst")
     totals = dict.fromkeys(kinds, 0)
     for fees in view(engine.tables["fees"]):
-        for kind, today in zip(kinds, book.day_charges(fees), strict=True):
+        for kind, today in zip(kinds, book.day_charges(fees, 1, 1), strict=True):
             totals[kind] += getattr(fees, f"total_{kind}") + today
     totals["depository"] = int(gatherer.charged[ChargeKind.DEPOSITORY])
     totals["square_off"] = int(gatherer.charged[ChargeKind.SQUARE_OFF])

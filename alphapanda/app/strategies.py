@@ -12,6 +12,7 @@ from typing import Any
 
 import alphapanda
 from alphapanda import config
+from alphapanda.core.lint import is_library
 from alphapanda.core.strategy import Spec, spec_of
 from alphapanda.errors import UsageError, did_you_mean
 
@@ -85,11 +86,10 @@ def load_file(path: Path) -> ModuleType:
 @contextmanager
 def neighbours(folder: Path) -> Iterator[None]:
     """Let a file import the modules beside it, as they are now and not as they once were."""
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if name != "__main__" and file and Path(file).parent == folder:
-            if not name.startswith("alphapanda"):
-                del sys.modules[name]
+    for name in {path.stem for path in folder.iterdir()} & {*sys.modules}:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and name != "alphapanda" and not is_library(name, file):
+            del sys.modules[name]
     importlib.invalidate_caches()
     before = sys.dont_write_bytecode
     sys.dont_write_bytecode = True  # its stamps are whole seconds: an edit may go unseen

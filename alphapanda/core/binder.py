@@ -83,19 +83,22 @@ class Binder:
         return value
 
     # A module of Python functions, with those that are used bound: `import helper; helper.f(x)`.
+    # Names are all that the code says, so `ctx.core` must not pull in the package of that name.
     def _module(self, module: ModuleType, used: Sequence[str]) -> ModuleType:
         if self.plain or module is math:
             return module
         bound = ModuleType(module.__name__)
         for name in used:
-            if hasattr(module, name):
-                setattr(bound, name, self._value(getattr(module, name), used))
+            value = getattr(module, name, None)
+            if value is not None and not (is_ours(value) and isinstance(value, ModuleType)):
+                setattr(bound, name, self._value(value, used))
         return bound
 
 
-def is_ours(function: Any) -> bool:
-    """Say if a function is the package's own."""
-    return str(function.__module__).startswith("alphapanda.")
+def is_ours(value: Any) -> bool:
+    """Say if a function or a module is the package's own."""
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+    return str(name).startswith("alphapanda.")
 
 
 def fingerprint(function: Any) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alphapanda.core.emit import emit, emit_pnl
 from alphapanda.core.flags import STRATEGIES
-from alphapanda.model.charges import portion
+from alphapanda.model.charges import RATE as WHOLE
 from alphapanda.model.funds import margin_of
 from alphapanda.model.money import PAISA, SCALE
 from alphapanda.model.rows import ChargeKind, Out
@@ -124,10 +124,13 @@ def charge_fill(core: Core, position: Record, order: Record, qty: int, price: in
 
 
 def order_brokerage(fees: Record, value: int) -> int:
-    """Return one executed order's brokerage, whatever the number of its fills."""
+    """Return one executed order's brokerage in 1e-7 of a unit, whatever the number of its fills."""
     if fees.brokerage_flat != 0:
-        return fees.brokerage_flat
-    return min(portion(value, fees.brokerage), fees.brokerage_cap)
+        return int(fees.brokerage_flat * WHOLE)
+    whole, rest = exact(value, fees.brokerage)
+    if whole >= fees.brokerage_cap:
+        return int(fees.brokerage_cap * WHOLE)
+    return whole * WHOLE + rest
 
 
 def current_fees(core: Core, position: Record) -> int:
@@ -138,53 +141,74 @@ def current_fees(core: Core, position: Record) -> int:
     return int(position.fees)
 
 
-def fee_brokerage(fees: Record) -> int:
-    """Return the day's brokerage so far."""
-    if fees.brokerage_cap != 0 or fees.brokerage_flat != 0:
-        return fees.brokerage_sum
-    return portion(fees.buy + fees.sell, fees.brokerage)
-
-
-def fee_part(turnover: int, rate: int) -> int:
-    """Return a charge on turnover; most schemes have few rates, so zero is the quick way out."""
+def exact(turnover: int, rate: int) -> tuple[int, int]:
+    """Return turnover x rate / 1e7 in units and 1e-7 of a unit; most schemes have few rates."""
     if rate == 0:
-        return 0
-    return portion(turnover, rate)
+        return 0, 0
+    low = turnover % WHOLE * rate
+    return turnover // WHOLE * rate + low // WHOLE, low % WHOLE
 
 
-def day_charges(fees: Record) -> tuple[int, int, int, int, int, int]:
-    """Return the day's brokerage, exchange charge, SEBI fee, STT, stamp duty and GST so far."""
+def rounded(whole: int, rest: int, unit: int) -> int:
+    """Round an exact amount half up to a multiple of `unit`, which is 1 or even."""
+    if unit == 1:
+        return whole + (rest + WHOLE // 2) // WHOLE
+    return (whole + rest // WHOLE + unit // 2) // unit * unit
+
+
+def tax(whole: int, rest: int, rate: int, unit: int) -> int:
+    """Return a rate of an exact amount, rounded once, with no intermediate beyond int64."""
+    step = WHOLE * unit
+    amount = whole + rest // WHOLE
+    part = amount % step * rate + rest % WHOLE * rate // WHOLE
+    return (amount // step * rate + (part + step // 2) // step) * unit
+
+
+def fee_brokerage(fees: Record) -> tuple[int, int]:
+    """Return the day's brokerage so far in units and 1e-7 of a unit."""
+    if fees.brokerage_cap != 0 or fees.brokerage_flat != 0:
+        return fees.brokerage_sum // WHOLE, fees.brokerage_sum % WHOLE
+    return exact(fees.buy + fees.sell, fees.brokerage)
+
+
+def day_charges(fees: Record, paisa: int, rupee: int) -> tuple[int, int, int, int, int, int]:
+    """Return the day's brokerage, exchange charge, SEBI fee, STT, stamp duty and GST so far.
+
+    STT and stamp duty are rounded to `rupee`, the others to `paisa`, each once, from exact parts.
+    """
     turnover = fees.buy + fees.sell
-    brokerage = fee_brokerage(fees)
-    exchange = fee_part(turnover, fees.exchange)
-    sebi = fee_part(turnover, fees.sebi)
-    stt = fee_part(fees.buy, fees.stt_buy) + fee_part(fees.sell, fees.stt_sell)
-    stamp = fee_part(fees.buy, fees.stamp_buy)
-    gst = fee_part(brokerage + exchange + sebi, fees.gst)
-    return brokerage, exchange, sebi, stt, stamp, gst
+    brokerage, brokerage_rest = fee_brokerage(fees)
+    exchange, exchange_rest = exact(turnover, fees.exchange)
+    sebi, sebi_rest = exact(turnover, fees.sebi)
+    bought, bought_rest = exact(fees.buy, fees.stt_buy)
+    sold, sold_rest = exact(fees.sell, fees.stt_sell)
+    stamp, stamp_rest = exact(fees.buy, fees.stamp_buy)
+    gst = 0
+    if fees.gst != 0:
+        taxed_rest = brokerage_rest + exchange_rest + sebi_rest
+        gst = tax(brokerage + exchange + sebi, taxed_rest, fees.gst, paisa)
+    return (
+        rounded(brokerage, brokerage_rest, paisa),
+        rounded(exchange, exchange_rest, paisa),
+        rounded(sebi, sebi_rest, paisa),
+        rounded(bought + sold, bought_rest + sold_rest, rupee),
+        rounded(stamp, stamp_rest, rupee),
+        gst,
+    )
 
 
 def charges_total(fees: Record) -> int:
-    """Return the day's charges so far, every kind rounded to the unit, GST on their sum."""
-    brokerage, exchange, sebi, stt, stamp, gst = day_charges(fees)
+    """Return the day's charges so far, every kind rounded to the unit."""
+    brokerage, exchange, sebi, stt, stamp, gst = day_charges(fees, 1, 1)
     return brokerage + exchange + sebi + stt + stamp + gst
-
-
-def rounded(amount: int, unit: int) -> int:
-    """Round half up to a multiple of `unit`."""
-    return (amount + unit // 2) // unit * unit
 
 
 def close_note(fees: Record) -> int:
     """Round the day as its contract note does, start a new day; return what the rounding costs."""
-    brokerage, exchange, sebi, stt, stamp, gst = day_charges(fees)
+    paisa, rupee = 1, 1
     if fees.rounding != 0:
-        brokerage = rounded(brokerage, PAISA)
-        exchange = rounded(exchange, PAISA)
-        sebi = rounded(sebi, PAISA)
-        stt = rounded(stt, SCALE)
-        stamp = rounded(stamp, SCALE)
-        gst = rounded(gst, PAISA)
+        paisa, rupee = PAISA, SCALE
+    brokerage, exchange, sebi, stt, stamp, gst = day_charges(fees, paisa, rupee)
     fees.total_brokerage += brokerage
     fees.total_exchange += exchange
     fees.total_sebi += sebi
@@ -229,23 +253,27 @@ def end_of_day(core: Core) -> None:
         if fees.buy + fees.sell != 0:
             extra = close_note(fees)
             charge_extra(core, fees.filler, fees.filler_row, ChargeKind.NOTE_ROUNDING, extra)
+    for row in range(clock.instruments):
+        charge_depository(core, row)
     for index in range(len(core.positions)):
-        end_position_day(core, index)
+        core.positions[index].sold = 0
+        core.positions[index].opening = core.positions[index].qty
     for strategy in range(clock.strategies):
         ledger = core.ledgers[strategy]
         if ledger.cash + ledger.mark != ledger.last_pnl:
             emit_pnl(core, strategy)
 
 
-def end_position_day(core: Core, index: int) -> None:
-    """Charge the depository once for stock sold out of demat, and open the next day."""
-    clock = core.clock[0]
-    position = core.positions[index]
-    if position.sold != 0 and position.opening > 0:
-        fees = core.fees[current_fees(core, position)]
-        charge_extra(
-            core, index // clock.instruments, index % clock.instruments,
-            ChargeKind.DEPOSITORY, fees.dp,
-        )  # fmt: skip
-    position.sold = 0
-    position.opening = position.qty
+def charge_depository(core: Core, row: int) -> None:
+    """Charge the depository once for an instrument sold out of demat, to the first who sold it."""
+    instruments = core.clock[0].instruments
+    opening = 0
+    seller = -1
+    for strategy in range(STRATEGIES):
+        position = core.positions[strategy * instruments + row]
+        opening += max(position.opening, 0)
+        if position.sold != 0 and seller < 0:
+            seller = strategy
+    if seller >= 0 and opening > 0:
+        fees = core.fees[current_fees(core, core.positions[seller * instruments + row])]
+        charge_extra(core, seller, row, ChargeKind.DEPOSITORY, fees.dp)

@@ -239,7 +239,7 @@ def expire(core: Core, row: int) -> None:
 
 
 def settlement(core: Core, instrument: Record) -> int:
-    """Return a contract's settlement price; without its underlying in the run, its own last price."""
+    """Return a contract's settlement price; without its underlying's, its own last price."""
     if instrument.underlying < 0:
         return instrument.last
     spot = core.instruments[instrument.underlying].last

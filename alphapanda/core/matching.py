@@ -166,7 +166,7 @@ def first_chance(core: Core, order: Record, instrument: Record, arrived: bool) -
     touch = arrived or core.config[0].limit_fill == Fill.TOUCH
     if price != 0 and reaches(order.qty, price, order.price, touch):
         size = available(core, order, instrument)
-        fill = better(order.qty, price, order.price, arrived or BARS_IN)
+        fill = better(order.qty, price, order.price, arrived or BARS_IN != 0)
         take(core, order, instrument, fill, size)
     elif not BARS_IN:
         rest_chance(core, order, instrument)
@@ -196,7 +196,7 @@ def better(qty: int, price: int, limit: int, arrived: bool) -> int:
 
 
 def rest_chance(core: Core, order: Record, instrument: Record) -> None:
-    """Fill a resting limit order when trades go through its price (or touch it, or use up the queue).
+    """Fill a resting limit order when trades go through its price, touch it, or use up the queue.
 
     A row on which nothing was traded shows an old last price: nobody sold at it now.
     """

@@ -70,7 +70,7 @@ def find(core: Core, row: int, strategy: int, number: int) -> int:
 
 
 def may_touch(order: Record) -> bool:
-    """Say if a strategy may change or cancel an order: it lives and is not the broker's square-off."""
+    """Say if a strategy may change or cancel an order: it lives, and the broker did not make it."""
     if order.state == OrderState.DONE:
         return False
     return bool(order.system == 0 or order.role != Role.NONE)
@@ -130,7 +130,7 @@ def finish(core: Core, order: Record, type_: int, reason: int) -> None:
 
 
 def done(core: Core, order: Record, type_: int) -> None:
-    """Mark an order for the next sweep; a bracket's entry that ends empty frees its exits' slots."""
+    """Mark an order for the next sweep; an entry that ends empty frees its exits' slots."""
     clock = core.clock[0]
     order.state = OrderState.DONE
     clock.finished += 1
@@ -165,7 +165,7 @@ def clear(order: Record) -> None:
 def place_system(
     core: Core, strategy: int, row: int, qty: int, kind: int, price: int, trigger: int
 ) -> int:
-    """Place an order that the core itself makes (exits of a bracket, square-off); return its slot."""
+    """Place an order that the core itself makes (exits, square-off); return its slot."""
     clock = core.clock[0]
     slot = take_slot(core)
     order = core.orders[slot]
@@ -196,7 +196,9 @@ def place_exits(core: Core, entry: Record, qty: int) -> None:
         return
     core.clock[0].reserved -= 2
     if entry.stop != 0 or entry.trail != 0:
-        slot = place_system(core, entry.strategy, entry.row, -qty, Kind.STOP, 0, first_stop(core, entry))
+        slot = place_system(
+            core, entry.strategy, entry.row, -qty, Kind.STOP, 0, first_stop(core, entry)
+        )
         stop = core.orders[slot]
         stop.trail = entry.trail
         stop.protection = stop_protection(core, entry)

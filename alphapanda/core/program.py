@@ -71,15 +71,20 @@ def build(shape: Shape, *, jit: bool, cache_dir: Path) -> Program:
     for spec in shape.specs:
         if spec.compiled:
             lint.check(spec, printing=not jit)
-    names = tuple(generate.tables(shape.specs))
-    state = NamedTuple("State", [(name, Any) for name in names])  # type: ignore[misc]
-    selves: list[list[Any]] = [[] for _ in shape.specs]
-    program = Program(shape, names, tuple(dtypes(shape.specs)), state, selves)
+    program = unbound(shape)
     if not jit:
         return replace(program, step=plain(program, None))
     if all(spec.compiled for spec in shape.specs):
         return replace(program, entry=compiled(program, "step", cache_dir))
     return replace(program, step=plain(program, compiled(program, "proceed", cache_dir)))
+
+
+def unbound(shape: Shape) -> Program:
+    """Return what is known of a loop before it is bound: its tables."""
+    names = tuple(generate.tables(shape.specs))
+    state = NamedTuple("State", [(name, Any) for name in names])  # type: ignore[misc]
+    selves: list[list[Any]] = [[] for _ in shape.specs]
+    return Program(shape, names, tuple(dtypes(shape.specs)), state, selves)
 
 
 def plain(
@@ -105,11 +110,18 @@ def plain(
     return with_handle
 
 
-def compiled(program: Program, function: str, cache_dir: Path) -> Callable[[Any, int], Any]:
-    """Return the compiled entry of the loop, from disk if these sources were compiled before."""
-    from numba.core.errors import NumbaError  # noqa: PLC0415 (0.4 s)
+class Bound(NamedTuple):
+    """A loop as it is before numba compiles it: its generated text, its functions, its key."""
 
-    from alphapanda.core.pointer import Tables, caster  # noqa: PLC0415
+    text: str
+    scope: dict[str, Any]
+    binder: Binder
+    key: str
+
+
+def bind_loop(program: Program, function: str) -> Bound:
+    """Bind the loop for numba; its key changes with anything that it is made of."""
+    from alphapanda.core.pointer import Tables, caster  # noqa: PLC0415 (0.4 s)
 
     binder = Binder(jit, program.shape.flags)
     scope = bind_glue(binder, program)
@@ -118,16 +130,24 @@ def compiled(program: Program, function: str, cache_dir: Path) -> Callable[[Any,
     scope["as_columns"] = caster(Tables(Columns._fields, COLUMN_TYPES, len(program.names)))
     run_glue(text, "alphapanda glue", scope, binder)
     scope[f"{function}_rows"] = binder.bind(getattr(loop, function))
-    key = source_hash(program, text, binder)
+    return Bound(text, scope, binder, source_hash(program, text, binder))
+
+
+def compiled(program: Program, function: str, cache_dir: Path) -> Callable[[Any, int], Any]:
+    """Return the compiled entry of the loop, from disk if these sources were compiled before."""
+    from numba.core.errors import NumbaError  # noqa: PLC0415
+
+    text, scope, binder, key = bind_loop(program, function)
     module = register(f"alphapanda_loop_{key}", scope, binder)
+    users = binder.users()
     with cache.folder(cache_dir, key, text) as folder:
         module.__file__ = str(folder / cache.MODULE)
         try:
             made = compile_entry(scope[function], module.__file__)
         except NumbaError as error:
-            users = binder.users()
-            raise UsageError(blame.uncompilable(error, program.shape.specs, users)) from None
-        blame.check_types(binder.replaced, binder.users())
+            message = blame.uncompilable(error, program.shape.specs, users)
+            raise UsageError(message) from None
+        blame.check_types(binder.replaced, users)
     return made
 
 
@@ -239,10 +259,18 @@ def package_sources() -> bytes:
 
 
 def register(name: str, scope: dict[str, Any], binder: Binder) -> ModuleType:
-    """Return the generated module, registered where numba looks for it."""
+    """Return the generated module, registered where numba looks for it.
+
+    Every function says that it belongs to the module: numba makes symbols of module and name, and
+    two loops of one process, loaded from the disk, would else call each other's functions.
+    """
     module = ModuleType(name)
     for names in (scope, *binder.scopes):
         names["__name__"] = name
+    for made in (*binder.replaced.values(), *scope.values()):
+        function = getattr(made, "py_func", made)
+        if isinstance(function, FunctionType):
+            function.__module__ = name
     module.__dict__.update(scope)
     sys.modules[name] = module
     return module

@@ -25,7 +25,7 @@ class Control(IntEnum):
     TIME = 0
     """The clock stands at `ts`, nothing else happened."""
     PHASE = 1
-    """A session group changes phase (group, phase, its end in ns, cut-off of intraday orders in ns)."""
+    """A session group changes phase (group, phase, its end in ns, intraday cut-off in ns)."""
     SQUARE_OFF = 2
     """The broker squares off intraday positions (group)."""
     EXPIRY = 3

@@ -113,6 +113,7 @@ def sum_up(
     stats = statistics(
         np.ascontiguousarray(pnl["ts"]), equity, initial_cash=gatherer.cash, fills=as_fills(fills)
     )
+    stats["charges"] = facts["charges"]
     counts = {kind: int(gatherer.counts[kind]) for kind in Out}
     summary = {
         "status": facts["status"],

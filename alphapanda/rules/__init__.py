@@ -10,13 +10,13 @@ A file has
                          signal that are just accepted, that go one unit over, and that leave a
                          needed fact unknown (None: the rule needs none)
 
-The good signal is at second 2, of a strategy without positions: buy 10 at the market, for delivery,
-last price Rs 100, no limits. An example changes fields of `wish.*`, `instrument.*`, `position.*`, `group.*`
-(its session group), `account.*`, and of whoever the limits belong to `limits.*` and `ledger.*`;
-`messages` and `fills` are the ages in ns of messages sent and of orders filled on the signal's side,
-`resting` is an own LIMIT order (quantity, price).
+The good signal is at second 2, of a strategy without positions: buy 10 at the market, for
+delivery, last price Rs 100, no limits. An example changes fields of `wish.*`, `instrument.*`,
+`position.*`, `group.*` (its session group), `account.*`, and of whoever the limits belong to
+`limits.*` and `ledger.*`; `messages` and `fills` are the ages in ns of messages sent and of orders
+filled on the signal's side, `resting` is an own LIMIT order (quantity, price).
 
-`check` is compiled. A fact it needs and does not have is a refusal. A limit that equals LIFTED is off.
+`check` is compiled. A fact it needs and does not have is a refusal. A limit of LIFTED is off.
 Orders that the core itself makes (exits of a bracket, square-off) do not pass the gate.
 """
 

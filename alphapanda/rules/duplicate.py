@@ -13,8 +13,18 @@ PER = "strategy"
 AT = (
     {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_ts": SECOND},
     {"limits.duplicate_ns": SECOND, "position.last_qty": 11, "position.last_ts": SECOND + 1},
-    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_price": 1, "position.last_ts": SECOND + 1},
-    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_ts": SECOND + 1, "wish.verb": Verb.MODIFY},
+    {
+        "limits.duplicate_ns": SECOND,
+        "position.last_qty": 10,
+        "position.last_price": 1,
+        "position.last_ts": SECOND + 1,
+    },
+    {
+        "limits.duplicate_ns": SECOND,
+        "position.last_qty": 10,
+        "position.last_ts": SECOND + 1,
+        "wish.verb": Verb.MODIFY,
+    },
 )
 OVER = (
     {"limits.duplicate_ns": SECOND + 1, "position.last_qty": 10, "position.last_ts": SECOND},

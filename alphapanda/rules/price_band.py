@@ -1,4 +1,4 @@
-"""R1: a limit price inside the day's circuit limits, or near the last price where none are known."""
+"""R1: a price inside the day's circuit limits, or near the last price where none are known."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ MISSING = None
 
 
 def check(core: Core, wish: Record, owner: int) -> bool:
-    """Give the automatic protection where it is asked for; refuse none where the instrument has one."""
+    """Give the automatic protection where it is asked for; refuse an order without any."""
     if wish.kind == Kind.LIMIT or wish.kind == Kind.STOP_LIMIT:
         wish.protection = 0
         return False

@@ -1,4 +1,4 @@
-"""A second, naive set of books, made of output rows alone: plain dicts and ints, no code of the core."""
+"""A second, naive set of books, made of output rows alone: dicts and ints, no code of the core."""
 
 from __future__ import annotations
 
@@ -66,7 +66,11 @@ class Books:
 
     def follow(self, row: Any) -> None:
         """Read a row of an order."""
-        if row.type == Out.REJECTED and row.order in self.orders and self.orders[row.order].last in LIVE:
+        if (
+            row.type == Out.REJECTED
+            and row.order in self.orders
+            and self.orders[row.order].last in LIVE
+        ):
             return  # a change or a cancellation was refused; the order goes on
         if row.type == Out.REJECTED and row.order not in self.orders:
             return  # it named an order that never was

@@ -1,5 +1,6 @@
-"""Random days for the core: data, session, settings, and strategies that do anything at any time."""
+"""Random days for the core: data, session, settings, strategies that do anything at any time."""
 
+# ruff: noqa: ANN001, ANN202, D102 (strategies are written as traders write them)
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ from tests.core.harness import MINUTE, SECOND, T0, Desk, closes, controls, opens
 
 TICK = 500
 FIRST = 1_000_000
+SCHEDULES = (Schedule.none(), Schedule.flat("0.03%"), Schedule.zerodha())
 KINDS = ("plain", "sizes", "quotes", "bars")
 
 
@@ -152,6 +154,7 @@ def walk(steps: Sequence[int]) -> Any:
 @st.composite
 def columns(draw: Any, kind: str, rows: int, instruments: int) -> Columns:
     """Draw rows of one kind."""
+
     def ints(least: int, most: int) -> Any:
         return np.array(draw(st.lists(st.integers(least, most), min_size=rows, max_size=rows)))
 
@@ -208,7 +211,11 @@ def cases(draw: Any, limits: LimitSet | None = None, kinds: Sequence[str] = KIND
     data = draw(columns(kind, rows, instruments))
     events = draw(session(data, strategies))
     acts = tuple(
-        draw(st.dictionaries(st.integers(1, rows), st.lists(ACTS, max_size=3), min_size=4, max_size=16))
+        draw(
+            st.dictionaries(
+                st.integers(1, rows), st.lists(ACTS, max_size=3), min_size=4, max_size=16
+            )
+        )
         for _ in range(strategies)
     )
     desk = Desk(
@@ -222,7 +229,7 @@ def cases(draw: Any, limits: LimitSet | None = None, kinds: Sequence[str] = KIND
             volume_share=draw(st.sampled_from((0, 5_000_000, 10_000_000))),
         ),
         limits=limits or load_limits("wide"),
-        schedule=draw(st.sampled_from((Schedule.none(), Schedule.flat("0.03%"), Schedule.zerodha()))),
+        schedule=draw(st.sampled_from(SCHEDULES)),
         cash=draw(st.sampled_from((10**12, 30_000_000))),
         always=False,
         sizes=Limit(orders=draw(st.sampled_from((6, 64))), out=draw(st.sampled_from((1, 64)))),

@@ -1,5 +1,6 @@
 """Strategies that use everything a strategy can use: for the laws, where breadth is the point."""
 
+# ruff: noqa: ANN001, ANN201, D102 (strategies are written as traders write them)
 from __future__ import annotations
 
 from typing import Any
@@ -200,7 +201,7 @@ def desk(instruments: int, interval: int, *, jit: bool) -> Desk:
 
 
 def session(columns: Columns) -> Any:
-    """Return a session with a break, a strategy stopped and started, a square-off and the day's end."""
+    """Return a session with a break, a stop and a restart, a square-off and the day's end."""
     last = int(columns.ts[-1]) + 1
     span = last - T0
     cut_off = last - span // 8

@@ -1,5 +1,6 @@
 """Hand-made rows through an engine in a few lines, and its output rows in a readable form."""
 
+# ruff: noqa: ANN001, ANN202, D102 (strategies are written as traders write them)
 from __future__ import annotations
 
 import os
@@ -89,7 +90,9 @@ def option(name: str, strike: int, kind: OptionType, **changes: Any) -> Instrume
     return future(name, **changes)
 
 
-def ticks(*prices: float, step: int = SECOND, start: int = T0, row: int = 0, **more: Any) -> Columns:
+def ticks(
+    *prices: float, step: int = SECOND, start: int = T0, row: int = 0, **more: Any
+) -> Columns:
     """Return ticks of one instrument at even steps; other columns by name, prices in rupees."""
     for name in ("bid", "ask"):
         if name in more:
@@ -99,8 +102,10 @@ def ticks(*prices: float, step: int = SECOND, start: int = T0, row: int = 0, **m
     return Columns.of(ts=ts, row=[row] * len(last), last=last, **more)
 
 
-def quotes(*sides: tuple[float, int, float, int], last: Sequence[float] = (), **more: Any) -> Columns:
-    """Return ticks with quotes (bid, its quantity, ask, its quantity); last is the mid if not given."""
+def quotes(
+    *sides: tuple[float, int, float, int], last: Sequence[float] = (), **more: Any
+) -> Columns:
+    """Return ticks with quotes (bid, quantity, ask, quantity); last is the mid if not given."""
     bid, bid_qty, ask, ask_qty = zip(*sides, strict=True)
     lasts = last or [(b + a) / 2 for b, a in zip(bid, ask, strict=True)]
     return ticks(*lasts, bid=bid, bid_qty=bid_qty, ask=ask, ask_qty=ask_qty, **more)
@@ -110,13 +115,11 @@ def bars(*ohlc: tuple[float, float, float, float], start: int = T0, **more: Any)
     """Return minute bars (open, high, low, close) of one instrument; the first ends at 09:16."""
     opened, high, low, close = ([rs(p) for p in part] for part in zip(*ohlc, strict=True))
     ts = [start + MINUTE * (number + 1) for number in range(len(close))]
-    return Columns.of(
-        ts=ts, row=[0] * len(ts), last=close, open=opened, high=high, low=low, **more
-    )
+    return Columns.of(ts=ts, row=[0] * len(ts), last=close, open=opened, high=high, low=low, **more)
 
 
 def merged(*streams: Columns) -> Columns:
-    """Return several streams of the same columns as one, in order of time, earlier streams first."""
+    """Return streams of the same columns as one in order of time, earlier streams first."""
     joined = [np.concatenate(parts) for parts in zip(*streams, strict=True)]
     order = np.argsort(joined[0], kind="stable")
     return Columns._make(part[order] if len(part) else part for part in joined)

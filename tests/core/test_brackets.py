@@ -129,7 +129,7 @@ def test_changing_an_exit_keeps_its_quantity_in_step() -> None:
 
 def test_a_strategy_may_cancel_its_exits() -> None:
     """`cancel_all` ends the exits like any order."""
-    script = {**entry(), 2: lambda ctx: cancel_all(ctx)}
+    script = {**entry(), 2: cancel_all}
     played = play(ticks(100, 100, 100, 100, 98), script)
     assert played.fills == [Filled(1, 10, 100)]
     assert played.field("positions", "open_sell") == 0

@@ -75,15 +75,19 @@ def test_a_cancel_of_no_order_is_refused(number: int) -> None:
 def test_cancel_all_ends_all_of_one_instrument() -> None:
     """`cancel_all` ends every order of the strategy on the instrument."""
     script = {
-        0: lambda ctx: (buy_limit(ctx, 1, rs(99)), buy_limit(ctx, 2, rs(98)), sell_stop(ctx, 1, rs(97))),
-        1: lambda ctx: cancel_all(ctx),
+        0: lambda ctx: (
+            buy_limit(ctx, 1, rs(99)),
+            buy_limit(ctx, 2, rs(98)),
+            sell_stop(ctx, 1, rs(97)),
+        ),
+        1: cancel_all,
     }
     played = play(ticks(100, 100, 100), script)
     assert reasons(played) == [("CANCELLED", n, Reason.STRATEGY) for n in (1, 2, 3)]
 
 
 def test_target_cancels_the_other_side_first() -> None:
-    """`target` never trades against an own working order: it cancels, and orders when called again."""
+    """`target` never trades against an own order: it cancels, and orders when called again."""
     script = {
         0: lambda ctx: target(ctx, 10),
         2: lambda ctx: sell_limit(ctx, 5, rs(105)),
@@ -117,7 +121,10 @@ def test_a_change_keeps_what_it_does_not_name() -> None:
 
 def test_a_stop_s_trigger_can_be_moved() -> None:
     """A stop may be moved while it waits."""
-    script = {0: lambda ctx: sell_stop(ctx, 10, rs(98)), 1: lambda ctx: modify(ctx, 1, trigger=rs(99))}
+    script = {
+        0: lambda ctx: sell_stop(ctx, 10, rs(98)),
+        1: lambda ctx: modify(ctx, 1, trigger=rs(99)),
+    }
     assert play(ticks(100, 100, 98.9), script).fills == [Filled(1, -10, 98.9)]
 
 
@@ -152,7 +159,7 @@ def test_a_change_of_no_order_is_refused() -> None:
 
 
 def test_a_delivery_sell_can_be_moved() -> None:
-    """A CNC sell of all that is held may change its price: its own quantity does not count twice."""
+    """A CNC sell of all that is held may change its price: its quantity does not count twice."""
     script = {
         0: lambda ctx: buy(ctx, 10),
         1: lambda ctx: sell_limit(ctx, 10, rs(102)),

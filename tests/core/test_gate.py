@@ -27,7 +27,7 @@ from tests.core.harness import (
 
 
 def test_a_loss_stops_the_strategy() -> None:
-    """Passing the day's loss refuses with LOSS_LIMIT, kills, and refuses with KILLED from then on."""
+    """Passing the day's loss refuses with LOSS_LIMIT, kills, and refuses as KILLED from then on."""
     script: dict[int, Any] = {
         0: lambda ctx: (buy(ctx, 10), buy_limit(ctx, 1, rs(80))),
         2: lambda ctx: buy(ctx, 1),
@@ -134,7 +134,12 @@ def test_what_int64_cannot_value_is_refused(qty: int) -> None:
 
 def test_a_full_table_refuses() -> None:
     """Orders beyond the table are refused; a bracket needs room for its exits as well."""
-    script = {0: lambda ctx: (bracket(ctx, 1, rs(99), rs(101)), *(buy_limit(ctx, 1, rs(90)) for _ in "ab"))}
+    script = {
+        0: lambda ctx: (
+            bracket(ctx, 1, rs(99), rs(101)),
+            *(buy_limit(ctx, 1, rs(90)) for _ in "ab"),
+        )
+    }
     played = play(ticks(100, 100, 100), script, sizes=Limit(orders=4, out=64))
     assert played.codes() == [Code.ORDER_CAPACITY]
     refused = played.of(Out.REJECTED)[0]
@@ -143,7 +148,7 @@ def test_a_full_table_refuses() -> None:
 
 
 def test_a_square_off_frees_the_slots_it_needs() -> None:
-    """Square-off cancels all intraday orders before it places its own, so a full table is no excuse."""
+    """Square-off cancels all intraday orders first, so a full table is no excuse."""
     end = T0 + 3_600 * SECOND
     events = (opens(end, end), (T0 + 2 * SECOND + 1, Control.SQUARE_OFF, 0))
     resting = {2: lambda ctx: bracket(ctx, 1, rs(90), rs(110), price=rs(95))}
@@ -162,13 +167,21 @@ def test_a_square_off_without_a_slot_is_said() -> None:
     played = play(rows, {0: lambda ctx: buy(ctx, 1)}, events=(opens(end, end),))
     clock = played.engine.tables["clock"]
     clock["reserved"] = clock["slots"]
-    said = feed(played.engine, rows.slice(0, 0), controls((int(rows.ts[3]) + 1, Control.SQUARE_OFF, 0)))
+    said = feed(
+        played.engine, rows.slice(0, 0), controls((int(rows.ts[3]) + 1, Control.SQUARE_OFF, 0))
+    )
     assert [(row.type, row.qty, row.a) for row in said] == [(Out.FAILED, -1, Reason.CAPACITY)]
 
 
 def test_delivery_needs_cash() -> None:
     """CNC buys are paid in full: what working orders block is not free."""
-    script = {0: lambda ctx: (buy_limit(ctx, 6, rs(100)), buy_limit(ctx, 5, rs(100)), buy_limit(ctx, 4, rs(100)))}
+    script = {
+        0: lambda ctx: (
+            buy_limit(ctx, 6, rs(100)),
+            buy_limit(ctx, 5, rs(100)),
+            buy_limit(ctx, 4, rs(100)),
+        )
+    }
     played = play(ticks(100, 100), script, product=Product.CNC, cash=10 * rs(100))
     assert played.codes() == [Code.FUNDS]
     assert played.fills == [Filled(1, 6, 100), Filled(3, 4, 100)]

@@ -1,4 +1,4 @@
-"""The core says of two made-up days what it has always said; a change here is a change of meaning."""
+"""The core says of two made-up days what it has always said; a change here changes a meaning."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The contract of indicators, over the folder: right to 1e-9 on real bars, warm when they say so."""
+"""The contract of indicators: right to 1e-9 on real bars, and warm when they say so."""
 
+# ruff: noqa: ANN001, ANN202 (strategies are written as traders write them)
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -111,7 +112,7 @@ def test_every_indicator_has_a_reference() -> None:
 
 @pytest.mark.parametrize("name", indicators.names())
 def test_an_indicator_file_keeps_its_form(name: str) -> None:
-    """A file declares under its own name, with the fields, inputs and first values that it promises."""
+    """A file declares under its own name, with the fields and first values that it promises."""
     module = indicators.module(name)
     assert callable(getattr(module, name))
     assert "value" in module.FIELDS
@@ -123,7 +124,7 @@ def test_an_indicator_file_keeps_its_form(name: str) -> None:
 
 
 def test_a_hook_waits_for_the_slowest_indicator() -> None:
-    """on_tick is called from the tick on which the slowest indicator is warm; rows between count."""
+    """on_tick is called from the tick on which the slowest indicator is warm."""
     causes: list[int] = []
 
     @strategy(compiled=False)

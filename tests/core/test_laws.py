@@ -1,8 +1,9 @@
-"""The laws of the core: batches, two executions, special and general form; and that they have teeth."""
+"""The laws of the core: batches, two executions, special and general form; and their teeth."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def pieces(case: Case, cuts: Sequence[int]) -> Iterator[tuple[Columns, Any]]:
     """Yield a case in batches, each with the control rows before or inside it."""
     bounds = [0, *sorted(cuts), case.columns.rows]
     taken = 0
-    for number, (start, stop) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for number, (start, stop) in enumerate(pairwise(bounds)):
         last = number == len(bounds) - 2
         due = len(case.events) if last else int(np.searchsorted(case.events["at"], stop))
         part = case.events[taken:due].copy()
@@ -51,12 +52,10 @@ def cut_anywhere(draw: Any, case: Case) -> list[int]:
 @MANY
 @given(case=cases(), data=st.data())
 def test_any_cut_gives_the_same_bytes(case: Case, data: Any) -> None:
-    """The law of batches: however the input is cut, output and final snapshot are the same bytes."""
+    """The law of batches: however the input is cut, output and final state are the same bytes."""
     whole, cut = engine_of(case), engine_of(case)
     expected = output(whole, case.columns, case.events)
-    found = b"".join(
-        output(cut, *piece) for piece in pieces(case, cut_anywhere(data.draw, case))
-    )
+    found = b"".join(output(cut, *piece) for piece in pieces(case, cut_anywhere(data.draw, case)))
     assert found == expected
     assert cut.snapshot() == whole.snapshot()
 
@@ -121,7 +120,7 @@ def records(engine: Engine, case: Case) -> list[Any]:
 
 
 def busy_ticks(rows: int) -> Columns:
-    """Return ticks of three instruments with quotes, volume and open interest; the same each time."""
+    """Return ticks of three instruments with quotes, volume and open interest."""
     noise = np.random.default_rng(11)
     row = noise.integers(0, 3, rows)
     last = 1_000_000 + np.cumsum(noise.integers(-3, 4, rows)) * 500 + row * 300_000
@@ -140,8 +139,8 @@ def busy_bars(rows: int) -> Columns:
     last = 1_000_000 + np.cumsum(noise.integers(-6, 7, rows)) * 500
     high, low = last + noise.integers(0, 9, rows) * 500, last - noise.integers(0, 9, rows) * 500
     return Columns.of(
-        ts=every_hook.OPEN + (np.arange(rows) // 2 + 1) * MINUTE, row=np.arange(rows) % 2, last=last,
-        open=np.clip(last + noise.integers(-9, 10, rows) * 500, low, high), high=high, low=low,
+        ts=every_hook.OPEN + (np.arange(rows) // 2 + 1) * MINUTE, row=np.arange(rows) % 2,
+        last=last, open=np.clip(last + noise.integers(-9, 10, rows) * 500, low, high), high=high, low=low,
         volume=noise.integers(0, 90, rows),
     )  # fmt: skip
 
@@ -155,7 +154,7 @@ WORK = [
 @pytest.mark.core
 @pytest.mark.parametrize(("cls", "columns", "instruments", "interval"), WORK)
 def test_compiled_equals_plain(cls: Any, columns: Columns, instruments: int, interval: int) -> None:
-    """The law of two executions: the same bytes and the same state, compiled and in plain Python."""
+    """The law of two executions: the same bytes and state, compiled and in plain Python."""
     made = []
     for jit in (False, True):
         desk = every_hook.desk(instruments, interval, jit=jit)

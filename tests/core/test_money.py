@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +41,11 @@ END = T0 + 3_600 * SECOND
 
 
 @MANY
-@given(st.lists(st.tuples(st.integers(-30, 30).filter(bool), st.integers(-9, 9)), min_size=1, max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.integers(-30, 30).filter(bool), st.integers(-9, 9)), min_size=1, max_size=30
+    )
+)
 def test_a_fill_books_the_change_of_the_rounded_total(trades: list[tuple[int, int]]) -> None:
     """Fee by fee the errors would add up; the sum of what is booked is the rounded total."""
     script = {n: (lambda ctx, qty=qty: order(ctx, qty)) for n, (qty, _) in enumerate(trades)}
@@ -69,7 +74,9 @@ def test_a_day_costs_what_its_contract_note_says(
 
     A kind is rounded to the unit before GST is taken of it, so GST may turn by a paisa.
     """
-    script: dict[int, Any] = {2 * n: (lambda ctx, qty=qty: buy(ctx, qty)) for n, qty in enumerate(qtys)}
+    script: dict[int, Any] = {
+        2 * n: (lambda ctx, qty=qty: buy(ctx, qty)) for n, qty in enumerate(qtys)
+    }
     script |= {2 * n + 1: (lambda ctx, qty=qty: sell(ctx, qty)) for n, qty in enumerate(qtys)}
     prices = [100 + 0.05 * (n % 7) for n in range(2 * len(qtys) + 1)]
     events = (opens(END, group=group), closes(END, group), (END, Control.DAY_END))
@@ -86,11 +93,11 @@ def test_a_day_costs_what_its_contract_note_says(
 
 
 def test_the_depository_is_paid_once_a_day() -> None:
-    """Stock held since yesterday and sold today costs the depository fee once, however often sold."""
+    """Stock held since yesterday costs the depository fee once on the day it is sold."""
     day = 86_400 * SECOND
     script = {0: lambda ctx: buy(ctx, 10), 2: lambda ctx: sell(ctx, 4), 3: lambda ctx: sell(ctx, 6)}
     rows = ticks(*[100.0] * 5)
-    rows = rows._replace(ts=rows.ts + [0, 0, day, day, day])
+    rows = rows._replace(ts=rows.ts + day * (np.arange(5) > 1))
     events = (opens(END), closes(END), (END, Control.DAY_END), (T0 + day, *opens(END + day)[1:]),
               closes(END + day), (END + day, Control.DAY_END))  # fmt: skip
     played = play(rows, script, events=events, product=Product.CNC, schedule=Schedule.zerodha())

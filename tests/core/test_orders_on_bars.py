@@ -50,7 +50,11 @@ def test_a_limit_touched_inside_a_bar() -> None:
 
 @pytest.mark.parametrize(
     ("bar", "price"),
-    [((100, 101, 100, 100.5), 101), ((101.5, 102, 101, 101), 101.5), ((100, 100.95, 99, 100), None)],
+    [
+        ((100, 101, 100, 100.5), 101),
+        ((101.5, 102, 101, 101), 101.5),
+        ((100, 100.95, 99, 100), None),
+    ],
 )
 def test_a_stop_inside_a_bar(bar: Any, price: float | None) -> None:
     """A stop fills at its trigger when the range reaches it, at the open after a gap."""

@@ -54,7 +54,7 @@ def test_a_marketable_limit_pays_the_ask() -> None:
 
 
 def test_a_resting_limit_fills_when_the_quote_goes_through_it() -> None:
-    """A resting buy fills at its own price once the ask is below it; at its price only by option."""
+    """A resting buy fills at its price once the ask is below it, or by option at it."""
     script = {0: lambda ctx: buy_limit(ctx, 10, rs(100))}
     rows = quotes(WIDE, WIDE, (99.9, 9, 100, 50), (99.9, 9, 99.95, 50), last=(100.1,) * 4)
     assert play(rows, script).of(Out.FILL)[0][:2] == (int(rows.ts[3]), 4)

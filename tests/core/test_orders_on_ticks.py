@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from alphapanda import buy, buy_limit, buy_stop, order, sell, sell_limit, sell_stop
@@ -36,10 +37,9 @@ def test_nothing_fills_on_the_last_row() -> None:
 
 def test_rows_of_other_instruments_fill_nothing() -> None:
     """Only a row of the order's own instrument fills it."""
-    rows = ticks(100, 100, 100)._replace(row=ticks(0, 0, 0).row + [0, 1, 0])
-    rows = rows._replace(row=rows.row.astype("i4"), last=rows.last + [0, 5_000, 0])
+    rows = ticks(100, 100.5, 100)._replace(row=np.array([0, 1, 0], np.int32))
     played = play(rows, BUY, instruments=(share("NSE:X"), share("NSE:Y")))
-    assert [row.cause for row in played.of(Out.FILL)][0] == 3
+    assert played.of(Out.FILL)[0].cause == 3
 
 
 @pytest.mark.parametrize(("latency", "price"), [(1, 100.05), (SECOND, 100.05), (SECOND + 1, 100.1)])
@@ -65,7 +65,7 @@ def test_slippage_ends_at_the_protection() -> None:
 
 def test_random_slippage_depends_on_seed_and_order_alone() -> None:
     """The random part is a hash of seed and order number: repeatable, and not constant."""
-    script = {n: (lambda ctx: buy(ctx, 1)) for n in range(0, 20)}
+    script = {n: (lambda ctx: buy(ctx, 1)) for n in range(20)}
     rows = ticks(*([100.0] * 21))
     paper = Paper(slippage_random=90_000, seed=1)
     first, again = (play(rows, script, paper=paper).fills for _ in range(2))
@@ -90,7 +90,10 @@ def test_a_protection_of_its_own_is_kept() -> None:
 
 def test_a_marketable_limit_gets_the_better_price() -> None:
     """A LIMIT that is marketable on arrival fills at the market's price, not at its own."""
-    script = {0: lambda ctx: buy_limit(ctx, 10, rs(101)), 1: lambda ctx: sell_limit(ctx, 10, rs(99))}
+    script = {
+        0: lambda ctx: buy_limit(ctx, 10, rs(101)),
+        1: lambda ctx: sell_limit(ctx, 10, rs(99)),
+    }
     assert play(ticks(100, 100, 100.5), script).fills == [Filled(1, 10, 100), Filled(2, -10, 100.5)]
 
 
@@ -102,7 +105,7 @@ def test_a_limit_at_the_market_is_marketable() -> None:
 
 @pytest.mark.parametrize(("rule", "cause"), [(Fill.THROUGH, 4), (Fill.TOUCH, 3)])
 def test_a_resting_limit_fills_through_or_at_its_price(rule: Fill, cause: int) -> None:
-    """A resting LIMIT fills at its price: when the price goes through it, or by option touches it."""
+    """A resting LIMIT fills at its price when the price goes through it, or by option touches it."""
     script = {0: lambda ctx: buy_limit(ctx, 10, rs(99))}
     played = play(ticks(100, 99.5, 99, 98), script, paper=Paper(limit_fill=rule))
     assert played.fills == [Filled(1, 10, 99)]
@@ -161,7 +164,11 @@ def test_an_ioc_stop_waits_for_its_trigger() -> None:
 
 @pytest.mark.parametrize(
     ("share_of", "fills"),
-    [(10_000_000, [(4, 100), (6, 100)]), (5_000_000, [(2, 100), (3, 100), (5, 100)]), (0, [(10, 100)])],
+    [
+        (10_000_000, [(4, 100), (6, 100)]),
+        (5_000_000, [(2, 100), (3, 100), (5, 100)]),
+        (0, [(10, 100)]),
+    ],
 )
 def test_a_fill_takes_a_share_of_what_was_traded(share_of: int, fills: list[Any]) -> None:
     """Size is limited to a share of the traded quantity; a share of 0 lifts the limit."""
@@ -171,13 +178,13 @@ def test_a_fill_takes_a_share_of_what_was_traded(share_of: int, fills: list[Any]
 
 
 def test_cumulative_volume_is_differenced() -> None:
-    """Of ticks `volume` is the day's so far: what was traded is its step, and nothing on a reset."""
+    """Of ticks `volume` is the day's so far: its step was traded, and nothing on a reset."""
     played = play(ticks(100, 100, 100, 100, volume=(1_000, 1_003, 5, 12)), BUY)
     assert [fill.qty for fill in played.fills] == [3, 7]
 
 
 def test_orders_share_one_row_s_volume() -> None:
-    """Two orders on one side cannot both take the same traded quantity: first come, first filled."""
+    """Two orders on one side cannot both take what was traded once: first come, first filled."""
     script = {0: lambda ctx: (buy(ctx, 4), buy(ctx, 4))}
     played = play(ticks(100, 100, 100, qty=(5, 5, 5)), script)
     assert played.fills == [Filled(1, 4, 100), Filled(2, 1, 100), Filled(2, 3, 100)]

@@ -103,7 +103,7 @@ def causes(case: Case) -> list[int]:
 @MANY
 @given(case=cases())
 def test_prices_are_those_of_the_row(case: Case) -> None:
-    """No fill is better than its row: within a bar's range (slippage worsens), at the quote or last."""
+    """No fill is better than its row: a bar's range, the quote, or a trade."""
     played = run(case)
     at = {cause: n for n, cause in enumerate(causes(case))}
     for row in played.of(Out.FILL):
@@ -150,7 +150,7 @@ def test_delivery_never_goes_short(case: Case) -> None:
 @MANY
 @given(case=cases())
 def test_exits_never_do_more_than_their_entry(case: Case) -> None:
-    """The exits of a bracket together fill at most what its entry has filled (unless changed by hand)."""
+    """A bracket's exits together fill at most what its entry filled (unless changed by hand)."""
     played = run(case)
     entered: dict[int, int] = defaultdict(int)
     left: dict[int, int] = defaultdict(int)
@@ -164,10 +164,10 @@ def test_exits_never_do_more_than_their_entry(case: Case) -> None:
             assert abs(left[group[row.order]]) <= abs(entered[group[row.order]])
 
 
-TIGHT = dict(
-    qty=10, value=11_000_000, open_value=14_000_000, position=12, per_second=3, per_minute=12,
-    per_day=20,
-)  # fmt: skip
+TIGHT = {
+    "qty": 10, "value": 11_000_000, "open_value": 14_000_000, "position": 12, "per_second": 3,
+    "per_minute": 12, "per_day": 20,
+}  # fmt: skip
 LIMITS = LimitSet("tight", {**lifted(), **TIGHT}, {**lifted(), **TIGHT})
 
 
@@ -190,7 +190,7 @@ class Watch:
                 window.popleft()
 
     def read(self, row: Any, asked: bool) -> None:
-        """Read a row; `asked`: it belongs to a signal's order, so the limits must hold behind it."""
+        """Read a row; `asked`: it is of a signal's order, so the limits must hold behind it."""
         self.books.take([row])
         if row.type in (Out.ORDER, Out.MODIFY, Out.CANCEL) and (asked or row.group):
             self.send(row.ts)

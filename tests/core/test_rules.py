@@ -1,4 +1,4 @@
-"""The contract of risk rules, over the folder: refuse one unit over, accept at the limit, fail closed.
+"""The contract of risk rules: accept at the limit, refuse one unit over, fail closed.
 
 That the contract would notice a broken rule is proven by breaking each of them.
 """

@@ -55,7 +55,9 @@ def test_pre_open_rows_only_set_the_last_price() -> None:
 
 def test_a_marked_position_moves_outside_the_session() -> None:
     """A position is marked by every row, also by those before the open."""
-    played = play(ticks(100, 100, 90), BUY, events=(opens(T0 + 2 * SECOND), closes(T0 + 2 * SECOND)))
+    played = play(
+        ticks(100, 100, 90), BUY, events=(opens(T0 + 2 * SECOND), closes(T0 + 2 * SECOND))
+    )
     assert played.field("ledgers", "mark") == 10 * rs(90)
 
 
@@ -93,7 +95,7 @@ SQUARE_OFF = (CUT_OFF, Control.SQUARE_OFF, 0)
 
 
 def test_square_off_closes_intraday_positions_for_a_fee() -> None:
-    """At the dated time MIS orders are cancelled and the position is closed, for the broker's fee."""
+    """At the dated time MIS orders are cancelled and positions closed, for the broker's fee."""
     script = {0: lambda ctx: (buy(ctx, 10), buy_limit(ctx, 5, rs(90)))}
     rows = ticks(100, 100, 100, 99, step=2 * SECOND)
     played = play(rows, script, events=(opens(CLOSE, CUT_OFF), SQUARE_OFF), **MIS)
@@ -115,7 +117,9 @@ def test_intraday_orders_end_at_the_cut_off() -> None:
 def test_delivery_is_not_squared_off() -> None:
     """Square-off touches intraday positions alone."""
     events = (opens(CLOSE, CUT_OFF), SQUARE_OFF)
-    played = play(ticks(100, 100, 100, 99, step=2 * SECOND), BUY, events=events, product=Product.CNC)
+    played = play(
+        ticks(100, 100, 100, 99, step=2 * SECOND), BUY, events=events, product=Product.CNC
+    )
     assert played.fills == [Filled(1, 10, 100)]
 
 
@@ -125,7 +129,8 @@ def test_a_strategy_cannot_stop_the_square_off(undo: Any) -> None:
     script = {**BUY, 3: undo}
     rows = ticks(*[100.0] * 6, step=2 * SECOND)
     played = play(
-        rows, script, events=(opens(T0 + MINUTE, CUT_OFF), SQUARE_OFF), paper=Paper(latency_ns=3 * SECOND),
+        rows, script, events=(opens(T0 + MINUTE, CUT_OFF), SQUARE_OFF),
+        paper=Paper(latency_ns=3 * SECOND),
     )  # fmt: skip
     assert played.field("positions", "qty") == 0
 
@@ -139,7 +144,9 @@ def expire(instrument: Any, spot: float, last: float, qty: int, **desk: Any) -> 
               (CLOSE, Control.EXPIRY, 1))  # fmt: skip
     desk = {"product": Product.NRML, **desk}
     instruments = (share("NSE:X"), instrument)
-    return play(rows, classes=classes, events=events, instruments=instruments, expiries={1: CLOSE}, **desk)
+    return play(
+        rows, classes=classes, events=events, instruments=instruments, expiries={1: CLOSE}, **desk
+    )
 
 
 def settled(played: Any) -> tuple[int, float, float, float]:
@@ -186,7 +193,9 @@ def test_without_its_underlying_a_contract_settles_at_its_own_last() -> None:
 def test_orders_end_at_expiry_and_none_follow() -> None:
     """What works on a contract expires with it; later orders are refused."""
     rows = merged(ticks(100, 100, 100, 100), ticks(10, 10, 10, 10, row=1))
-    cls = tick_strategy({0: lambda ctx: buy_limit(ctx, 25, rs(9)), 3: lambda ctx: buy(ctx, 25)}, row=1)
+    cls = tick_strategy(
+        {0: lambda ctx: buy_limit(ctx, 25, rs(9)), 3: lambda ctx: buy(ctx, 25)}, row=1
+    )
     at = T0 + 2 * SECOND + 1
     events = (opens(CLOSE, group=GROUP_OF_DERIVATIVES), (at, Control.EXPIRY, 1))
     played = play(rows, classes=[cls], events=events, instruments=(share("NSE:X"), future()),
@@ -197,14 +206,15 @@ def test_orders_end_at_expiry_and_none_follow() -> None:
 
 @pytest.mark.parametrize("scope", list(Scope))
 def test_a_kill_cancels_and_refuses_until_rearmed(scope: Scope) -> None:
-    """KILL of account, strategy or instrument cancels what works and refuses new risk; REARM ends it."""
+    """KILL of account, strategy or instrument cancels and refuses; REARM ends it."""
     script = {
         0: lambda ctx: buy_limit(ctx, 1, rs(90)),
         2: lambda ctx: buy(ctx, 1),
         4: lambda ctx: buy(ctx, 1),
     }
     events = (
-        opens(CLOSE), killed(T0 + SECOND + 1, scope), (T0 + 3 * SECOND + 1, Control.REARM, scope, 0),
+        opens(CLOSE), killed(T0 + SECOND + 1, scope),
+        (T0 + 3 * SECOND + 1, Control.REARM, scope, 0),
     )  # fmt: skip
     played = play(ticks(*[100.0] * 6), script, events=events)
     assert reasons(played) == [("CANCELLED", 1, Reason.KILLED)]
@@ -227,7 +237,11 @@ def test_a_sell_never_exceeds_holdings() -> None:
     """CNC: what is held and not already being sold may be sold, and no more."""
     script = {
         0: lambda ctx: (sell(ctx, 1), buy(ctx, 10)),
-        2: lambda ctx: (sell_limit(ctx, 6, rs(105)), sell_limit(ctx, 5, rs(105)), sell_limit(ctx, 4, rs(105))),
+        2: lambda ctx: (
+            sell_limit(ctx, 6, rs(105)),
+            sell_limit(ctx, 5, rs(105)),
+            sell_limit(ctx, 4, rs(105)),
+        ),
     }
     played = play(ticks(100, 100, 100, 106), script, product=Product.CNC)
     assert played.codes() == [Code.HOLDINGS] * 2

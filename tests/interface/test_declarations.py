@@ -35,7 +35,9 @@ FILES = {
     HEAD + "    timers = daily('25:00')\n" + TICK: "'25:00' is no time of day",
     HEAD + "    def on_time(self, ctx): pass\n": "on_time needs timers",
     HEAD + "    def on_tick(self): pass\n": "Some.on_tick must take (self, ctx)",
-    HEAD + "    n = param(1)\n    def check(m): pass\n" + TICK: "check must take the parameters (n)",
+    HEAD
+    + "    n = param(1)\n    def check(m): pass\n"
+    + TICK: "check must take the parameters (n)",
     HEAD + TICK + "@strategy\nclass Next(Some):\n" + TICK: "Next inherits from Some",
 }
 

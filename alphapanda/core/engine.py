@@ -22,7 +22,7 @@ from alphapanda.model.declaration import Indicator
 from alphapanda.model.instruments import Instrument, Product
 from alphapanda.model.limits import LimitSet, margin
 from alphapanda.model.rows import CONTROL
-from alphapanda.model.state import LIFTED, MESSAGES, NEVER, REPEATS, Fill, Limit
+from alphapanda.model.state import LIFTED, MESSAGES, NEVER, PLACED, REPEATS, Fill, Limit
 
 Table = NDArray[Any]
 CONTROLS = 1024
@@ -235,7 +235,7 @@ def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
         "groups": 8, "binds": positions, "fees": fees,
         "out": setup.sizes.out + 8 * orders + 6 * positions + 6 * wishes * strategies + 64,
         "controls": CONTROLS, "heap": max(heap, 1),
-        "ring": (strategies + 1) * MESSAGES + positions * 2 * REPEATS,
+        "ring": (strategies + 1) * MESSAGES + positions * (2 * REPEATS + 3 * PLACED),
     }  # fmt: skip
     for k, enrolment in enumerate(setup.strategies):
         each = enrolment.spec.binding.kind == "each"
@@ -344,7 +344,6 @@ def fill_position(
     needed = margin(instrument, product, engine.setup.first_day)
     position["margin_rate"] = needed.rate
     position["margin_short"] = needed.short
-    position["last_ts"] = -NEVER // 2
 
 
 def fill_limits(engine: Engine) -> None:

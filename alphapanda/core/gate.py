@@ -21,7 +21,7 @@ from alphapanda.core.orders import (
 )
 from alphapanda.model.funds import needed_funds, valued_at
 from alphapanda.model.rows import Code, Kind, Out, Reason, Scope
-from alphapanda.model.state import ALL_ORDERS, NEVER, Core, Record, Role, Verb
+from alphapanda.model.state import ALL_ORDERS, NEVER, Core, Record, Role, Verb, placed_slot
 
 
 def gate(core: Core) -> None:
@@ -117,10 +117,13 @@ def place(core: Core, wish: Record) -> None:
 def remember(core: Core, wish: Record) -> None:
     """Remember an order's terms for the duplicate rule."""
     clock = core.clock[0]
-    position = core.positions[wish.strategy * clock.instruments + wish.row]
-    position.last_qty = wish.qty
-    position.last_price = wish.price
-    position.last_ts = clock.now
+    index = wish.strategy * clock.instruments + wish.row
+    position = core.positions[index]
+    slot = placed_slot(core, index, position.placed)
+    core.ring[slot] = clock.now
+    core.ring[slot + 1] = wish.qty
+    core.ring[slot + 2] = wish.price
+    position.placed += 1
 
 
 def unknown(core: Core, wish: Record) -> None:

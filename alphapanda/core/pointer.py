@@ -2,8 +2,8 @@
 
 Kernels write `core.orders[slot].qty`. A named tuple of twenty arrays would travel as some 150
 values through every call; here `core` is a single int64, a table is where its address stands in
-that list, and an item is one addition away. Indices count from 0: no wrap-around, and no bounds are checked
-but with NUMBA_BOUNDSCHECK=1.
+that list, and an item is one addition away. Indices count from 0: no wrap-around, and no bounds are
+checked but with NUMBA_BOUNDSCHECK=1.
 """
 
 from __future__ import annotations

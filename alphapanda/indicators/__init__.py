@@ -4,7 +4,8 @@ A file `NAME.py` has a function `NAME(...)` that declares the indicator in a str
 
     FIELDS    its own record fields and their types; `value` is what strategies read
     INPUTS    the series one update takes: ("price",) takes what `of` names
-    prepare(**arguments) -> dict    first values of its fields; `length` floats of heap, `warmup` updates
+    prepare(**arguments) -> dict    first values of its fields; `length` floats of heap, and the
+                                    updates of its `warmup`
     update(self, heap, *inputs)     one update
     reset(self, heap)               optional: a new session begins
 

@@ -1,4 +1,4 @@
-"""Average true range of bars, smoothed as Wilder did: (old x (window - 1) + true range) / window."""
+"""Average true range of bars, smoothed as Wilder did: (old x (window - 1) + range) / window."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.interval import parse_interval
 from alphapanda.model.instruments import Instrument, Product, Segment
+from alphapanda.model.interval import parse_interval
 from alphapanda.model.money import to_scaled
 from alphapanda.model.state import LIFTED, LIMITS, MESSAGES, REPEATS
 

@@ -43,7 +43,7 @@ INSTRUMENT = ints(
 
 POSITION = ints(
     "qty cost realised charges open_buy open_sell product fees margin_rate margin_short margin",
-    "opening sold last_qty last_price last_ts repeats_buy repeats_sell",
+    "opening sold placed repeats_buy repeats_sell",
 )
 """Strategy x instrument. `cost`: what the open quantity cost (signed); margin rates in 1e-7."""
 
@@ -130,6 +130,16 @@ def repeat_slot(core: Core, position: int, side: int, count: int) -> int:
     """Return where in the ring the `count`-th filled order of a position's side is noted."""
     base = len(core.ledgers) * MESSAGES
     return base + (position * 2 + side) * REPEATS + count % REPEATS
+
+
+PLACED = 16
+"""Orders remembered per position for the duplicate rule."""
+
+
+def placed_slot(core: Core, position: int, count: int) -> int:
+    """Return where in the ring a position's `count`-th order is noted: time, quantity, price."""
+    base = len(core.ledgers) * MESSAGES + len(core.positions) * 2 * REPEATS
+    return base + (position * PLACED + count % PLACED) * 3
 
 
 class Limit(NamedTuple):

@@ -14,7 +14,8 @@ The good signal is at second 2, of a strategy without positions: buy 10 at the m
 delivery, last price Rs 100, no limits. An example changes fields of `wish.*`, `instrument.*`,
 `position.*`, `group.*` (its session group), `account.*`, and of whoever the limits belong to
 `limits.*` and `ledger.*`; `messages` and `fills` are the ages in ns of messages sent and of orders
-filled on the signal's side, `resting` is an own LIMIT order (quantity, price).
+filled on the signal's side, `orders` those placed before it (age, quantity, price), `resting` is an
+own LIMIT order (quantity, price).
 
 `check` is compiled. A fact it needs and does not have is a refusal. A limit of LIFTED is off.
 Orders that the core itself makes (exits of a bracket, square-off) do not pass the gate.

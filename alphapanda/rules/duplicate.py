@@ -4,46 +4,41 @@ from __future__ import annotations
 
 from alphapanda.model.interval import SECOND
 from alphapanda.model.rows import Code
-from alphapanda.model.state import LIFTED, Core, Record, Verb
+from alphapanda.model.state import LIFTED, PLACED, Core, Record, Verb, placed_slot
 
 NUMBER = 11
 CODE = Code.DUPLICATE
 PER = "strategy"
 
 AT = (
-    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_ts": SECOND},
-    {"limits.duplicate_ns": SECOND, "position.last_qty": 11, "position.last_ts": SECOND + 1},
-    {
-        "limits.duplicate_ns": SECOND,
-        "position.last_qty": 10,
-        "position.last_price": 1,
-        "position.last_ts": SECOND + 1,
-    },
-    {
-        "limits.duplicate_ns": SECOND,
-        "position.last_qty": 10,
-        "position.last_ts": SECOND + 1,
-        "wish.verb": Verb.MODIFY,
-    },
+    {"limits.duplicate_ns": SECOND, "orders": ((SECOND, 10, 0),)},
+    {"limits.duplicate_ns": SECOND, "orders": ((1, 11, 0), (1, -10, 0))},
+    {"limits.duplicate_ns": SECOND, "orders": ((1, 10, 1),)},
+    {"limits.duplicate_ns": SECOND, "orders": ((1, 10, 0),), "wish.verb": Verb.MODIFY},
 )
 OVER = (
-    {"limits.duplicate_ns": SECOND + 1, "position.last_qty": 10, "position.last_ts": SECOND},
-    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_ts": SECOND + 1},
-    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_ts": SECOND + 1},
-    {"limits.duplicate_ns": SECOND, "position.last_qty": 10, "position.last_ts": SECOND + 1},
+    {"limits.duplicate_ns": SECOND, "orders": ((SECOND - 1, 10, 0),)},
+    {"limits.duplicate_ns": SECOND, "orders": ((1, 10, 0), (1, 11, 0), (1, -10, 0))},
+    {"limits.duplicate_ns": SECOND, "orders": ((1, 10, 0), *[(1, 11, 0)] * (PLACED - 1))},
+    {"limits.duplicate_ns": SECOND, "orders": ((1, 11, 0),) * PLACED + ((1, 10, 0),)},
 )
 MISSING = None
 
 
 def check(core: Core, wish: Record, owner: int) -> bool:
-    """Refuse an order equal to the last one if that one is younger than the limit."""
+    """Refuse an order equal to one of the last (up to PLACED) that is younger than the limit."""
     limit = core.limits[owner].duplicate_ns
     if limit == LIFTED or wish.verb != Verb.NEW:
         return False
     clock = core.clock[0]
-    position = core.positions[wish.strategy * clock.instruments + wish.row]
-    wish.value = clock.now - position.last_ts
+    index = wish.strategy * clock.instruments + wish.row
+    placed = core.positions[index].placed
     wish.limit = limit
-    return bool(
-        position.last_qty == wish.qty and position.last_price == wish.price and wish.value < limit
-    )
+    for back in range(1, min(placed, PLACED) + 1):
+        slot = placed_slot(core, index, placed - back)
+        wish.value = clock.now - core.ring[slot]
+        if wish.value >= limit:
+            return False
+        if core.ring[slot + 1] == wish.qty and core.ring[slot + 2] == wish.price:
+            return True
+    return False

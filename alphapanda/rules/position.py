@@ -1,4 +1,4 @@
-"""R6: position per instrument, gross and net exposure, as if working orders filled for the worse."""
+"""R6: position per instrument, gross and net exposure, working orders filled for the worse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""R10: filled orders on one side of an instrument in a short time; passing it stops the strategy."""
+"""R10: filled orders on one side of an instrument in a short time; the strategy is stopped."""
 
 from __future__ import annotations
 

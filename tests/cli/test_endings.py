@@ -135,8 +135,14 @@ def test_reader_that_leaves(tmp_path: Path) -> None:
 def test_output_that_cannot_be_written(tmp_path: Path) -> None:
     """`> FILE` on a full disk is an outside failure."""
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([PROGRAM, "strategies", "--json"], cwd=with_strategies(tmp_path),
-                              stdout=full, text=True, stderr=subprocess.PIPE, check=False)  # fmt: skip
+        done = subprocess.run(
+            [PROGRAM, "strategies"],
+            cwd=with_strategies(tmp_path),
+            stdout=full,
+            text=True,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
 

@@ -198,3 +198,21 @@ def test_margin_counts_what_opens() -> None:
     assert played.codes() == [Code.FUNDS]
     assert [fill.qty for fill in played.fills] == [50, -100, 50]
     assert played.field("ledgers", "margin", 1) == 0
+
+
+def test_a_duplicate_is_one_within_the_moment() -> None:
+    """R9: the same side, quantity and price within a second, whatever was sent in between."""
+    script = {
+        0: lambda ctx: (buy_limit(ctx, 1, rs(90)), buy_limit(ctx, 2, rs(90))),
+        1: lambda ctx: (
+            buy_limit(ctx, 1, rs(90)),
+            buy_limit(ctx, 1, rs(91)),
+            sell_limit(ctx, 1, rs(110)),
+        ),
+        2: lambda ctx: buy_limit(ctx, 1, rs(90)),
+    }
+    rows = ticks(100, 100, 100, step=SECOND // 2)
+    played = play(rows, script, limits=limited(duplicate_ns=SECOND))
+    assert [(row.ts - T0, row.a) for row in played.of(Out.REJECTED)] == [
+        (SECOND // 2, Code.DUPLICATE)
+    ]

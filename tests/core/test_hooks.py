@@ -1,6 +1,6 @@
 """When hooks are called and what they are told: bars, then timers, then ticks."""
 
-# ruff: noqa: ANN001, ANN202 (strategies are written as traders write them)
+# ruff: noqa: ANN001, ANN202, ARG002 (strategies are written as traders write them)
 from __future__ import annotations
 
 from typing import Any

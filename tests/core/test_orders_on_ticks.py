@@ -105,7 +105,7 @@ def test_a_limit_at_the_market_is_marketable() -> None:
 
 @pytest.mark.parametrize(("rule", "cause"), [(Fill.THROUGH, 4), (Fill.TOUCH, 3)])
 def test_a_resting_limit_fills_through_or_at_its_price(rule: Fill, cause: int) -> None:
-    """A resting LIMIT fills at its price when the price goes through it, or by option touches it."""
+    """A resting LIMIT fills at its price when the market goes through it, or by option touches."""
     script = {0: lambda ctx: buy_limit(ctx, 10, rs(99))}
     played = play(ticks(100, 99.5, 99, 98), script, paper=Paper(limit_fill=rule))
     assert played.fills == [Filled(1, 10, 99)]

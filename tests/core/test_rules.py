@@ -18,7 +18,7 @@ from alphapanda.core import generate
 from alphapanda.core.matching import protected
 from alphapanda.core.orders import append, clear, take_slot
 from alphapanda.model.rows import Code, Kind
-from alphapanda.model.state import NEVER, OrderState, Verb, message_slot, repeat_slot
+from alphapanda.model.state import NEVER, OrderState, Verb, message_slot, placed_slot, repeat_slot
 from tests.core.harness import CASH, Desk, tick_strategy
 
 NOW = 2_000_000_000
@@ -68,6 +68,14 @@ def remember(core: Any, owner: int, key: str, ages: tuple[int, ...]) -> None:
             )
 
 
+def place(core: Any, orders: tuple[tuple[int, int, int], ...]) -> None:
+    """Note orders of the strategy on the instrument: age, quantity, price."""
+    for number, (age, qty, price) in enumerate(orders):
+        slot = placed_slot(core, 0, number)
+        core.ring[slot], core.ring[slot + 1], core.ring[slot + 2] = NOW - age, qty, price
+        core.positions[0].placed = number + 1
+
+
 def arranged(example: Example, owner: int) -> Any:
     """Return the good core with an example's changes, its limits and ledger those of an owner."""
     core = good()
@@ -81,6 +89,8 @@ def arranged(example: Example, owner: int) -> Any:
     for key in sorted(example, key=lambda key: "." not in key):
         if key == "resting":
             rest(core, *example[key])
+        elif key == "orders":
+            place(core, example[key])
         elif key in ("messages", "fills"):
             remember(core, owner, key, example[key])
         else:

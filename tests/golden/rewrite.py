@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from alphapanda.model.columns import Columns
-from alphapanda.model.rows import OUT_FIELDS, Out
+from alphapanda.model.rows import OUT_FIELDS
 from tests.core import every_hook
 from tests.core.harness import MINUTE, feed, present
 

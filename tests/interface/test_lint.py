@@ -1,4 +1,4 @@
-"""What compiled strategies may not say: each construct is named with file and line, and no other."""
+"""What compiled strategies may not say: each construct is named with its file and line."""
 
 from __future__ import annotations
 

@@ -66,10 +66,10 @@ def twice(x):
     return 2 * x
 
 def more(x):
-    return MORE if x % 100 == 0 else 0
+    return MORE if x % 4 == 3 else 0
 """
 EDITS = {
-    "the hook": ("uses.py", "self.seen % 50", "self.seen % 40"),
+    "the hook": ("uses.py", "self.seen % 50", "self.seen % 60"),
     "a function beside the class": ("uses.py", "seen // STEP", "seen // 2 // STEP"),
     "a module constant": ("uses.py", "STEP = 3", "STEP = 4"),
     "a tuple": ("uses.py", "LEVELS = (1, 2)", "LEVELS = (1, 3)"),
@@ -77,7 +77,7 @@ EDITS = {
     "what a closure holds": ("uses.py", "made(1)", "made(17)"),
     "a closure's code": ("uses.py", "x + extra", "x - extra"),
     "an imported function": ("helper.py", "2 * x", "3 * x"),
-    "a function of an imported module": ("helper.py", "x % 100 == 0", "x % 150 == 0"),
+    "a function of an imported module": ("helper.py", "x % 4 == 3", "x % 3 == 0"),
     "a constant in another module": ("helper.py", "MORE = 1", "MORE = 2"),
 }
 
@@ -147,7 +147,7 @@ CORE = {
 }
 SCRIPT = """
 import sys
-sys.path.insert(0, {root!r})
+sys.path[:0] = [{copy!r}, {root!r}]
 import alphapanda
 from tests.interface.test_sources import key
 assert alphapanda.__file__.startswith({copy!r}), alphapanda.__file__
@@ -163,9 +163,6 @@ def copy(tmp_path: Path) -> Callable[[], str]:
     code = SCRIPT.format(
         root=str(ROOT), copy=str(tmp_path), strategy=str(ROOT / "strategies" / "ema_cross.py")
     )
-    code = code.replace(
-        "import alphapanda", f"sys.path.insert(0, {str(tmp_path)!r})\nimport alphapanda", 1
-    )  # noqa: E501
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 
     def told() -> str:

@@ -138,7 +138,7 @@ def test_an_order_pays_brokerage_once_however_it_is_filled(
     fills = [NoteFill(True, 1, to_scaled(buy), 1)] * quantity
     fills += [NoteFill(False, 1, to_scaled(sell), 2)] * quantity
     note = contract_note(fills, ZERODHA.rates(PANELS_OF, *KEYS[key]))
-    assert to_rupees(note.total) == Decimal(wanted.split()[-1])
+    assert to_rupees(note.total) == Decimal(wanted.rsplit(maxsplit=1)[-1])
 
 
 def test_kites_sample_of_2023_fits_the_rates_of_2023() -> None:
@@ -327,7 +327,7 @@ def test_a_users_file_is_laid_over(tmp_path: Path) -> None:
         ('classes = ["FUTURES"]', 'classes = ["FUTURE"]', "number 1, classes: 'FUTURE'"),
         ('classes = ["FUTURES", "OPTIONS"]', "", "number 2: classes is missing"),
         ('"MCX", "NFO"', '"MCXX", "NFO"', "number 2, exchanges: 'MCXX' is none of"),
-        ('steps = [{ from = 2023-01-01, rupees = 20 }]', "", "number 2: no steps"),
+        ("steps = [{ from = 2023-01-01, rupees = 20 }]", "", "number 2: no steps"),
         ("rupees = 20", 'rate = "1%"', "a step of brokerage_flat needs `rupees`"),
         ("rupees = 20", 'rupees = "many"', "'many' is not an amount"),
         ("rupees = 20", "rupees = -1", "'-1' is not an amount from 0"),

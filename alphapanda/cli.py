@@ -14,6 +14,7 @@ import typer
 import typer.main
 
 from alphapanda import __version__
+from alphapanda.app.flags import RUN, option, run_options
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 
 NAME = "alphapanda"
@@ -23,14 +24,6 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
     help="One compiled trading core for backtest, paper and live.",
 )  # fmt: skip
-
-
-def option(*names: str, metavar: str = "", panel: str = "", text: str) -> Any:
-    """Return an option whose help shows what to write, under one of the headings."""
-    return typer.Option(
-        *names, metavar=metavar or None, rich_help_panel=panel or None, help=text,
-        show_default=False,
-    )  # fmt: skip
 
 
 def version(wanted: bool) -> None:
@@ -50,122 +43,13 @@ def root(
 
 
 STRATEGY = "NAME in strategies/, FILE.py, FILE.py:CLASS, or a run file, backtests/NAME.toml"
-DATA, RULES, PAPER, RUN = "Data", "Money and rules", "Orders on paper", "Run"
-
-Texts = list[str] | None
 
 
 @app.command()
+@run_options
 def backtest(
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY)],
-    data: Annotated[
-        Texts,
-        option(
-            metavar="PATH",
-            panel=DATA,
-            text="Parquet file, folder or pattern; may be given again. Paths are relative to the "
-            "current folder, those in a run file too.",
-        ),
-    ] = None,
-    instrument: Annotated[
-        Texts,
-        option(metavar="NAME", panel=DATA, text="Only these; for legs in their order."),
-    ] = None,
-    instruments: Annotated[
-        Texts, option(metavar="CSV", panel=DATA, text="Kite's instrument file, for lots and ticks.")
-    ] = None,
-    column: Annotated[
-        Texts,
-        option("--map", metavar="NAME=COLUMN", panel=DATA, text="Where a column has another name."),
-    ] = None,
-    kind: Annotated[
-        str | None,
-        option(metavar="KIND", panel=DATA, text="tick, bar or quote; else told from it."),
-    ] = None,
-    interval: Annotated[
-        str | None, option(metavar="TIME", panel=DATA, text="Of bars, 1m or 1d; else told from it.")
-    ] = None,
-    first: Annotated[
-        str | None, option("--from", metavar="DATE", panel=DATA, text="First day in India.")
-    ] = None,
-    last: Annotated[
-        str | None, option("--to", metavar="DATE", panel=DATA, text="Last day, inclusive.")
-    ] = None,
-    repair: Annotated[
-        bool | None,
-        option("--repair", panel=DATA, text="Drop defective rows and count them."),
-    ] = None,
-    qty_scale: Annotated[
-        str | None, option(metavar="N", panel=DATA, text="Units to a share, of fractional data.")
-    ] = None,
-    exchange: Annotated[
-        str | None,
-        option(metavar="NAME", panel=DATA, text="Of symbols without one. (default: NSE)"),
-    ] = None,
-    param: Annotated[
-        Texts, option(metavar="NAME=VALUE", panel=RUN, text="Parameter of the strategy.")
-    ] = None,
-    cash: Annotated[
-        str | None, option(metavar="RUPEES", panel=RULES, text="At the start. (default: 1000000)")
-    ] = None,
-    costs: Annotated[
-        str | None,
-        option(
-            metavar="COSTS",
-            panel=RULES,
-            text="zerodha, none, 0.03%, or a file of rates. (default: zerodha)",
-        ),
-    ] = None,
-    limits: Annotated[
-        str | None,
-        option(
-            metavar="LIMITS", panel=RULES, text="default, wide, or a TOML file. (default: default)"
-        ),
-    ] = None,
-    calendar: Annotated[
-        str | None, option(metavar="NAME", panel=RULES, text="nse or always. (default: nse)")
-    ] = None,
-    product: Annotated[
-        str | None,
-        option(
-            metavar="PRODUCT",
-            panel=RULES,
-            text="CNC, MIS or NRML. (default: shares CNC, derivatives NRML)",
-        ),
-    ] = None,
-    latency: Annotated[
-        str | None,
-        option(metavar="TIME", panel=PAPER, text="From order to exchange, 50ms. (default: 0)"),
-    ] = None,
-    slippage: Annotated[
-        str | None,
-        option(metavar="RATE", panel=PAPER, text="Of market orders, 2bp or 0.02%. (default: 0)"),
-    ] = None,
-    limit_fill: Annotated[
-        str | None,
-        option(
-            metavar="WHEN",
-            panel=PAPER,
-            text="A resting limit fills when the price goes through it, touches it, or has taken "
-            "the queue: through, touch or queue. (default: through)",
-        ),
-    ] = None,
-    volume_share: Annotated[
-        str | None,
-        option(
-            metavar="SHARE", panel=PAPER, text="Of traded volume an order takes. (default: 100%)"
-        ),
-    ] = None,
-    seed: Annotated[
-        str | None, option(metavar="N", panel=PAPER, text="Of random slippage. (default: 7)")
-    ] = None,
-    batch: Annotated[
-        str | None, option(metavar="N", panel=RUN, text="Rows given to the core at once.")
-    ] = None,
-    no_jit: Annotated[
-        bool | None,
-        option("--no-jit", panel=RUN, text="Run as plain Python: slow, for print and breakpoints."),
-    ] = None,
+    given: dict[str, Any],
     json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
     out: Annotated[
         Path | None,
@@ -173,17 +57,9 @@ def backtest(
     ] = None,
 ) -> None:
     """Run a strategy over recorded data, by its name or by a run file."""
-    given = {
-        "data": data, "instrument": instrument, "instruments": instruments, "map": column,
-        "kind": kind, "interval": interval, "repair": repair, "qty_scale": qty_scale,
-        "exchange": exchange, "from": first, "to": last, "params": param, "cash": cash,
-        "costs": costs, "limits": limits, "calendar": calendar, "product": product,
-        "latency": latency, "slippage": slippage, "limit_fill": limit_fill,
-        "volume_share": volume_share, "seed": seed, "batch": batch, "no_jit": no_jit, "out": out,
-    }  # fmt: skip
     from alphapanda.app import command  # noqa: PLC0415 (the core takes a second to import)
 
-    command.backtest(strategy, {k: v for k, v in given.items() if v not in (None, [])}, json=json)
+    command.backtest(strategy, given if out is None else {**given, "out": out}, json=json)
 
 
 @app.command()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import FunctionType, TracebackType
 from typing import Any
 
 from alphapanda.core.strategy import Spec
 from alphapanda.errors import UsageError
 
+PACKAGE = Path(__file__).parents[1]
 REASON = re.compile(
     r"(?:- )?((?:Unknown attribute|No implementation|Untyped|Cannot|Can't|Invalid|Use of|Argument"
     r"|Unsupported|Undefined|Resolution|Type of|Ambiguous|No conversion|too many|not enough).*)"
@@ -20,12 +22,12 @@ def uncompilable(error: Exception, specs: Sequence[Spec], functions: Iterable[An
     """Return a numba error as one line that names the strategy's file and line."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     files = {function.__code__.co_filename for function in functions}
-    places = [m for m in re.finditer(r'File "([^"]+)", line (\d+)', text) if m[1] in files]
+    places = [m for m in re.finditer(r"at (.+) \((\d+)\)$", text, re.MULTILINE) if m[1] in files]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     reasons = [found[1] for line in lines if (found := REASON.match(line))]
     reason = reasons[-1] if reasons else lines[0]
     names = ", ".join(spec.cls.__name__ for spec in specs)
-    where = f"{places[-1][1]}:{places[-1][2]}: " if places else ""
+    where = f"{places[0][1]}:{places[0][2]}: " if places else ""
     return (
         f"{where}{names} can't be compiled: {reason.rstrip('.')}; "
         "change that line, or declare @strategy(compiled=False)"
@@ -64,21 +66,34 @@ def not_whole(field: str, given: str) -> str:
 
 
 def hook_failure(error: Exception, specs: Sequence[Spec], time: str) -> str:
-    """Return an exception of a hook as one line, or an empty string if it was no hook's."""
+    """Return an exception of a hook as one line, or an empty string if it was no hook's.
+
+    A compiled frame may bear the path of an equal file for which the loop was compiled before.
+    """
     frames = list(walk(error.__traceback__))
-    files = {spec.file: spec for spec in specs}
-    mine = [frame for frame in frames if frame.tb_frame.f_code.co_filename in files]
+    files = {Path(spec.file).name: spec.file for spec in specs}
+    mine = [frame for frame in frames if file_of(frame).name in files and not is_package(frame)]
     what = f"{type(error).__name__}: {error}"
     if frames and frames[-1].tb_frame.f_code.co_name.startswith("_put_"):
         field = frames[-1].tb_frame.f_code.co_name.removeprefix("_put_")
         what = not_whole(field, repr(frames[-1].tb_frame.f_locals.get("value")))
     if mine:
-        code = mine[-1].tb_frame.f_code
-        return f"{code.co_filename}:{mine[-1].tb_lineno}: {code.co_name} at {time}: {what}"
+        file, function = files[file_of(mine[-1]).name], mine[-1].tb_frame.f_code.co_name
+        return f"{file}:{mine[-1].tb_lineno}: {function} at {time}: {what}"
     if isinstance(error, ZeroDivisionError | OverflowError | ValueError):
         names = ", ".join(spec.cls.__name__ for spec in specs)
         return f"{names} at {time}: {what}; --no-jit names the line"
     return ""
+
+
+def file_of(frame: TracebackType) -> Path:
+    """Return the file that a frame's function was written in."""
+    return Path(frame.tb_frame.f_code.co_filename)
+
+
+def is_package(frame: TracebackType) -> bool:
+    """Say if a frame is the package's own code."""
+    return file_of(frame).is_relative_to(PACKAGE)
 
 
 def walk(trace: TracebackType | None) -> Iterable[TracebackType]:

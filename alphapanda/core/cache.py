@@ -24,7 +24,7 @@ def folder(cache_dir: Path, key: str, text: str) -> Iterator[Path]:
 
     Where nothing can be written a temporary folder serves, and a warning says so.
     """
-    final = cache_dir / key
+    final = Path(cache_dir, key)
     if intact(final):
         yield final
         return
@@ -32,7 +32,7 @@ def folder(cache_dir: Path, key: str, text: str) -> Iterator[Path]:
         shutil.rmtree(final, ignore_errors=True)
         cache_dir.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(prefix=f".{key}.", suffix=".partial", dir=cache_dir))
-        (new / MODULE).write_text(text)
+        Path(new, MODULE).write_text(text)
     except OSError as error:
         warnings.warn(
             f"{cache_dir} can't be written ({error.strerror}), so the compiled core is not kept: "
@@ -40,7 +40,7 @@ def folder(cache_dir: Path, key: str, text: str) -> Iterator[Path]:
             stacklevel=2,
         )
         with tempfile.TemporaryDirectory(prefix="alphapanda-") as elsewhere:
-            (Path(elsewhere) / MODULE).write_text(text)
+            Path(elsewhere, MODULE).write_text(text)
             yield Path(elsewhere)
         return
     try:

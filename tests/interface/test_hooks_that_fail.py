@@ -50,9 +50,9 @@ def fails(folder: Path, way: int, *, compiled: bool, jit: bool, text: str = HEAD
 
 
 PLAIN = {
-    1: ":7: share at 2025-08-04 ",
-    2: ":22: on_tick at 2025-08-04 ",
-    3: ":25: on_tick at 2025-08-04 ",
+    1: ":6: share at 2025-08-04 ",
+    2: ":21: on_tick at 2025-08-04 ",
+    3: ":24: on_tick at 2025-08-04 ",
 }
 WHAT = {
     1: "ZeroDivisionError: integer division or modulo by zero",
@@ -77,7 +77,7 @@ def test_compiled_hook_that_raises(way: int, tmp_path: Path) -> None:
     assert " at 2025-08-04 " in said
     assert WHAT[way].partition(":")[0] in said
     if way == 3:
-        assert "fails.py:25: on_tick" in said
+        assert "fails.py:24: on_tick" in said
     else:
         assert "--no-jit names the line" in said
 
@@ -86,7 +86,7 @@ def test_plain_whole_number_field(tmp_path: Path) -> None:
     """A float in a field that holds whole numbers is told as such."""
     text = HEAD.replace("self.level = self.seen", "self.seen = self.level + 0.5")
     said = fails(tmp_path, 0, compiled=True, jit=False, text=text)
-    assert "fails.py:26: on_tick at 2025-08-04 " in said
+    assert "fails.py:25: on_tick at 2025-08-04 " in said
     assert "seen holds whole numbers and was given 0.5: declare it state(0.0)" in said
 
 
@@ -94,14 +94,14 @@ def test_compiled_whole_number_field(tmp_path: Path) -> None:
     """Compiled it would be cut in silence, so it is refused before the run."""
     text = HEAD.replace("self.level = self.seen", "self.seen = self.level + 0.5")
     said = fails(tmp_path, 0, compiled=True, jit=True, text=text)
-    assert "fails.py:26: seen holds whole numbers and was given a float" in said
+    assert "fails.py:25: seen holds whole numbers and was given a float" in said
 
 
 def test_numba_refusal_is_one_line(tmp_path: Path) -> None:
     """What only numba finds out is told with file and line, without its stack of reasons."""
     text = HEAD.replace("self.level = self.seen", "self.level = ctx.market.last + (1, 2)")
     said = fails(tmp_path, 0, compiled=True, jit=True, text=text)
-    assert "fails.py:26: Fails can't be compiled: " in said
+    assert "fails.py:25: Fails can't be compiled: " in said
     assert "\n" not in said
     assert len(said) < 500
 

@@ -16,29 +16,34 @@ from alphapanda.model.declaration import Indicator
 from alphapanda.model.rows import Out
 from alphapanda.model.state import TABLES, Hook
 
+PRICE, UNIT = 10_000, 1
+"""What a series' whole number is divided by: of prices, and of quantities."""
+
 TICK_SERIES = {
-    "last": "last",
-    "close": "last",
-    "bid": "instrument.bid / 10000.0",
-    "ask": "instrument.ask / 10000.0",
-    "mid": "(instrument.bid + instrument.ask) / 20000.0",
-    "volume": "instrument.traded * 1.0",
-    "oi": "instrument.oi * 1.0",
+    "last": ("last", PRICE),
+    "close": ("last", PRICE),
+    "bid": ("instrument.bid", PRICE),
+    "ask": ("instrument.ask", PRICE),
+    "mid": ("(instrument.bid + instrument.ask)", 2 * PRICE),
+    "volume": ("instrument.traded", UNIT),
+    "oi": ("instrument.oi", UNIT),
 }
 INPUT_BAR_SERIES = {
     **TICK_SERIES,
-    "open": "instrument.open / 10000.0",
-    "high": "instrument.high / 10000.0",
-    "low": "instrument.low / 10000.0",
+    "open": ("instrument.open", PRICE),
+    "high": ("instrument.high", PRICE),
+    "low": ("instrument.low", PRICE),
 }
 BAR_SERIES = {
-    "last": "last",
-    "close": "last",
-    "open": "bar.open / 10000.0",
-    "high": "bar.high / 10000.0",
-    "low": "bar.low / 10000.0",
-    "volume": "bar.volume * 1.0",
+    "last": ("last", PRICE),
+    "close": ("last", PRICE),
+    "open": ("bar.open", PRICE),
+    "high": ("bar.high", PRICE),
+    "low": ("bar.low", PRICE),
+    "volume": ("bar.volume", UNIT),
 }
+Source = dict[str, tuple[str, int]]
+"""By name: a whole number of the row, and its divisor."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def close_bar(shape: Shape) -> list[str]:
     """Return what happens when a bar that the core built has ended."""
     lines = ["def close_bar(core, interval, row):", "    clock = core.clock[0]",
              "    bar = core.bars[interval * clock.instruments + row]",
-             "    last = bar.close / 10000.0"]  # fmt: skip
+             "    last = bar.close"]  # fmt: skip
     for index, length in enumerate(shape.intervals):
         lines += [f"    if interval == {index}:", "        pass"]
         for k, spec in enumerate(shape.specs):
@@ -154,7 +159,7 @@ def see_row(shape: Shape) -> list[str]:
     """Return what a market row feeds: bars that the core builds, indicators on rows."""
     lines = ["def see_row(core, row):", "    clock = core.clock[0]",
              "    instrument = core.instruments[row]",
-             "    last = instrument.last / 10000.0"]  # fmt: skip
+             "    last = instrument.last"]  # fmt: skip
     source = INPUT_BAR_SERIES if shape.data_interval else TICK_SERIES
     lines += [
         f"    add_to_bar(core, {index}, row, {bar_arguments(shape)})"
@@ -204,13 +209,14 @@ def holder(k: int, spec: Spec) -> str:
 
 
 def update_lines(
-    k: int, spec: Spec, name: str, indicator: Indicator, source: dict[str, str]
+    k: int, spec: Spec, name: str, indicator: Indicator, source: Source
 ) -> list[str]:
     """Return the update of one indicator and the count towards its warm-up."""
     inputs = ", ".join(
-        series(spec, name, indicator.of if wanted == "price" else wanted, source)
+        series(spec, name, indicator.of if wanted in ("price", "units") else wanted, source,
+               exact=wanted == "units")
         for wanted in indicators.module(short(indicator)).INPUTS
-    )
+    )  # fmt: skip
     lines = [
         f"s = {holder(k, spec)}",
         f"u = s.{name}",
@@ -226,8 +232,8 @@ def update_lines(
     return [f"if bind.leg == {leg}:", *("    " + line for line in lines)]
 
 
-def series(spec: Spec, name: str, wanted: str, source: dict[str, str]) -> str:
-    """Return the expression of a series.
+def series(spec: Spec, name: str, wanted: str, source: Source, *, exact: bool) -> str:
+    """Return the expression of a series, as a float; times 10,000, so whole numbers, if `exact`.
 
     Raises:
         UsageError: if rows of this kind have no such series.
@@ -237,7 +243,8 @@ def series(spec: Spec, name: str, wanted: str, source: dict[str, str]) -> str:
             f"{spec.name}.{name} reads '{wanted}', which ticks do not have: give it bars, "
             f"such as bar='5m'. Ticks have {', '.join(source)}."
         )
-    return source[wanted]
+    whole, divisor = source[wanted]
+    return f"{whole} * {PRICE / divisor}" if exact else f"{whole} / {divisor}.0"
 
 
 def decide(shape: Shape) -> list[str]:

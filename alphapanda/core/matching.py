@@ -218,6 +218,8 @@ def rest_chance(core: Core, order: Record, instrument: Record) -> None:
 def slipped(core: Core, order: Record, price: int) -> int:
     """Return a market price worsened by the slippage settings, never beyond the protection."""
     config = core.config[0]
+    if config.slippage == 0 and config.slippage_random == 0:
+        return price
     worse = portion(price, config.slippage)
     if config.slippage_random != 0:
         worse += portion(price, config.slippage_random) * noise(config.seed, order.id) // 1024

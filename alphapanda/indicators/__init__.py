@@ -3,7 +3,8 @@
 A file `NAME.py` has a function `NAME(...)` that declares the indicator in a strategy class, and
 
     FIELDS    its own record fields and their types; `value` is what strategies read
-    INPUTS    the series one update takes: ("price",) takes what `of` names
+    INPUTS    the series one update takes: ("price",) takes what `of` names, ("units",) the same
+              times 10,000: whole numbers, whose sums float64 keeps exactly
     prepare(**arguments) -> dict    first values of its fields; `length` floats of heap, and the
                                     updates of its `warmup`
     update(self, heap, *inputs)     one update

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from alphapanda.model.declaration import Indicator
 
 FIELDS = {"value": float, "total": float, "scale": float, "next": int}
-INPUTS = ("price",)
+INPUTS = ("units",)
 
 
 def sma(
@@ -23,15 +22,14 @@ def prepare(window: int) -> dict[str, float]:
     return {"length": window, "warmup": window, "scale": 1.0 / (window * 10_000.0)}
 
 
-def update(self: Any, heap: Any, price: float) -> None:
-    """Take in one input.
+def update(self: Any, heap: Any, units: float) -> None:
+    """Take in one input, in units of 0.0001.
 
-    The sum is kept in whole units of Rs 0.0001, which float64 adds without error, so it never
-    drifts from a sum made afresh.
+    Whole numbers are added in float64 without error, so the sum never drifts from one made afresh.
     """
-    units = math.floor(price * 10000.0 + 0.5)
     place = self.offset + self.next
-    self.total += units - heap[place]
+    total = self.total + (units - heap[place])
     heap[place] = units
+    self.total = total
     self.next = self.next + 1 if self.next + 1 < self.length else 0
-    self.value = self.total * self.scale
+    self.value = total * self.scale

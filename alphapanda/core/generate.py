@@ -208,9 +208,7 @@ def holder(k: int, spec: Spec) -> str:
     return f"core.s{k}[bind.instance]"
 
 
-def update_lines(
-    k: int, spec: Spec, name: str, indicator: Indicator, source: Source
-) -> list[str]:
+def update_lines(k: int, spec: Spec, name: str, indicator: Indicator, source: Source) -> list[str]:
     """Return the update of one indicator and the count towards its warm-up."""
     inputs = ", ".join(
         series(spec, name, indicator.of if wanted in ("price", "units") else wanted, source,

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alphapanda import indicators, rules
-from alphapanda.core.strategy import Spec, short
-from alphapanda.errors import UsageError
+from alphapanda.core.strategy import Spec, legs_of, short
+from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.declaration import Indicator
 from alphapanda.model.rows import Out
 from alphapanda.model.state import TABLES, Hook
@@ -21,6 +21,8 @@ TICK_SERIES = {
     "close": "last",
     "bid": "instrument.bid / 10000.0",
     "ask": "instrument.ask / 10000.0",
+    "bid_qty": "instrument.bid_qty * 1.0",
+    "ask_qty": "instrument.ask_qty * 1.0",
     "mid": "(instrument.bid + instrument.ask) / 20000.0",
     "volume": "instrument.traded * 1.0",
     "oi": "instrument.oi * 1.0",
@@ -39,6 +41,11 @@ BAR_SERIES = {
     "low": "bar.low / 10000.0",
     "volume": "bar.volume * 1.0",
 }
+NEEDS = {
+    "bid": ("bid",), "bid_qty": ("bid",), "ask": ("ask",), "ask_qty": ("ask",), "mid": ("bid",),
+    "volume": ("volume", "qty"), "oi": ("oi",),
+}  # fmt: skip
+"""Columns of the data, one of which a series needs; the others are always there."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ def bar_lines(shape: Shape, k: int, spec: Spec, index: int, length: int) -> Iter
     """Yield one strategy's part of `close_bar` for one interval."""
     for name, indicator in spec.indicators.items():
         if spec.interval_of(indicator, shape.data_interval) == length:
-            yield from update_lines(k, spec, name, indicator, BAR_SERIES)
+            yield from update_lines(shape, k, name, BAR_SERIES, "bar.end")
     if spec.bar_length(shape.data_interval) == length:
         yield f"call(core, {int(Hook.BAR)}, {k}, bind.instance, row, interval, 0, 0)"
 
@@ -156,6 +163,7 @@ def see_row(shape: Shape) -> list[str]:
              "    instrument = core.instruments[row]",
              "    last = instrument.last / 10000.0"]  # fmt: skip
     source = INPUT_BAR_SERIES if shape.data_interval else TICK_SERIES
+    moment = "instrument.ts" if shape.data_interval else "1"
     lines += [
         f"    add_to_bar(core, {index}, row, {bar_arguments(shape)})"
         for index in range(len(shape.intervals))
@@ -164,7 +172,7 @@ def see_row(shape: Shape) -> list[str]:
         body: list[str] = []
         for name, indicator in spec.indicators.items():
             if spec.interval_of(indicator, shape.data_interval) in (0, shape.data_interval):
-                body += update_lines(k, spec, name, indicator, source)
+                body += update_lines(shape, k, name, source, moment)
         lines += bound(shape, k, body, "    ") if body else []
     return lines
 
@@ -204,40 +212,60 @@ def holder(k: int, spec: Spec) -> str:
 
 
 def update_lines(
-    k: int, spec: Spec, name: str, indicator: Indicator, source: dict[str, str]
+    shape: Shape, k: int, name: str, source: dict[str, str], moment: str
 ) -> list[str]:
-    """Return the update of one indicator and the count towards its warm-up."""
-    inputs = ", ".join(
-        series(spec, name, indicator.of if wanted == "price" else wanted, source)
-        for wanted in indicators.module(short(indicator)).INPUTS
-    )
-    lines = [
-        f"s = {holder(k, spec)}",
-        f"u = s.{name}",
-        f"update{k}_{name}(u, core.heap, {inputs})",
-        "if u.count < u.warmup:",
-        "    u.count += 1",
-        "    if u.count == u.warmup:",
-        "        s.cold -= 1",
-    ]
+    """Return the update of one indicator and the count towards its warm-up.
+
+    Of two legs it waits for both, at one `moment`: bars that end together, any two ticks.
+    """
+    spec = shape.specs[k]
+    indicator, module = spec.indicators[name], indicators.module(short(spec.indicators[name]))
+    chosen = ("price", *indicators.SIDES)
+    wanted = [indicator.of if series in chosen else series for series in module.INPUTS]
+    inputs = [series_text(shape, k, name, series, source) for series in wanted]
+    lines = [f"s = {holder(k, spec)}", f"u = s.{name}"]
+    count = ["if u.count < u.warmup:", "    u.count += 1", "    if u.count == u.warmup:",
+             "        s.cold -= 1"]  # fmt: skip
+    if indicators.paired(short(indicator)):
+        sides = list(zip(indicators.SIDES, legs_of(indicator, spec.binding), inputs, strict=True))
+        for side, leg, text in sides:
+            lines += [f"if bind.leg == {spec.binding.legs.index(leg)}:", f"    u.{side} = {text}",
+                      f"    u.{side}_at = {moment}"]  # fmt: skip
+        update = f"update{k}_{name}(u, core.heap, u.left, u.right)"
+        body = ["u.left_at = 0", "u.right_at = 0", update, *count]
+        return [*lines, "if u.left_at != 0 and u.left_at == u.right_at:", *indented(body)]
+    lines += [f"update{k}_{name}(u, core.heap, {', '.join(inputs)})", *count]
     if indicator.leg is None:
         return lines
-    leg = spec.binding.legs.index(indicator.leg)
-    return [f"if bind.leg == {leg}:", *("    " + line for line in lines)]
+    return [f"if bind.leg == {spec.binding.legs.index(indicator.leg)}:", *indented(lines)]
 
 
-def series(spec: Spec, name: str, wanted: str, source: dict[str, str]) -> str:
+def indented(lines: list[str]) -> list[str]:
+    """Return lines one step further in."""
+    return ["    " + line for line in lines]
+
+
+def series_text(
+    shape: Shape, k: int, name: str, wanted: str, source: dict[str, str]
+) -> str:
     """Return the expression of a series.
 
     Raises:
-        UsageError: if rows of this kind have no such series.
+        UsageError: if rows of this kind, or the data, have no such series.
     """
-    if wanted not in source:
-        raise UsageError(
-            f"{spec.name}.{name} reads '{wanted}', which ticks do not have: give it bars, "
-            f"such as bar='5m'. Ticks have {', '.join(source)}."
-        )
-    return source[wanted]
+    label = f"{shape.specs[k].name}.{name} reads '{wanted}'"
+    if wanted in source:
+        if wanted in NEEDS and shape.columns.isdisjoint(NEEDS[wanted]):
+            raise UsageError(f"{label}, which the data do not have.")
+        return source[wanted]
+    if wanted not in INPUT_BAR_SERIES:
+        raise UsageError(f"{label}, which is no series.{did_you_mean(wanted, INPUT_BAR_SERIES)}")
+    if source is not TICK_SERIES:
+        raise UsageError(f"{label}, which bars made of ticks do not have: leave bar= out.")
+    raise UsageError(
+        f"{label}, which ticks do not have: give it bars, such as bar='5m'. "
+        f"Ticks have {', '.join(TICK_SERIES)}."
+    )
 
 
 def decide(shape: Shape) -> list[str]:

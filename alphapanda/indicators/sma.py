@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from alphapanda.indicators import indicator
+from alphapanda.indicators._window import MEAN, mean, whole
 from alphapanda.model.declaration import Indicator
 
-FIELDS = {"value": float, "total": float, "scale": float, "next": int}
+FIELDS = {"value": float, "window": int}
 INPUTS = ("price",)
 
 
+@indicator
 def sma(
     window: int | str, *, of: str = "last", bar: str | None = None, leg: str | None = None
 ) -> Any:
@@ -20,18 +22,10 @@ def sma(
 
 def prepare(window: int) -> dict[str, float]:
     """Return the first values of the record's fields."""
-    return {"length": window, "warmup": window, "scale": 1.0 / (window * 10_000.0)}
+    size = whole(window)
+    return {"window": size, "length": MEAN + size, "warmup": size}
 
 
 def update(self: Any, heap: Any, price: float) -> None:
-    """Take in one input.
-
-    The sum is kept in whole units of Rs 0.0001, which float64 adds without error, so it never
-    drifts from a sum made afresh.
-    """
-    units = math.floor(price * 10000.0 + 0.5)
-    place = self.offset + self.next
-    self.total += units - heap[place]
-    heap[place] = units
-    self.next = self.next + 1 if self.next + 1 < self.length else 0
-    self.value = self.total * self.scale
+    """Take in one input; the sum never drifts, and the mean of equal inputs is that input."""
+    self.value = mean(heap, self.offset, self.window, price)

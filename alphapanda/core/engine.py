@@ -18,7 +18,6 @@ from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Phase, day_start_ns, session_group
 from alphapanda.model.charges import Rates, Schedule, charge_class
 from alphapanda.model.columns import Columns
-from alphapanda.model.declaration import Indicator
 from alphapanda.model.instruments import Instrument, Product
 from alphapanda.model.limits import LimitSet, margin
 from alphapanda.model.rows import CONTROL

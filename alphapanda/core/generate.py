@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from alphapanda import indicators, rules
 from alphapanda.core.strategy import Spec, legs_of, short
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.declaration import Indicator
 from alphapanda.model.rows import Out
 from alphapanda.model.state import TABLES, Hook
 
@@ -211,9 +210,7 @@ def holder(k: int, spec: Spec) -> str:
     return f"core.s{k}[bind.instance]"
 
 
-def update_lines(
-    shape: Shape, k: int, name: str, source: dict[str, str], moment: str
-) -> list[str]:
+def update_lines(shape: Shape, k: int, name: str, source: dict[str, str], moment: str) -> list[str]:
     """Return the update of one indicator and the count towards its warm-up.
 
     Of two legs it waits for both, at one `moment`: bars that end together, any two ticks.
@@ -245,9 +242,7 @@ def indented(lines: list[str]) -> list[str]:
     return ["    " + line for line in lines]
 
 
-def series_text(
-    shape: Shape, k: int, name: str, wanted: str, source: dict[str, str]
-) -> str:
+def series_text(shape: Shape, k: int, name: str, wanted: str, source: dict[str, str]) -> str:
     """Return the expression of a series.
 
     Raises:

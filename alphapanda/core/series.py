@@ -66,8 +66,9 @@ def loop_text(name: str) -> str:
         lines += ["        if core.opens[row] == 1:", "            reset(record, core.heap)"]
     lines += [f"        {series} = core.{series}[row]" for series in module.INPUTS]
     finite = " and ".join(f"{series} - {series} == 0.0" for series in module.INPUTS)
+    inputs = ", ".join(module.INPUTS)
     lines += [
-        f"        if {finite}:", f"            update(record, core.heap, {', '.join(module.INPUTS)})",
+        f"        if {finite}:", f"            update(record, core.heap, {inputs})",
         "            if record.count < record.warmup:", "                record.count += 1",
         "            if record.count == record.warmup:",
         *(f"                core.out[row * {len(read)} + {place}] = record.{field}"

@@ -277,7 +277,9 @@ def check_legs(label: str, indicator: Indicator, binding: Binding) -> None:
     named = [*indicator.legs, *([] if indicator.leg is None else [indicator.leg])]
     unknown = [leg for leg in named if leg not in known]
     if unknown:
-        raise UsageError(f"{label}: there is no leg '{unknown[0]}'{did_you_mean(unknown[0], known)}")
+        raise UsageError(
+            f"{label}: there is no leg '{unknown[0]}'{did_you_mean(unknown[0], known)}"
+        )
     if indicators.paired(short(indicator)):
         if len(both) != 2 or both[0] == both[1]:
             raise UsageError(f"{label} reads two legs: bind = legs('near', 'far'), and name two of "

@@ -81,8 +81,9 @@ def indicator(declare: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_data(value: Any) -> bool:
-    """Say if an argument is data: a list, or what NumPy can read, but a number."""
-    return hasattr(value, "__array__") and not isinstance(value, Number) or isinstance(value, list)
+    """Say if an argument is data: a list, what NumPy can read, or a lazy frame; not a number."""
+    array = hasattr(value, "__array__") or hasattr(value, "collect") or isinstance(value, list)
+    return array and not isinstance(value, Number)
 
 
 class _Package(ModuleType):

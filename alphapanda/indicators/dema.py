@@ -16,7 +16,7 @@ INPUTS = ("price",)
 def dema(
     window: int | str, *, of: str = "last", bar: str | None = None, leg: str | None = None,
 ) -> Any:  # fmt: skip
-    """Declare the double exponential moving average, both averages started as TA-Lib starts them."""
+    """Declare the double exponential moving average, its averages started as TA-Lib's."""
     return Indicator(__name__, {"window": window}, of, bar, leg)
 
 

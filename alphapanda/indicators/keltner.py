@@ -22,7 +22,8 @@ def keltner(
     bar: str | None = None, leg: str | None = None,
 ) -> Any:  # fmt: skip
     """Declare a Keltner channel: `value` is the average; the edges lie `width` x ATR from it."""
-    return Indicator(__name__, {"window": window, "range_window": range_window, "width": width}, "last", bar, leg)
+    given = {"window": window, "range_window": range_window, "width": width}
+    return Indicator(__name__, given, "last", bar, leg)
 
 
 def prepare(window: int, range_window: int, width: float) -> dict[str, float]:

@@ -16,7 +16,7 @@ INPUTS = ("price",)
 def rsi(
     window: int | str, *, of: str = "last", bar: str | None = None, leg: str | None = None,
 ) -> Any:  # fmt: skip
-    """Declare the relative strength index of `window` moves; without any move it is 0, as TA-Lib's."""
+    """Declare the relative strength index of `window` moves; of no move it is 0, as TA-Lib's."""
     return Indicator(__name__, {"window": window}, of, bar, leg)
 
 

@@ -17,7 +17,7 @@ INPUTS = ("price",)
 def slope(
     window: int | str, *, of: str = "last", bar: str | None = None, leg: str | None = None,
 ) -> Any:  # fmt: skip
-    """Declare the linear-regression slope (per input) and `line`, the fitted line at the last input."""
+    """Declare the linear-regression slope (per input) and `line`, where the line is now."""
     return Indicator(__name__, {"window": window}, of, bar, leg)
 
 

@@ -22,7 +22,8 @@ def stochastic(
     bar: str | None = None, leg: str | None = None,
 ) -> Any:  # fmt: skip
     """Declare the slow stochastic: `value` is %K, smoothed over `smooth` bars, `signal` is %D."""
-    return Indicator(__name__, {"window": window, "smooth": smooth, "signal": signal}, "last", bar, leg)
+    given = {"window": window, "smooth": smooth, "signal": signal}
+    return Indicator(__name__, given, "last", bar, leg)
 
 
 def prepare(window: int, smooth: int, signal: int) -> dict[str, float]:

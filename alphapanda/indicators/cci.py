@@ -30,6 +30,7 @@ def update(self: Any, heap: Any, high: float, low: float, close: float) -> None:
     """Take in one bar.
 
     The deviations from a mean that moves have no running sum: this costs a pass over the window.
+    Equal typical prices may differ in their last bit; that is no deviation.
     """
     typical = (high + low + close) / 3.0
     middle = mean(heap, self.offset, self.window, typical)
@@ -38,4 +39,5 @@ def update(self: Any, heap: Any, high: float, low: float, close: float) -> None:
     for place in range(first, first + self.window):
         deviations += abs(heap[place] - middle)
     distance = typical - middle
-    self.value = distance / (0.015 * deviations / self.window) if deviations > 0.0 else 0.0
+    least = 1e-13 * abs(middle) * self.window
+    self.value = distance / (0.015 * deviations / self.window) if deviations > least else 0.0

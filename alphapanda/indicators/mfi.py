@@ -27,13 +27,15 @@ def prepare(window: int) -> dict[str, float]:
 
 
 def update(self: Any, heap: Any, high: float, low: float, close: float, volume: float) -> None:
-    """Take in one bar; the first is no move."""
+    """Take in one bar; the first is no move, nor is a difference in the last bits alone."""
     typical = (high + low + close) / 3.0
     if self.count > 0:
         flow = typical * volume
+        move = typical - self.typical
+        least = 1e-12 * abs(typical)
         falls = self.offset + MEAN + self.window
-        rise = mean(heap, self.offset, self.window, flow if typical > self.typical else 0.0)
-        fall = mean(heap, falls, self.window, flow if typical < self.typical else 0.0)
+        rise = mean(heap, self.offset, self.window, flow if move > least else 0.0)
+        fall = mean(heap, falls, self.window, flow if move < -least else 0.0)
         flows = rise + fall
         self.value = 100.0 * (rise / flows) if flows * self.window >= 1.0 else 0.0
     self.typical = typical

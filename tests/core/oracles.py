@@ -152,9 +152,7 @@ def late_ema(price: Floats, window: int) -> Floats:
 def hull(price: Floats, window: int) -> Floats:
     """Return Hull's average, made of TA-Lib's."""
     average = talib.WMA
-    return average(
-        2 * average(price, window // 2) - average(price, window), int(np.sqrt(window))
-    )
+    return average(2 * average(price, window // 2) - average(price, window), int(np.sqrt(window)))
 
 
 def bollinger(price: Floats, window: int, width: float) -> tuple[Floats, ...]:
@@ -345,7 +343,8 @@ CASES = [
     *by_window("cci", cci, 2, 20, 100),
     *by_window("mfi", lambda s, n: talib.MFI(*hlc(s), s["volume"], n), 2, 14, 100),
     *[Case("supertrend", {"window": n, "width": width},
-           lambda s, n=n, width=width: supertrend(s, n, width)) for n, width in ((10, 3.0), (1, 1.0))],
+           lambda s, n=n, width=width: supertrend(s, n, width))
+      for n, width in ((10, 3.0), (1, 1.0))],
     Case("obv", {}, lambda s: talib.OBV(s["close"], s["volume"])),
     Case("vwap", {}, lambda s: daily(s, vwap)[0]),
     Case("vwap_bands", {"width": 2.0}, lambda s: vwap_bands(s, 2.0)),

@@ -191,7 +191,7 @@ def test_bars_pair_when_they_end_together() -> None:
     assert pairs(merged(far, near), "1m") == [(10, 20), (12, 23)]
 
 
-def idle(self, ctx):
+def idle(self, ctx) -> None:
     pass
 
 

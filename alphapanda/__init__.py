@@ -20,10 +20,11 @@ _HOMES = {
     "alphapanda.model.declaration": ("daily", "every", "legs", "param", "state", "universe"),
     "alphapanda.model.rows": ("Kind", "Out", "Tif"),
     "alphapanda.model.calendar": ("Phase",),
-    "alphapanda.indicators.atr": ("atr",),
-    "alphapanda.indicators.ema": ("ema",),
-    "alphapanda.indicators.sma": ("sma",),
-    "alphapanda.indicators.vwap": ("vwap",),
+    "alphapanda.indicators": (
+        "adx", "atr", "beta", "bollinger", "cci", "correlation", "dema", "donchian", "ema",
+        "highest", "hma", "imbalance", "keltner", "lowest", "macd", "mfi", "obv", "roc", "rsi",
+        "slope", "sma", "std", "stochastic", "supertrend", "vwap", "vwap_bands", "wma", "zscore",
+    ),
     "alphapanda.app.backtest": ("backtest",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -18,7 +18,6 @@ from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Phase, day_start_ns, session_group
 from alphapanda.model.charges import Rates, Schedule, charge_class
 from alphapanda.model.columns import Columns
-from alphapanda.model.declaration import Indicator
 from alphapanda.model.instruments import Instrument, Product
 from alphapanda.model.limits import LimitSet, margin
 from alphapanda.model.rows import CONTROL
@@ -198,9 +197,9 @@ def heap_layout(strategies: Sequence[Enrolment]) -> tuple[int, dict[tuple[int, i
     places: dict[tuple[int, int, str], int] = {}
     for k, enrolment in enumerate(strategies):
         for instance in range(holders(enrolment)):
-            for name, indicator in enrolment.spec.indicators.items():
+            for name in enrolment.spec.indicators:
                 places[k, instance, name] = size
-                size += int(prepared(indicator, enrolment.arguments).get("length", 0))
+                size += int(prepared(enrolment, name).get("length", 0))
     return size, places
 
 
@@ -209,13 +208,21 @@ def holders(enrolment: Enrolment) -> int:
     return 1 if enrolment.spec.binding.kind == "legs" else len(enrolment.rows)
 
 
-def prepared(indicator: Indicator, arguments: Mapping[str, int | float]) -> dict[str, Any]:
-    """Return the first values of an indicator's record, its parameters looked up by name."""
+def prepared(enrolment: Enrolment, name: str) -> dict[str, Any]:
+    """Return the first values of an indicator's record, its parameters looked up by name.
+
+    Raises:
+        UsageError: if the parameters make no sense to it.
+    """
+    indicator, arguments = enrolment.spec.indicators[name], enrolment.arguments
     values = {
         key: arguments[value] if isinstance(value, str) and value in arguments else value
         for key, value in indicator.arguments.items()
     }
-    return dict(indicators.module(short(indicator)).prepare(**values))
+    try:
+        return dict(indicators.module(short(indicator)).prepare(**values))
+    except UsageError as error:
+        raise UsageError(f"{enrolment.spec.name}.{name}: {error}") from None
 
 
 def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
@@ -384,10 +391,8 @@ def fill_strategy(engine: Engine, k: int, enrolment: Enrolment) -> None:
 def fill_indicators(engine: Engine, k: int, enrolment: Enrolment, holding: Table) -> None:
     """Set the indicators of a strategy, cold, each with its place on the heap."""
     holding["cold"] = len(enrolment.spec.indicators)
-    for name, indicator in enrolment.spec.indicators.items():
-        first = prepared(indicator, enrolment.arguments)
-        if first["warmup"] < 1:
-            raise UsageError(f"{enrolment.spec.name}.{name}: a window must be at least 1")
+    for name in enrolment.spec.indicators:
+        first = prepared(enrolment, name)
         for key, value in first.items():
             holding[name][key] = value
         for instance in range(len(holding)):

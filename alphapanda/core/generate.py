@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alphapanda import indicators, rules
-from alphapanda.core.strategy import Spec, short
-from alphapanda.errors import UsageError
-from alphapanda.model.declaration import Indicator
+from alphapanda.core.strategy import Spec, legs_of, short
+from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.rows import Out
 from alphapanda.model.state import TABLES, Hook
 
@@ -24,6 +23,8 @@ TICK_SERIES = {
     "close": ("last", PRICE),
     "bid": ("instrument.bid", PRICE),
     "ask": ("instrument.ask", PRICE),
+    "bid_qty": ("instrument.bid_qty", UNIT),
+    "ask_qty": ("instrument.ask_qty", UNIT),
     "mid": ("(instrument.bid + instrument.ask)", 2 * PRICE),
     "volume": ("instrument.traded", UNIT),
     "oi": ("instrument.oi", UNIT),
@@ -44,6 +45,11 @@ BAR_SERIES = {
 }
 Source = dict[str, tuple[str, int]]
 """By name: a whole number of the row, and its divisor."""
+NEEDS = {
+    "bid": ("bid",), "bid_qty": ("bid",), "ask": ("ask",), "ask_qty": ("ask",), "mid": ("bid",),
+    "volume": ("volume", "qty"), "oi": ("oi",),
+}  # fmt: skip
+"""Columns of the data, one of which a series needs; the others are always there."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ def bar_lines(shape: Shape, k: int, spec: Spec, index: int, length: int) -> Iter
     """Yield one strategy's part of `close_bar` for one interval."""
     for name, indicator in spec.indicators.items():
         if spec.interval_of(indicator, shape.data_interval) == length:
-            yield from update_lines(k, spec, name, indicator, BAR_SERIES)
+            yield from update_lines(shape, k, name, BAR_SERIES, "bar.end")
     if spec.bar_length(shape.data_interval) == length:
         yield f"call(core, {int(Hook.BAR)}, {k}, bind.instance, row, interval, 0, 0)"
 
@@ -161,6 +167,7 @@ def see_row(shape: Shape) -> list[str]:
              "    instrument = core.instruments[row]",
              "    last = instrument.last"]  # fmt: skip
     source = INPUT_BAR_SERIES if shape.data_interval else TICK_SERIES
+    moment = "instrument.ts" if shape.data_interval else "1"
     lines += [
         f"    add_to_bar(core, {index}, row, {bar_arguments(shape)})"
         for index in range(len(shape.intervals))
@@ -169,7 +176,7 @@ def see_row(shape: Shape) -> list[str]:
         body: list[str] = []
         for name, indicator in spec.indicators.items():
             if spec.interval_of(indicator, shape.data_interval) in (0, shape.data_interval):
-                body += update_lines(k, spec, name, indicator, source)
+                body += update_lines(shape, k, name, source, moment)
         lines += bound(shape, k, body, "    ") if body else []
     return lines
 
@@ -208,41 +215,63 @@ def holder(k: int, spec: Spec) -> str:
     return f"core.s{k}[bind.instance]"
 
 
-def update_lines(k: int, spec: Spec, name: str, indicator: Indicator, source: Source) -> list[str]:
-    """Return the update of one indicator and the count towards its warm-up."""
-    inputs = ", ".join(
-        series(spec, name, indicator.of if wanted in ("price", "units") else wanted, source,
-               exact=wanted == "units")
-        for wanted in indicators.module(short(indicator)).INPUTS
-    )  # fmt: skip
-    lines = [
-        f"s = {holder(k, spec)}",
-        f"u = s.{name}",
-        f"update{k}_{name}(u, core.heap, {inputs})",
-        "if u.count < u.warmup:",
-        "    u.count += 1",
-        "    if u.count == u.warmup:",
-        "        s.cold -= 1",
-    ]
+def update_lines(shape: Shape, k: int, name: str, source: Source, moment: str) -> list[str]:
+    """Return the update of one indicator and the count towards its warm-up.
+
+    Of two legs it waits for both, at one `moment`: bars that end together, any two ticks.
+    """
+    spec = shape.specs[k]
+    indicator, module = spec.indicators[name], indicators.module(short(spec.indicators[name]))
+    chosen = ("price", "units", *indicators.SIDES)
+    inputs = [
+        series_text(shape, k, name, indicator.of if series in chosen else series, source,
+                    exact=series == "units")
+        for series in module.INPUTS
+    ]  # fmt: skip
+    lines = [f"s = {holder(k, spec)}", f"u = s.{name}"]
+    count = ["if u.count < u.warmup:", "    u.count += 1", "    if u.count == u.warmup:",
+             "        s.cold -= 1"]  # fmt: skip
+    if indicators.paired(short(indicator)):
+        sides = list(zip(indicators.SIDES, legs_of(indicator, spec.binding), inputs, strict=True))
+        for side, leg, text in sides:
+            lines += [f"if bind.leg == {spec.binding.legs.index(leg)}:", f"    u.{side} = {text}",
+                      f"    u.{side}_at = {moment}"]  # fmt: skip
+        update = f"update{k}_{name}(u, core.heap, u.left, u.right)"
+        body = ["u.left_at = 0", "u.right_at = 0", update, *count]
+        return [*lines, "if u.left_at != 0 and u.left_at == u.right_at:", *indented(body)]
+    lines += [f"update{k}_{name}(u, core.heap, {', '.join(inputs)})", *count]
     if indicator.leg is None:
         return lines
-    leg = spec.binding.legs.index(indicator.leg)
-    return [f"if bind.leg == {leg}:", *("    " + line for line in lines)]
+    return [f"if bind.leg == {spec.binding.legs.index(indicator.leg)}:", *indented(lines)]
 
 
-def series(spec: Spec, name: str, wanted: str, source: Source, *, exact: bool) -> str:
+def indented(lines: list[str]) -> list[str]:
+    """Return lines one step further in."""
+    return ["    " + line for line in lines]
+
+
+def series_text(
+    shape: Shape, k: int, name: str, wanted: str, source: Source, *, exact: bool
+) -> str:
     """Return the expression of a series, as a float; times 10,000, so whole numbers, if `exact`.
 
     Raises:
-        UsageError: if rows of this kind have no such series.
+        UsageError: if rows of this kind, or the data, have no such series.
     """
-    if wanted not in source:
-        raise UsageError(
-            f"{spec.name}.{name} reads '{wanted}', which ticks do not have: give it bars, "
-            f"such as bar='5m'. Ticks have {', '.join(source)}."
-        )
-    whole, divisor = source[wanted]
-    return f"{whole} * {PRICE / divisor}" if exact else f"{whole} / {divisor}.0"
+    label = f"{shape.specs[k].name}.{name} reads '{wanted}'"
+    if wanted in source:
+        if wanted in NEEDS and shape.columns.isdisjoint(NEEDS[wanted]):
+            raise UsageError(f"{label}, which the data do not have.")
+        whole, divisor = source[wanted]
+        return f"{whole} * {PRICE / divisor}" if exact else f"{whole} / {divisor}.0"
+    if wanted not in INPUT_BAR_SERIES:
+        raise UsageError(f"{label}, which is no series.{did_you_mean(wanted, INPUT_BAR_SERIES)}")
+    if source is not TICK_SERIES:
+        raise UsageError(f"{label}, which bars made of ticks do not have: leave bar= out.")
+    raise UsageError(
+        f"{label}, which ticks do not have: give it bars, such as bar='5m'. "
+        f"Ticks have {', '.join(TICK_SERIES)}."
+    )
 
 
 def decide(shape: Shape) -> list[str]:

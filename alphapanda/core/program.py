@@ -129,8 +129,9 @@ def bind_loop(program: Program, function: str) -> Bound:
     scope["as_core"] = caster(Tables(program.names, program.dtypes, 0))
     scope["as_columns"] = caster(Tables(Columns._fields, COLUMN_TYPES, len(program.names)))
     run_glue(text, "alphapanda glue", scope, binder)
+    tables = program.dtypes, sorted(program.shape.flags.items())
     scope[f"{function}_rows"] = binder.bind(getattr(loop, function))
-    return Bound(text, scope, binder, source_hash(program, text, binder))
+    return Bound(text, scope, binder, source_hash(tables, text, binder))
 
 
 def compiled(program: Program, function: str, cache_dir: Path) -> Callable[[Any, int], Any]:
@@ -229,8 +230,11 @@ def run_glue(text: str, file: str, scope: dict[str, Any], binder: Binder) -> Non
                 names[name] = value.scope[value.name]
 
 
-def source_hash(program: Program, text: str, binder: Binder) -> str:
-    """Return a hash of everything the compiled loop is made of, as it is in memory."""
+def source_hash(tables: Any, text: str, binder: Binder) -> str:
+    """Return a hash of everything a compiled loop is made of, as it is in memory.
+
+    `tables`: the dtypes of its tables, and the flags that specialise it.
+    """
     import numba  # noqa: PLC0415
     from llvmlite.binding import get_host_cpu_features, get_host_cpu_name  # noqa: PLC0415
 
@@ -238,7 +242,7 @@ def source_hash(program: Program, text: str, binder: Binder) -> str:
         [getattr(numba.config, name) for name in COMPILER],
         (get_host_cpu_name(), get_host_cpu_features().flatten()),
         (numba.__version__, np.__version__, sys.version),
-        (program.dtypes, sorted(program.shape.flags.items()), sorted(HOT), sorted(INLINED)),
+        (tables, sorted(HOT), sorted(INLINED)),
     )
     pointer = Path(__file__).with_name("pointer.py").read_bytes()
     digest = hashlib.sha256()

@@ -140,7 +140,7 @@ def number_type(value: float) -> str:
 
 def indicator_record(indicator: Indicator) -> np.dtype[Any]:
     """Return the dtype of an indicator's record."""
-    fields = {**indicators.COMMON, **indicators.module(short(indicator)).FIELDS}
+    fields = indicators.fields(short(indicator))
     return np.dtype([(name, "<i8" if kind is int else "<f8") for name, kind in fields.items()])
 
 
@@ -267,9 +267,30 @@ def check_spec(spec: Spec, rest: Mapping[str, Any]) -> None:
             f"beside the class.{did_you_mean(name, known)}"
         )
     for name, indicator in spec.indicators.items():
-        if indicator.leg is not None and indicator.leg not in spec.binding.legs:
-            raise UsageError(f"{label}.{name}: there is no leg '{indicator.leg}'")
+        check_legs(f"{label}.{name}", indicator, spec.binding)
         check_arguments(f"{label}.{name}", indicator, spec.params)
+
+
+def check_legs(label: str, indicator: Indicator, binding: Binding) -> None:
+    """Refuse an indicator that does not say which of the class's legs it reads."""
+    both, known = legs_of(indicator, binding), binding.legs
+    named = [*indicator.legs, *([] if indicator.leg is None else [indicator.leg])]
+    unknown = [leg for leg in named if leg not in known]
+    if unknown:
+        raise UsageError(
+            f"{label}: there is no leg '{unknown[0]}'{did_you_mean(unknown[0], known)}"
+        )
+    if indicators.paired(short(indicator)):
+        if len(both) != 2 or both[0] == both[1]:
+            raise UsageError(f"{label} reads two legs: bind = legs('near', 'far'), and name two of "
+                             "more as legs=('near', 'far')")  # fmt: skip
+    elif known and indicator.leg is None:
+        raise UsageError(f"{label} would mix the legs' rows: say which, such as leg='{known[0]}'")
+
+
+def legs_of(indicator: Indicator, binding: Binding) -> tuple[str, ...]:
+    """Return the two legs that an indicator of a pair reads: those it names, or both."""
+    return indicator.legs or binding.legs
 
 
 def check_arguments(label: str, indicator: Indicator, params: Mapping[str, Param]) -> None:
@@ -282,13 +303,15 @@ def check_arguments(label: str, indicator: Indicator, params: Mapping[str, Param
     }
     try:
         first = indicators.module(short(indicator)).prepare(**values)
+    except UsageError as error:
+        raise UsageError(f"{label}: {error}") from None
     except (TypeError, ValueError) as error:
         first = {"": str(error)}
     if not all(isinstance(value, int | float) for value in first.values()):
         raise UsageError(
             f"{label}: there is no parameter {' or '.join(texts)}.{did_you_mean(texts[0], params)}"
             if texts
-            else f"{label}: {first}"
+            else f"{label}: {first.get('', first)}"
         )
 
 

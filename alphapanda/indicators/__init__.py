@@ -1,36 +1,106 @@
 """Indicators, one file each: numbers kept up to date from ticks or bars, float64, O(1) an update.
 
-A file `NAME.py` has a function `NAME(...)` that declares the indicator in a strategy class, and
+A file `NAME.py` has a function `NAME(...)`, marked `@indicator`, that declares the indicator in a
+strategy class, and
 
     FIELDS    its own record fields and their types; `value` is what strategies read
+    OUTPUTS   optional: the fields to read where there is more than `value`
     INPUTS    the series one update takes: ("price",) takes what `of` names, ("units",) the same
-              times 10,000: whole numbers, whose sums float64 keeps exactly
+              times 10,000 (prices as whole numbers, whose sums float64 keeps exactly),
+              ("left", "right") the prices of two legs, taken in when both have a new one
     prepare(**arguments) -> dict    first values of its fields; `length` floats of heap, and the
                                     updates of its `warmup`
     update(self, heap, *inputs)     one update
     reset(self, heap)               optional: a new session begins
 
 `update` and `reset` are compiled; they may use only what semantics allow (see CONTRIBUTING).
+
+Called with data (an array, Series or DataFrame) first, the same function runs the same `update`
+over its rows: `indicators.rsi(frame, 14)`.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
+import itertools
 import pkgutil
-from functools import cache
+import sys
+from collections.abc import Callable
+from numbers import Number
 from types import ModuleType
+from typing import Any
 
 COMMON = {"count": int, "warmup": int, "offset": int, "length": int}
 """Fields of every indicator's record: updates seen (up to warm-up), warm-up, and its heap."""
 
+SIDES = ("left", "right")
+PAIR = {"left": float, "right": float, "left_at": int, "right_at": int}
+"""Further fields of an indicator of two legs: what each leg said last, and when."""
 
-@cache
+
+@functools.cache
 def names() -> tuple[str, ...]:
     """Return the names of all indicators, in order."""
-    return tuple(sorted(info.name for info in pkgutil.iter_modules(__path__)))
+    found = (info.name for info in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
 
 
-@cache
+@functools.cache
 def module(name: str) -> ModuleType:
     """Return an indicator's module."""
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def outputs(name: str) -> tuple[str, ...]:
+    """Return the fields of an indicator that are there to be read."""
+    return getattr(module(name), "OUTPUTS", ("value",))
+
+
+def fields(name: str) -> dict[str, type]:
+    """Return the fields of an indicator's record and their types."""
+    return {**COMMON, **(PAIR if paired(name) else {}), **module(name).FIELDS}
+
+
+def paired(name: str) -> bool:
+    """Say if an indicator reads two legs."""
+    return bool(module(name).INPUTS == SIDES)
+
+
+def indicator(declare: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function that declares an indicator also compute it over data given first."""
+
+    @functools.wraps(declare)
+    def either(*arguments: Any, **named: Any) -> Any:
+        data = tuple(itertools.takewhile(is_data, arguments))
+        if not data:
+            return declare(*arguments, **named)
+        frames = importlib.import_module("alphapanda.app.frames")  # not before research asks
+        return frames.computed(declare, data, arguments[len(data) :], named)
+
+    return either
+
+
+def is_data(value: Any) -> bool:
+    """Say if an argument is data: a list, what NumPy can read, or a lazy frame; not a number."""
+    array = hasattr(value, "__array__") or hasattr(value, "collect") or isinstance(value, list)
+    return array and not isinstance(value, Number)
+
+
+class _Package(ModuleType):
+    """This package: `indicators.rsi` is the function even once the module `rsi` is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = isinstance(value, ModuleType) and not name.startswith("_")
+        super().__setattr__(name, getattr(value, name, value) if own else value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in names():
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        return getattr(module(name), name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *names()]
+
+
+sys.modules[__name__].__class__ = _Package

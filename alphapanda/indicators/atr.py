@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from alphapanda.indicators import indicator
+from alphapanda.indicators._window import whole
 from alphapanda.model.declaration import Indicator
 
 FIELDS = {"value": float, "close": float, "window": int}
 INPUTS = ("high", "low", "close")
 
 
+@indicator
 def atr(window: int | str, *, bar: str | None = None, leg: str | None = None) -> Any:
     """Declare the average true range of `window` bars, started as TA-Lib starts it."""
     return Indicator(__name__, {"window": window}, "last", bar, leg)
@@ -17,7 +20,8 @@ def atr(window: int | str, *, bar: str | None = None, leg: str | None = None) ->
 
 def prepare(window: int) -> dict[str, float]:
     """Return the first values of the record's fields; the first bar has no true range."""
-    return {"window": window, "warmup": window + 1}
+    size = whole(window)
+    return {"window": size, "warmup": size + 1}
 
 
 def update(self: Any, heap: Any, high: float, low: float, close: float) -> None:

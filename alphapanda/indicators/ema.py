@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from alphapanda.errors import UsageError
+from alphapanda.indicators import indicator
+from alphapanda.indicators._window import whole
 from alphapanda.model.declaration import Indicator
 
 FIELDS = {"value": float, "alpha": float, "seed": int}
 INPUTS = ("price",)
 
 
+@indicator
 def ema(
     window: int | str, *, of: str = "last", bar: str | None = None, leg: str | None = None,
     start: str = "first",
@@ -23,9 +27,16 @@ def ema(
 
 
 def prepare(window: int, start: str) -> dict[str, float]:
-    """Return the first values of the record's fields."""
-    seed = window if start == "sma" else 1
-    return {"alpha": 2.0 / (window + 1.0), "seed": seed, "warmup": window}
+    """Return the first values of the record's fields.
+
+    Raises:
+        UsageError: if it starts from something else.
+    """
+    if start not in ("first", "sma"):
+        raise UsageError(f"start = '{start}' must be 'first' or 'sma'")
+    size = whole(window)
+    seed = size if start == "sma" else 1
+    return {"alpha": 2.0 / (size + 1.0), "seed": seed, "warmup": size}
 
 
 def update(self: Any, heap: Any, price: float) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from alphapanda.indicators import indicator
 from alphapanda.model.declaration import Indicator
 
 FIELDS = {"value": float, "money": float, "shares": float}
 INPUTS = ("price", "volume")
 
 
+@indicator
 def vwap(*, of: str = "last", bar: str | None = None, leg: str | None = None) -> Any:
     """Declare the session's volume-weighted average of the inputs."""
     return Indicator(__name__, {}, of, bar, leg)

@@ -40,6 +40,8 @@ class Indicator:
     bar: str | None = None
     """Interval of the bars it reads; None: the rows of the strategy's own hook."""
     leg: str | None = None
+    legs: tuple[str, ...] = ()
+    """The two legs of an indicator that reads a pair; empty: both of a class with two."""
 
 
 @dataclass(frozen=True, slots=True)

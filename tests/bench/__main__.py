@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alphapanda.model.columns import Columns
-from tests.bench import latency, workloads
+from tests.bench import indicators, latency, workloads
 
 PAIRS = 5
 CLI = [sys.executable, "-c", "from alphapanda.cli import main; main()"]
@@ -148,7 +148,7 @@ def resident() -> float:
 
 def main() -> None:
     """Measure and print."""
-    names = sys.argv[1:] or ["A", "B", "C", "latency", "memory", "processes"]
+    names = sys.argv[1:] or ["A", "B", "C", "latency", "indicators", "memory", "processes"]
     say(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}, load "
         f"{os.getloadavg()[0]:.2f}; medians of {PAIRS} runs")  # fmt: skip
     if not workloads.PEERS.exists():
@@ -158,6 +158,8 @@ def main() -> None:
             ratio(name, target, PAIRS)
     if "latency" in names:
         latency.measure(say)
+    if "indicators" in names:
+        indicators.measure(say)
     if "memory" in names:
         memory()
     if "processes" in names:

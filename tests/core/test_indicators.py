@@ -1,126 +1,155 @@
-"""The contract of indicators: right to 1e-9 on real bars, and warm when they say so."""
+"""The contract of indicators: equal to someone else's to 1e-9, and warm exactly when they say."""
 
-# ruff: noqa: ANN001, ANN202 (strategies are written as traders write them)
+# ruff: noqa: ANN001, ANN201, ANN202, ARG002, D102 (strategies are written as traders write them)
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
-import talib
-from numpy.typing import NDArray
 
-from alphapanda import atr, ema, indicators, sma, strategy, vwap
-from alphapanda.model.calendar import DAY, IST
+import alphapanda
+from alphapanda import config, ema, indicators, legs, sma, strategy
+from alphapanda.core import series
+from alphapanda.core.engine import Engine
 from alphapanda.model.columns import Columns
-from tests.core.harness import MINUTE, Desk, feed, present, share, ticks
-from tests.shared import shared
+from tests.core.harness import MINUTE, Desk, feed, merged, present, share, ticks
+from tests.core.oracles import CASES, Case, Floats, Series, day_opens, made_up, real
 
-Floats = NDArray[np.float64]
-WINDOW = 14
-
-
-@cache
-def real() -> tuple[Columns, dict[str, Floats]]:
-    """Return two months of minute bars of RELIANCE: for the core, and in rupees for references."""
-    table = pq.read_table(shared("data", "bars", "nse_1min_reliance_20251029_1226.parquet"))
-    series = {name: table[name].to_numpy().astype(float) for name in
-              ("open", "high", "low", "close", "volume")}  # fmt: skip
-    scaled = {name: np.rint(series[name] * 10_000) for name in ("open", "high", "low", "close")}
-    ts = table["date"].to_numpy().astype("datetime64[ns]").astype(np.int64) + MINUTE
-    series["day"] = (ts - 1 + IST) // DAY
-    return Columns.of(
-        ts=ts, row=np.zeros(len(ts)), last=scaled["close"], open=scaled["open"],
-        high=scaled["high"], low=scaled["low"], volume=series["volume"],
-    ), series  # fmt: skip
+CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
+ONE_EACH = {case.name: case for case in reversed(CASES)}
+"""The first case of every indicator."""
 
 
-def slow_ema(price: Floats, window: int) -> Floats:
-    """Return the average that starts from the first price."""
-    alpha, made = 2 / (window + 1), price.copy()
-    for n in range(1, len(price)):
-        made[n] = alpha * price[n] + (1 - alpha) * made[n - 1]
-    return made
+def over(case: Case, data: Series, *, compiled: bool = True) -> dict[str, Floats]:
+    """Return an indicator over a series by its own update, compiled or in plain Python."""
+    cache_dir = config.load().cache_dir if compiled else None
+    return series.run(
+        case.name, case.first(), case.inputs(data), day_opens(data), cache_dir=cache_dir
+    )
 
 
-def slow_vwap(price: Floats, volume: Floats, day: Floats) -> Floats:
-    """Return the session's average, each day anew."""
-    made = np.empty_like(price)
-    for today in np.unique(day):
-        at = day == today
-        made[at] = np.cumsum(price[at] * volume[at]) / np.cumsum(volume[at])
-    return made
+@pytest.mark.core
+@CASE
+@pytest.mark.parametrize("source", [real, made_up], ids=["real", "made up"])
+def test_an_indicator_equals_its_oracle(case: Case, source: Any) -> None:
+    """From the row on which it is warm an indicator equals its oracle, which has none before."""
+    data = source()[1]
+    made, expected = over(case, data), case.expected(data)
+    warm = int(case.first()["warmup"])
+    for name, values in made.items():
+        assert int(np.isnan(values).argmin()) == warm - 1, name
+        assert int(np.isnan(expected[name]).argmin()) == warm - 1, name
+        near = 1e-12 * float(np.nanmax(np.abs(expected[name])))  # for values about 0
+        np.testing.assert_allclose(values, expected[name], rtol=1e-9, atol=near, err_msg=name)
 
 
-CASES: list[tuple[str, str, Any, int, Callable[[dict[str, Floats]], Floats]]] = [
-    ("sma", "of close", sma(WINDOW), WINDOW, lambda s: talib.SMA(s["close"], WINDOW)),
-    ("sma", "of high", sma(WINDOW, of="high"), WINDOW, lambda s: talib.SMA(s["high"], WINDOW)),
-    ("sma", "of volume", sma(WINDOW, of="volume"), WINDOW,
-     lambda s: np.convolve(s["volume"], np.ones(WINDOW) / WINDOW)[: len(s["volume"])]),
-    ("ema", "as TA-Lib", ema(WINDOW, start="sma"), WINDOW, lambda s: talib.EMA(s["close"], WINDOW)),
-    ("ema", "from the first", ema(WINDOW), WINDOW, lambda s: slow_ema(s["close"], WINDOW)),
-    ("atr", "Wilder's", atr(WINDOW), WINDOW + 1,
-     lambda s: talib.ATR(s["high"], s["low"], s["close"], WINDOW)),
-    ("vwap", "of the day", vwap(), 1, lambda s: slow_vwap(s["close"], s["volume"], s["day"])),
-]  # fmt: skip
+def test_every_indicator_has_an_oracle() -> None:
+    """A file in the folder without a case is not tested, so it does not exist."""
+    assert {case.name for case in CASES} == set(indicators.names())
 
 
-def reader(declared: Any, read: list[tuple[int, float]]) -> type:
-    """Return a strategy that writes down an indicator at every bar."""
-
-    @strategy(compiled=False)
-    class Reader:
-        """Reads an indicator."""
-
-        line = declared
-
-        def on_bar(self, ctx):
-            read.append((ctx.core.clock[0].cause, self.line.value))
-
-    return Reader
-
-
-def values(declared: Any, columns: Columns) -> list[tuple[int, float]]:
-    """Return an indicator's values by bar, in plain Python."""
-    read: list[tuple[int, float]] = []
-    engine = Desk(interval=MINUTE).engine([reader(declared, read)], present(columns))
-    feed(engine, columns)
-    return read
-
-
-@pytest.mark.parametrize(
-    ("declared", "warm", "reference"),
-    [pytest.param(*rest, id=f"{name} {label}") for name, label, *rest in CASES],
-)
-def test_an_indicator_equals_its_reference(declared: Any, warm: int, reference: Any) -> None:
-    """From its warm-up on, and not before, an indicator equals its reference to 1e-9."""
-    columns, series = real()
-    rows = 4_000
-    read = values(declared, columns.slice(0, rows))
-    assert [cause for cause, _ in read] == list(range(warm, rows + 1))
-    expected = reference({name: column[:rows] for name, column in series.items()})[warm - 1 :]
-    np.testing.assert_allclose([value for _, value in read], expected, rtol=1e-9, atol=0)
-
-
-def test_every_indicator_has_a_reference() -> None:
-    """A file in the folder without a case here is not tested, so it does not exist."""
-    assert {name for name, *_ in CASES} == set(indicators.names())
+def test_every_indicator_is_at_hand() -> None:
+    """`from alphapanda import rsi` and `indicators.rsi` are the function that declares."""
+    for name in indicators.names():
+        assert getattr(alphapanda, name) is getattr(indicators, name)
+        assert getattr(indicators, name) is getattr(indicators.module(name), name)
+        assert getattr(indicators, name).__name__ == name
 
 
 @pytest.mark.parametrize("name", indicators.names())
 def test_an_indicator_file_keeps_its_form(name: str) -> None:
     """A file declares under its own name, with the fields and first values that it promises."""
-    module = indicators.module(name)
-    assert callable(getattr(module, name))
-    assert "value" in module.FIELDS
-    assert set(module.FIELDS).isdisjoint(indicators.COMMON)
-    given = {"window": 3} if name != "vwap" else {}
-    first = module.prepare(**given, **({"start": "first"} if name == "ema" else {}))
+    module, first = indicators.module(name), ONE_EACH[name].first()
+    assert set(module.FIELDS).isdisjoint({**indicators.COMMON, **indicators.PAIR})
+    assert indicators.outputs(name)[0] == "value"
+    assert {module.FIELDS[field] for field in indicators.outputs(name)} == {float}
     assert set(first) <= {*module.FIELDS, "length", "warmup"}
     assert first["warmup"] >= 1
+
+
+@pytest.mark.core
+@CASE
+def test_compiled_equals_plain(case: Case) -> None:
+    """Compiled and plain Python give the same bits on every row."""
+    data = {name: column[:700] for name, column in made_up()[1].items()}
+    plain = over(case, data, compiled=False)
+    for name, values in over(case, data).items():
+        assert values.tobytes() == plain[name].tobytes()
+
+
+@strategy
+class Everything:
+    """Declares every indicator, each as its first case does, on two legs."""
+
+    bind = legs("near", "far")
+    adx = alphapanda.adx(2, leg="near")
+    atr = alphapanda.atr(1, leg="near")
+    bollinger = alphapanda.bollinger(20, 2.0, leg="near")
+    cci = alphapanda.cci(2, leg="near")
+    dema = alphapanda.dema(1, leg="near")
+    donchian = alphapanda.donchian(20, leg="near")
+    ema = alphapanda.ema(2, start="sma", leg="near")
+    highest = alphapanda.highest(2, leg="near")
+    hma = alphapanda.hma(2, leg="near")
+    imbalance = alphapanda.imbalance(leg="near")
+    keltner = alphapanda.keltner(20, 10, 2.0, leg="near")
+    lowest = alphapanda.lowest(2, leg="near")
+    macd = alphapanda.macd(leg="near")
+    mfi = alphapanda.mfi(2, leg="near")
+    obv = alphapanda.obv(leg="near")
+    roc = alphapanda.roc(1, leg="near")
+    rsi = alphapanda.rsi(2, leg="near")
+    slope = alphapanda.slope(2, leg="near")
+    sma = alphapanda.sma(2, leg="near")
+    std = alphapanda.std(1, leg="near")
+    stochastic = alphapanda.stochastic(leg="near")
+    supertrend = alphapanda.supertrend(leg="near")
+    vwap = alphapanda.vwap(leg="near")
+    vwap_bands = alphapanda.vwap_bands(leg="near")
+    wma = alphapanda.wma(1, leg="near")
+    zscore = alphapanda.zscore(2, leg="near")
+    correlation = alphapanda.correlation(30)
+    beta = alphapanda.beta(30, legs=("near", "far"))
+    hooks = alphapanda.state(0)
+
+    def on_bar(self, ctx):
+        self.hooks += 1
+
+
+def by_row(engine: Engine, columns: Columns) -> list[bytes]:
+    """Return the strategy's record, all its indicators within, after each row."""
+    states = []
+    for row in range(columns.rows):
+        feed(engine, columns.slice(row, row + 1))
+        states.append(engine.tables["s0"].tobytes())
+    return states
+
+
+@pytest.mark.core
+def test_arrays_give_what_the_core_sees() -> None:
+    """Row by row the core, compiled and plain, has the bits that indicators over arrays give."""
+    rows = 400
+    near, data = made_up()[0].slice(0, rows), {k: v[:rows] for k, v in made_up()[1].items()}
+    other = np.rint(data["other"] * 10_000).astype(np.int64)
+    far = near._replace(row=near.row + 1, last=other, open=other, high=other, low=other)
+    columns = merged(near, far)
+    engine, plain = (
+        Desk((share("NSE:N"), share("NSE:F")), interval=MINUTE, jit=jit).engine(
+            [Everything], present(columns)
+        )
+        for jit in (True, False)
+    )
+    states = by_row(engine, columns)
+    assert states == by_row(plain, columns)
+    assert engine.tables["heap"].tobytes() == plain.tables["heap"].tobytes()
+    seen = np.frombuffer(b"".join(states[1::2]), engine.tables["s0"].dtype)
+    for name, case in ONE_EACH.items():
+        for field, values in over(case, data).items():
+            warm = ~np.isnan(values)
+            assert values[warm].tobytes() == seen[name][field][warm].tobytes(), (name, field)
+    slowest = max(case.first()["warmup"] for case in ONE_EACH.values())
+    assert seen["hooks"][-1] in (2 * (rows - slowest) + 1, 2 * (rows - slowest) + 2)
 
 
 def test_a_hook_waits_for_the_slowest_indicator() -> None:

@@ -68,6 +68,8 @@ class Setup:
     sizes: Limit = field(default_factory=Limit)
     expiries: Mapping[int, int] = field(default_factory=dict)
     """Instrument row to the ns at which it expires."""
+    windows: Mapping[str, int] = field(default_factory=dict)
+    """By indicator, floats to keep at least: a core that is used again may need longer windows."""
 
 
 class Engine:
@@ -76,7 +78,7 @@ class Engine:
     def __init__(self, program: Program, setup: Setup) -> None:
         self.program = program
         self.setup = setup
-        heap, self._heaps = heap_layout(setup.strategies)
+        heap, self._heaps = heap_layout(setup.strategies, setup.windows)
         sizes = table_sizes(program, setup, heap)
         self.tables: dict[str, Table] = {
             name: np.zeros(sizes[name], dtype)
@@ -192,7 +194,9 @@ def plain_self(enrolment: Enrolment, record: Any) -> Any:
     return made
 
 
-def heap_layout(strategies: Sequence[Enrolment]) -> tuple[int, dict[tuple[int, int, str], int]]:
+def heap_layout(
+    strategies: Sequence[Enrolment], windows: Mapping[str, int]
+) -> tuple[int, dict[tuple[int, int, str], int]]:
     """Return the floats that all indicators keep, and where each one's begin."""
     size = 0
     places: dict[tuple[int, int, str], int] = {}
@@ -200,7 +204,8 @@ def heap_layout(strategies: Sequence[Enrolment]) -> tuple[int, dict[tuple[int, i
         for instance in range(holders(enrolment)):
             for name, indicator in enrolment.spec.indicators.items():
                 places[k, instance, name] = size
-                size += int(prepared(indicator, enrolment.arguments).get("length", 0))
+                length = int(prepared(indicator, enrolment.arguments).get("length", 0))
+                size += max(length, windows.get(name, 0))
     return size, places
 
 

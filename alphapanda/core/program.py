@@ -171,7 +171,7 @@ def compile_entry(function: FunctionType, file: str) -> Callable[[Any, int], Any
     function.__code__ = function.__code__.replace(co_filename=file)
     elsewhere, config.CACHE_DIR = config.CACHE_DIR, ""
     try:
-        made = njit(cache=True)(function)
+        made = njit(cache=True, nogil=True)(function)
     finally:
         config.CACHE_DIR = elsewhere
     try:
@@ -237,7 +237,7 @@ def source_hash(program: Program, text: str, binder: Binder) -> str:
     facts = (
         [getattr(numba.config, name) for name in COMPILER],
         (get_host_cpu_name(), get_host_cpu_features().flatten()),
-        (numba.__version__, np.__version__, sys.version),
+        (numba.__version__, np.__version__, sys.version, "nogil"),
         (program.dtypes, sorted(program.shape.flags.items()), sorted(HOT), sorted(INLINED)),
     )
     pointer = Path(__file__).with_name("pointer.py").read_bytes()

@@ -50,7 +50,7 @@ from alphapanda.research.tally import Tally
 Progress = Callable[[int, int], None]
 """Called with combinations done and combinations in all."""
 
-FLUSH_S = 1.0
+FLUSH_S = 0.5
 """Seconds between parts on the disk, of a young sweep; of an old one, a hundredth of its age."""
 
 

@@ -26,7 +26,8 @@ class Flipper:
     size = state(1)
     average = sma("window")
 
-    def on_bar(self, ctx):  # noqa: ANN001, ANN201 (a hook, as traders write it)
+    def on_bar(self, ctx: Any) -> None:
+        """Trade only on a bar that is clear of the band."""
         if ctx.close > self.average.value + self.band:
             target(ctx, self.size)
         elif ctx.close < self.average.value - self.band:

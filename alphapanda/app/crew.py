@@ -19,7 +19,7 @@ from alphapanda.research.sweep_store import ROW, Rows
 from alphapanda.research.tally import Figures, Tally
 
 Arguments = Mapping[str, int | float]
-TURN_S = 0.05
+TURN_S = 0.01
 """How long a thread works before it asks for more combinations."""
 
 

@@ -153,7 +153,7 @@ def sweep(folder: Path) -> None:
         f"{summary['fills']:,}, pnl {summary['pnl']}: {verdict}")  # fmt: skip
     say(f"   {rate:,.0f} combinations/s ({min(rates):,.0f}..{max(rates):,.0f}) on "
         f"{summary['threads']} threads, floor {floor:,.0f}, ratio {floor / rate:.2f}; target 20 x "
-        f"vectorbt, which does 43 here, = 860")  # fmt: skip
+        f"vectorbt, 43 in its recorded results, = 860")  # fmt: skip
 
 
 def write_bars(path: Path, columns: Columns) -> None:

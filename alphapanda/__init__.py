@@ -26,6 +26,7 @@ _HOMES = {
         "slope", "sma", "std", "stochastic", "supertrend", "vwap", "vwap_bands", "wma", "zscore",
     ),
     "alphapanda.app.backtest": ("backtest",),
+    "alphapanda.app.sweep": ("sweep",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -42,6 +42,7 @@ def root(
     """One compiled trading core for backtest, paper and live."""
 
 
+SWEEP = "Sweep"
 STRATEGY = "NAME in strategies/, FILE.py, FILE.py:CLASS, or a run file, backtests/NAME.toml"
 
 
@@ -60,6 +61,46 @@ def backtest(
     from alphapanda.app import command  # noqa: PLC0415 (the core takes a second to import)
 
     command.backtest(strategy, given if out is None else {**given, "out": out}, json=json)
+
+
+@app.command()
+@run_options
+def sweep(
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY)],
+    given: dict[str, Any],
+    grid: Annotated[
+        list[str] | None,
+        option(metavar="NAME=VALUES", panel=SWEEP, text="5:25 or 30:130:5, as Python's range, or "
+               "5,10,20; again for each parameter."),
+    ] = None,
+    random: Annotated[
+        int | None, option(metavar="N", panel=SWEEP, text="Only N combinations, drawn by --seed.")
+    ] = None,
+    workers: Annotated[
+        int | None, option(metavar="N", panel=SWEEP, text="Threads. (default: one a core)")
+    ] = None,
+    walk_forward: Annotated[
+        str | None,
+        option(metavar="DAYS", panel=SWEEP, text="60d/20d: train on 60 trading days, test the best "
+               "on the next 20, move on by 20."),
+    ] = None,
+    metric: Annotated[
+        str, option(metavar="NAME", panel=SWEEP, text="What the best is chosen by: sharpe, "
+                    "sortino, return, pnl, hit_rate, max_drawdown ... (default: sharpe)")
+    ] = "sharpe",
+    json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
+    out: Annotated[
+        Path | None,
+        option(metavar="FOLDER", panel=RUN, text="For the results; a sweep that was killed goes on "
+               "where it was. (default: runs/TIME-sweep-STRATEGY)"),
+    ] = None,
+) -> None:  # fmt: skip
+    """Run every combination of a grid of parameters, and judge the best."""
+    from alphapanda.app import sweep_command  # noqa: PLC0415
+
+    search = {"grid": grid or [], "random": random, "workers": workers,
+              "walk_forward": walk_forward, "metric": metric}  # fmt: skip
+    sweep_command.sweep(strategy, given, search, out, json=json)
 
 
 @app.command()

@@ -67,6 +67,8 @@ class Setup:
     sizes: Limit = field(default_factory=Limit)
     expiries: Mapping[int, int] = field(default_factory=dict)
     """Instrument row to the ns at which it expires."""
+    windows: Mapping[str, int] = field(default_factory=dict)
+    """By indicator, floats to keep at least: a core that is used again may need longer windows."""
 
 
 class Engine:
@@ -75,7 +77,7 @@ class Engine:
     def __init__(self, program: Program, setup: Setup) -> None:
         self.program = program
         self.setup = setup
-        heap, self._heaps = heap_layout(setup.strategies)
+        heap, self._heaps = heap_layout(setup.strategies, setup.windows)
         sizes = table_sizes(program, setup, heap)
         self.tables: dict[str, Table] = {
             name: np.zeros(sizes[name], dtype)
@@ -191,7 +193,9 @@ def plain_self(enrolment: Enrolment, record: Any) -> Any:
     return made
 
 
-def heap_layout(strategies: Sequence[Enrolment]) -> tuple[int, dict[tuple[int, int, str], int]]:
+def heap_layout(
+    strategies: Sequence[Enrolment], windows: Mapping[str, int]
+) -> tuple[int, dict[tuple[int, int, str], int]]:
     """Return the floats that all indicators keep, and where each one's begin."""
     size = 0
     places: dict[tuple[int, int, str], int] = {}
@@ -199,7 +203,9 @@ def heap_layout(strategies: Sequence[Enrolment]) -> tuple[int, dict[tuple[int, i
         for instance in range(holders(enrolment)):
             for name in enrolment.spec.indicators:
                 places[k, instance, name] = size
-                size += int(prepared(enrolment, name).get("length", 0))
+                first = prepared(enrolment.spec, enrolment.arguments, name)
+                length = int(first.get("length", 0))
+                size += max(length, windows.get(name, 0))
     return size, places
 
 
@@ -208,13 +214,13 @@ def holders(enrolment: Enrolment) -> int:
     return 1 if enrolment.spec.binding.kind == "legs" else len(enrolment.rows)
 
 
-def prepared(enrolment: Enrolment, name: str) -> dict[str, Any]:
+def prepared(spec: Spec, arguments: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the first values of an indicator's record, its parameters looked up by name.
 
     Raises:
         UsageError: if the parameters make no sense to it.
     """
-    indicator, arguments = enrolment.spec.indicators[name], enrolment.arguments
+    indicator = spec.indicators[name]
     values = {
         key: arguments[value] if isinstance(value, str) and value in arguments else value
         for key, value in indicator.arguments.items()
@@ -222,7 +228,7 @@ def prepared(enrolment: Enrolment, name: str) -> dict[str, Any]:
     try:
         return dict(indicators.module(short(indicator)).prepare(**values))
     except UsageError as error:
-        raise UsageError(f"{enrolment.spec.name}.{name}: {error}") from None
+        raise UsageError(f"{spec.name}.{name}: {error}") from None
 
 
 def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
@@ -392,7 +398,7 @@ def fill_indicators(engine: Engine, k: int, enrolment: Enrolment, holding: Table
     """Set the indicators of a strategy, cold, each with its place on the heap."""
     holding["cold"] = len(enrolment.spec.indicators)
     for name in enrolment.spec.indicators:
-        first = prepared(enrolment, name)
+        first = prepared(enrolment.spec, enrolment.arguments, name)
         for key, value in first.items():
             holding[name][key] = value
         for instance in range(len(holding)):

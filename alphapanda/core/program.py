@@ -172,7 +172,7 @@ def compile_entry(function: FunctionType, file: str) -> Callable[[Any, int], Any
     function.__code__ = function.__code__.replace(co_filename=file)
     elsewhere, config.CACHE_DIR = config.CACHE_DIR, ""
     try:
-        made = njit(cache=True)(function)
+        made = njit(cache=True, nogil=True)(function)
     finally:
         config.CACHE_DIR = elsewhere
     try:
@@ -241,7 +241,7 @@ def source_hash(tables: Any, text: str, binder: Binder) -> str:
     facts = (
         [getattr(numba.config, name) for name in COMPILER],
         (get_host_cpu_name(), get_host_cpu_features().flatten()),
-        (numba.__version__, np.__version__, sys.version),
+        (numba.__version__, np.__version__, sys.version, "nogil"),
         (tables, sorted(HOT), sorted(INLINED)),
     )
     pointer = Path(__file__).with_name("pointer.py").read_bytes()

@@ -123,7 +123,7 @@ def statistics(
     return {
         "return": (int(path[-1]) - initial_cash) / initial_cash,
         "cagr": growth,
-        **_risk(closes),
+        **risk(closes),
         "max_drawdown": drawdown,
         "max_drawdown_money": drawdown_money,
         "calmar": None if growth is None or drawdown == 0 else growth / drawdown,
@@ -239,7 +239,8 @@ def _growth(final: int, initial: int, *, days: int) -> float | None:
         return None
 
 
-def _risk(closes: Sequence[int]) -> dict[str, float | None]:
+def risk(closes: Sequence[int]) -> dict[str, float | None]:
+    """Return the figures of daily returns, from the initial cash and each day's close."""
     none = dict.fromkeys(("volatility", "sharpe", "sortino"))
     days = len(closes) - 1
     if days < 2 or min(closes[:-1]) <= 0:

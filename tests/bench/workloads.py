@@ -42,6 +42,8 @@ class Work:
     interval: int
     floor: Any = None
     expected: tuple[int, float] | None = None
+    each: Any = None
+    """Of a grid: fills and P&L of every combination, by the oracle."""
 
 
 def scaled(prices: Any) -> Any:
@@ -54,11 +56,14 @@ def load(name: str) -> Work:
     sys.path.insert(0, str(PEERS))
     import common  # noqa: PLC0415
 
-    makers = {"A": ticks, "B": bars, "C": multi}
+    makers = {"A": ticks, "B": bars, "C": multi, "D": grid}
     work = makers[name](common)
     import oracle  # noqa: PLC0415
 
     work.expected = oracle.expected(name, "next")
+    if name == "D":
+        _, opens, _, _, closes, _ = common.bars(100_000)
+        work.each = [oracle.bars_case(opens, closes, "next", [pair]) for pair in common.GRID]
     return work
 
 
@@ -92,6 +97,21 @@ def bars(common: Any) -> Work:
     run = floor_functions("B")["run_bars"]
     work = Work("B", columns, 1, strategies.find("sma_cross"), MINUTE)
     work.floor = lambda: run(o, c, common.SMA_FAST, common.SMA_SLOW, common.FEE, common.EPS)
+    return work
+
+
+def grid(common: Any) -> Work:
+    """D: a grid of windows over 100,000 minute bars."""
+    ts, o, h, low, c, v = common.bars(100_000)
+    columns = Columns.of(
+        ts=ts + MINUTE, row=np.zeros(len(ts)), last=scaled(c), open=scaled(o), high=scaled(h),
+        low=scaled(low), volume=v,
+    )  # fmt: skip
+    run = floor_functions("D")["sweep"]
+    fast, slow = (np.array(side) for side in zip(*common.GRID, strict=True))
+    fills, pnl = np.zeros(len(fast), np.int64), np.zeros(len(fast))
+    work = Work("D", columns, 1, strategies.find("sma_cross"), MINUTE)
+    work.floor = lambda: run(o, c, fast, slow, common.FEE, common.EPS, fills, pnl)
     return work
 
 

@@ -1,0 +1,157 @@
+"""What a sweep has done so far, in whole parts beside its folder: killed, it goes on from there.
+
+Parts lie in `.NAME.sweep/` with a key that says what the sweep is of. A finished sweep is moved to
+its folder whole, so that the folder is either complete or absent.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from alphapanda.errors import OutsideError, UsageError
+
+KEY = "sweep.json"
+INTS = ("job", "pnl", "equity", "charges", "fills", "trips")
+FLOATS = ("hit_rate", "return", "sharpe", "sortino", "max_drawdown", "engine_s")
+ROW = np.dtype([*((name, "<i8") for name in INTS), *((name, "<f8") for name in FLOATS)])
+"""One run of a sweep: money scaled, what is undefined NaN."""
+
+Rows = NDArray[Any]
+
+
+class Store:
+    """The runs of a sweep, in memory and, if it has a folder, in parts on the disk."""
+
+    def __init__(self, final: Path | None, jobs: int) -> None:
+        self.final = None if final is None else final.expanduser().absolute()
+        self.rows = np.zeros(jobs, ROW)
+        self.done = np.zeros(jobs, np.bool_)
+        self._waiting: list[Rows] = []
+        self._part = 0
+
+    @property
+    def partial(self) -> Path:
+        """Where an unfinished sweep lies."""
+        assert self.final is not None
+        return self.final.with_name(f".{self.final.name}.sweep")
+
+    def open(self, key: Mapping[str, Any]) -> bool:
+        """Take up what an earlier run of the same sweep left; return whether it was finished.
+
+        Raises:
+            UsageError: if the folder holds something else.
+        """
+        if self.final is None:
+            return False
+        try:
+            if self._belongs(self.final, key):
+                return True
+            if not self._belongs(self.partial, key):
+                self.partial.mkdir(parents=True, exist_ok=True)
+                written(self.partial / KEY, json.dumps(key, indent=2) + "\n")
+            for path in sorted(self.partial.glob("part-*.parquet")):
+                self._keep(from_table(pq.read_table(path)))
+                self._part = int(path.stem[5:]) + 1
+        except OSError as error:
+            raise self._failure(error) from error
+        return False
+
+    def _belongs(self, folder: Path, key: Mapping[str, Any]) -> bool:
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return False
+        path = folder / KEY
+        unfinished = "" if folder == self.final else f", unfinished, in {folder}"
+        if not path.is_file():
+            if folder == self.partial and only_temporary(folder):
+                return False
+            raise UsageError(f"--out {self.final}: there is something else; choose another")
+        found = json.loads(path.read_text())
+        differs = [name for name in {**key, **found} if found.get(name) != key.get(name)]
+        if differs:
+            raise UsageError(
+                f"--out {self.final}: it belongs to another sweep{unfinished} "
+                f"(other {', '.join(differs)}): choose another folder, or remove it"
+            )
+        return True
+
+    def _keep(self, rows: Rows) -> None:
+        self.rows[rows["job"]] = rows
+        self.done[rows["job"]] = True
+
+    def add(self, rows: Rows) -> None:
+        """Keep finished runs; `flush` writes them."""
+        self._keep(rows)
+        self._waiting.append(rows)
+
+    def flush(self) -> None:
+        """Write what was added since the last flush as one part, whole."""
+        waiting, self._waiting = self._waiting, []
+        if self.final is None or not waiting:
+            return
+        path = self.partial / f"part-{self._part:06d}.parquet"
+        self._part += 1
+        try:
+            new = path.with_suffix(".new")
+            pq.write_table(to_table(np.concatenate(waiting)), new)
+            new.rename(path)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def finish(self, table: pa.Table, texts: Mapping[str, str]) -> None:
+        """Write the results and the texts by file name, and move all to the sweep's folder."""
+        if self.final is None:
+            return
+        made = self.partial / "finished"
+        try:
+            shutil.rmtree(made, ignore_errors=True)
+            made.mkdir()
+            pq.write_table(table, made / "results.parquet", compression="zstd")
+            for name, text in texts.items():
+                (made / name).write_text(text)
+            shutil.copy(self.partial / KEY, made / KEY)
+            if self.final.is_dir():
+                self.final.rmdir()  # it is empty
+            made.rename(self.final)
+            shutil.rmtree(self.partial, ignore_errors=True)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: OSError) -> OutsideError:
+        reason = error.strerror or str(error)
+        return OutsideError(
+            f"can't write the sweep to {self.final}: {reason}; free space or choose another --out"
+        )
+
+
+def only_temporary(folder: Path) -> bool:
+    """Say if nothing but a key that was being written lies in a folder."""
+    return all(path.name == f"{KEY}.new" for path in folder.iterdir())
+
+
+def written(path: Path, text: str) -> None:
+    """Write a file whole: it is there with all of its text, or not at all."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def to_table(rows: Rows) -> pa.Table:
+    """Return runs as a table."""
+    return pa.table({name: np.ascontiguousarray(rows[name]) for name in ROW.names or ()})
+
+
+def from_table(table: pa.Table) -> Rows:
+    """Return runs from a table."""
+    rows = np.zeros(table.num_rows, ROW)
+    for name in ROW.names or ():
+        rows[name] = table[name].to_numpy()
+    return rows

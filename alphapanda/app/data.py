@@ -69,7 +69,9 @@ def _wanted(given: Mapping[str, Any]) -> Wanted:
         raise UsageError(f"--stamps {stamps}: write start or end.")
     for name in ("qty_scale", "lot_size"):
         if given.get(name, 1) < 1:
-            raise UsageError(f"--{name.replace('_', '-')} {given[name]}: write a whole number from 1.")
+            raise UsageError(
+                f"--{name.replace('_', '-')} {given[name]}: write a whole number from 1."
+            )
     return Wanted(
         kind=kind,
         interval_ns=None if interval is None else parse_interval(interval),
@@ -124,9 +126,7 @@ def show(
             show_table(instrument_table(view))
 
 
-def check(
-    paths: Sequence[str], said: Mapping[str, Any], *, root: Path | None, json: bool
-) -> None:
+def check(paths: Sequence[str], said: Mapping[str, Any], *, root: Path | None, json: bool) -> None:
     """Check data and print the findings; ends with status 1 if there are any."""
     import typer  # noqa: PLC0415
 

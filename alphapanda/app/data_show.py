@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from alphapanda.data.holdings import Day, Holding, View
@@ -21,6 +23,7 @@ WIDTH = 60
 
 SHOWN_DAYS = 10
 SHOWN_NOTES = 8
+SHOWN_INSTRUMENTS = 5
 
 
 def account_table(account: Account) -> RenderableType:
@@ -34,14 +37,15 @@ def account_table(account: Account) -> RenderableType:
         summary_table([("Rows", [*fates, *drops]), ("Catalogue", written)], title="import")
     ]
     parts += [
-        Text(f"first {why}: {first}", style="yellow")
-        for why, (_, first) in account.dropped.items()
+        Text(f"first {why}: {first}", style="yellow") for why, (_, first) in account.dropped.items()
     ]
     notes = account.notes[:SHOWN_NOTES]
     if len(account.notes) > SHOWN_NOTES:
         notes.append(f"... and {len(account.notes) - SHOWN_NOTES} more notes (--json has all)")
     parts += [Text(f"note: {note}", style="yellow") for note in notes]
-    parts += [Text(f"instruments: {file} (use it as --instruments)") for file in account.instruments]
+    parts += [
+        Text(f"instruments: {file} (use it as --instruments)") for file in account.instruments
+    ]
     if not account.new:
         parts.append(Text("nothing new: every row is there already or was dropped", style="bold"))
     return Group(*parts)
@@ -92,10 +96,17 @@ def check_table(report: Any) -> RenderableType:
         return Group(*lines, Text("no findings", style="bold green"))
     table = _table("finding", "instrument", right=("count", "days"))
     table.add_column("first", overflow="fold")
-    for each in report.findings:
-        days = count(len(each.days)) if each.days else "–"
-        where = Text(each.first)
-        table.add_row(Text(each.kind, style="red"), Text(each.instrument), count(each.count), days, where)
+    for kind, of in groupby(report.findings, key=lambda each: each.kind):
+        listed = list(of)
+        for each in listed[:SHOWN_INSTRUMENTS]:
+            days = count(len(each.days)) if each.days else "–"
+            first = Text(re.sub(r"(\S*/)(\S+ row)", r"\2", each.first))
+            table.add_row(
+                Text(kind, style="red"), Text(each.instrument), count(each.count), days, first
+            )
+        if more := listed[SHOWN_INSTRUMENTS:]:
+            rest = f"... and {len(more)} more"
+            table.add_row(Text(kind, style="red"), rest, count(sum(each.count for each in more)))
     rules = dict.fromkeys(f"{each.kind}: {each.rule}" for each in report.findings)
     return Group(*lines, table, *(Text(rule, style="dim") for rule in rules))
 
@@ -132,7 +143,8 @@ def _days_table(days: Sequence[Day]) -> Table:
 
 
 def _rows_table(view: View) -> Table:
-    table = _table(view.columns[0], right=view.columns[1:])
+    table = _table(right=view.columns[1:])
+    table.columns.insert(0, Column("time", no_wrap=True))
     for row in view.head:
         table.add_row(*map(_cell, row))
     if view.tail:

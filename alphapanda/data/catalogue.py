@@ -117,7 +117,9 @@ def selected(
                             and (wanted_ns is None or part.interval_ns in (wanted_ns, 0)))
     }  # fmt: skip
     if not fitting:
-        raise UsageError(f"The catalogue has no {kind or ''} {interval or ''}".rstrip() + there(known))
+        raise UsageError(
+            f"The catalogue has no {kind or ''} {interval or ''}".rstrip() + there(known)
+        )
     kept = {file: p for file, p in fitting.items() if p is None or p.within(first, last)}
     if not kept:
         spans = sorted(part.span for part in fitting.values() if part is not None)

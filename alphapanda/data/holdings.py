@@ -173,7 +173,7 @@ def _view(
     days = tuple(Day(*row) for row in con.sql(_days_sql(found, held.kind, columns)).fetchall())
     if not days:
         return None
-    time = "strftime(timezone('Asia/Kolkata', ts::TIMESTAMPTZ), '%Y-%m-%d %H:%M:%S.%g')"
+    time = "strftime(timezone('Asia/Kolkata', ts::TIMESTAMPTZ), '%Y-%m-%d %H:%M:%S')"
     shown = f"SELECT {time} AS ts, {', '.join(columns)} FROM {found}"
     head = con.sql(f"{shown} ORDER BY stamp LIMIT {rows}").fetchall()
     tail = con.sql(f"{shown} ORDER BY stamp DESC LIMIT {rows}").fetchall()

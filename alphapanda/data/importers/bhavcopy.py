@@ -132,7 +132,9 @@ def _bars(
     *, contracts: tuple[Contract, ...] = (), notes: tuple[str, ...] = (), listed: date | None = None,
 ) -> Source:  # fmt: skip
     columns = ", ".join(f"{file.number(column)} AS {n}" for n, column in fields.items())
-    rows = f"(SELECT {name} AS instrument, {day} AS ts, {columns}, file_row_number FROM {file.rows})"
+    rows = (
+        f"(SELECT {name} AS instrument, {day} AS ts, {columns}, file_row_number FROM {file.rows})"
+    )
     types = {"ts": "DATE", "instrument": "VARCHAR", **dict.fromkeys(fields, "DOUBLE")}
     return Source(
         file.path, rows, Layout("bar", {each: each for each in types}, types),

@@ -42,10 +42,14 @@ def chain_source(con: duckdb.DuckDBPyConnection, path: str, wanted: Wanted) -> S
     names = {normal(name): name for name in described}
     kind: Kind = wanted.kind or "quote"
     if kind == "bar":
-        raise UsageError(f"{path} is an option chain: --kind quote (bid and ask) or tick (LTP too).")
+        raise UsageError(
+            f"{path} is an option chain: --kind quote (bid and ask) or tick (LTP too)."
+        )
     time = next((names[each] for each in TIMES if each in names), None)
     if time is None or described[time] not in ZONED:
-        raise UsageError(f"{path}: an option chain without a time ({' or '.join(TIMES)}) with zone.")
+        raise UsageError(
+            f"{path}: an option chain without a time ({' or '.join(TIMES)}) with zone."
+        )
     lot = wanted.lot_size or _lot(con, path, names)
     contracts = _contracts(con, path, names, lot=lot)
     known = register_names(con, path, contracts)
@@ -67,7 +71,9 @@ def chain_source(con: duckdb.DuckDBPyConnection, path: str, wanted: Wanted) -> S
 
 def _lot(con: duckdb.DuckDBPyConnection, path: str, names: dict[str, str]) -> int:
     columns = [names[f"{side}_{q}"] for _, side in SIDES for q in ("bid_qty", "ask_qty")]
-    queries = [f"SELECT DISTINCT {identifier(name)}::BIGINT FROM {scan([path])}" for name in columns]
+    queries = [
+        f"SELECT DISTINCT {identifier(name)}::BIGINT FROM {scan([path])}" for name in columns
+    ]
     lot = math.gcd(*(n for (n,) in con.sql(" UNION ".join(queries)).fetchall() if n))
     if lot == 0:
         raise UsageError(f"{path}: no quantity tells the lot: say --lot-size N.")
@@ -91,9 +97,7 @@ def _contracts(
     return made
 
 
-def _rows(
-    path: str, names: dict[str, str], *, known: str, kind: Kind, time: str, lot: int
-) -> str:
+def _rows(path: str, names: dict[str, str], *, known: str, kind: Kind, time: str, lot: int) -> str:
     symbol, expiry, strike = (identifier(names[each]) for each in NEEDED)
     halves = []
     for right, side in SIDES:

@@ -67,9 +67,7 @@ def interval_in(path: str) -> int | None:
     return None
 
 
-def _by_columns(
-    con: duckdb.DuckDBPyConnection, path: str, wanted: Wanted, *, text: bool
-) -> Source:
+def _by_columns(con: duckdb.DuckDBPyConnection, path: str, wanted: Wanted, *, text: bool) -> Source:
     try:
         described = text_table(con, path).columns if text else describe(con, path)
     except duckdb.Error as error:

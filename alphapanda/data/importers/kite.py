@@ -73,4 +73,6 @@ def fits(candle: Any, width: int) -> bool:
     if width not in (WITHOUT_OI, WITHOUT_OI + 1) or not isinstance(candle[0], str):
         return False
     numbers = candle[1:]
-    return all(n is None or (isinstance(n, (int, float)) and not isinstance(n, bool)) for n in numbers)
+    return all(
+        n is None or (isinstance(n, (int, float)) and not isinstance(n, bool)) for n in numbers
+    )

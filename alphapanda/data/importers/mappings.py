@@ -40,7 +40,9 @@ def load(folder: Path, name: str) -> dict[str, Any]:
     if not path.is_file():
         known = sorted(file.stem for file in folder.glob("*.toml"))
         there = f" There are: {', '.join(known)}." if known else " Make one with --save-map NAME."
-        raise UsageError(f"--mapping {name}: {path} does not exist.{did_you_mean(name, known)}{there}")
+        raise UsageError(
+            f"--mapping {name}: {path} does not exist.{did_you_mean(name, known)}{there}"
+        )
     kept = read_table(path)
     for key, value in kept.items():
         if key not in KEPT or (key == "map") != isinstance(value, dict):

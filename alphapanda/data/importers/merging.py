@@ -12,7 +12,12 @@ from alphapanda.data.parquet import literal, scan
 from alphapanda.data.schema import FIELDS, PRICES, Kind
 from alphapanda.model.money import SCALE
 
-ALREADY, REPEAT, OTHER, FALLS = "already there", "duplicate", "differs from what is there", "volume falls"
+ALREADY, REPEAT, OTHER, FALLS = (
+    "already there",
+    "duplicate",
+    "differs from what is there",
+    "volume falls",
+)
 
 
 def merge(
@@ -24,7 +29,9 @@ def merge(
     place of another of its time.
     """
     con.execute("DROP TABLE IF EXISTS merged").fetchall()
-    con.execute(f"CREATE TABLE merged AS {_judged(con, table, part, existing, replace=replace)}").fetchall()
+    con.execute(
+        f"CREATE TABLE merged AS {_judged(con, table, part, existing, replace=replace)}"
+    ).fetchall()
     if part.kind == "tick":
         _mark_falls(con)
     con.execute(
@@ -79,9 +86,7 @@ def _existing(con: duckdb.DuckDBPyConnection, path: Path, kind: Kind) -> str:
 def _mark_falls(con: duckdb.DuckDBPyConnection) -> None:
     of_day = "PARTITION BY instrument ORDER BY ts, origin, file, pos ROWS BETWEEN"
     before = f"max(volume) OVER ({of_day} UNBOUNDED PRECEDING AND 1 PRECEDING)"
-    after = (
-        f"min(CASE WHEN origin = 0 THEN volume END) OVER ({of_day} 1 FOLLOWING AND UNBOUNDED FOLLOWING)"
-    )
+    after = f"min(CASE WHEN origin = 0 THEN volume END) OVER ({of_day} 1 FOLLOWING AND UNBOUNDED FOLLOWING)"
     con.execute(
         f"UPDATE merged AS m SET verdict = '{FALLS}' FROM (SELECT origin, file, pos, instrument, "
         f"coalesce(volume, 0) AS v, {before} AS low, {after} AS high FROM merged WHERE verdict IS NULL) f "

@@ -90,11 +90,15 @@ class Source:
             exchange = literal(wanted.exchange)
         else:
             derivative = literal(UNDERLYING.pattern)
-            exchange = f"CASE WHEN regexp_full_match({symbol}, {derivative}) THEN 'NFO' ELSE 'NSE' END"
+            exchange = (
+                f"CASE WHEN regexp_full_match({symbol}, {derivative}) THEN 'NFO' ELSE 'NSE' END"
+            )
         return f"CASE WHEN contains({symbol}, ':') THEN {symbol} ELSE {exchange} || ':' || {symbol} END"
 
 
-def ignored_columns(described: Sequence[str] | Mapping[str, str], layout: Layout) -> tuple[str, ...]:
+def ignored_columns(
+    described: Sequence[str] | Mapping[str, str], layout: Layout
+) -> tuple[str, ...]:
     """Return the columns of a file that are not kept."""
     used = set(layout.columns.values())
     return tuple(name for name in described if name not in used)

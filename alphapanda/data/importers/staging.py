@@ -105,16 +105,16 @@ def told_interval(con: duckdb.DuckDBPyConnection, table: str, source: Source, *,
         )
     step = int(counted[0][0])
     if step % SECOND_NS or (step > DAY_NS and step % DAY_NS):
-        raise UsageError(
-            f"{source.path}: bars are {interval_text(step)} apart: say --interval."
-        )
+        raise UsageError(f"{source.path}: bars are {interval_text(step)} apart: say --interval.")
     return step
 
 
 def dropped(con: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, int, int, int]]:
     """Return of every flaw how many rows have it, and file and position of the first."""
     first = "arg_min(file, (file, pos)), arg_min(pos, (file, pos))"
-    query = f"SELECT flaw, count(*), {first} FROM {table} WHERE flaw IS NOT NULL GROUP BY 1 ORDER BY 1"
+    query = (
+        f"SELECT flaw, count(*), {first} FROM {table} WHERE flaw IS NOT NULL GROUP BY 1 ORDER BY 1"
+    )
     return con.sql(query).fetchall()
 
 

@@ -73,7 +73,9 @@ class TextTable:
         except duckdb.Error as error:
             raise unreadable_file(path, error) from error
         self.path = path
-        self.columns: Mapping[str, str] = {name: f"trim({identifier(name)})" for name, *_ in described}
+        self.columns: Mapping[str, str] = {
+            name: f"trim({identifier(name)})" for name, *_ in described
+        }
         self.read = read
         joined = _date_and_time(con, self)
         if joined is not None:
@@ -82,7 +84,9 @@ class TextTable:
     @property
     def rows(self) -> str:
         """The relation: every column trimmed, empty text null."""
-        columns = ", ".join(f"nullif({sql}, '') AS {identifier(n)}" for n, sql in self.columns.items())
+        columns = ", ".join(
+            f"nullif({sql}, '') AS {identifier(n)}" for n, sql in self.columns.items()
+        )
         return f"(SELECT {columns}, row_number() OVER () - 1 AS file_row_number FROM {self.read})"
 
 
@@ -127,7 +131,9 @@ def _types(con: duckdb.DuckDBPyConnection, table: TextTable) -> dict[str, str]:
     for column in map(identifier, table.columns):
         whole = f"regexp_full_match({column}, '\\d{{9,19}}')"
         number, time = f"{number_sql(column)} IS NOT NULL", f"{time_sql(column)} IS NOT NULL"
-        tests += [f"avg(({test})::INT) FILTER ({column} IS NOT NULL)" for test in (whole, time, number)]
+        tests += [
+            f"avg(({test})::INT) FILTER ({column} IS NOT NULL)" for test in (whole, time, number)
+        ]
     query = f"SELECT {', '.join(tests)} FROM (SELECT * FROM {table.rows} LIMIT {SAMPLE})"
     try:
         (shares,) = con.sql(query).fetchall()
@@ -152,7 +158,9 @@ SYMBOLS = frozenset({"instrument", "symbol", "tradingsymbol", "trading_symbol", 
 
 def _unit_ns(con: duckdb.DuckDBPyConnection, table: TextTable, layout: Layout) -> int:
     column = f"TRY_CAST({layout.column('ts')} AS BIGINT)"
-    (found,) = con.sql(f"SELECT max({column}) FROM (SELECT * FROM {table.rows} LIMIT {SAMPLE})").fetchall()
+    (found,) = con.sql(
+        f"SELECT max({column}) FROM (SELECT * FROM {table.rows} LIMIT {SAMPLE})"
+    ).fetchall()
     return epoch_unit_ns(int(found[0]))
 
 

@@ -21,9 +21,7 @@ def found(ticks: Rows, bars: Rows) -> Iterator[Finding]:
         "max(price) AS high, min(price) AS low, arg_max(price, (ts, file, pos)) AS close FROM "
         f"(SELECT *, {ticks.price} AS price FROM {ticks.table} WHERE flaw IS NULL) GROUP BY 1, 2"
     )
-    built = (
-        f"SELECT *, median(n) OVER (PARTITION BY instrument) AS usual FROM ({built}) t JOIN session_of USING (instrument)"
-    )
+    built = f"SELECT *, median(n) OVER (PARTITION BY instrument) AS usual FROM ({built}) t JOIN session_of USING (instrument)"
     differs = ", ".join(f"t.{name} <> b.{name} AS {name}_differs" for name in BAR_PRICES)
     # Values before the open differ by habit: the auction's belongs to the first bar.
     joined = (

@@ -113,17 +113,22 @@ class _Check:
         for at, rows in enumerate(views):
             findings += [replace(each, data=_data(rows)) for each in self._of(rows)]
             progress("check", at + 1, len(views))
-        for ticks in (each for each in views if each.kind == "tick"):
-            for bars in (each for each in views if each.kind == "bar"):
-                if bars.interval_ns < 86_400 * 10**9:
-                    findings += [replace(f, data=_data(bars)) for f in agreement.found(ticks, bars)]
+        for ticks, bars in self._pairs(views):
+            times.declare(ticks)
+            findings += [replace(each, data=_data(bars)) for each in agreement.found(ticks, bars)]
         findings.sort(key=lambda each: (each.kind, each.instrument, each.data))
         return self._report(views, findings)
 
+    def _pairs(self, views: Sequence[Rows]) -> list[tuple[Rows, Rows]]:
+        ticks = [each for each in views if each.kind == "tick"]
+        bars = [each for each in views if each.kind == "bar" and not each.whole_days]
+        return [(one, other) for one in ticks for other in bars]
+
     def _of(self, rows: Rows) -> Iterator[Finding]:
+        days = times.declare(rows)
         yield from self._unknown(rows)
         yield from values.found(rows)
-        yield from times.found(rows)
+        yield from times.found(rows, days)
 
     def _stage(self, number: int, path: str) -> None:
         part = catalogue.part_of(path)
@@ -205,13 +210,13 @@ class _Check:
         if not self._asked.masters:
             return
         query = (
-            f"SELECT instrument, max({DAY_SQL}), count(*), arg_min(file, (file, pos)), "
-            f"arg_min(pos, (file, pos)) FROM {rows.table} WHERE instrument IS NOT NULL GROUP BY 1 ORDER BY 1"
+            f"SELECT instrument, max({DAY_SQL}), count(*), min((file, pos, ts)) "
+            f"FROM {rows.table} WHERE instrument IS NOT NULL GROUP BY 1 ORDER BY 1"
         )
-        for name, number, count, file, pos in self._con.sql(query).fetchall():
+        for name, number, count, place in self._con.sql(query).fetchall():
             if name not in self._masters().at(day(number)):
                 yield Finding(
-                    "unknown instrument", name, count, rows.where(file, pos),
+                    "unknown instrument", name, count, rows.where(*place),
                     "the instruments file does not have it",
                 )  # fmt: skip
 

@@ -9,12 +9,15 @@ from typing import Any
 
 import duckdb
 
+from alphapanda.data.blocks import time_text
 from alphapanda.data.schema import DAY_NS, IST_NS, Kind
 from alphapanda.model.calendar import Calendar, Session, SessionGroup, session_group
 from alphapanda.model.instruments import Exchange, Instrument
 
 DAY_SQL = f"((ts + {IST_NS}) // {DAY_NS})"
 """The IST day of a row, in days since 1970."""
+
+NEVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,19 @@ class Rows:
         middle = "(CASE WHEN bid > 0 AND ask > 0 THEN (bid + ask) // 2 ELSE greatest(bid, ask) END)"
         return {"bar": "close", "tick": "last", "quote": middle}[self.kind]
 
+    @property
+    def whole_days(self) -> bool:
+        """Tell whether the rows are day bars."""
+        return bool(self.interval_ns) and not self.interval_ns % DAY_NS
+
     def sessions(self, name: str, first: date, last: date) -> list[Session]:
         """Return an instrument's sessions from first to last."""
         return self.calendar.sessions(first, last, self.groups[name])
 
-    def where(self, file: int, pos: int) -> str:
-        """Return a row in words."""
-        return f"{self.files[file]}, row {pos + 1}"
+    def where(self, file: int, pos: int, ts: int | None) -> str:
+        """Return a row in words: when, and where it lies."""
+        when = "" if ts is None or not 0 < ts < NEVER else f"{time_text(ts)[:19]} IST, "
+        return f"{when}{self.files[file]} row {pos + 1}"
 
 
 def group_of(name: str) -> SessionGroup:

@@ -10,7 +10,7 @@ from alphapanda.data.blocks import time_text
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day
 from alphapanda.data.quality.values import collected
 from alphapanda.data.schema import DAY_NS, SECOND_NS
-from alphapanda.model.calendar import Phase, Session, day_start_ns
+from alphapanda.model.calendar import Phase, Session
 
 SILENCE_NS = 30 * SECOND_NS
 SILENCE_MEDIANS = 10
@@ -20,15 +20,27 @@ SHOWN = 16
 Span = tuple[int, int]
 
 
-def found(rows: Rows) -> Iterator[Finding]:
-    """Yield where the data and the calendar disagree; nothing where nothing ever closes."""
-    if rows.calendar.is_always:
-        return
-    query = f"SELECT instrument, {DAY_SQL}, count(*) FROM {rows.table} WHERE flaw IS NULL GROUP BY 1, 2 ORDER BY 1, 2"
-    days: dict[str, dict[date, int]] = {}
+Days = dict[str, dict[date, int]]
+"""Rows of each instrument by day."""
+
+
+def declare(rows: Rows) -> Days:
+    """Make the tables `spans` and `session_of` of what the calendar says; return the days."""
+    query = (
+        f"SELECT instrument, {DAY_SQL}, count(*) FROM {rows.table} WHERE flaw IS NULL "
+        "GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    days: Days = {}
     for name, number, count in rows.con.sql(query).fetchall():
         days.setdefault(name, {})[day(number)] = count
     _declare_spans(rows, days)
+    return days
+
+
+def found(rows: Rows, days: Days) -> Iterator[Finding]:
+    """Yield where the data and the calendar disagree; nothing where nothing ever closes."""
+    if rows.calendar.is_always:
+        return
     yield from _missing_days(rows, days)
     yield from _outside(rows)
     if rows.kind == "bar" and rows.interval_ns % DAY_NS:
@@ -52,13 +64,17 @@ def text(ts: int) -> str:
 
 
 # Tables of what the calendar says: by instrument the spans that are in session, and the open ones.
-def _declare_spans(rows: Rows, days: dict[str, dict[date, int]]) -> None:
-    rows.con.execute("CREATE OR REPLACE TABLE spans (g INTEGER, day BIGINT, start BIGINT, stop BIGINT, open BOOLEAN)")
+def _declare_spans(rows: Rows, days: Days) -> None:
+    rows.con.execute(
+        "CREATE OR REPLACE TABLE spans (g INTEGER, day BIGINT, start BIGINT, stop BIGINT, open BOOLEAN)"
+    )
     rows.con.execute("CREATE OR REPLACE TABLE session_of (instrument VARCHAR, g INTEGER)")
-    rows.con.executemany("INSERT INTO session_of VALUES (?, ?)", [(n, int(rows.groups[n])) for n in days])
+    if days:
+        named = [(name, int(rows.groups[name])) for name in days]
+        rows.con.executemany("INSERT INTO session_of VALUES (?, ?)", named)
     epoch = date(1970, 1, 1).toordinal()
     made = []
-    for group in sorted(set(rows.groups[name] for name in days)):
+    for group in sorted({rows.groups[name] for name in days}):
         every = sorted({d for name, of in days.items() if rows.groups[name] == group for d in of})
         for session in rows.calendar.sessions(every[0], every[-1], group):
             number = session.day.toordinal() - epoch
@@ -68,7 +84,7 @@ def _declare_spans(rows: Rows, days: dict[str, dict[date, int]]) -> None:
         rows.con.executemany("INSERT INTO spans VALUES (?, ?, ?, ?, ?)", made)
 
 
-def _missing_days(rows: Rows, days: dict[str, dict[date, int]]) -> Iterator[Finding]:
+def _missing_days(rows: Rows, days: Days) -> Iterator[Finding]:
     for name, of in days.items():
         first, last = min(of), max(of)
         missing = [s.day for s in rows.sessions(name, first, last) if s.day not in of]
@@ -81,28 +97,36 @@ def _missing_days(rows: Rows, days: dict[str, dict[date, int]]) -> Iterator[Find
 
 
 def _outside(rows: Rows) -> Iterator[Finding]:
-    sound = f"SELECT r.instrument, r.ts, r.file, r.pos, g, {DAY_SQL} AS day FROM {rows.table} r JOIN session_of USING (instrument) WHERE flaw IS NULL"
-    closed = f"SELECT * FROM ({sound}) o WHERE NOT EXISTS (FROM spans s WHERE s.g = o.g AND s.day = o.day)"
-    yield from collected(rows, closed, kind="row on a closed day", rule="the calendar has no session that day")
-    if rows.kind == "bar" and not rows.interval_ns % DAY_NS:
+    sound = (
+        f"SELECT r.instrument, r.ts, r.file, r.pos, g, {DAY_SQL} AS day FROM {rows.table} r "
+        "JOIN session_of USING (instrument) WHERE flaw IS NULL"
+    )
+    of_day = "FROM spans s WHERE s.g = o.g AND s.day = o.day"
+    closed = f"SELECT * FROM ({sound}) o WHERE NOT EXISTS ({of_day})"
+    rule = "the calendar has no session that day"
+    yield from collected(rows, closed, kind="row on a closed day", rule=rule)
+    if rows.whole_days:
         return
     # A tick may come with the close itself; a bar that starts then covers nothing.
     until = "<" if rows.kind == "bar" else "<="
     outside = (
-        f"SELECT * FROM ({sound}) o WHERE EXISTS (FROM spans s WHERE s.g = o.g AND s.day = o.day) AND NOT "
-        f"EXISTS (FROM spans s WHERE s.g = o.g AND s.day = o.day AND s.start <= o.ts AND o.ts {until} s.stop)"
+        f"SELECT * FROM ({sound}) o WHERE EXISTS ({of_day}) AND NOT "
+        f"EXISTS ({of_day} AND s.start <= o.ts AND o.ts {until} s.stop)"
     )
     yield from collected(
-        rows, outside, kind="out of session", rule="no phase of the session, pre-open and post-close among them, has the time",
+        rows, outside, kind="out of session",
+        rule="no phase of the session, pre-open and post-close among them, has the time",
     )  # fmt: skip
 
 
 def expected(session: Session, interval_ns: int) -> list[int]:
     """Return the starts of the bars of a session: from the start of each open stretch on."""
-    return [ts for start, stop in spans(session, Phase.OPEN) for ts in range(start, stop, interval_ns)]
+    return [
+        ts for start, stop in spans(session, Phase.OPEN) for ts in range(start, stop, interval_ns)
+    ]
 
 
-def _missing_bars(rows: Rows, days: dict[str, dict[date, int]]) -> Iterator[Finding]:
+def _missing_bars(rows: Rows, days: Days) -> Iterator[Finding]:
     for name, of in days.items():
         query = f"SELECT DISTINCT ts FROM {rows.table} WHERE flaw IS NULL AND instrument = ?"
         there = {ts for (ts,) in rows.con.execute(query, [name]).fetchall()}
@@ -160,8 +184,3 @@ def _silences(rows: Rows) -> Iterator[Finding]:
 def _length(ns: int) -> str:
     minutes, seconds = divmod(ns // SECOND_NS, 60)
     return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
-
-
-def midnight(on: date) -> int:
-    """Return a day's start."""
-    return day_start_ns(on)

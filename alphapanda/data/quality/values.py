@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alphapanda.data.parquet import literal
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day
-from alphapanda.data.schema import BAR_PRICES, FIELDS, PRICES, Kind
+from alphapanda.data.schema import BAR_PRICES, FIELDS, Kind
 
 NEEDED: dict[Kind, tuple[str, ...]] = {"tick": ("last",), "bar": BAR_PRICES, "quote": ()}
 SPIKE, SPIKE_LEAST = 20, 0.005
 NEIGHBOURS = 5
+Place = tuple[int, int, int]
 OFTEN = 0.1
 """Repeats but for the time are a finding from this share of an instrument's rows on."""
 
@@ -26,24 +28,25 @@ def collected(rows: Rows, query: str, *, kind: str, rule: str) -> Iterator[Findi
     """Yield one finding an instrument of a query for instrument, ts, file, pos."""
     counted = (
         f"SELECT coalesce(instrument, '?'), {DAY_SQL} AS day, count(*), "
-        f"arg_min(file, (file, pos)), arg_min(pos, (file, pos)) FROM ({query}) GROUP BY 1, 2 ORDER BY 1, 2"
+        f"min((file, pos, ts)) FROM ({query}) GROUP BY 1, 2 ORDER BY 1, 2"
     )
-    by_name: dict[str, list[tuple[int | None, int, int, int]]] = {}
-    for name, *rest in rows.con.sql(counted).fetchall():
-        by_name.setdefault(name, []).append((rest[0], rest[1], rest[2], rest[3]))
+    by_name: dict[str, list[tuple[int | None, int, Place]]] = {}
+    for name, number, count, place in rows.con.sql(counted).fetchall():
+        by_name.setdefault(name, []).append((number, count, place))
     for name, days in by_name.items():
-        file, pos = min((file, pos) for _, _, file, pos in days)
         yield Finding(
-            kind, name, sum(n for _, n, _, _ in days), rows.where(file, pos), rule,
-            {day(number): n for number, n, _, _ in days if number is not None},
+            kind, name, sum(n for _, n, _ in days), rows.where(*min(place for *_, place in days)),
+            rule, {day(number): n for number, n, _ in days if number is not None},
         )  # fmt: skip
 
 
 def _values(rows: Rows) -> Iterator[Finding]:
     taken = "instrument, ts, file, pos"
-    for flaw, in rows.con.sql(f"SELECT DISTINCT flaw FROM {rows.table} WHERE flaw IS NOT NULL ORDER BY 1").fetchall():
-        query = f"SELECT {taken} FROM {rows.table} WHERE flaw = '{flaw}'"
-        yield from collected(rows, query, kind=RENAMED.get(flaw, flaw), rule=RULES.get(flaw, "the value is not there"))
+    flaws = f"SELECT DISTINCT flaw FROM {rows.table} WHERE flaw IS NOT NULL ORDER BY 1"
+    for (flaw,) in rows.con.sql(flaws).fetchall():
+        query = f"SELECT {taken} FROM {rows.table} WHERE flaw = {literal(flaw)}"
+        rule = RULES.get(flaw, "such a row is no market data")
+        yield from collected(rows, query, kind=RENAMED.get(flaw, flaw), rule=rule)
     if {"bid", "ask"} <= rows.present:
         query = f"SELECT {taken} FROM {rows.table} WHERE flaw IS NULL AND bid > ask AND ask > 0"
         yield from collected(rows, query, kind="crossed quote", rule="the bid is above the ask")
@@ -87,8 +90,14 @@ def _repeats(rows: Rows) -> Iterator[Finding]:
         f"SELECT instrument, ts, file, pos, row_number() OVER (PARTITION BY {key} ORDER BY file, pos) "
         f"AS place FROM {rows.table} WHERE flaw IS NULL"
     )
-    rule = "a second bar of the same time" if rows.kind == "bar" else "all values and the time are those of another row"
-    yield from collected(rows, f"SELECT * FROM ({ranked}) WHERE place > 1", kind="duplicate", rule=rule)
+    rule = (
+        "a second bar of the same time"
+        if rows.kind == "bar"
+        else "all values and the time are those of another row"
+    )
+    yield from collected(
+        rows, f"SELECT * FROM ({ranked}) WHERE place > 1", kind="duplicate", rule=rule
+    )
     if rows.kind == "bar" or not {"volume", "bid"} <= rows.present:
         return
     ranked = (
@@ -107,13 +116,12 @@ def _repeats(rows: Rows) -> Iterator[Finding]:
 
 
 def _spikes(rows: Rows) -> Iterator[Finding]:
+    around = f"ROWS BETWEEN {NEIGHBOURS} PRECEDING AND {NEIGHBOURS} FOLLOWING"
+    part = "instrument" if rows.whole_days else f"instrument, {DAY_SQL}"
     for price in ("high", "low") if rows.kind == "bar" else (rows.price,):
-        around = f"ROWS BETWEEN {NEIGHBOURS} PRECEDING AND {NEIGHBOURS} FOLLOWING"
-        part = "instrument" if rows.interval_ns % (24 * 3600 * 10**9) == 0 and rows.interval_ns else f"instrument, {DAY_SQL}"
         off = (
             f"SELECT instrument, ts, file, pos, {price} AS price, median({price}) OVER "
-            f"(PARTITION BY {part} ORDER BY ts, file, pos {around}) AS middle FROM {rows.table} "
-            "WHERE flaw IS NULL"
+            f"(PARTITION BY {part} ORDER BY ts, file, pos {around}) AS middle FROM {_open(rows)}"
         )
         off = f"SELECT *, abs(price / middle - 1) AS off FROM ({off})"
         usual = f"SELECT instrument, quantile_cont(off, 0.9) AS usual FROM ({off}) GROUP BY 1"
@@ -121,9 +129,18 @@ def _spikes(rows: Rows) -> Iterator[Finding]:
             f"SELECT o.* FROM ({off}) o JOIN ({usual}) USING (instrument) "
             f"WHERE off > greatest({SPIKE_LEAST}, {SPIKE} * usual)"
         )
-        what = price if price in PRICES and rows.kind == "bar" else "price"
         yield from collected(
-            rows, query, kind=f"spike ({what})",
-            rule=f"further from the median of {2 * NEIGHBOURS + 1} rows around it than {SPIKE} times the "
-            f"0.9 quantile of such distances, and than {SPIKE_LEAST:.1%}",
+            rows, query, kind=f"spike ({price if rows.kind == 'bar' else 'price'})",
+            rule=f"over {SPIKE_LEAST:.1%}, and {SPIKE} times the 0.9 quantile of such distances, "
+            f"from the median of {2 * NEIGHBOURS + 1} rows around it",
         )  # fmt: skip
+
+
+# Indicative prices before the open jump by nature.
+def _open(rows: Rows) -> str:
+    if rows.calendar.is_always or rows.whole_days:
+        return f"{rows.table} WHERE flaw IS NULL"
+    return (
+        f"{rows.table} r JOIN session_of o USING (instrument) SEMI JOIN spans s ON s.g = o.g AND "
+        "s.open AND r.ts BETWEEN s.start AND s.stop WHERE flaw IS NULL"
+    )

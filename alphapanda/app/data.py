@@ -160,13 +160,13 @@ def days(first: str | None, last: str | None) -> tuple[Any, Any]:
 
     Raises: UsageError for what is no date, or the wrong way round.
     """
-    made = [
+    low, high = (
         None if text is None else options.converted("", name, text, options.as_date)
         for name, text in (("first", first), ("last", last))
-    ]
-    if None not in made and made[0] > made[1]:
+    )
+    if low is not None and high is not None and low > high:
         raise UsageError(f"--from {first} lies after --to {last}")
-    return made[0], made[1]
+    return low, high
 
 
 def _existing(root: Path | None) -> Path:

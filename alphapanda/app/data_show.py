@@ -80,7 +80,7 @@ def instrument_table(view: View) -> RenderableType:
               ("last", number(days[-1].close))]  # fmt: skip
     return Group(
         summary_table([("Rows", facts), ("Price", prices)], title=title),
-        Text(f"  {sparkline([day.close for day in days])}  day's last, {days[0].day} to {days[-1].day}"),
+        Text(f"  {sparkline([d.close for d in days])}  last of {days[0].day} to {days[-1].day}"),
         _days_table(days), _rows_table(view),
     )  # fmt: skip
 

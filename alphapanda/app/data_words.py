@@ -79,7 +79,7 @@ def import_(
     ] = None,
     qty_scale: Annotated[
         int | None,
-        option("--qty-scale", metavar="N", panel=MAKE, text="Units to a share, of fractional data."),
+        option("--qty-scale", metavar="N", panel=MAKE, text="Units to a share, if fractional."),
     ] = None,
     lot_size: Annotated[
         int | None,
@@ -92,7 +92,7 @@ def import_(
     root: Root = None,
     json: Json = False,
 ) -> None:  # fmt: skip
-    """Bring files into the catalogue: whole or not at all, nothing twice, every drop accounted for."""
+    """Bring files into the catalogue: whole or not at all, nothing twice, all drops told."""
     from alphapanda.app import data  # noqa: PLC0415 (DuckDB takes a while to import)
 
     said = {

@@ -1,8 +1,8 @@
 """The catalogue: market data as Parquet in folders by kind, interval and date, changed only whole.
 
 `ROOT/kind=bar/interval=1m/date=2025-08/rows.parquet`: ticks and quotes lie by day, bars of a minute
-and more by month, day bars by year; the date is as much of the ISO date as that takes. Rows have the
-canonical columns, by (ts, instrument); a bar's ts is its start, as in all files that are replayed.
+and more by month, day bars by year; the date is as much of the ISO date as that takes. Rows have
+the canonical columns, by (ts, instrument); a bar's ts is its start, as in all files replayed.
 
 An import writes beside, under a hidden name, and renames that to `.commit-...`: from then on it
 counts, and whoever comes next moves what has not been moved (`settle`). Before, it is rubbish.
@@ -30,8 +30,11 @@ INSTRUMENTS = "instruments"
 
 STAGED, COMMITTED, LOCK = ".import-", ".commit-", ".lock"
 FOLDER = re.compile(
-    r"(?:^|/)kind=(tick|bar|quote)/(?:interval=(\w+)/)?date=(\d{4}(?:-\d\d(?:-\d\d)?)?)/[^/]+$"
+    r"(?:^|/)kind=(tick|bar|quote)/interval=(\w+)/date=(\d{4}(?:-\d\d(?:-\d\d)?)?)/[^/]+$"
 )
+NONE = "none"
+"""The interval of ticks and quotes in a path: DuckDB wants the same keys everywhere."""
+
 MINUTE_NS = 60 * SECOND_NS
 
 
@@ -53,8 +56,8 @@ class Part:
     @property
     def place(self) -> Path:
         """The file's path within a catalogue."""
-        interval = [f"interval={self.interval}"] if self.interval_ns else []
-        return Path(f"kind={self.kind}", *interval, f"date={self.span}", FILE)
+        interval = f"interval={self.interval or NONE}"
+        return Path(f"kind={self.kind}", interval, f"date={self.span}", FILE)
 
     def within(self, first: date | None, last: date | None) -> bool:
         """Tell whether it may have rows of these days."""
@@ -68,7 +71,7 @@ def part_of(path: str | Path) -> Part | None:
     found = FOLDER.search(Path(path).absolute().as_posix())
     if found is None:
         return None
-    interval_ns = parse_interval(found[2]) if found[2] else 0
+    interval_ns = 0 if found[2] == NONE else parse_interval(found[2])
     return Part(cast("Kind", found[1]), interval_ns, found[3])
 
 

@@ -119,7 +119,8 @@ def views(
         hint = did_you_mean(name, known if ":" in name else bare)
         raise UsageError(
             f"{root} has no {name}{f' of kind {kind}' if kind else ''}"
-            f"{f' at {interval}' if interval else ''}.{hint} alphapanda data list tells what it has."
+            f"{f' at {interval}' if interval else ''}.{hint} alphapanda data list tells what it "
+            "has."
         )
     with ExitStack() as resources:
         con = connect(memory_limit="1GB", threads=2, resources=resources)
@@ -143,7 +144,8 @@ def _held(con: duckdb.DuckDBPyConnection, part: Part, files: Sequence[str]) -> l
     sizes = ", ".join(str(Path(file).stat().st_size) for file in files)
     query = (
         f"WITH by_day AS (SELECT instrument, file_index AS file, {DAY_SQL} AS day, count(*) AS n "
-        f"FROM {scan(files)} GROUP BY ALL), in_file AS (SELECT file, sum(n) AS n FROM by_day GROUP BY 1) "
+        f"FROM {scan(files)} GROUP BY ALL), in_file AS (SELECT file, sum(n) AS n FROM by_day "
+        "GROUP BY 1) "
         "SELECT instrument, count(DISTINCT day), min(day), max(day), sum(by_day.n)::BIGINT, "
         f"sum(([{sizes}])[(file + 1)::BIGINT] * by_day.n / in_file.n)::BIGINT "
         "FROM by_day JOIN in_file USING (file) GROUP BY 1 ORDER BY 1"

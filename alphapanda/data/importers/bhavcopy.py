@@ -11,7 +11,7 @@ from alphapanda.data.importers.contracts import Key, register_names, stem, strik
 from alphapanda.data.importers.source import Contract, Source, Wanted
 from alphapanda.data.importers.table import TextTable, number_sql, time_sql
 from alphapanda.data.layouts import describe
-from alphapanda.data.parquet import identifier, literal, scan
+from alphapanda.data.parquet import identifier, scan
 from alphapanda.data.schema import DAY_NS, Layout, normal
 from alphapanda.errors import UsageError
 
@@ -108,7 +108,10 @@ def _contracts(
 ) -> tuple[dict[Key, Contract], date | None]:
     number = file.number("no_of_cont")
     lot = f"max(CASE WHEN {number} > 0 THEN {file.number('trd_qty')} / {number} END)"
-    query = f"SELECT {', '.join(_key(file))}, {lot}, max({file.day('trade_date')}) FROM {file.rows} GROUP BY ALL ORDER BY ALL"
+    query = (
+        f"SELECT {', '.join(_key(file))}, {lot}, max({file.day('trade_date')}) FROM {file.rows} "
+        "GROUP BY ALL ORDER BY ALL"
+    )
     found = con.sql(query).fetchall()
     if not found:
         raise UsageError(f"{file.path} holds no rows: leave it out.")
@@ -129,7 +132,8 @@ def _contracts(
 
 def _bars(
     file: _File, name: str, day: str, fields: dict[str, str],
-    *, contracts: tuple[Contract, ...] = (), notes: tuple[str, ...] = (), listed: date | None = None,
+    *, contracts: tuple[Contract, ...] = (), notes: tuple[str, ...] = (),
+    listed: date | None = None,
 ) -> Source:  # fmt: skip
     columns = ", ".join(f"{file.number(column)} AS {n}" for n, column in fields.items())
     rows = (

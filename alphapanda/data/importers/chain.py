@@ -107,10 +107,12 @@ def _rows(path: str, names: dict[str, str], *, known: str, kind: Kind, time: str
             scaled = f"round({value} * {lot})" if name in IN_CONTRACTS else value
             fields.append(f"{scaled}::DOUBLE AS {name}")
         halves.append(
-            f"SELECT {identifier(time)} AS ts, {symbol} AS s, {expiry} AS e, {strike}::DOUBLE AS k, "
+            f"SELECT {identifier(time)} AS ts, {symbol} AS s, {expiry} AS e, {strike}::DOUBLE AS "
+            "k, "
             f"{literal(right)} AS r, {', '.join(fields)}, file_row_number FROM {scan([path])}"
         )
     return (
-        f"(SELECT wide.*, 'NFO:' || contract AS instrument FROM ({' UNION ALL '.join(halves)}) wide "
+        f"(SELECT wide.*, 'NFO:' || contract AS instrument FROM ({' UNION ALL '.join(halves)}) "
+        "wide "
         f"JOIN {known} USING (s, e, k, r))"
     )

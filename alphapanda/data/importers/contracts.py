@@ -16,7 +16,7 @@ import pyarrow as pa
 from alphapanda.data.importers.source import Contract
 from alphapanda.data.instruments import COLUMNS
 
-MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 TICK_SIZE = 0.05
 
 Key = tuple[str, date, float, str]
@@ -30,7 +30,7 @@ def monthly(expiry: date, listed: Iterable[date]) -> bool:
 
 
 def stem(underlying: str, expiry: date, listed: Iterable[date]) -> str:
-    """Return a symbol's start: NIFTY25SEP of the month's last expiry, NIFTY25902 of a weekly one."""
+    """Return a symbol's start: NIFTY25SEP for the month's last expiry, else NIFTY25902."""
     year = f"{expiry:%y}"
     if monthly(expiry, listed):
         return f"{underlying}{year}{MONTHS[expiry.month - 1]}"

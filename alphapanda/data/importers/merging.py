@@ -1,4 +1,4 @@
-"""Staged rows laid over one file of a catalogue: what is new, what is there, what does not agree."""
+"""Staged rows laid over one file of a catalogue: what is new, there already, or differs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def merge(
         _mark_falls(con)
     con.execute(
         f"UPDATE {table} AS s SET flaw = m.verdict FROM merged m WHERE m.origin = 1 AND "
-        "m.verdict IS NOT NULL AND s.file = m.file AND s.pos = m.pos AND s.instrument = m.instrument"
+        "m.verdict IS NOT NULL AND s.file = m.file AND s.pos = m.pos AND s.instrument = "
+        "m.instrument"
     ).fetchall()
     con.execute("DELETE FROM merged WHERE verdict IS NOT NULL").fetchall()
     ((new,),) = con.sql("SELECT count(*) FROM merged WHERE origin = 1").fetchall()
@@ -48,10 +49,11 @@ def _judged(
 ) -> str:
     fields = FIELDS[part.kind]
     names = ", ".join(fields)
-    rows = [
+    staged = (
         f"SELECT 1 AS origin, file, pos, instrument, ts, {names} FROM {table} "
         f"WHERE flaw IS NULL AND left(date, {len(part.span)}) = {literal(part.span)}"
-    ]
+    )
+    rows = [staged]
     if existing.exists():
         rows.append(_existing(con, existing, part.kind))
     values = ", ".join(f"coalesce({name}, 0)" for name in fields)
@@ -86,10 +88,14 @@ def _existing(con: duckdb.DuckDBPyConnection, path: Path, kind: Kind) -> str:
 def _mark_falls(con: duckdb.DuckDBPyConnection) -> None:
     of_day = "PARTITION BY instrument ORDER BY ts, origin, file, pos ROWS BETWEEN"
     before = f"max(volume) OVER ({of_day} UNBOUNDED PRECEDING AND 1 PRECEDING)"
-    after = f"min(CASE WHEN origin = 0 THEN volume END) OVER ({of_day} 1 FOLLOWING AND UNBOUNDED FOLLOWING)"
+    after = (
+        f"min(CASE WHEN origin = 0 THEN volume END) OVER ({of_day} 1 FOLLOWING AND UNBOUNDED "
+        "FOLLOWING)"
+    )
     con.execute(
         f"UPDATE merged AS m SET verdict = '{FALLS}' FROM (SELECT origin, file, pos, instrument, "
-        f"coalesce(volume, 0) AS v, {before} AS low, {after} AS high FROM merged WHERE verdict IS NULL) f "
+        f"coalesce(volume, 0) AS v, {before} AS low, {after} AS high FROM merged WHERE verdict "
+        "IS NULL) f "
         "WHERE m.origin = 1 AND f.origin = 1 AND m.file = f.file AND m.pos = f.pos "
         "AND m.instrument = f.instrument AND (f.v < f.low OR f.v > f.high)"
     ).fetchall()

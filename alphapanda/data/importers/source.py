@@ -93,7 +93,10 @@ class Source:
             exchange = (
                 f"CASE WHEN regexp_full_match({symbol}, {derivative}) THEN 'NFO' ELSE 'NSE' END"
             )
-        return f"CASE WHEN contains({symbol}, ':') THEN {symbol} ELSE {exchange} || ':' || {symbol} END"
+        return (
+            f"CASE WHEN contains({symbol}, ':') THEN {symbol} ELSE {exchange} || ':' || {symbol} "
+            "END"
+        )
 
 
 def ignored_columns(

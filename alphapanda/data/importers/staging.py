@@ -23,7 +23,7 @@ from alphapanda.errors import UsageError
 from alphapanda.model.interval import interval_text
 from alphapanda.model.money import BOUND
 
-DATE_SQL = "strftime(make_timestamp((ts + {ist}) // 1000), '%Y-%m-%d')".format(ist=IST_NS)
+DATE_SQL = f"strftime(make_timestamp((ts + {IST_NS}) // 1000), '%Y-%m-%d')"
 """The IST date of a row."""
 
 NEEDED: dict[Kind, tuple[str, ...]] = {"tick": ("last",), "bar": BAR_PRICES, "quote": ()}
@@ -93,7 +93,8 @@ def told_interval(con: duckdb.DuckDBPyConnection, table: str, source: Source, *,
         f"(ts + {IST_NS}) % {DAY_NS} AS clock FROM {table} WHERE file = {file} AND flaw IS NULL"
     )
     counted = con.sql(
-        f"SELECT step, count(*) AS n FROM ({steps}) WHERE step > 0 GROUP BY step ORDER BY n DESC, step"
+        f"SELECT step, count(*) AS n FROM ({steps}) WHERE step > 0 GROUP BY step ORDER BY n "
+        "DESC, step"
     ).fetchall()
     (clock,) = con.sql(f"SELECT max(clock) FROM ({steps})").fetchall()
     if clock[0] == 0:

@@ -102,7 +102,7 @@ def text_table(con: duckdb.DuckDBPyConnection, path: str) -> TextTable:
 
 
 def typed_rows(table: TextTable, layout: Layout) -> str:
-    """Return the relation with the layout's columns in their types, null where a value fits none."""
+    """Return the relation with the layout's columns in their types, null where none fits."""
     columns = []
     for name, column in layout.columns.items():
         text, dtype = identifier(column), layout.types[name]
@@ -141,18 +141,14 @@ def _types(con: duckdb.DuckDBPyConnection, table: TextTable) -> dict[str, str]:
         raise unreadable_file(table.path, error) from error
     types = {}
     for at, name in enumerate(table.columns):
-        whole, time, number = (share or 0 for share in shares[3 * at : 3 * at + 3])
-        types[name] = "VARCHAR"
-        if whole > MOSTLY:
-            types[name] = "BIGINT"
-        elif time > MOSTLY:
-            types[name] = ZONED
-        elif number > MOSTLY:
-            types[name] = "DOUBLE"
+        fitting = (share or 0 for share in shares[3 * at : 3 * at + 3])
+        fits = (dtype for dtype, share in zip(TYPES, fitting, strict=True) if share > MOSTLY)
+        types[name] = next(fits, "VARCHAR")
     # A symbol of digits is a symbol.
     return {n: "VARCHAR" if normal(n) in SYMBOLS else dtype for n, dtype in types.items()}
 
 
+TYPES = ("BIGINT", ZONED, "DOUBLE")
 SYMBOLS = frozenset({"instrument", "symbol", "tradingsymbol", "trading_symbol", "ticker", "scrip"})
 
 

@@ -17,17 +17,23 @@ def found(ticks: Rows, bars: Rows) -> Iterator[Finding]:
     """Yield the bars whose prices are not those of the ticks within them."""
     step = bars.interval_ns
     built = (
-        f"SELECT instrument, ts // {step} * {step} AS ts, count(*) AS n, arg_min(price, (ts, file, pos)) AS open, "
+        f"SELECT instrument, ts // {step} * {step} AS ts, count(*) AS n, arg_min(price, (ts, "
+        "file, pos)) AS open, "
         "max(price) AS high, min(price) AS low, arg_max(price, (ts, file, pos)) AS close FROM "
         f"(SELECT *, {ticks.price} AS price FROM {ticks.table} WHERE flaw IS NULL) GROUP BY 1, 2"
     )
-    built = f"SELECT *, median(n) OVER (PARTITION BY instrument) AS usual FROM ({built}) t JOIN session_of USING (instrument)"
+    built = (
+        f"SELECT *, median(n) OVER (PARTITION BY instrument) AS usual FROM ({built}) t JOIN "
+        "session_of USING (instrument)"
+    )
     differs = ", ".join(f"t.{name} <> b.{name} AS {name}_differs" for name in BAR_PRICES)
     # Values before the open differ by habit: the auction's belongs to the first bar.
     joined = (
-        f"SELECT t.instrument, t.ts, b.file, b.pos, {differs}, t.close AS was, b.close AS said FROM ({built}) t "
+        f"SELECT t.instrument, t.ts, b.file, b.pos, {differs}, t.close AS was, b.close AS said "
+        f"FROM ({built}) t "
         f"JOIN {bars.table} b ON b.instrument = t.instrument AND b.ts = t.ts AND b.flaw IS NULL "
-        "WHERE 2 * n >= usual AND EXISTS (FROM spans s WHERE s.g = t.g AND s.open AND t.ts > s.start AND t.ts < s.stop)"
+        "WHERE 2 * n >= usual AND EXISTS (FROM spans s WHERE s.g = t.g AND s.open AND t.ts > "
+        "s.start AND t.ts < s.stop)"
     )
     bars.con.execute(f"CREATE OR REPLACE TABLE compared AS {joined}")
     for name in BAR_PRICES:
@@ -36,7 +42,8 @@ def found(ticks: Rows, bars: Rows) -> Iterator[Finding]:
 
 def _of(bars: Rows, name: str) -> Iterator[Finding]:
     query = (
-        f"SELECT instrument, count(*), count(*) FILTER ({name}_differs), min(ts) FILTER ({name}_differs), "
+        f"SELECT instrument, count(*), count(*) FILTER ({name}_differs), min(ts) FILTER "
+        f"({name}_differs), "
         "arg_min(was, ts) FILTER (close_differs), arg_min(said, ts) FILTER (close_differs) "
         "FROM compared GROUP BY 1 ORDER BY 1"
     )
@@ -54,5 +61,8 @@ def _of(bars: Rows, name: str) -> Iterator[Finding]:
 
 
 def _days(bars: Rows, instrument: str, name: str) -> dict[date, int]:
-    query = f"SELECT {DAY_SQL}, count(*) FROM compared WHERE instrument = ? AND {name}_differs GROUP BY 1 ORDER BY 1"
+    query = (
+        f"SELECT {DAY_SQL}, count(*) FROM compared WHERE instrument = ? AND {name}_differs GROUP "
+        "BY 1 ORDER BY 1"
+    )
     return {day(number): n for number, n in bars.con.execute(query, [instrument]).fetchall()}

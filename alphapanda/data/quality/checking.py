@@ -192,7 +192,10 @@ class _Check:
     def _groups(self) -> dict[str, SessionGroup]:
         found: dict[str, SessionGroup] = {}
         for table in self._tables:
-            query = f"SELECT instrument, max({DAY_SQL}) FROM {table} WHERE instrument IS NOT NULL GROUP BY 1"
+            query = (
+                f"SELECT instrument, max({DAY_SQL}) FROM {table} WHERE instrument IS NOT NULL "
+                "GROUP BY 1"
+            )
             for name, number in self._con.sql(query).fetchall():
                 found[name] = group_of(name)
                 if self._asked.masters and number is not None:
@@ -224,7 +227,10 @@ class _Check:
         names: set[str] = set()
         total, edges = 0, []
         for rows in views:
-            query = f"SELECT count(*), min({DAY_SQL}), max({DAY_SQL}), list(DISTINCT instrument) FROM {rows.table}"
+            query = (
+                f"SELECT count(*), min({DAY_SQL}), max({DAY_SQL}), list(DISTINCT instrument) "
+                f"FROM {rows.table}"
+            )
             ((count, low, high, of),) = self._con.sql(query).fetchall()
             total += count
             edges += [each for each in (low, high) if each is not None]

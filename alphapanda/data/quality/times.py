@@ -66,7 +66,8 @@ def text(ts: int) -> str:
 # Tables of what the calendar says: by instrument the spans that are in session, and the open ones.
 def _declare_spans(rows: Rows, days: Days) -> None:
     rows.con.execute(
-        "CREATE OR REPLACE TABLE spans (g INTEGER, day BIGINT, start BIGINT, stop BIGINT, open BOOLEAN)"
+        "CREATE OR REPLACE TABLE spans (g INTEGER, day BIGINT, start BIGINT, stop BIGINT, open "
+        "BOOLEAN)"
     )
     rows.con.execute("CREATE OR REPLACE TABLE session_of (instrument VARCHAR, g INTEGER)")
     if days:
@@ -144,7 +145,8 @@ def _missing_bars(rows: Rows, days: Days) -> Iterator[Finding]:
                 said += f"; most on {worst[0]}: {len(worst[1])}"
             yield Finding(
                 "missing bar", name, sum(map(len, missing.values())), said,
-                "within an open stretch of the session a bar is not there (in thin trade it may be)",
+                "within an open stretch of the session a bar is not there (in thin trade it may "
+                "be)",
                 {each: len(gone) for each, gone in missing.items()},
             )  # fmt: skip
 
@@ -152,18 +154,26 @@ def _missing_bars(rows: Rows, days: Days) -> Iterator[Finding]:
 def _silences(rows: Rows) -> Iterator[Finding]:
     # The edges of each open stretch stand in as rows, so that a late start and an early end show.
     union = (
-        f"SELECT r.instrument, s.start, s.stop, r.ts FROM {rows.table} r JOIN session_of o USING (instrument) "
-        f"JOIN spans s ON s.g = o.g AND s.open AND r.ts BETWEEN s.start AND s.stop WHERE flaw IS NULL"
+        f"SELECT r.instrument, s.start, s.stop, r.ts FROM {rows.table} r JOIN session_of o USING "
+        "(instrument) "
+        "JOIN spans s ON s.g = o.g AND s.open AND r.ts BETWEEN s.start AND s.stop WHERE flaw IS "
+        "NULL"
     )
     edges = f"SELECT DISTINCT instrument, start, stop, unnest([start, stop]) AS ts FROM ({union})"
     steps = (
-        "SELECT instrument, ts, lead(ts) OVER (PARTITION BY instrument, start ORDER BY ts) - ts AS step "
+        "SELECT instrument, ts, lead(ts) OVER (PARTITION BY instrument, start ORDER BY ts) - ts "
+        "AS step "
         f"FROM ({union} UNION ALL {edges})"
     )
-    usual = f"SELECT instrument, {DAY_SQL} AS day, median(step) AS usual FROM ({steps}) WHERE step > 0 GROUP BY 1, 2"
+    usual = (
+        f"SELECT instrument, {DAY_SQL} AS day, median(step) AS usual FROM ({steps}) WHERE step > "
+        "0 GROUP BY 1, 2"
+    )
     query = (
-        f"SELECT s.instrument, ts, step FROM ({steps}) s JOIN ({usual}) u ON u.instrument = s.instrument "
-        f"AND u.day = {DAY_SQL} WHERE step > greatest({SILENCE_NS}, {SILENCE_MEDIANS} * usual) ORDER BY 1, 2"
+        f"SELECT s.instrument, ts, step FROM ({steps}) s JOIN ({usual}) u ON u.instrument = "
+        "s.instrument "
+        f"AND u.day = {DAY_SQL} WHERE step > greatest({SILENCE_NS}, {SILENCE_MEDIANS} * usual) "
+        "ORDER BY 1, 2"
     )
     by_name: dict[str, list[Span]] = {}
     for name, ts, step in rows.con.sql(query).fetchall():
@@ -176,7 +186,8 @@ def _silences(rows: Rows) -> Iterator[Finding]:
         start, step = max(gaps, key=lambda gap: gap[1])
         yield Finding(
             "silence", name, len(gaps), f"longest from {text(start)} IST: {_length(step)}",
-            f"no row for over {SILENCE_NS // SECOND_NS} s and {SILENCE_MEDIANS} times the day's median step, "
+            f"no row for over {SILENCE_NS // SECOND_NS} s and {SILENCE_MEDIANS} times the day's "
+            "median step, "
             "while trading is open", days,
         )  # fmt: skip
 

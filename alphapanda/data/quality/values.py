@@ -64,7 +64,8 @@ RULES = {
 def _order(rows: Rows) -> Iterator[Finding]:
     sound = f"FROM {rows.table} WHERE flaw IS NULL"
     steps = (
-        "SELECT instrument, ts, file, pos, ts < max(ts) OVER (PARTITION BY file, instrument ORDER BY pos "
+        "SELECT instrument, ts, file, pos, ts < max(ts) OVER (PARTITION BY file, instrument "
+        "ORDER BY pos "
         f"ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS back {sound}"
     )
     yield from collected(
@@ -74,7 +75,8 @@ def _order(rows: Rows) -> Iterator[Finding]:
     if rows.kind != "tick" or "volume" not in rows.present:
         return
     falls = (
-        f"SELECT instrument, ts, file, pos, volume < lag(volume) OVER (PARTITION BY file, instrument, "
+        "SELECT instrument, ts, file, pos, volume < lag(volume) OVER (PARTITION BY file, "
+        "instrument, "
         f"{DAY_SQL} ORDER BY pos) AS falls {sound}"
     )
     yield from collected(
@@ -87,7 +89,8 @@ def _repeats(rows: Rows) -> Iterator[Finding]:
     values = ", ".join(f"coalesce({name}, 0)" for name in FIELDS[rows.kind])
     key = "instrument, ts" if rows.kind == "bar" else f"instrument, ts, {values}"
     ranked = (
-        f"SELECT instrument, ts, file, pos, row_number() OVER (PARTITION BY {key} ORDER BY file, pos) "
+        f"SELECT instrument, ts, file, pos, row_number() OVER (PARTITION BY {key} ORDER BY file, "
+        "pos) "
         f"AS place FROM {rows.table} WHERE flaw IS NULL"
     )
     rule = (
@@ -102,7 +105,8 @@ def _repeats(rows: Rows) -> Iterator[Finding]:
         return
     ranked = (
         "SELECT instrument, ts, file, pos, row_number() OVER (PARTITION BY instrument, "
-        f"{DAY_SQL}, {values} ORDER BY file, pos) AS place, count(*) OVER (PARTITION BY instrument) AS n "
+        f"{DAY_SQL}, {values} ORDER BY file, pos) AS place, count(*) OVER (PARTITION BY "
+        "instrument) AS n "
         f"FROM {rows.table} WHERE flaw IS NULL"
     )
     for each in collected(

@@ -25,7 +25,8 @@ from alphapanda.data.importers import mappings
 from alphapanda.data.importers.importing import Progress as Told
 from alphapanda.data.importers.importing import import_files
 from alphapanda.data.importers.source import Wanted
-from alphapanda.errors import UsageError
+from alphapanda.data.names import chosen
+from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import Calendar
 from alphapanda.model.interval import parse_interval
 
@@ -97,10 +98,14 @@ def account_facts(account: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def list_(root: Path | None, *, json: bool) -> None:
-    """Print what the catalogue has."""
+def list_(patterns: Sequence[str], root: Path | None, *, json: bool) -> None:
+    """Print what the catalogue has of these instruments, or of all."""
     folder = _existing(root)
-    held = holdings.held(folder)
+    every = holdings.held(folder)
+    held = [each for each in every if not patterns or chosen(each.name, patterns)]
+    if not held:
+        hint = did_you_mean(patterns[0], (each.name.partition(":")[2] for each in every))
+        raise UsageError(f"{folder} has no {' or '.join(patterns)}.{hint}")
     if json:
         _print_json({"root": str(folder), "holdings": [each.facts() for each in held]})
     else:

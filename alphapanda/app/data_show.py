@@ -24,6 +24,8 @@ WIDTH = 60
 SHOWN_DAYS = 10
 SHOWN_NOTES = 8
 SHOWN_INSTRUMENTS = 5
+SHOWN_HOLDINGS = 30
+NAME_WIDTH = 20
 
 
 def account_table(account: Account) -> RenderableType:
@@ -53,15 +55,21 @@ def account_table(account: Account) -> RenderableType:
 
 def catalogue_table(root: Path, held: Sequence[Holding]) -> RenderableType:
     """Return what a catalogue holds, a row for each instrument, kind and interval."""
-    table = _table("instrument", "kind", right=("days", "rows", "size"))
-    table.add_column("from")
-    table.add_column("to")
-    for each in held:
-        kind = f"{each.kind} {each.interval}".strip()
-        table.add_row(
-            Text(each.name), kind, count(each.days), count(each.rows), size(each.size),
-            str(each.first), str(each.last),
-        )  # fmt: skip
+    table = _table("instrument", "kind", right=("days", "rows", "size", "from", "to"))
+    table.columns[0].min_width, table.padding = NAME_WIDTH, (0, 0, 0, 1)
+    of_kind = groupby(held, key=lambda each: f"{each.kind} {each.interval}".strip())
+    for kind, of in ((kind, list(group)) for kind, group in of_kind):
+        for each in of[:SHOWN_HOLDINGS]:
+            table.add_row(
+                Text(each.name), kind, count(each.days), count(each.rows), size(each.size),
+                str(each.first), str(each.last),
+            )  # fmt: skip
+        if more := of[SHOWN_HOLDINGS:]:
+            table.add_row(
+                f"... and {count(len(more))} more", kind, "", count(sum(e.rows for e in more)),
+                size(sum(e.size for e in more)), str(min(e.first for e in more)),
+                str(max(e.last for e in more)),
+            )  # fmt: skip
     rows, bytes_ = sum(each.rows for each in held), sum(each.size for each in held)
     names = len({each.name for each in held})
     end = f"{root}: {count(names)} instruments, {count(rows)} rows, {size(bytes_)}"

@@ -105,11 +105,18 @@ def import_(
 
 
 @app.command("list")
-def list_(root: Root = None, json: Json = False) -> None:
+def list_(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="Only these: names or patterns, NIFTY25*."),
+    ] = None,
+    root: Root = None,
+    json: Json = False,
+) -> None:
     """List what the catalogue has: instruments, kinds, days, rows, size."""
     from alphapanda.app import data  # noqa: PLC0415
 
-    data.list_(root, json=json)
+    data.list_(names or [], root, json=json)
 
 
 @app.command()

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from alphapanda.data.importers.choosing import files_of, open_source
 from alphapanda.data.importers.importing import Progress
 from alphapanda.data.importers.source import Source, Wanted
 from alphapanda.data.instruments import read_masters
+from alphapanda.data.names import chosen
 from alphapanda.data.quality import agreement, times, values
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day, group_of
 from alphapanda.data.scans import connect
@@ -107,7 +107,7 @@ class _Check:
         for number, path in enumerate(files):
             self._stage(number, path)
             progress("read", number + 1, len(files))
-        self._keep_chosen()
+        self._keepchosen()
         views = self._views()
         findings: list[Finding] = []
         for at, rows in enumerate(views):
@@ -152,7 +152,7 @@ class _Check:
             return parse_interval(self._asked.interval)
         return source.interval_ns or 0
 
-    def _keep_chosen(self) -> None:
+    def _keepchosen(self) -> None:
         first, last = self._asked.first, self._asked.last
         epoch = date(1970, 1, 1).toordinal()
         known: set[str] = set()
@@ -165,11 +165,11 @@ class _Check:
             if drop:
                 self._con.execute(f"DELETE FROM {table} WHERE {' OR '.join(drop)}").fetchall()
             if self._asked.instruments:
-                others = [(name,) for name in names if not _chosen(name, self._asked.instruments)]
+                others = [(name,) for name in names if not chosen(name, self._asked.instruments)]
                 if others:
                     self._con.executemany(f"DELETE FROM {table} WHERE instrument = ?", others)
         for pattern in self._asked.instruments:
-            if not any(_chosen(name, (pattern,)) for name in known):
+            if not any(chosen(name, (pattern,)) for name in known):
                 bare = known if ":" in pattern else {name.partition(":")[2] for name in known}
                 raise UsageError(f"No rows of {pattern} in the data.{did_you_mean(pattern, bare)}")
 
@@ -238,14 +238,6 @@ class _Check:
         return Report(
             tuple(findings), total, len(names), day(min(edges)), day(max(edges)), tuple(self._notes)
         )
-
-
-def _chosen(name: str, patterns: Sequence[str]) -> bool:
-    symbol = name.partition(":")[2]
-    return any(
-        pattern in (name, symbol) or fnmatchcase(name, pattern) or fnmatchcase(symbol, pattern)
-        for pattern in patterns
-    )
 
 
 def _data(rows: Rows) -> str:

@@ -16,12 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow.parquet as pq
 
 from alphapanda.data import catalogue
 from alphapanda.data.importers.importing import import_files
 from alphapanda.data.importers.source import Wanted
 
+assert pd, "imported once, here, instead of by DuckDB in every child"
 TOUCHES = frozenset({"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"})
 
 

@@ -70,7 +70,9 @@ def test_parts_and_whole_give_the_same_bytes(tmp_path: Path, ticks: Path) -> Non
         pq.write_table(table.slice(start, stop - start), tmp_path / f"piece{at}.parquet")
         brought(tmp_path / "pieces", tmp_path / f"piece{at}.parquet")
     brought(tmp_path / "whole", ticks)
-    rows = [pq.read_table(sorted((tmp_path / n).rglob("rows.parquet"))[0]) for n in ("pieces", "whole")]
+    rows = [
+        pq.read_table(sorted((tmp_path / n).rglob("rows.parquet"))[0]) for n in ("pieces", "whole")
+    ]
     assert rows[0].equals(rows[1])
     assert len(hashes(tmp_path / "pieces")) == 2
 
@@ -180,7 +182,9 @@ def test_killed_at_any_file_operation(tmp_path: Path, bars: Path) -> None:
     assert len(states) == 2, "something between before and after was seen"
     assert {line["then"] for line in lines} == {states[1]}
     assert all(line["rubbish"] == [] for line in lines)
-    assert [line["seen"] for line in lines] == sorted((line["seen"] for line in lines), key=states.index)
+    assert [line["seen"] for line in lines] == sorted(
+        (line["seen"] for line in lines), key=states.index
+    )
 
 
 def test_holdings_add_up(tmp_path: Path, bars: Path, ticks: Path) -> None:

@@ -160,6 +160,34 @@ def check(paths: Sequence[str], said: Mapping[str, Any], *, root: Path | None, j
         raise typer.Exit(1)
 
 
+def synth(
+    out: Path, *, kind: str, day: str, days: int, instruments: int, ticks: int, seed: int,
+    json: bool,
+) -> None:  # fmt: skip
+    """Write made-up sessions into a file and say what it holds."""
+    from alphapanda.data.synth import synthesize  # noqa: PLC0415
+
+    first = options.converted("", "first", day, options.as_date)
+    if kind not in ("tick", "bar"):
+        raise UsageError(f"--kind {kind}: write tick or bar.")
+    with progress("synth", quiet=json) as told:
+        step = None if told is None else lambda done, total: told("shares and days", done, total)
+        synthesize(
+            out, day=first, days=days, instruments=instruments, ticks_per_instrument=ticks,
+            seed=seed, kind="tick" if kind == "tick" else "bar", progress=step,
+        )  # fmt: skip
+    facts = {
+        "path": str(out), "kind": kind, "from": str(first), "days": days,
+        "instruments": instruments, "seed": seed, "bytes": out.stat().st_size,
+    }  # fmt: skip
+    if json:
+        _print_json(facts)
+    else:
+        sys.stdout.write(
+            f"{out}: {instruments} shares, {days} days of {kind}s from {first}, seed {seed}\n"
+        )
+
+
 def days(first: str | None, last: str | None) -> tuple[Any, Any]:
     """Return --from and --to as dates.
 

@@ -141,6 +141,43 @@ def show(
 
 
 @app.command()
+def synth(
+    out: Annotated[
+        Path,
+        option("--out", metavar="FILE", panel=OUT, text="The Parquet file. (default: synth.parquet)"),
+    ] = Path("synth.parquet"),
+    kind: Annotated[
+        str, option("--kind", metavar="KIND", panel=MAKE, text="tick or bar. (default: tick)")
+    ] = "tick",
+    day: Annotated[
+        str,
+        option("--from", metavar="DATE", panel=MAKE, text="First day. (default: 2025-08-04)"),
+    ] = "2025-08-04",
+    days: Annotated[
+        int, option("--days", metavar="N", panel=MAKE, text="Weekdays. (default: 1)")
+    ] = 1,
+    instruments: Annotated[
+        int, option("--instruments", metavar="N", panel=MAKE, text="Shares. (default: 5)")
+    ] = 5,
+    ticks: Annotated[
+        int,
+        option("--ticks", metavar="N", panel=MAKE, text="Of a share and day. (default: 20000)"),
+    ] = 20_000,
+    seed: Annotated[
+        int, option("--seed", metavar="N", panel=MAKE, text="Same seed, same bytes. (default: 7)")
+    ] = 7,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Make up NSE-like sessions: auction, volume smile, bid and ask, names that move together."""
+    from alphapanda.app import data  # noqa: PLC0415
+
+    data.synth(
+        out, kind=kind, day=day, days=days, instruments=instruments, ticks=ticks, seed=seed,
+        json=json,
+    )  # fmt: skip
+
+
+@app.command()
 def check(
     paths: Annotated[
         list[str] | None,

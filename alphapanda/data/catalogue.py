@@ -147,9 +147,11 @@ def locked(root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         with (root / LOCK).open("w") as lock, _held(lock.fileno()):
             _move_committed(root)
-            for folder in root.glob(f"{STAGED}*"):
-                shutil.rmtree(folder)
-            yield
+            _remove_staged(root)
+            try:
+                yield
+            finally:
+                _remove_staged(root)
     except OSError as error:
         raise OutsideError(
             f"can't write the catalogue {root}: {error.strerror or error}; free space, or choose "
@@ -189,6 +191,11 @@ def _move_committed(root: Path) -> None:
             final.parent.mkdir(parents=True, exist_ok=True)
             file.replace(final)
             _sync(final.parent)
+        shutil.rmtree(folder)
+
+
+def _remove_staged(root: Path) -> None:
+    for folder in root.glob(f"{STAGED}*"):
         shutil.rmtree(folder)
 
 

@@ -18,15 +18,24 @@ from alphapanda.data.instruments import COLUMNS
 
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 TICK_SIZE = 0.05
+WEEKLY_DAYS = 62
+"""Weekly contracts are listed no longer before their expiry."""
 
 Key = tuple[str, date, float, str]
 """Underlying, expiry, strike, and CE, PE or FUT."""
 
 
 def monthly(expiry: date, listed: Iterable[date]) -> bool:
-    """Tell whether an expiry is its month's last, among those listed and by its weekday."""
-    later = any((e.year, e.month) == (expiry.year, expiry.month) and e > expiry for e in listed)
-    return not later and (expiry + timedelta(days=7)).month != expiry.month
+    """Tell whether an expiry is its month's last, among those listed and by its weekday.
+
+    A holiday can move a month's last expiry to before its last week; but months ahead, weekly
+    contracts are not listed yet.
+    """
+    known = set(listed) | {expiry}
+    if any((e.year, e.month) == (expiry.year, expiry.month) and e > expiry for e in known):
+        return False
+    ahead = (expiry - min(known)).days > WEEKLY_DAYS
+    return ahead or (expiry + timedelta(days=7)).month != expiry.month
 
 
 def stem(underlying: str, expiry: date, listed: Iterable[date]) -> str:

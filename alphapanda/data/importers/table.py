@@ -134,11 +134,14 @@ def _types(con: duckdb.DuckDBPyConnection, table: TextTable) -> dict[str, str]:
         tests += [
             f"avg(({test})::INT) FILTER ({column} IS NOT NULL)" for test in (whole, time, number)
         ]
+    tests.append("count(*)")
     query = f"SELECT {', '.join(tests)} FROM (SELECT * FROM {table.rows} LIMIT {SAMPLE})"
     try:
-        (shares,) = con.sql(query).fetchall()
+        ((*shares, rows),) = con.sql(query).fetchall()
     except duckdb.Error as error:
         raise unreadable_file(table.path, error) from error
+    if not rows:
+        raise UsageError(f"{table.path} holds no rows: leave it out.")
     types = {}
     for at, name in enumerate(table.columns):
         fitting = (share or 0 for share in shares[3 * at : 3 * at + 3])

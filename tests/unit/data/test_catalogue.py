@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alphapanda.data import catalogue, holdings
+from alphapanda.data import holdings
 from alphapanda.data.importers.importing import Account, import_files
 from alphapanda.data.importers.source import Wanted
 from alphapanda.data.synth import synthesize
@@ -70,9 +70,7 @@ def test_parts_and_whole_give_the_same_bytes(tmp_path: Path, ticks: Path) -> Non
         pq.write_table(table.slice(start, stop - start), tmp_path / f"piece{at}.parquet")
         brought(tmp_path / "pieces", tmp_path / f"piece{at}.parquet")
     brought(tmp_path / "whole", ticks)
-    rows = [
-        pq.read_table(sorted((tmp_path / n).rglob("rows.parquet"))[0]) for n in ("pieces", "whole")
-    ]
+    rows = [pq.read_table(min((tmp_path / n).rglob("rows.parquet"))) for n in ("pieces", "whole")]
     assert rows[0].equals(rows[1])
     assert len(hashes(tmp_path / "pieces")) == 2
 
@@ -156,13 +154,12 @@ def test_a_failed_import_leaves_nothing(tmp_path: Path, bars: Path) -> None:
     with pytest.raises(UsageError, match=r"bad\.csv has neither"):
         brought(tmp_path / "c", tmp_path / "good.csv", tmp_path / "bad.csv")
     assert hashes(tmp_path / "c") == before
-    brought(tmp_path / "c", bars)
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [".lock", "kind=bar"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, to kill many imports quickly")
 def test_killed_at_any_file_operation(tmp_path: Path, bars: Path) -> None:
-    """Whenever an import is killed, a reader sees all of it or nothing, and the next one ends it."""
+    """Wherever an import is killed, a reader sees all or nothing, and the next one ends it."""
     table = pq.read_table(bars)
     days = np.unique(table["date"].to_numpy().astype("datetime64[D]"))
     early = table["date"].to_numpy() < days[1]

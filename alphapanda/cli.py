@@ -14,6 +14,7 @@ import typer
 import typer.main
 
 from alphapanda import __version__
+from alphapanda.app import data_words
 from alphapanda.app.flags import RUN, option, run_options
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 
@@ -41,6 +42,8 @@ def root(
 ) -> None:
     """One compiled trading core for backtest, paper and live."""
 
+
+app.add_typer(data_words.app, name="data")
 
 SWEEP = "Sweep"
 STRATEGY = "NAME in strategies/, FILE.py, FILE.py:CLASS, or a run file, backtests/NAME.toml"

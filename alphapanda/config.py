@@ -12,7 +12,7 @@ class Config:
     """Folders of this installation."""
 
     base_dir: Path
-    """ALPHAPANDA_BASE_DIR: holds strategies/ and runs/; the current folder by default."""
+    """ALPHAPANDA_BASE_DIR: holds strategies/, runs/, data/; the current folder by default."""
     cache_dir: Path
     """ALPHAPANDA_CACHE_DIR: compiled loops."""
 
@@ -20,6 +20,16 @@ class Config:
     def runs_dir(self) -> Path:
         """Where runs are written."""
         return self.base_dir / "runs"
+
+    @property
+    def data_dir(self) -> Path:
+        """The catalogue of market data."""
+        return self.base_dir / "data"
+
+    @property
+    def mappings_dir(self) -> Path:
+        """Where mappings of columns are kept by name."""
+        return self.base_dir / "mappings"
 
     @property
     def strategies_dir(self) -> Path:

@@ -417,10 +417,13 @@ def command_line() -> dict[str, set[str]]:
     apps = [value for value in vars(cli).values() if type(value).__name__ == "Typer"]
     assert apps, "alphapanda/cli.py holds no Typer"
     group: Any = main.get_command(apps[0])
-    return {
-        name: {"--help"}.union(*((*param.opts, *param.secondary_opts) for param in command.params))
-        for name, command in group.commands.items()
-    }
+    return {name: option_names(command) for name, command in group.commands.items()}
+
+
+def option_names(command: Any) -> set[str]:
+    """Return the options of a command and, where it is a group, of the commands in it."""
+    own = {"--help"}.union(*((*param.opts, *param.secondary_opts) for param in command.params))
+    return own.union(*map(option_names, getattr(command, "commands", {}).values()))
 
 
 def test_every_command_in_the_documents_exists(command_line: dict[str, set[str]]) -> None:

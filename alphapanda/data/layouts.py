@@ -39,7 +39,7 @@ def read_layouts(
     by_schema: dict[tuple[tuple[str, ...], ...], Layout] = {}
     for footer in footers:
         if footer.schema not in by_schema:
-            by_schema[footer.schema] = _layout(con, footer.path, kind=kind, mapping=mapping)
+            by_schema[footer.schema] = read_layout(con, footer.path, kind=kind, mapping=mapping)
     layouts = {footer.path: by_schema[footer.schema] for footer in footers}
     first = footers[0].path
     for path, layout in layouts.items():
@@ -57,9 +57,13 @@ def describe(con: duckdb.DuckDBPyConnection, file: str) -> dict[str, str]:
     return {name: dtype for name, dtype, *_ in described}
 
 
-def _layout(
+def read_layout(
     con: duckdb.DuckDBPyConnection, file: str, *, kind: Kind | None, mapping: Mapping[str, str]
 ) -> Layout:
+    """Return the layout of one file.
+
+    Raises: UsageError for a file that cannot be run.
+    """
     described = describe(con, file)
     _refuse_ladder(con, described, file)
     layout = recognise(described, file, kind=kind, mapping=mapping)

@@ -140,6 +140,11 @@ def choose(files: Sequence[FileSymbols], patterns: Sequence[str] | None) -> Inst
     )
 
 
+def chosen(name: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a full name is one of these names, symbols or globs."""
+    return any(_matches(name, pattern) for pattern in patterns)
+
+
 def _chosen(names: Iterable[str], patterns: Sequence[str]) -> set[str]:
     chosen: set[str] = set()
     for pattern in patterns:

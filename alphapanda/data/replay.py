@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date, timedelta
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from typing import Self
 import duckdb
 import pyarrow as pa
 
+from alphapanda.data import catalogue
 from alphapanda.data.blocks import Block, by_instrument, contained, regrouped, take
 from alphapanda.data.checks import Checks, Defect
 from alphapanda.data.opening import EPOCH, Opened, Opening, ReplayOptions
@@ -52,7 +54,14 @@ def open_replay(options: ReplayOptions) -> Replay:
     Raises: UsageError naming the file, row, column or option that is wrong.
     """
     options.check()
-    paths = find_files(options.paths)
+    for path in options.paths:
+        catalogue.settle(path)
+    paths, part = catalogue.selected(
+        find_files(options.paths), kind=options.kind, interval=options.interval,
+        first=options.first, last=options.last,
+    )  # fmt: skip
+    if part is not None and part.interval_ns:
+        options = replace(options, interval=part.interval)
     with ExitStack() as resources:
         con = connect(
             memory_limit=options.memory_limit, threads=options.threads, resources=resources

@@ -1,0 +1,113 @@
+"""What an importer makes of a file: rows to select from, and how their columns are to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import duckdb
+
+from alphapanda.data.instruments import UNDERLYING
+from alphapanda.data.names import path_symbol
+from alphapanda.data.parquet import literal
+from alphapanda.data.scans import symbol_sql
+from alphapanda.data.schema import FIELDS, Kind, Layout
+from alphapanda.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the user says of the files to import; None: told from them."""
+
+    kind: Kind | None = None
+    interval_ns: int | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    instrument: str | None = None
+    """The name of rows that have none."""
+    exchange: str | None = None
+    qty_scale: int = 1
+    lot_size: int | None = None
+    stamped_at_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A line of a Kite-style instruments file."""
+
+    symbol: str
+    underlying: str
+    expiry: date
+    strike: float
+    option_type: str
+    """CE, PE or FUT."""
+    lot_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file, ready to be selected from."""
+
+    path: str
+    rows: str
+    """An SQL relation with the file's columns and `file_row_number`, from 0."""
+    layout: Layout
+    reject: str = "NULL"
+    """SQL that tells why a row is no market data, null where it is."""
+    interval_ns: int | None = None
+    ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    contracts: tuple[Contract, ...] = ()
+    day: date | None = None
+    """The day on which the contracts were listed."""
+
+    def select(self, con: duckdb.DuckDBPyConnection, wanted: Wanted, *, file: int) -> str:
+        """Return the SQL for file, pos, reject, instrument, ts and the fields of the kind."""
+        layout = self.layout
+        name = self.name_sql(con, wanted)
+        fields = [
+            layout.field_sql(each, qty_scale=wanted.qty_scale) if each in layout.columns
+            else "NULL::BIGINT"
+            for each in FIELDS[layout.kind]
+        ]  # fmt: skip
+        return (
+            f"SELECT {file}::INTEGER AS file, file_row_number AS pos, {self.reject} AS reject, "
+            f"{name} AS instrument, {layout.time_sql()}::BIGINT AS ts, {', '.join(fields)} "
+            f"FROM {self.rows}"
+        )
+
+    def name_sql(self, con: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
+        """Return the SQL of the full name: the row's symbol, the file's only one, the path's."""
+        symbol = symbol_sql(self.layout)
+        query = f"SELECT DISTINCT {symbol} FROM {self.rows} WHERE {symbol} IS NOT NULL LIMIT 2"
+        known = [each for (each,) in con.sql(query).fetchall()]
+        fallback = wanted.instrument
+        if fallback is None and len(known) < 2:
+            fallback = known[0] if known else path_symbol(self.path)
+        if fallback is not None:
+            symbol = f"coalesce({symbol}, {literal(fallback)})"
+        if wanted.exchange is not None:
+            exchange = literal(wanted.exchange)
+        else:
+            derivative = literal(UNDERLYING.pattern)
+            exchange = (
+                f"CASE WHEN regexp_full_match({symbol}, {derivative}) THEN 'NFO' ELSE 'NSE' END"
+            )
+        return (
+            f"CASE WHEN contains({symbol}, ':') THEN {symbol} ELSE {exchange} || ':' || {symbol} "
+            "END"
+        )
+
+
+def ignored_columns(
+    described: Sequence[str] | Mapping[str, str], layout: Layout
+) -> tuple[str, ...]:
+    """Return the columns of a file that are not kept."""
+    used = set(layout.columns.values())
+    return tuple(name for name in described if name not in used)
+
+
+def unreadable_file(path: str, error: Exception) -> UsageError:
+    """Return the error of a file that DuckDB can't read."""
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return UsageError(f"{path} cannot be read ({said}): write it again or leave it out.")

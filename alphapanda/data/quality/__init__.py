@@ -1,0 +1,1 @@
+"""What is wrong with market data: one module a family of findings."""

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from alphapanda.app import backtest as runs
 from alphapanda.app.lab import Lab, open_lab, placed
 from alphapanda.app.options import Options, from_python
-from alphapanda.core.engine import Engine, Paper
+from alphapanda.core.engine import Paper
 from alphapanda.model.columns import Columns
 from alphapanda.model.money import text
 from alphapanda.model.rows import Out

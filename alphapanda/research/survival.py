@@ -8,7 +8,7 @@ def share(pnl: int, base: int) -> float | None:
     return pnl / base if base > 0 else None
 
 
-def verdict(pnl: int, base: int) -> str:  # noqa: PLR0911 (one return a word)
+def verdict(pnl: int, base: int) -> str:
     """Return what became of the P&L in a word or two."""
     if pnl == base:
         return "same"

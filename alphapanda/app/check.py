@@ -114,13 +114,12 @@ def examined(trial: Trial, number: int, allowed: float) -> Check:
     plain_if_it_peeks(trial)
     with trial.shown(0):
         trial.base = trial.whole()
-    luck = chance(trial)
-    findings: list[dict[str, Any]] = []
+    found = chance(trial)
+    if found is None or found.kind == "leftover":
+        found = look_ahead(trial, number) or found
+    findings = [] if found is None else [changed(trial, found)]
     warm: dict[Key, Warmth] = {}
-    if luck is not None:
-        findings.append(changed(trial, luck))
-    if luck is None or luck.kind == "leftover":
-        findings += [changed(trial, one) for one in look_ahead(trial, number)]
+    if found is None:
         trial.runs += len(starts(lab, STARTS)) + 1
         warm = warmth(lab, STARTS)
         findings += parted(lab, warm, allowed)
@@ -130,7 +129,7 @@ def examined(trial: Trial, number: int, allowed: float) -> Check:
         "runs": trial.runs, "decisions": len(decisions(trial.base)), "cuts": number,
         "tolerance": allowed, "findings": findings, "warm_up": warm_up(lab, warm, allowed),
         "reads": [*trial.shadow.tables],
-        "notes": [*notes(trial, warm, allowed, checked=luck is None), *lab.made.notes],
+        "notes": [*notes(trial, warm, allowed, found=found), *lab.made.notes],
     })  # fmt: skip
 
 
@@ -269,12 +268,14 @@ def warm_up(lab: Lab, warm: dict[Key, Warmth], allowed: float) -> list[dict[str,
 
 
 def notes(
-    trial: Trial, warm: dict[Key, Warmth], allowed: float, *, checked: bool
+    trial: Trial, warm: dict[Key, Warmth], allowed: float, *, found: Changed | None
 ) -> Iterator[str]:
     """Yield what the reader should know: what could not be checked, and what to beware of."""
     lab, shadow = trial.lab, trial.shadow
-    if not checked:
-        yield "fix chance first: what the future changes cannot be told from it"
+    if found is not None and found.kind in ("chance", "clock"):
+        yield "look-ahead and warm-up not checked: they cannot be told from chance, fix that first"
+    elif found is not None:
+        yield "warm-up not checked: fix the finding first"
     for path in shadow.opaque:
         yield (
             f"it reads {path}, which the check cannot cut at a time: "
@@ -284,7 +285,7 @@ def notes(
         yield f"it looks into {name}, whose rows the check cannot match to the data's"
     if not len(decisions(trial.base)):
         yield "the strategy decides nothing on these data: there was nothing to compare"
-    if checked and not starts(lab, STARTS):
+    if found is None and not starts(lab, STARTS):
         yield "warm-up not checked: a strategy that begins with each session needs two days"
     for entry in warm_up(lab, warm, allowed):
         yield from warm_notes(entry, allowed)
@@ -308,5 +309,3 @@ def warm_notes(entry: dict[str, Any], allowed: float) -> Iterator[str]:
             f"{entry['strategy']}: no decision after a later start could be compared "
             "(other positions, or too few decisions)"
         )
-
-

@@ -169,5 +169,3 @@ def placed(controls: Table, columns: Columns, *, bars: bool) -> Table:
     before, rest = placer.take(columns), placer.rest()
     rest["at"] = columns.rows
     return np.concatenate([before, rest])
-
-

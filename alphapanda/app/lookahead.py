@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +44,9 @@ class Trial:
 
     def shown(self, cut: int) -> Any:
         """Show the series that strategies hold as files are shown."""
-        return shown(self.lab.made.specs, self.shadow, cut=cut, rows=self.lab.rows, fixed=self.fixed)
+        return shown(
+            self.lab.made.specs, self.shadow, cut=cut, rows=self.lab.rows, fixed=self.fixed
+        )
 
     def holds(self) -> bool:
         """Say if strategies look into series from outside."""
@@ -99,17 +100,20 @@ def cuts(lab: Lab, number: int) -> list[int]:
     return sorted(found - {0})
 
 
-def look_ahead(trial: Trial, number: int) -> Iterator[Changed]:
-    """Yield, for each way of hiding the future, the earliest decision that changes with it."""
-    found: dict[str, Changed] = {}
+def look_ahead(trial: Trial, number: int) -> Changed | None:
+    """Return the earliest decision that changes when the future is hidden, or is another one.
+
+    Cuts come in order, so the first that changes anything shows the earliest.
+    """
+    ways: tuple[How, ...] = ("cut", "changed")
+    found = None
     for cut in cuts(trial.lab, number):
-        for how in ("cut", "changed"):
-            if how not in found:
-                changed = at_cut(trial, cut, how)
-                if changed is not None:
-                    found[how] = changed
+        changes = [one for how in ways if (one := at_cut(trial, cut, how)) is not None]
+        if changes:
+            found = min(changes, key=lambda one: one.difference.cause)
+            break
     trial.fresh()
-    yield from found.values()
+    return found
 
 
 def at_cut(trial: Trial, cut: int, how: How) -> Changed | None:
@@ -201,5 +205,3 @@ def nothing(lab: Lab, cut: int) -> Difference:
     """Return a difference that is no decision: the rerun broke off."""
     cause = int(lab.sequence()[cut - 1])
     return Difference(cause, int(lab.columns.ts[cut - 1]), 0, int(lab.columns.row[cut - 1]))
-
-

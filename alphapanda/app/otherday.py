@@ -11,7 +11,7 @@ from typing import Any
 from alphapanda.app.shadow import replaced
 from alphapanda.core.strategy import Spec
 
-LATER_S = 3 * 86_400 + 7 * 3_600 + 13 * 60 + 17
+LATER_S = 3 * 86_400 + 5 * 3_600 + 13 * 60 + 17
 """Other day of the week, hour, minute and second."""
 
 

@@ -81,5 +81,3 @@ def in_words(row: Any, names: Names) -> str:
     if row["b"] in (Kind.LIMIT, Kind.STOP_LIMIT):
         how = f"at {row['price'] / 10_000:.2f}"
     return f"{'buy' if qty > 0 else 'sell'} {abs(qty)} {name} {how}"
-
-

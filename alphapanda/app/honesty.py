@@ -149,17 +149,23 @@ def shown(value: Any) -> str:
 
 def stress_table(summary: Mapping[str, Any]) -> RenderableType:
     """Return what each case left of the P&L."""
-    table = Table(title=Text(heading(summary), style="bold"), box=box.ROUNDED, border_style="dim")
-    table.add_column("case")
+    table = Table(title=Text(heading(summary), style="bold"), box=box.SIMPLE, border_style="dim")
+    table.add_column("case", no_wrap=True)
     for name in ("P&L", "change", "survives", "fills", "charges"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
     for place, case in enumerate(summary["cases"]):
-        if place + 1 == len(summary["cases"]) or place == 1:
+        if place + 1 == len(summary["cases"]):
             table.add_section()
         table.add_row(
             case["case"], rupees(case["pnl"]), rupees(case["change"]) if place else DASH,
-            percent(case["survives"], digits=0), count(case["fills"]), rupees(case["charges"]),
-            case["verdict"] if place else "", style=None if place else "bold",
+            survives(case) if place else DASH, count(case["fills"]), rupees(case["charges"]),
+            style=None if place else "bold",
         )  # fmt: skip
     return Group(table, *noted(summary))
+
+
+def survives(case: Mapping[str, Any]) -> str:
+    """Return what is left of a profit in per cent, and of a loss in words."""
+    if case["survives"] is None:
+        return str(case["verdict"])
+    return "profit gone" if case["survives"] <= 0 else percent(case["survives"], digits=0)

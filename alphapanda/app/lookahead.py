@@ -138,7 +138,8 @@ def at_cut(trial: Trial, cut: int, how: How) -> Changed | None:
 def before(out: Table, lab: Lab, cut: int) -> Table:
     """Return the output rows that were caused, and written, before a row's moment."""
     moment, cause = lab.columns.ts[cut], lab.sequence()[cut]
-    return out[(out["cause"] < cause) & (out["ts"] < moment)]
+    known: Table = out[(out["cause"] < cause) & (out["ts"] < moment)]
+    return known
 
 
 def truncated(lab: Lab, engine: Engine, cut: int) -> Table:

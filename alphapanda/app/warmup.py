@@ -225,7 +225,7 @@ def todays(lab: Lab, row: int) -> Table:
     """Return the control rows of a row's day that come before it."""
     day = (int(lab.columns.ts[row]) + IST_NS) // DAY_NS
     early = lab.controls[lab.controls["at"] <= row]
-    mine = early[((early["ts"] + IST_NS) // DAY_NS == day) & (early["at"] < row)].copy()
+    mine: Table = early[((early["ts"] + IST_NS) // DAY_NS == day) & (early["at"] < row)].copy()
     mine["at"] = 0
     return mine
 
@@ -241,7 +241,8 @@ def is_cold(engine: Engine, k: int, instrument: int) -> bool:
 def of(wished: Table, key: Key) -> Table:
     """Return the decisions of one strategy, on one instrument or on all."""
     mine = wished["strategy"] == key[0]
-    return wished[mine if key[1] == ALL else mine & (wished["row"] == key[1])]
+    chosen: Table = wished[mine if key[1] == ALL else mine & (wished["row"] == key[1])]
+    return chosen
 
 
 def wishes(wished: Table) -> list[Any]:

@@ -30,7 +30,8 @@ def decisions(out: Table) -> Table:
     """Return what strategies asked for: signals, and cancels and changes of their own."""
     kind = out["type"]
     own = (kind == Out.CANCEL) & (out["a"] == Reason.STRATEGY)
-    return out[(kind == Out.SIGNAL) | (kind == Out.MODIFY) | own]
+    chosen: Table = out[(kind == Out.SIGNAL) | (kind == Out.MODIFY) | own]
+    return chosen
 
 
 def first_difference(one: Table, other: Table) -> Difference | None:

@@ -27,6 +27,8 @@ _HOMES = {
     ),
     "alphapanda.app.backtest": ("backtest",),
     "alphapanda.app.sweep": ("sweep",),
+    "alphapanda.app.check": ("check",),
+    "alphapanda.app.stress": ("stress",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -107,6 +107,43 @@ def sweep(
 
 
 @app.command()
+@run_options
+def check(
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY)],
+    given: dict[str, Any],
+    cuts: Annotated[
+        str, option(metavar="N", panel=RUN, text="Times the history is cut. (default: 5)")
+    ] = "5",
+    tolerance: Annotated[
+        str,
+        option(
+            metavar="SHARE",
+            panel=RUN,
+            text="How far an indicator may be off after its warm-up. (default: 5%)",
+        ),
+    ] = "5%",
+    json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
+) -> int:
+    """Look for decisions that use the future, chance, or too short a warm-up; status 1 if any."""
+    from alphapanda.app import honesty  # noqa: PLC0415
+
+    return honesty.check(strategy, given, json=json, cuts=cuts, tolerance=tolerance)
+
+
+@app.command()
+@run_options
+def stress(
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY)],
+    given: dict[str, Any],
+    json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
+) -> None:
+    """Rerun with worse fills, dearer charges and lost rows: how much of the P&L survives."""
+    from alphapanda.app import honesty  # noqa: PLC0415
+
+    honesty.stress(strategy, given, json=json)
+
+
+@app.command()
 def demo(
     out: Annotated[
         Path | None,

@@ -18,7 +18,7 @@ import numpy as np
 
 from alphapanda import config
 from alphapanda.app import strategies
-from alphapanda.app.options import Entry, Options, make
+from alphapanda.app.options import Entry, Options, from_python
 from alphapanda.app.stopping import orderly
 from alphapanda.core import book
 from alphapanda.core.blame import hook_failure
@@ -86,12 +86,7 @@ def backtest(
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
     """
-    given = dict(options)
-    if "from_" in given:
-        given["from"] = given.pop("from_")
-    if strategy is not None:
-        given["strategies"] = strategy
-    return run(make({**given, "data": data}), progress=progress)
+    return run(from_python(strategy, data, options), progress=progress)
 
 
 def run(

@@ -60,7 +60,7 @@ def default_out(made: options.Options) -> Path:
 
 
 @contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[runs.Progress | None]:
+def progress_bar(*, quiet: bool, what: str = "backtest") -> Iterator[runs.Progress | None]:
     """Show rows, rate and time left on a terminal; elsewhere nothing."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
@@ -73,7 +73,7 @@ def progress_bar(*, quiet: bool) -> Iterator[runs.Progress | None]:
         TextColumn("{task.fields[fills]} fills"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("backtest", total=1, rate="", fills="0")
+        task = bar.add_task(what, total=1, rate="", fills="0")
 
         def show(done: int, total: int, fills: int) -> None:
             speed = bar.tasks[0].speed or 0

@@ -99,6 +99,16 @@ def make(given: Mapping[str, Any], *, where: str = "") -> Options:
     return Options(**values)
 
 
+def from_python(strategy: Any, data: Any, given: Mapping[str, Any]) -> Options:
+    """Return options given as Python keywords, in which `from` is written `from_`."""
+    values = dict(given)
+    if "from_" in values:
+        values["from"] = values.pop("from_")
+    if strategy is not None:
+        values["strategies"] = strategy
+    return make({**values, "data": data})
+
+
 def converted(where: str, name: str, value: Any, convert: Any) -> Any:
     """Return an option's value in its type."""
     try:

@@ -6,20 +6,19 @@ to a bound and beyond it in an unnamed temporary file, so a run without a direct
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import OUT, OUT_MEANING, Code, Kind, Out, Reason, Tif
-from alphapanda.research.events import Names, decimals, event_table
-from alphapanda.research.tables import nanoseconds
+from alphapanda.research.events import EVENT_NAMES, Names, decimals, event_table
+from alphapanda.research.tables import nanoseconds, numbers
 
 ENDS = (Out.CANCELLED, Out.EXPIRED, Out.FAILED)
 TYPES = (Out.ORDER, Out.MODIFIED, Out.TRIGGERED, Out.FILL, *ENDS)
@@ -62,12 +61,10 @@ class EventFile:
 
 def of_types(events: Any, *types: Out) -> Iterator[pa.Table]:
     """Yield the chunks of events, with rows of these types alone."""
-    wanted = pa.array([kind.name.lower() for kind in types])
     for chunk in events.chunks():
-        mask = pc.is_in(chunk["type"].cast(pa.string()), value_set=wanted)
-        found = chunk.filter(mask)
-        if found.num_rows:
-            yield found
+        found = np.flatnonzero(np.isin(numbers(chunk["type"], EVENT_NAMES), types))
+        if len(found):
+            yield chunk.take(found)
 
 
 def gathered(events: Any, *types: Out) -> pa.Table:
@@ -152,3 +149,59 @@ def _named(column: Any, kinds: Any) -> list[str | None]:
     # Null for a number that is none of theirs.
     names = {int(kind): kind.name for kind in kinds}
     return [names.get(number) for number in column.to_pylist()]
+
+
+def first_rejections(events: Any) -> pa.Table:
+    """Return the first refusal by each rule, whatever the number of refusals."""
+    found: dict[int, pa.Table] = {}
+    for chunk in of_types(events, Out.REJECTED):
+        codes, first = np.unique(np.asarray(chunk["a"]), return_index=True)
+        for code, at in zip(codes.tolist(), first.tolist(), strict=True):
+            found.setdefault(code, chunk.slice(at, 1))
+    return rejection_table(_Chunks(found.values()))
+
+
+class _Chunks:
+    """Tables of events at hand."""
+
+    def __init__(self, tables: Iterable[pa.Table]) -> None:
+        self._tables = list(tables)
+
+    def chunks(self) -> Iterator[pa.Table]:
+        return iter(self._tables)
+
+
+class Stop(NamedTuple):
+    """A stretch of time in which a stop order stood at one trigger price."""
+
+    instrument: str
+    trigger: int
+    """Scaled."""
+    start: int
+    """ns UTC."""
+    end: int
+    """ns UTC; 0 where it stood to the end of the run."""
+
+
+def stops(events: Any, most: int) -> list[Stop]:
+    """Return where stop orders stood, the first `most` of them."""
+    made: list[Stop] = []
+    standing: dict[int, Stop] = {}
+    for chunk in of_types(events, *TYPES):
+        stop = np.isin(np.asarray(chunk["b"]), (Kind.STOP, Kind.STOP_LIMIT))
+        kinds = numbers(chunk["type"], EVENT_NAMES)
+        order = np.asarray(chunk["order"])
+        wanted = (stop & np.isin(kinds, (Out.ORDER, Out.MODIFIED))) | (kinds != Out.ORDER) & (
+            np.isin(order, [*standing, *order[stop & (kinds == Out.ORDER)]])
+        )
+        rows = np.flatnonzero(wanted)
+        columns = (order[rows], kinds[rows], nanoseconds(chunk["ts"])[rows])
+        names, triggers = chunk["instrument"].take(rows).to_pylist(), np.asarray(chunk["a"])[rows]
+        for number, kind, ts, name, trigger in zip(
+            *(column.tolist() for column in columns), names, triggers.tolist(), strict=True
+        ):
+            if number in standing:
+                made.append(standing.pop(number)._replace(end=ts))
+            if kind in (Out.ORDER, Out.MODIFIED) and len(made) + len(standing) < most:
+                standing[number] = Stop(name, trigger, ts, 0)
+    return [*made, *standing.values()]

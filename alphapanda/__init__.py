@@ -25,6 +25,7 @@ _HOMES = {
     "alphapanda.indicators.sma": ("sma",),
     "alphapanda.indicators.vwap": ("vwap",),
     "alphapanda.app.backtest": ("backtest",),
+    "alphapanda.app.report": ("load",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""A result as notebooks show it: a card in place, and a figure of plotly where that is installed."""
+"""A result as notebooks show it: a card in its place, and a figure of plotly where there is one."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def heading(summary: Mapping[str, Any]) -> dict[str, Any]:
         "subtitle": f"{summary['from']} to {summary['to']} · {count(summary['days'])} days · "
                     f"{count(summary['ticks'])} {summary['kind']}s · {some}",
         "params": [
-            f"{name}: {', '.join(f'{k} = {v}' for k, v in facts['params'].items()) or 'no parameters'}"
+            f"{name}: {', '.join(f'{k} = {v}' for k, v in facts['params'].items()) or 'as it is'}"
             for name, facts in summary["strategies"].items()
         ],
     }  # fmt: skip
@@ -227,7 +227,8 @@ def figures(summary: Mapping[str, Any]) -> list[Any]:
     """Return all figures in groups: heading, rows of label and value."""
     s, stats = summary, summary["stats"]
     return [
-        ["Result", [["Cash at the start", rupees(s["cash"])], ["Equity at the end", rupees(s["equity"])],
+        ["Result", [["Cash at the start", rupees(s["cash"])],
+                    ["Equity at the end", rupees(s["equity"])],
                     ["P&L after charges", rupees(s["pnl"])], ["Return", percent(stats["return"])],
                     ["CAGR", percent(stats["cagr"])]]],
         ["Risk", [["Max drawdown", percent(stats["max_drawdown"])],
@@ -236,7 +237,8 @@ def figures(summary: Mapping[str, Any]) -> list[Any]:
                   ["Sharpe", number(stats["sharpe"])], ["Sortino", number(stats["sortino"])],
                   ["Calmar", number(stats["calmar"])]]],
         ["Trades", [["Orders", count(s["orders"])], ["Fills", count(s["fills"])],
-                    ["Round trips", count(stats["trips"])], ["Hit rate", percent(stats["hit_rate"])],
+                    ["Round trips", count(stats["trips"])],
+                    ["Hit rate", percent(stats["hit_rate"])],
                     ["Profit factor", number(stats["profit_factor"])],
                     ["Average win", rupees(stats["average_win"])],
                     ["Average loss", rupees(stats["average_loss"])]]],
@@ -320,8 +322,10 @@ def split(
 def origin(result: Any) -> list[list[str]]:
     """Return where the run comes from: label and value."""
     m, s = result.manifest, result.summary
-    data = [f"{FilePath(each['path']).name}  {count(each['rows'])} rows, sha256 {each['sha256'][:16]}"
-            for each in m["data"]]  # fmt: skip
+    data = [
+        f"{FilePath(file['path']).name}  {count(file['rows'])} rows, sha256 {file['sha256'][:16]}"
+        for file in m["data"]
+    ]
     more = [f"and {len(data) - 8} more files: see manifest.json"] if len(data) > 8 else []
     return [
         ["Digest of every event", s["digest"]],

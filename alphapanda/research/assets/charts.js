@@ -238,11 +238,11 @@ class Chart {
     }
   }
   // At most four points a pixel are drawn: first, lowest, highest, last of what falls into it.
-  line(pen, { x, y, up, down, name, fill, step, thin }) {
+  line(pen, { x, y, up, down, name, fill, step, thin, colour: own }) {
     const start = Math.max(0, below(x, this.view.from)), stop = Math.min(x.length, below(x, this.view.to) + 2);
     if (stop <= start) return;
     pen.beginPath();
-    pen.strokeStyle = colour(name); pen.lineWidth = thin ? 1 : 1.5;
+    pen.strokeStyle = own || colour(name); pen.lineWidth = thin ? 1 : 1.5;
     let before = null;
     for (let i = start; i < stop;) {
       const px = Math.round(this.px(x[i])), first = i;
@@ -268,9 +268,9 @@ class Chart {
   }
   cross(pen, series) {
     const { hover, axis, to } = this.view, place = hover === null ? to : hover;
-    const parts = series.map(({ x, y, name, label }) => {
+    const parts = series.map(({ x, y, name, label, colour: own }) => {
       const at = below(x, place);
-      return at < 0 ? null : el("span", { class: "key", style: `--c: ${colour(name)}` }, label + " ", el("b", {}, this.format(y[at], true)));
+      return at < 0 ? null : el("span", { class: "key", style: `--c: ${own || colour(name)}` }, label + " ", el("b", {}, this.format(y[at], true)));
     });
     const when = el("span", {}, hover === null ? "" : moment(axis.ms(place)));
     this.read.replaceChildren(...parts.filter(Boolean), when, ...(this.readout ? this.readout(place, hover !== null) : []));

@@ -29,6 +29,7 @@ _HOMES = {
     "alphapanda.app.sweep": ("sweep",),
     "alphapanda.app.check": ("check",),
     "alphapanda.app.stress": ("stress",),
+    "alphapanda.app.report": ("load",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

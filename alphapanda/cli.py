@@ -166,6 +166,26 @@ def strategies(
     command.list_strategies(json=json)
 
 
+@app.command()
+def report(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="A name under runs/, or a folder.")
+    ],
+    out: Annotated[
+        Path | None,
+        option(
+            metavar="FILE",
+            text="The page. (default: report.html in the run; for several runs/compare-....html)",
+        ),
+    ] = None,
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> None:
+    """Make a run's HTML page again, or compare several runs in one."""
+    from alphapanda.app import report as reports  # noqa: PLC0415
+
+    reports.report(runs, out=out, json=json)
+
+
 def main() -> None:
     """Run the command line and exit."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -18,6 +18,7 @@ import numpy as np
 
 from alphapanda import config
 from alphapanda.app import strategies
+from alphapanda.app.again import again
 from alphapanda.app.options import Entry, Options, from_python
 from alphapanda.app.stopping import orderly
 from alphapanda.core import book
@@ -39,6 +40,9 @@ from alphapanda.model.limits import LimitSet, load_limits
 from alphapanda.model.money import text
 from alphapanda.model.rows import ChargeKind, Out
 from alphapanda.research.events import Names
+from alphapanda.research.orders import EventFile
+from alphapanda.research.prices import step_ns
+from alphapanda.research.report import run_page
 from alphapanda.research.result import Gatherer, Result, sum_up
 from alphapanda.research.rundir import RunDirectory
 
@@ -278,11 +282,12 @@ def carry_out(made: Run, directory: RunDirectory | None, progress: Progress | No
     controls = session_controls(made.rules.calendar, days, groups, expiries=settles)
     placer = Placer(controls, bars=made.replay.kind == "bar")
     names = Names(strategy_names(made.specs), [i.name for i in made.instruments])
-    gatherer = Gatherer(names, made.options.cash, directory)
+    step = step_ns(len(days), len(made.instruments))
+    gatherer = Gatherer(names, made.options.cash, directory, step=step)
     rows = feed_all(made, engine, placer, gatherer, progress)
     facts = {**describe(made, engine, gatherer, rows), "build_s": round(build_s, 4)}
-    summary, fills, equity = sum_up(gatherer, facts)
-    return written(made, directory, gatherer, summary, fills, equity)
+    summary, tables = sum_up(gatherer, facts)
+    return written(made, directory, gatherer, summary, tables)
 
 
 def make_engine(made: Run, settles: Mapping[int, int]) -> Engine:
@@ -372,6 +377,7 @@ def feed(made: Run, engine: Engine, gatherer: Gatherer, batch: Columns, controls
         rows = next(chunks, None)
         made.engine_s += perf_counter() - started
         if rows is None:
+            gatherer.market(batch)
             return
         gatherer.take(rows)
 
@@ -438,16 +444,24 @@ def charges_by(engine: Engine, gatherer: Gatherer) -> dict[str, int]:
 
 def written(
     made: Run, directory: RunDirectory | None, gatherer: Gatherer,
-    summary: dict[str, Any], fills: Any, equity: Any,
+    summary: dict[str, Any], tables: Mapping[str, Any],
 ) -> Result:  # fmt: skip
     """Write the run, if it has a directory, and return its result."""
+    facts = manifest(made, summary["digest"])
     if directory is None:
-        return Result(summary, fills, equity)
+        return Result(summary, tables, None, gatherer.spool, facts)
     gatherer.flush()
-    directory.write("fills", fills)
-    directory.write("equity", equity)
-    path = directory.finish({"summary": summary, "manifest": manifest(made, summary["digest"])})
-    return Result({**summary, "run": str(path)}, fills, equity, path)
+    for name, table in tables.items():
+        directory.write(name, table)
+    directory.close()
+    directory.document("summary", summary)
+    directory.document("manifest", facts)
+    events = EventFile(directory.partial / "events.parquet")
+    page = run_page(Result(summary, tables, None, events, facts), again(facts))
+    directory.text("report.html", page)
+    path = directory.finish()
+    source = EventFile(path / "events.parquet")
+    return Result({**summary, "run": str(path)}, tables, path, source, facts)
 
 
 def manifest(made: Run, digest: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def result_table(result: Result, *, width: int) -> RenderableType:
                     ("Events", count(s["events"])), ("Digest", s["digest"][:16])]),
     ]  # fmt: skip
     notes = [Text(f"note: {note}", style="yellow") for note in s["notes"]]
-    path = [Text(f"run: {result.path}")] if result.path is not None else []
+    path = [Text(f"run: {result.path}"), Text("report: report.html in it")] if result.path else []
     return Group(summary_table(sections, title=title, width=width), *notes, *path)
 
 

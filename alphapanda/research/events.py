@@ -15,6 +15,8 @@ from alphapanda.model.rows import OUT_FIELDS, OUT_MEANING, Out
 
 MONEY = pa.decimal128(20, 4)
 TIME = pa.timestamp("ns", tz="Asia/Kolkata")
+EVENT_NAMES = ("", *(kind.name.lower() for kind in Out))
+"""By the number of the type."""
 assert SCALE == 10**4, "MONEY's four decimals are the scale"
 
 Table = NDArray[Any]
@@ -57,8 +59,7 @@ def event_table(rows: Table, names: Names, first: int) -> pa.Table:
     columns["strategy"] = labels(rows["strategy"], names.strategies)
     columns["instrument"] = labels(rows["row"], names.instruments)
     columns["price"] = decimals(rows["price"])
-    kinds = ["", *(kind.name.lower() for kind in Out)]
-    columns["type"] = labels(rows["type"], kinds)
+    columns["type"] = labels(rows["type"], EVENT_NAMES)
     del columns["row"]
     return pa.table(columns)
 

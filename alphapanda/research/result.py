@@ -1,22 +1,32 @@
-"""A run's result: gathered row by row while the core runs, then summed up once."""
+"""A run's result: gathered row by row while the core runs, then summed up once, or read again."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.columns import Columns
 from alphapanda.model.money import text
 from alphapanda.model.rows import OUT, Code, Out
 from alphapanda.research.events import Names, equity_table, event_table, fill_table
+from alphapanda.research.notebook import card, figure
+from alphapanda.research.orders import EventFile, Spool, order_table, rejection_table
+from alphapanda.research.prices import PricePath
 from alphapanda.research.rundir import RunDirectory
 from alphapanda.research.stats import Fills, statistics
+from alphapanda.research.tables import framed
+from alphapanda.research.trades import fills_of, path_of, trade_table
 
 Table = NDArray[Any]
 EVENT_ROWS = 262_144
@@ -24,9 +34,14 @@ EVENT_ROWS = 262_144
 
 
 class Gatherer:
-    """Takes output rows as they come: hashes, counts, keeps fills and equity, writes events."""
+    """Takes output rows as they come: hashes, counts, keeps fills and equity, writes events.
 
-    def __init__(self, names: Names, cash: int, directory: RunDirectory | None) -> None:
+    Without a directory it keeps what the tables of orders and refusals need (see `Spool`).
+    """
+
+    def __init__(
+        self, names: Names, cash: int, directory: RunDirectory | None, *, step: int = 60 * 10**9
+    ) -> None:
         self.names = names
         self.cash = cash
         self.directory = directory
@@ -34,6 +49,9 @@ class Gatherer:
         self.counts = np.zeros(len(Out) + 1, np.int64)
         self.codes = np.zeros(len(Code) + 1, np.int64)
         self.charged = np.zeros(3, np.int64)
+        self.prices = PricePath(names.instruments, step=step)
+        self.spool = Spool(names) if directory is None else None
+        self._seen = 0
         self._fills: list[Table] = []
         self._pnl: list[Table] = []
         self._events: list[Table] = []
@@ -51,11 +69,19 @@ class Gatherer:
         self.codes += np.bincount(rejected, minlength=len(self.codes))
         extra = rows[kinds == Out.CHARGE]
         np.add.at(self.charged, extra["a"], extra["b"])
+        if self.spool is not None:
+            self.spool.take(rows)
         if self.directory is not None:
             self._events.append(rows.copy())
             self._waiting += len(rows)
             if self._waiting >= EVENT_ROWS:
                 self.flush()
+
+    def market(self, batch: Columns) -> None:
+        """Take the market rows that the chunks since the last call came of."""
+        fills = np.concatenate([*self._fills[self._seen :], np.empty(0, OUT)])
+        self._seen = len(self._fills)
+        self.prices.take(batch, fills)
 
     def flush(self) -> None:
         """Write the events gathered so far."""
@@ -83,14 +109,24 @@ class Gatherer:
         return self.cash + np.cumsum(change)
 
 
+TABLES = ("fills", "equity", "prices", "trades", "orders", "rejections", "events", "stats")
+
+
 @dataclass(frozen=True)
 class Result:
-    """What a backtest left: the summary, and fills and equity as Arrow tables."""
+    """What a run left. Frames are pandas' with rupees as floats; `table` gives exact Arrow tables.
+
+    A frame is made when it is asked for. `equity` has a row per P&L event, `trades` one per round
+    trip, `orders` one per order, `rejections` one per refusal, `prices` the path of the prices.
+    """
 
     summary: dict[str, Any]
-    fills: pa.Table = field(repr=False)
-    equity: pa.Table = field(repr=False)
+    exact: Mapping[str, pa.Table] = field(repr=False)
+    """Fills, equity and prices."""
     path: Path | None = None
+    source: Any = field(default=None, repr=False)
+    """Where events come from, a chunk at a time."""
+    manifest: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def stats(self) -> dict[str, Any]:
@@ -102,11 +138,113 @@ class Result:
         """SHA-256 of every output row."""
         return str(self.summary["digest"])
 
+    @property
+    def names(self) -> Names:
+        """Strategies and instruments by number."""
+        return Names([*self.summary["strategies"]], [*self.summary["instruments"]])
+
+    def table(self, name: str, library: str = "arrow") -> Any:
+        """Return one of `TABLES`: as `arrow`, exact, or as a frame of `pandas` or `polars`.
+
+        Raises:
+            UsageError: there is no such table or library.
+        """
+        return framed(self._arrow(name), library)
+
+    def _arrow(self, name: str) -> pa.Table:
+        if name in self.exact:
+            return self.exact[name]
+        made = {
+            "trades": lambda: self.trips, "stats": lambda: stats_table(self.stats),
+            "orders": lambda: order_table(self.source),
+            "rejections": lambda: rejection_table(self.source),
+            "events": self._events,
+        }  # fmt: skip
+        if name not in made:
+            hint = did_you_mean(name, TABLES)
+            raise UsageError(f"no table '{name}'.{hint} There are {', '.join(TABLES)}.")
+        return made[name]()
+
+    def _events(self) -> pa.Table:
+        if self.path is None:
+            raise UsageError("all events are kept in a run directory alone: give backtest an out")
+        return pq.read_table(self.path / "events.parquet")
+
+    @cached_property
+    def trips(self) -> pa.Table:
+        """The round trips, exact."""
+        names = self.names
+        path = path_of(self.exact["prices"], names)
+        return trade_table(fills_of(self.exact["fills"], names), path, names)
+
+    @property
+    def fills(self) -> Any:
+        """The fills."""
+        return self.table("fills", "pandas")
+
+    @property
+    def equity(self) -> Any:
+        """P&L and equity."""
+        return self.table("equity", "pandas")
+
+    @property
+    def trades(self) -> Any:
+        """The closed round trips."""
+        return self.table("trades", "pandas")
+
+    @property
+    def orders(self) -> Any:
+        """The orders."""
+        return self.table("orders", "pandas")
+
+    @property
+    def rejections(self) -> Any:
+        """What the risk gate refused."""
+        return self.table("rejections", "pandas")
+
+    def plot(self) -> Any:
+        """Return equity, drawdown and prices as a figure of plotly."""
+        return figure(self)
+
+    def _repr_html_(self) -> str:
+        return card(self)
+
+
+def stats_table(stats: Mapping[str, Any]) -> pa.Table:
+    """Return statistics as rows of a figure and its value, rupees as floats."""
+    values = [None if value is None else float(value) for value in stats.values()]
+    return pa.table({"figure": list(stats), "value": pa.array(values, pa.float64())})
+
+
+def read_result(folder: Path) -> Result:
+    """Return the result of a run directory.
+
+    Raises:
+        UsageError: the folder holds no run, or a file of it is missing or damaged.
+    """
+    documents, tables = {}, {}
+    if not (folder / "summary.json").is_file():
+        raise UsageError(f"{folder}: no run: there is no summary.json in it")
+    at = folder
+    try:
+        for name in ("summary", "manifest"):
+            at = folder / f"{name}.json"
+            documents[name] = json.loads(at.read_text(encoding="utf-8"))
+        for name in ("fills", "equity", "prices"):
+            at = folder / f"{name}.parquet"
+            tables[name] = pq.read_table(at)
+        at = folder / "events.parquet"
+        pq.read_metadata(at)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UsageError(f"{at}: can't be read ({error}): run the backtest again") from None
+    summary = {**documents["summary"], "run": str(folder)}
+    return Result(summary, tables, folder, EventFile(at), documents["manifest"])
+
 
 def sum_up(
     gatherer: Gatherer, facts: Mapping[str, Any]
-) -> tuple[dict[str, Any], pa.Table, pa.Table]:
-    """Return the summary, the fills and the equity of a run; `facts` are what its host knows."""
+) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+    """Return the summary and the tables of a run; `facts` are what its host knows."""
     fills, pnl = gatherer.fills(), gatherer.pnl()
     equity = gatherer.equity(pnl)
     final = int(equity[-1]) if len(equity) else gatherer.cash
@@ -132,7 +270,11 @@ def sum_up(
         **{key: facts[key] for key in facts if key not in ("status", "ticks", "charges", "stats")},
         "stats": {name: money_text(name, value) for name, value in stats.items()},
     }
-    return summary, fill_table(fills, gatherer.names), equity_table(pnl, equity, gatherer.names)
+    return summary, {
+        "fills": fill_table(fills, gatherer.names),
+        "equity": equity_table(pnl, equity, gatherer.names),
+        "prices": gatherer.prices.table(),
+    }
 
 
 def as_fills(rows: Table) -> Fills:

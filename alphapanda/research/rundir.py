@@ -1,4 +1,4 @@
-"""A run's directory: events, fills and equity as Parquet, summary and manifest as JSON.
+"""A run's directory: its tables as Parquet, summary and manifest as JSON, its report as HTML.
 
 Everything is written beside its final place and moved there whole, so that a run directory is
 either complete or absent.
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from alphapanda.errors import OutsideError, UsageError
 
-NAMES = ("events", "fills", "equity")
+NAMES = ("events", "fills", "equity", "prices")
 
 
 class RunDirectory:
@@ -73,14 +73,29 @@ class RunDirectory:
         except OSError as error:
             raise self._failure(error) from error
 
-    def finish(self, documents: Mapping[str, Mapping[str, Any]]) -> Path:
-        """Write the JSON documents, close all files, and move the run to its place."""
+    def document(self, name: str, document: Mapping[str, Any]) -> None:
+        """Write one of the JSON documents."""
+        self.text(f"{name}.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+    def text(self, name: str, text: str) -> None:
+        """Write a file of text."""
+        try:
+            (self.partial / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """Close the tables: they can be read from now on, where they lie."""
         try:
             for writer in self._writers.values():
                 writer.close()
-            for name, document in documents.items():
-                text = json.dumps(document, indent=2, ensure_ascii=False)
-                (self.partial / f"{name}.json").write_text(text + "\n")
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def finish(self) -> Path:
+        """Close all files, and move the run to its place."""
+        self.close()
+        try:
             self._move()
         except OSError as error:
             raise self._failure(error) from error

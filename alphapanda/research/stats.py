@@ -17,7 +17,7 @@ return               E_n / E_0 - 1
 cagr                 (E_n / E_0) ** (252 / D) - 1; needs 2 days
 volatility           s * sqrt(252), s = sqrt(sum (r_d - m)^2 / (D - 1)); needs 2 days
 sharpe               m / s * sqrt(252), risk-free rate 0 (Sharpe 1994); None if s = 0
-sortino              m / b * sqrt(252), b = sqrt(sum min(r_d, 0)^2 / (D - 1)); None if b = 0
+sortino              m / b * sqrt(252), b = sqrt(sum min(r_d, 0)^2 / D); None if b = 0
 max_drawdown         greatest (P_i - E_i) / P_i, P_i = max(E_0 ... E_i): a positive fraction
 max_drawdown_money   greatest P_i - E_i (of a later and higher peak, maybe)
 calmar               cagr / max_drawdown; None without a drawdown
@@ -101,6 +101,16 @@ class Trips(NamedTuple):
     """Scaled."""
     fills: Int64
     """Number of fills; one that reverses counts in both trips."""
+    first: Int64
+    """Number of the fill that opened it, among all fills."""
+    last: Int64
+    """Number of the fill that closed it."""
+    opened: Int64
+    """Quantity that was opened over its life, and so closed as well."""
+    entry_value: Exact
+    """Scaled: what the opened quantity cost; over `opened` it is the average entry price."""
+    exit_value: Exact
+    """Scaled: what the closed quantity was worth."""
 
 
 def statistics(
@@ -149,16 +159,24 @@ def round_trips(fills: Fills) -> Trips:
     starts = np.flatnonzero(pieces.opens)
     ends = np.append(starts[1:], len(pieces.fill)) - 1
     first, last = pieces.fill[starts], pieces.fill[ends]
+    side = np.sign(pieces.after[starts])
+    inward = np.sign(pieces.qty) == np.repeat(side, ends - starts + 1)
+    value = np.abs(pieces.cash + pieces.charges)
     every = Trips(
         strategy=fills.strategy[first],
         row=fills.row[first],
         entry_ts=fills.ts[first],
         exit_ts=fills.ts[last],
-        side=np.sign(pieces.after[starts]),
+        side=side,
         qty=np.maximum.reduceat(np.abs(pieces.after), starts),
         pnl=np.add.reduceat(pieces.cash, starts),
         charges=np.add.reduceat(pieces.charges, starts),
         fills=ends - starts + 1,
+        first=first,
+        last=last,
+        opened=np.add.reduceat(np.where(inward, np.abs(pieces.qty), 0), starts),
+        entry_value=np.add.reduceat(np.where(inward, value, 0), starts),
+        exit_value=np.add.reduceat(np.where(inward, 0, value), starts),
     )
     closed = np.flatnonzero(pieces.after[ends] == 0)
     chosen = closed[np.argsort(last[closed], kind="stable")]
@@ -251,8 +269,8 @@ def risk(closes: Sequence[int]) -> dict[str, float | None]:
     first_before, first = pairs[0]
     steady = all(close * first_before == before * first for before, close in pairs)
     mean = math.fsum(returns) / days
-    spread = 0.0 if steady else _root_mean([r - mean for r in returns])
-    below = _root_mean([min(r, 0.0) for r in returns])
+    spread = 0.0 if steady else _spread([r - mean for r in returns])
+    below = math.sqrt(math.fsum(min(r, 0.0) ** 2 for r in returns) / days)
     return {
         "volatility": spread * math.sqrt(DAYS_A_YEAR),
         "sharpe": mean / spread * math.sqrt(DAYS_A_YEAR) if spread > 0 else None,
@@ -260,8 +278,8 @@ def risk(closes: Sequence[int]) -> dict[str, float | None]:
     }
 
 
-def _root_mean(deviations: Sequence[float]) -> float:
-    # Of the squares, with one degree of freedom less than there are.
+def _spread(deviations: Sequence[float]) -> float:
+    # Root of the mean square, with one degree of freedom less than there are.
     return math.sqrt(math.fsum(d * d for d in deviations) / (len(deviations) - 1))
 
 
@@ -304,6 +322,7 @@ class _Pieces(NamedTuple):
     fill: Int64  # the number of the fill it is of
     opens: NDArray[np.bool_]  # whether the position before it is flat
     after: Int64  # the position after it
+    qty: Int64  # signed
     cash: Exact  # what it brings in, after its charges
     charges: Exact
 
@@ -328,6 +347,7 @@ def _pieces(fills: Fills) -> _Pieces:
         fill=order[at],
         opens=second | (before[at] == 0),
         after=np.where(second, after[at], (before + part)[at]),
+        qty=piece,
         cash=-piece * unit[at] - piece_charges,
         charges=piece_charges,
     )

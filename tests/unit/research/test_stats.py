@@ -57,6 +57,11 @@ class Naive(NamedTuple):
     pnl: int
     charges: int
     fills: int
+    first: int
+    last: int
+    opened: int
+    entry_value: int
+    exit_value: int
 
 
 def naive_trips(fills: Fills) -> list[Naive]:
@@ -65,28 +70,30 @@ def naive_trips(fills: Fills) -> list[Naive]:
     positions: dict[tuple[int, int], int] = defaultdict(int)
     closed = []
 
-    def book(key: tuple[int, int], ts: int, qty: int, price: int, charges: int) -> None:
-        trip = open_trips.setdefault(key, [ts, 1 if qty > 0 else -1, 0, 0, 0, 0])
+    def book(key: tuple[int, int], ts: int, qty: int, price: int, charges: int, n: int) -> None:
+        trip = open_trips.setdefault(key, [ts, 1 if qty > 0 else -1, 0, 0, 0, 0, n, 0, 0, 0])
         positions[key] += qty
         trip[2] = max(trip[2], abs(positions[key]))
         trip[3] -= qty * price + charges
         trip[4] += charges
         trip[5] += 1
+        inward = qty * trip[1] > 0
+        trip[7] += abs(qty) if inward else 0
+        trip[8 if inward else 9] += abs(qty) * price
         if positions[key] == 0:
-            entry, side, most, pnl, paid, count = open_trips.pop(key)
-            closed.append(Naive(*key, entry, ts, side, most, pnl, paid, count))
+            entry, side, most, pnl, paid, count, first, *sums = open_trips.pop(key)
+            closed.append(Naive(*key, entry, ts, side, most, pnl, paid, count, first, n, *sums))
 
-    for ts, strategy, row, qty, price, charges in zip(
-        *(column.tolist() for column in fills[:6]), strict=True
-    ):
+    rows = zip(*(column.tolist() for column in fills[:6]), strict=True)
+    for n, (ts, strategy, row, qty, price, charges) in enumerate(rows):
         key, unit = (strategy, row), price * int(fills.multiplier)
         before = positions[key]
         if before * (before + qty) < 0:
             closing = charges * abs(before) // abs(qty)
-            book(key, ts, -before, unit, closing)
-            book(key, ts, before + qty, unit, charges - closing)
+            book(key, ts, -before, unit, closing, n)
+            book(key, ts, before + qty, unit, charges - closing, n)
         else:
-            book(key, ts, qty, unit, charges)
+            book(key, ts, qty, unit, charges, n)
     return closed
 
 
@@ -127,7 +134,7 @@ def naive_risk(ts: Any, equity: Any, cash: int) -> dict[str, Decimal | int | Non
         spread = (sum(((r - mean) ** 2 for r in returns), zero) / (n - 1)).sqrt()
         if all(b * closes[0] == closes[1] * a for a, b in pairwise(closes)):
             spread = zero
-        below = (sum((min(r, zero) ** 2 for r in returns), zero) / (n - 1)).sqrt()
+        below = (sum((min(r, zero) ** 2 for r in returns), zero) / n).sqrt()
         cagr = (closes[-1] / cash) ** (year / n) - 1
         return found | {
             "volatility": spread * year.sqrt(),
@@ -196,7 +203,7 @@ def test_equity_figures_agree_with_pandas(moves: list[tuple[int, int]]) -> None:
         return
     assert same(got["volatility"], float(returns.std() * 252**0.5))
     assert same(got["sharpe"], float(returns.mean() / returns.std() * 252**0.5))
-    below = float((returns.clip(upper=0) ** 2).sum() / (len(returns) - 1)) ** 0.5
+    below = float((returns.clip(upper=0) ** 2).mean()) ** 0.5
     if below == 0 or below > 1e-8:
         assert same(got["sortino"], float(returns.mean()) / below * 252**0.5 if below else None)
     assert same(got["cagr"], float((1 + returns).prod() ** (252 / len(returns)) - 1))
@@ -315,7 +322,7 @@ def test_a_known_sharpe_and_sortino() -> None:
     assert got["sharpe"] == pytest.approx(0)
     assert got["volatility"] == pytest.approx(math.sqrt(0.02) * math.sqrt(252))
     got = daily(CASH * 90 // 100, CASH * 81 // 100, CASH * 891 // 1000)
-    assert got["sortino"] == pytest.approx((-0.1 / 3) / 0.1 * math.sqrt(252))
+    assert got["sortino"] == pytest.approx((-0.1 / 3) / math.sqrt(0.02 / 3) * math.sqrt(252))
     assert got["max_drawdown"] == 0.19
 
 
@@ -426,8 +433,8 @@ def test_a_reversal_is_split() -> None:
     """A reversing fill ends one trip and starts the next; its charges are shared out exactly."""
     fills = fills_of((1, 7, 3, 2, 100, 5), (2, 7, 3, -5, 110, 11), (3, 7, 3, 3, 90, 7))
     assert records(round_trips(fills)) == [
-        Naive(7, 3, 1, 2, 1, 2, 20 - 5 - 4, 5 + 4, 2),
-        Naive(7, 3, 2, 3, -1, 3, 60 - 7 - 7, 7 + 7, 2),
+        Naive(7, 3, 1, 2, 1, 2, 20 - 5 - 4, 5 + 4, 2, 0, 1, 2, 200, 220),
+        Naive(7, 3, 2, 3, -1, 3, 60 - 7 - 7, 7 + 7, 2, 1, 2, 3, 330, 270),
     ]
 
 

@@ -1,0 +1,265 @@
+// The page of one run.
+
+const { strategies: STRATEGIES, instruments: INSTRUMENTS } = CONTENT.names || {};
+const SCALE = 1e4;
+const money = (column) => column.map((x) => x / SCALE);
+const short = (name) => name.replace(/^[A-Z]+:/, "");
+
+function runPage(c) {
+  const axis = makeAxis(c.day_first, c.day_last), traded = c.fill_ts.length > 0;
+  const view = axis.count ? new View(axis) : null;
+  const places = (ts) => ts.map((ms) => axis.x(ms));
+  const prices = view && CONTENT.shown.length ? priceChart(c, view, places) : null;
+  return [
+    head(), tiles(),
+    ...(view ? curves(c, view, places) : [el("p", { class: "quiet" }, "There are no rows in this run.")]),
+    ...(prices ? prices.nodes : []),
+    ...months(c, view), ...(traded ? trades(c, prices) : [el("h2", {}, "Trades"), el("p", { class: "quiet" }, "No order was filled.")]),
+    ...split("By strategy", CONTENT.splits.strategies), ...split("By instrument", CONTENT.splits.instruments),
+    ...costs(), ...rejections(), ...figures(), ...origin(),
+  ];
+}
+
+function head() {
+  const badge = CONTENT.partial ? el("span", { class: "badge" }, "interrupted: partial") : null;
+  return el("header", {}, el("div", {}, el("h1", {}, CONTENT.title + " ", badge), el("p", { class: "quiet" }, CONTENT.subtitle),
+    ...CONTENT.params.slice(0, 6).map((text) => el("p", { class: "quiet" }, text))), themeButton());
+}
+function tiles() {
+  return el("div", { class: "tiles" }, ...CONTENT.tiles.map(([name, value, tone]) =>
+    el("div", { class: "tile" }, el("small", {}, name), el("b", { class: tone }, value))));
+}
+
+function curves(c, view, places) {
+  const start = CONTENT.cash, whole = (ts, y, first) => ({ x: Float64Array.of(0, ...places(ts)), y: Float64Array.of(first, ...y) });
+  const equity = whole(c.equity_ts, money(c.equity), start);
+  const lines = [{ ...equity, name: "main", label: "Equity", step: true }];
+  if (c.benchmark && c.benchmark.length) lines.unshift({ x: places(c.benchmark_ts), y: money(c.benchmark), name: "other", label: "Buy and hold", thin: true });
+  const shown = { other: true };
+  const falls = [{ x: equity.x, y: fallsOf(equity.y, start), name: "down", label: "Drawdown", fill: true, step: true }];
+  const part = (name, look, label, more) => ({ x: places(c[name + "_ts"]), y: c[name].map((x) => x / 1e6), name: look, label, step: true, ...more });
+  const exposure = [part("gross", "main", "Gross", { fill: true }), part("net", "other", "Net", { thin: true })];
+  const money0 = (y, full) => (full ? rupees(y) : brief(y));
+  const share = (y, full) => percent(y, full ? 2 : Math.abs(y) < 0.1 && y ? 2 : 0);
+  const check = el("input", { type: "checkbox", checked: "checked", onchange: () => { shown.other = check.checked; redraw(); } });
+  return [
+    el("h2", {}, "Equity"), zoomBar(view),
+    new Chart(view, { height: 280, label: "equity", format: money0, series: () => lines.filter((each) => each.name !== "other" || shown.other) }).node,
+    lines.length > 1 ? el("label", { class: "quiet" }, check, " buy and hold: an equal part of the cash in each instrument at its first price, no charges") : null,
+    new Chart(view, { height: 130, label: "drawdown", format: share, zero: true, series: () => falls }).node,
+    el("h3", {}, "Exposure: worth of positions, as a part of equity"),
+    new Chart(view, { height: 120, label: "exposure", format: share, zero: true, series: () => exposure }).node,
+  ];
+}
+
+// Price with fills and stops. Where fills crowd, their number is drawn instead of each.
+function priceChart(c, view, places) {
+  const fills = new Map(), stops = new Map(), cache = new Map(), fx = places(c.fill_ts);
+  c.fill_row.forEach((row, i) => { if (!fills.has(row)) fills.set(row, []); fills.get(row).push(i); });
+  c.stop_row.forEach((row, i) => { if (!stops.has(row)) stops.set(row, []); stops.get(row).push(i); });
+  const inward = entries(c);
+  const rows = [...CONTENT.shown].sort((a, b) => (fills.get(b) || []).length - (fills.get(a) || []).length);
+  let row = rows[0];
+  const path = (r) => {
+    if (!cache.has(r)) cache.set(r, { x: places(c["price_ts_" + r]), y: money(c["price_" + r]), up: money(c["price_up_" + r]), down: money(c["price_down_" + r]), name: "main", label: INSTRUMENTS[r], thin: true });
+    return cache.get(r);
+  };
+  const chart = new Chart(view, {
+    height: 340, label: "price with entries, exits and stops", format: (y, full) => plain(y, full || Math.abs(y) < 1000 ? 2 : 0),
+    series: () => [path(row)],
+    under: (pen, it) => drawStops(pen, it, (stops.get(row) || []), c),
+    over: (pen, it) => drawFills(pen, it, (fills.get(row) || []), c, fx, inward),
+    read: (place, hover) => (hover ? nearest(place, fills.get(row) || [], c, fx, view) : legend()),
+  });
+  const choose = el("select", { "aria-label": "instrument", onchange: () => { row = +choose.value; redraw(); } },
+    ...rows.map((r) => el("option", { value: r }, `${INSTRUMENTS[r]}  (${plain((fills.get(r) || []).length, 0)} fills)`)));
+  const show = (trip) => {
+    row = c.fill_row[c.trip_first[trip]]; choose.value = row;
+    const a = fx[c.trip_first[trip]], b = fx[c.trip_last[trip]], room = Math.max((b - a) * 0.6, view.axis.end / 4000);
+    view.show(a - room, b + room); chart.node.scrollIntoView({ block: "center" });
+  };
+  return { nodes: [el("h2", {}, "Price, entries and exits"), el("div", { class: "bar" }, choose), chart.node], show };
+}
+function entries(c) {
+  const held = new Map();
+  return c.fill_row.map((row, i) => {
+    const key = c.fill_strategy[i] * 1e6 + row, before = held.get(key) || 0, after = before + c.fill_qty[i];
+    held.set(key, after);
+    return Math.abs(after) > Math.abs(before) ? 1 : 0;
+  });
+}
+const legend = () => [el("span", {}, "▲ bought ▼ sold; filled: entry, hollow: exit; dashes: stops")];
+function nearest(place, list, c, fx, view) {
+  let best = -1, gap = (view.to - view.from) / 60;
+  const at = lowerOf(list, fx, place);
+  for (const k of [at - 1, at]) if (k >= 0 && k < list.length && Math.abs(fx[list[k]] - place) < gap) { best = list[k]; gap = Math.abs(fx[best] - place); }
+  return best < 0 ? [] : [el("span", {}, el("b", {}, `${c.fill_qty[best] > 0 ? "bought" : "sold"} ${plain(Math.abs(c.fill_qty[best]), 0)} at ${rupees(c.fill_price[best] / SCALE)}`), ` ${clock(c.fill_ts[best])} ${STRATEGIES[c.fill_strategy[best]]}`)];
+}
+function lowerOf(list, fx, place) {
+  let low = 0, high = list.length;
+  while (low < high) { const mid = (low + high) >> 1; if (fx[list[mid]] < place) low = mid + 1; else high = mid; }
+  return low;
+}
+function drawFills(pen, it, list, c, fx, inward) {
+  const start = lowerOf(list, fx, it.view.from), stop = lowerOf(list, fx, it.view.to);
+  if (stop - start > it.width / 2.5) return crowd(pen, it, list, c, fx, start, stop);
+  for (let k = start; k <= stop && k < list.length; k++) {
+    const i = list[k], bought = c.fill_qty[i] > 0, x = it.px(fx[i]), y = it.py(c.fill_price[i] / SCALE), turn = bought ? 1 : -1;
+    pen.beginPath();
+    pen.moveTo(x, y + turn * 3); pen.lineTo(x - 5, y + turn * 12); pen.lineTo(x + 5, y + turn * 12); pen.closePath();
+    pen.strokeStyle = pen.fillStyle = colour(bought ? "up" : "down"); pen.lineWidth = 1.4;
+    if (inward[i]) pen.fill(); else { pen.fillStyle = colour("ground"); pen.fill(); }
+    pen.stroke();
+  }
+}
+function crowd(pen, it, list, c, fx, start, stop) {
+  const size = 4, bought = new Float64Array(Math.ceil(it.width / size) + 2), sold = new Float64Array(bought.length);
+  for (let k = start; k < stop; k++) {
+    const at = Math.floor((it.px(fx[list[k]]) - LEFT) / size);
+    if (at >= 0 && at < bought.length) (c.fill_qty[list[k]] > 0 ? bought : sold)[at]++;
+  }
+  const most = Math.max(...bought.map((n, i) => n + sold[i])), foot = it.height - FOOT;
+  for (let i = 0; i < bought.length; i++) {
+    const up = (bought[i] / most) * 46, down = (sold[i] / most) * 46;
+    pen.fillStyle = colour("up"); pen.fillRect(LEFT + i * size, foot - up, size - 1, up);
+    pen.fillStyle = colour("down"); pen.fillRect(LEFT + i * size, foot - up - down, size - 1, down);
+  }
+  pen.fillStyle = colour("quiet"); pen.textAlign = "left"; pen.textBaseline = "top";
+  pen.fillText(`${plain(stop - start, 0)} fills in view, up to ${plain(most, 0)} a stroke: zoom in to see each`, LEFT + 6, 4);
+}
+function drawStops(pen, it, list, c) {
+  pen.strokeStyle = colour("stop"); pen.lineWidth = 1.3; pen.setLineDash([4, 3]);
+  pen.beginPath();
+  for (const i of list) {
+    const a = it.px(it.view.axis.x(c.stop_from[i])), b = c.stop_to[i] ? it.px(it.view.axis.x(c.stop_to[i])) : LEFT + it.width;
+    if (b < LEFT || a > LEFT + it.width) continue;
+    const y = it.py(c.stop_price[i] / SCALE);
+    pen.moveTo(a, y); pen.lineTo(Math.max(b, a + 1), y);
+  }
+  pen.stroke(); pen.setLineDash([]);
+}
+
+function months(c, view) {
+  const heat = (x) => {
+    if (x === null) return el("td", {}, "");
+    const strength = Math.min(40, Math.abs(x) * 400);
+    return el("td", { style: `background: color-mix(in srgb, var(--${x < 0 ? "down" : "up"}) ${strength.toFixed(0)}%, transparent)` }, percent(x));
+  };
+  const heads = [["Year", "text"], ...MONTHS.map((name) => [name]), ["Year"]];
+  const rows = CONTENT.months.map((row) => [String(row.year), ...row.months.map(heat), heat(row.all)]);
+  const nodes = [el("h2", {}, "Monthly returns"), rows.length ? table(heads, rows, "months") : el("p", { class: "quiet" }, "No days.")];
+  return view && c.closes.length > 2 ? [...nodes, el("h3", { style: "margin-top: 14px" }, "Return of each day"), dayBars(c, view)] : nodes;
+}
+function dayBars(c, view) {
+  const { axis } = view, x = Float64Array.from(axis.first, (_, i) => (axis.at[i] + axis.at[i + 1]) / 2);
+  const y = Float64Array.from(x, (_, i) => (c.closes[i] > 0 ? c.closes[i + 1] / c.closes[i] - 1 : 0));
+  const under = (pen, it) => {
+    const wide = Math.max(1, it.px(axis.end / axis.count) - it.px(0) - 2), zero = it.py(0);
+    const start = Math.max(0, below(x, view.from)), stop = Math.min(x.length, below(x, view.to) + 2);
+    for (let i = start; i < stop; i++) {
+      pen.fillStyle = colour(y[i] < 0 ? "down" : "up");
+      pen.fillRect(it.px(x[i]) - wide / 2, Math.min(zero, it.py(y[i])), wide, Math.max(y[i] ? 1 : 0, Math.abs(zero - it.py(y[i]))));
+    }
+  };
+  const share = (value, full) => percent(value, full || Math.abs(value) < 0.01 ? 2 : 1);
+  const read = (place, hover) => { const i = below(axis.at, place, axis.count); return hover && i >= 0 ? [el("span", {}, day(axis.first[i]) + " ", el("b", {}, percent(y[i])))] : []; };
+  const chart = new Chart(view, { height: 130, label: "return of each day", format: share, zero: true, under, read, series: () => [] });
+  chart.range = function () {
+    const seen = y.slice(Math.max(0, below(axis.at, view.from)), below(axis.at, view.to, axis.count) + 1);
+    const low = Math.min(0, ...seen), high = Math.max(0, ...seen), room = (high - low) * 0.06 || 0.001;
+    this.low = low - (low || !high ? room : 0); this.high = high + (high ? room : 0);
+  };
+  return chart.node;
+}
+
+const PAGE = 50;
+function trades(c, prices) {
+  const n = c.trip_first.length, of = (name) => (i) => c[name][i], first = (name) => (i) => c[name][c.trip_first[i]];
+  const took = (i) => c.fill_ts[c.trip_last[i]] - c.fill_ts[c.trip_first[i]];
+  const columns = [
+    ["Entry", first("fill_ts"), (x) => moment(x), "text"], ["Held", took, (x) => span(x)],
+    ["Strategy", first("fill_strategy"), (x) => STRATEGIES[x], "text"], ["Instrument", first("fill_row"), (x) => short(INSTRUMENTS[x]), "text"],
+    ["Side", of("trip_side"), (x) => (x > 0 ? "long" : "short"), "text"], ["Quantity", of("trip_qty"), (x) => plain(x, 0)],
+    ["In", of("trip_entry"), (x) => plain(x / SCALE)], ["Out", of("trip_exit"), (x) => plain(x / SCALE)],
+    ["P&L", of("trip_pnl"), (x) => plain(x / SCALE), "", true], ["Charges", of("trip_charges"), (x) => plain(x / SCALE)],
+    ["Against", of("trip_adverse"), (x) => percent(x / 1e6)], ["With", of("trip_favourable"), (x) => percent(x / 1e6)],
+  ].filter(([name]) => (name !== "Strategy" || STRATEGIES.length > 1) && (name !== "Instrument" || INSTRUMENTS.length > 1));
+  let order = Array.from({ length: n }, (_, i) => i), shown = order, page = 0, by = 0, falling = false;
+  const body = el("tbody"), told = el("small"), back = el("button", { onclick: () => turn(-1) }, "Earlier"), on = el("button", { onclick: () => turn(1) }, "Later");
+  const heads = columns.map(([name, , , text], k) => el("th", { class: `sorts ${text || ""}`, tabindex: 0, onclick: () => sort(k), onkeydown: (e) => e.key === "Enter" && sort(k) }, name));
+  const kinds = { all: () => true, winners: (i) => c.trip_pnl[i] > 0, losers: (i) => c.trip_pnl[i] < 0, long: (i) => c.trip_side[i] > 0, short: (i) => c.trip_side[i] < 0 };
+  const kind = el("select", { "aria-label": "which trades", onchange: filter }, ...Object.keys(kinds).map((name) => el("option", {}, name)));
+  const one = el("select", { "aria-label": "instrument", onchange: filter }, el("option", { value: -1 }, "every instrument"), ...INSTRUMENTS.map((name, row) => el("option", { value: row }, name)));
+  function filter() {
+    const test = kinds[kind.value], row = +one.value;
+    shown = order.filter((i) => test(i) && (row < 0 || c.fill_row[c.trip_first[i]] === row)); page = 0; show();
+  }
+  function sort(k) {
+    falling = by === k && !falling; by = k;
+    const keys = order.map((i) => [columns[k][1](i), i]).sort((a, b) => (falling ? b[0] - a[0] : a[0] - b[0]) || a[1] - b[1]);
+    order = keys.map((pair) => pair[1]); filter();
+  }
+  function turn(by_) { page += by_; show(); }
+  function show() {
+    const start = page * PAGE, part = shown.slice(start, start + PAGE);
+    body.replaceChildren(...part.map((i) => el("tr", { class: prices ? "click" : "", onclick: () => prices && prices.show(i) },
+      ...columns.map(([, value, text, kind_, tone]) => el("td", { class: tone ? (value(i) > 0 ? "up" : value(i) < 0 ? "down" : "") : kind_ || "" }, text(value(i)))))));
+    told.textContent = shown.length ? `${plain(start + 1, 0)} to ${plain(start + part.length, 0)} of ${plain(shown.length, 0)}` : "none";
+    back.disabled = page === 0; on.disabled = start + PAGE >= shown.length;
+    heads.forEach((head, k) => head.setAttribute("aria-sort", k === by ? (falling ? "descending" : "ascending") : "none"));
+  }
+  show();
+  const left = CONTENT.left_out ? `, of the first ${plain(c.fill_ts.length, 0)} fills; fills.parquet has ${plain(CONTENT.left_out, 0)} more` : "";
+  return [
+    el("h2", {}, `Trades: round trips from flat to flat${left}`),
+    el("p", { class: "quiet" }, "P&L in rupees after charges. Against and With: how far the price went to the worst and to the best while the trade was open, from its average entry. Click a trade to see it on the chart."),
+    el("div", { class: "bar" }, kind, INSTRUMENTS.length > 1 ? one : null, told, back, on),
+    n ? el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body)) : el("p", { class: "quiet" }, "No round trip was closed."),
+  ];
+}
+function span(ms) {
+  const s = Math.round(ms / 1000);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${two(Math.floor(s / 60) % 60)} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
+}
+
+function split(title, rows) {
+  if (rows.length < 2) return [];
+  const heads = [[title.slice(3).replace(/^./, (letter) => letter.toUpperCase()), "text"], ["P&L"], ["Trips"], ["Hit rate"], ["Average"], ["Best"], ["Worst"]];
+  const most = [...rows].sort((a, b) => b[1] - a[1]), cut = most.length > 60 ? [...most.slice(0, 30), ...most.slice(-30)] : most;
+  const made = cut.map(([name, pnl, trips, hit, ...rest]) => [name, toned(plain(pnl), pnl), plain(trips, 0), percent(hit, 1), ...rest.map((x) => (x === null ? "–" : plain(x)))]);
+  return [el("h2", {}, title), most.length > 60 ? el("p", { class: "quiet" }, `the first and the last 30 of ${most.length}`) : null, table(heads, made)].filter(Boolean);
+}
+
+function costs() {
+  const { kinds, total, of_traded, before } = CONTENT.costs, most = Math.max(0, ...kinds.map((kind) => Math.abs(kind[1])));
+  const rows = kinds.flatMap(([name, value, text]) => [el("span", {}, name), el("i", { style: `width: ${(Math.abs(value) / most) * 100}%` }), el("span", {}, text)]);
+  const all = kinds.length ? `${total} in all, ${of_traded} of what was traded; P&L before charges ${before}.` : "No charges.";
+  return [el("h2", {}, "Charges by kind"), el("p", { class: "quiet" }, all), el("div", { class: "share" }, ...rows)];
+}
+
+function rejections() {
+  const heads = [["Rule", "text"], ["Refused"], ["Of signals"], ["About", "text long"], ["First", "text"]];
+  return [el("h2", {}, "Orders refused, by rule"), CONTENT.rejected.length ? table(heads, CONTENT.rejected) : el("p", { class: "quiet" }, "None.")];
+}
+
+function figures() {
+  const groups = CONTENT.figures.map(([name, rows]) => el("div", {}, el("h3", {}, name), table([["", "text"], [""]], rows)));
+  for (const group of groups) group.querySelector("thead").remove();
+  return [el("h2", {}, "All figures"), el("div", { class: "columns" }, ...groups)];
+}
+
+function origin() {
+  const notes = CONTENT.notes.length ? [el("h2", {}, "Notes"), el("ul", {}, ...CONTENT.notes.map((note) => el("li", {}, note)))] : [];
+  return [
+    ...notes, el("h2", {}, "Where it comes from"),
+    el("dl", {}, ...CONTENT.origin.flatMap(([name, text]) => [el("dt", {}, name), el("dd", {}, text)])),
+    el("p", { style: "margin-top: 14px" }, CONTENT.again.startsWith("alphapanda") ? "To run it again, and get the same digest:" : "To run it again, and get the same digest, this is the run file:"),
+    el("pre", {}, CONTENT.again),
+    el("p", { class: "quiet" }, "A backtest: recorded prices, orders filled on paper. What it earned or lost here is no forecast."),
+  ];
+}
+
+start(runPage);

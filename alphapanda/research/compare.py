@@ -1,0 +1,82 @@
+"""Several runs side by side: their figures in rows, their curves in one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from alphapanda.model.money import SCALE, to_scaled
+from alphapanda.research import curves
+from alphapanda.research.pack import Pack
+from alphapanda.research.report import add_curve, figures, milliseconds, page_of
+from alphapanda.research.table import count
+from alphapanda.research.tables import nanoseconds, scaled
+
+POINTS = 20_000
+
+
+def comparison(results: Sequence[Any]) -> list[tuple[str, list[str]]]:
+    """Return rows of a label and one cell a run; positions that are open are left out."""
+    first = [
+        ("Strategy", [", ".join(r.summary["strategies"]) for r in results]),
+        ("From", [r.summary["from"] for r in results]),
+        ("To", [r.summary["to"] for r in results]),
+        ("Rows", [count(r.summary["ticks"]) for r in results]),
+        ("Status", [r.summary["status"] for r in results]),
+    ]
+    told = [
+        dict(row for _, rows in figures({**r.summary, "open_positions": {}}) for row in rows)
+        for r in results
+    ]
+    known = [label for label in told[0] if all(label in each for each in told)]
+    return [
+        *first,
+        *((label, [each[label] for each in told]) for label in known),
+        ("Digest", [r.digest[:16] for r in results]),
+    ]
+
+
+def differing(results: Sequence[Any]) -> list[tuple[str, list[str]]]:
+    """Return the options and parameters in which the runs differ."""
+    told = [_settings(result) for result in results]
+    names = list(dict.fromkeys(name for each in told for name in each))
+    rows = [(name, [each.get(name, "–") for each in told]) for name in names]
+    return [(name, cells) for name, cells in rows if len(set(cells)) > 1]
+
+
+def _settings(result: Any) -> dict[str, str]:
+    made = {
+        f"{each['name']} {name}": str(value)
+        for each in result.manifest["strategies"]
+        for name, value in each["params"].items()
+    }
+    data = ", ".join(each["sha256"][:8] for each in result.manifest["data"])
+    options = {k: str(v) for k, v in result.manifest["options"].items() if k not in ("data", "out")}
+    return {**made, "data (sha256)": data, **options, "code": result.manifest["code"][:16]}
+
+
+def compare_page(results: Sequence[Any], names: Sequence[str]) -> str:
+    """Return one page with the curves and the figures of several runs."""
+    pack = Pack()
+    shown = [
+        curves.Curve(nanoseconds(r.exact["equity"]["ts"]), scaled(r.exact["equity"]["equity"]))
+        for r in results
+    ]
+    pieces = [nanoseconds(r.exact["prices"]["ts"]) for r in results]
+    pieces += [nanoseconds(r.exact["prices"]["last_ts"]) for r in results]
+    _, first, last = curves.days_of(*pieces, *(curve.ts for curve in shown))
+    pack.add("day_first", milliseconds(first))
+    pack.add("day_last", milliseconds(last))
+    for place, (result, curve) in enumerate(zip(results, shown, strict=True)):
+        # As a growth of one rupee: runs may have started with different cash.
+        cash = to_scaled(result.summary["cash"])
+        thin = curves.thinned(curve, POINTS)
+        add_curve(pack, f"equity_{place}", curves.Curve(thin.ts, np.round(thin.value / cash * 1e7)))
+    content = {
+        "kind": "compare", "names": list(names), "rows": comparison(results),
+        "differing": differing(results),
+        "pnl": [to_scaled(r.summary["pnl"]) / SCALE for r in results],
+    }  # fmt: skip
+    return page_of("compare", f"{len(results)} runs – Alpha Panda", content, pack)

@@ -144,7 +144,7 @@ def show(
 def synth(
     out: Annotated[
         Path,
-        option("--out", metavar="FILE", panel=OUT, text="The Parquet file. (synth.parquet)"),
+        option("--out", metavar="FILE", panel=OUT, text="Parquet file. (default: synth.parquet)"),
     ] = Path("synth.parquet"),
     kind: Annotated[
         str, option("--kind", metavar="KIND", panel=MAKE, text="tick or bar. (default: tick)")

@@ -8,7 +8,7 @@ from alphapanda.indicators import indicator
 from alphapanda.indicators._window import whole
 from alphapanda.model.declaration import Indicator
 
-FIELDS = {"value": float, "total": float, "scale": float, "next": int}
+FIELDS = {"value": float, "total": float, "fresh": float, "scale": float, "next": int}
 INPUTS = ("units",)
 
 
@@ -29,12 +29,19 @@ def prepare(window: int) -> dict[str, float]:
 def update(self: Any, heap: Any, units: float) -> None:
     """Take in one input, in units of 0.0001.
 
-    Whole numbers are added in float64 without error, so the sum never drifts from one made afresh,
-    and the mean of equal prices is that price.
+    Prices are whole ones, which float64 adds without error, so the mean of equal prices is that
+    price. Of other numbers a sum may drift; so each time the window has been filled anew, the sum
+    of what filled it takes the sum's place.
     """
     place = self.offset + self.next
     total = self.total + (units - heap[place])
+    fresh = self.fresh + units
     heap[place] = units
+    self.next += 1
+    if self.next == self.length:
+        self.next = 0
+        total = fresh
+        fresh = 0.0
     self.total = total
-    self.next = self.next + 1 if self.next + 1 < self.length else 0
+    self.fresh = fresh
     self.value = total / self.scale

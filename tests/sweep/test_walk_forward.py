@@ -73,7 +73,7 @@ def test_the_test_days_start_flat_and_warm() -> None:
     through = alphapanda.backtest(
         SMA_CROSS, bars(), params=params, from_=told[0]["train"][0], to=test[1], **WAYS
     )
-    days = [ts.date() for ts in through.fills["ts"].to_pylist()]
+    days = [ts.date() for ts in through.table("fills")["ts"].to_pylist()]
     on_test_days = sum(day >= date.fromisoformat(test[0]) for day in days)
     cold = alphapanda.backtest(SMA_CROSS, bars(), params=params, from_=test[0], to=test[1], **WAYS)
     fills = told[0]["out_of_sample"]["fills"]

@@ -22,6 +22,9 @@ SYMBOL_FOLDER = re.compile(r"(?:symbol|instrument|tradingsymbol|ticker)=(.+)", r
 STAMP = re.compile(r"\d[\d\-:T]*|am|pm", re.IGNORECASE)
 """A part of a file's name that says when, not what."""
 
+TAIL = re.compile(r"-(?:\d*(?:minute|min|hour|day)s?|hourly|daily|\d+[mhd])$", re.IGNORECASE)
+"""The interval at the end of a file's name: INFY-minute, BAJAJ-AUTO-5m."""
+
 FILLER = re.compile(r"part|data|ticks?|bars?|quotes?|trades?|\d.*", re.IGNORECASE)
 NOT_SELECTED = -2
 """Instrument row of a row that the user did not ask for: passed over without a word."""
@@ -156,7 +159,7 @@ def _chosen(names: Iterable[str], patterns: Sequence[str]) -> set[str]:
 
 
 def _symbol_in(text: str) -> str:
-    words = [word for word in re.split(r"[_\s]+", text) if word]
+    words = [word for word in re.split(r"[_\s]+", TAIL.sub("", text)) if word]
     while words and STAMP.fullmatch(words[-1]):
         words.pop()
     words = [] if all(FILLER.fullmatch(word.split("-")[0]) for word in words) else words

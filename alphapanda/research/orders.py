@@ -6,6 +6,7 @@ to a bound and beyond it in an unnamed temporary file, so a run without a direct
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -34,6 +35,7 @@ class Spool:
     def __init__(self, names: Names) -> None:
         self.names = names
         self._file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (the result's)
+        weakref.finalize(self, self._file.close)
 
     def take(self, rows: Any) -> None:
         """Keep the rows of orders and refusals."""

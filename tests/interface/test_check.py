@@ -1,6 +1,6 @@
 """The check catches planted offenders and passes what is honest."""
 
-# ruff: noqa: ANN001, ANN202, D102 (strategies are written as traders write them)
+# ruff: noqa: ANN001, ANN202 (strategies are written as traders write them)
 from __future__ import annotations
 
 import json

@@ -88,7 +88,7 @@ def test_milder_cases_than_asked_for_are_left_out() -> None:
         (-20, 100, -0.2, "profit gone"),
         (-150, -100, None, "loss grows"),
         (-50, -100, None, "loss shrinks"),
-        (10, -100, None, "loss turns to profit"),
+        (10, -100, None, "now a profit"),
         (100, 100, 1.0, "same"),
     ],
 )

@@ -1,4 +1,11 @@
-"""Look-ahead and warm-up check: does a strategy decide on what it could know, and nothing else?"""
+"""Look-ahead and warm-up check: does a strategy decide on what it could know, and nothing else?
+
+Hooks get rows one by one, so a strategy sees the future only through files that it reads, series
+that it holds, or its own state; reruns show these cut or changed at a moment. Not caught: what it
+learnt of the future through a file that cannot be cut (a pickled model: a note names it), a
+database, the network or another process; parameters fitted on the same days; and the order of sets,
+which Python changes from process to process.
+"""
 
 from __future__ import annotations
 

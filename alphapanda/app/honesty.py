@@ -17,7 +17,7 @@ from alphapanda.app import check as checks
 from alphapanda.app import options
 from alphapanda.app import stress as stresses
 from alphapanda.app.command import progress_bar, show
-from alphapanda.app.show import rupees
+from alphapanda.model.money import SCALE, to_scaled
 from alphapanda.research.table import DASH, WIDTH, count, percent
 
 FINDING = 1
@@ -157,11 +157,16 @@ def stress_table(summary: Mapping[str, Any]) -> RenderableType:
         if place + 1 == len(summary["cases"]):
             table.add_section()
         table.add_row(
-            case["case"], rupees(case["pnl"]), rupees(case["change"]) if place else DASH,
-            survives(case) if place else DASH, count(case["fills"]), rupees(case["charges"]),
+            case["case"], whole(case["pnl"]), whole(case["change"]) if place else DASH,
+            survives(case) if place else DASH, count(case["fills"]), whole(case["charges"]),
             style=None if place else "bold",
         )  # fmt: skip
     return Group(table, *noted(summary))
+
+
+def whole(text: str) -> str:
+    """Return a decimal string in whole rupees: a table of cases needs no paise."""
+    return f"₹{count(round(to_scaled(text) / SCALE))}".replace("₹-", "-₹")
 
 
 def survives(case: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ def verdict(pnl: int, base: int) -> str:
             return "profit gone"
         return "profit shrinks" if pnl < base else "profit grows"
     if pnl > 0:
-        return "loss turns to profit"
+        return "now a profit"
     if base == 0:
-        return "a loss appears"
+        return "now a loss"
     return "loss grows" if pnl < base else "loss shrinks"

@@ -31,18 +31,18 @@ import pandas as pd
 class Offender:
     def start(self):
         table = pd.read_parquet(DATA)
-        self.times = table["timestamp"].astype("int64").to_numpy()
-        self.prices = table["last_price"].to_numpy()
+        self.times = table["ts"].astype("int64").to_numpy()
+        self.prices = table["last"].to_numpy()
 
     def on_tick(self, ctx):
-        here = self.times.searchsorted(ctx.now // 1_000, side="right") - 1
+        here = self.times.searchsorted(ctx.now, side="right") - 1
         if here + 1 < len(self.prices):
             target(ctx, 1 if self.prices[here + 1] > self.prices[here] else 0)
 """
 NORMALISED = """
 import polars as pl
 
-PRICES = pl.read_parquet(DATA)["last_price"]
+PRICES = pl.read_parquet(DATA)["last"]
 MEAN, SPREAD = PRICES.mean(), PRICES.std()
 
 @strategy(compiled=False)
@@ -54,7 +54,7 @@ class Offender:
 QUERIED = """
 import duckdb
 
-(MEAN,) = duckdb.sql(f"SELECT avg(last_price) FROM '{DATA}'").fetchone()
+((MEAN,),) = duckdb.sql(f"SELECT avg(last) FROM '{DATA}'").fetchall()
 
 @strategy
 class Offender:
@@ -104,7 +104,7 @@ from datetime import datetime
 @strategy(compiled=False)
 class Offender:
     def on_tick(self, ctx):
-        target(ctx, 1 if ctx.now // 10**9 % 60 > datetime.now().second else 0)
+        target(ctx, 1 if ctx.now // 10**9 % 7 > datetime.now().weekday() else 0)
 """
 LEFTOVER = """
 SEEN = []
@@ -174,7 +174,7 @@ def test_a_series_held_from_another_cell_is_shown_cut_too(how: str) -> None:
     lab = open_lab(make({"strategies": str(ROOT / "strategies/ema_cross.py"), "data": data}))
     held: Any = lab.columns.last.astype(float)
     if how == "frame":
-        held = pq.read_table(data).to_pandas().set_index("timestamp")["last_price"]
+        held = pq.read_table(data).to_pandas().set_index("ts")["last"]
     globals()["SERIES"] = held
 
     @strategy(compiled=False)
@@ -214,7 +214,7 @@ def test_chance_is_caught(tmp_path: Path, text: str, how: str) -> None:
 def test_an_honest_strategy_in_plain_python_passes(tmp_path: Path) -> None:
     """A full window and nothing from outside: nothing is found, and decisions were compared."""
     data = one_share()
-    made = check(written(tmp_path, HONEST, data), data)
+    made = check(written(tmp_path, HONEST, data), data, jit=False)
     assert made.findings == []
     assert made.summary["decisions"] > 0
     assert made.summary["warm_up"][0]["compared"] > 0
@@ -224,17 +224,11 @@ def test_what_cannot_be_cut_is_said(tmp_path: Path) -> None:
     """A model from a pickle may hold the future: the check names the file it cannot cut."""
     model = tmp_path / "model.pkl"
     model.write_bytes(b"80")
-    text = HONEST.replace("def start(self):", f"def start(self):\n        open({str(model)!r})")
+    reads = f"def start(self):\n        with open({str(model)!r}) as file:\n            file.read()"
+    text = HONEST.replace("def start(self):", reads)
     data = one_share()
-    made = check(written(tmp_path, text.replace("open(", "open_(") + OPENS, data), data, jit=False)
+    made = check(written(tmp_path, text, data), data, jit=False)
     assert any(str(model) in note for note in made.summary["notes"])
-
-
-OPENS = """
-def open_(path):
-    with open(path, "rb") as file:
-        file.read()
-"""
 
 
 @cache

@@ -202,6 +202,11 @@ class Result:
         """What the risk gate refused."""
         return self.table("rejections", "pandas")
 
+    @property
+    def prices(self) -> Any:
+        """The path of each instrument's price, in pieces."""
+        return self.table("prices", "pandas")
+
     def plot(self) -> Any:
         """Return equity, drawdown and prices as a figure of plotly."""
         return figure(self)

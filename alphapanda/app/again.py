@@ -13,7 +13,7 @@ from alphapanda.model.money import text
 from alphapanda.model.state import Fill
 
 SPELT = {"first": "from", "last": "to"}
-PLAIN = {
+PLAIN: dict[str, Any] = {
     "instrument": [], "map": {}, "kind": None, "interval": None, "repair": False, "qty_scale": 1,
     "exchange": "NSE", "first": None, "last": None, "costs": "zerodha", "limits": "default",
     "calendar": "nse", "product": None, "latency": 0, "slippage": 0,

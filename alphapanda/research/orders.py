@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any, NamedTuple
+from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +34,8 @@ class Spool:
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self._file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (the result's)
+        self._file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (lives as long as it)
+        finalize(self, self._file.close)
 
     def take(self, rows: Any) -> None:
         """Keep the rows of orders and refusals."""

@@ -114,7 +114,7 @@ def test_recording_runs(recording: Recording) -> None:
     last = {} if quotes_only(recording) else prices(recording, path)
     if last:
         counted = recount(
-            trades(result.fills), last, schedule=Schedule.zerodha(),
+            trades(result.table("fills")), last, schedule=Schedule.zerodha(),
             terms=terms("CNC" if recording.exchange == "NSE" else "NRML"),
             cash=Decimal(1_000_000),
         )  # fmt: skip

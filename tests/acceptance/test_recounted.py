@@ -45,7 +45,7 @@ def account(
     result: Any, last: dict[str, Decimal], *, product: str, costs: str = "zerodha",
     cash: Decimal = MILLION, until: date | None = None, **more: Any,
 ) -> Account:  # fmt: skip
-    made = [t for t in trades(result.fills) if until is None or t.day <= until]
+    made = [t for t in trades(result.table("fills")) if until is None or t.day <= until]
     return recount(
         made, last, schedule=Schedule.parse(costs), terms=terms(product), cash=cash, **more
     )
@@ -53,8 +53,8 @@ def account(
 
 def day_closes(result: Any) -> dict[date, Decimal]:
     """Return the account's last equity of each day."""
-    stamps = [ts.date() for ts in result.equity["ts"].to_pandas().dt.to_pydatetime()]
-    return dict(zip(stamps, result.equity["equity"].to_pylist(), strict=True))
+    stamps = [ts.date() for ts in result.table("equity")["ts"].to_pandas().dt.to_pydatetime()]
+    return dict(zip(stamps, result.table("equity")["equity"].to_pylist(), strict=True))
 
 
 def before(day: date, time: str) -> str:
@@ -92,7 +92,7 @@ def test_every_fill_of_ema_cross_has_a_price_that_was_there() -> None:
         [str(nifty())],
     ).fetchall()
     seen = set(rows)
-    made = trades(run("ema_cross", nifty()).fills)
+    made = trades(run("ema_cross", nifty()).table("fills"))
     assert [t for t in made if (t.ts, int(t.price * 10_000)) not in seen] == []
 
 
@@ -104,7 +104,7 @@ def minute_of_day(ts: int) -> int:
 def test_intraday_is_squared_off_by_the_broker() -> None:
     """MIS: brokerage a side, STT on sales only, flat every evening, a fee for each forced order."""
     result = run("ema_cross", nifty(), product="MIS")
-    made = trades(result.fills)
+    made = trades(result.table("fills"))
     late = sorted({t.day for t in made if minute_of_day(t.ts) >= 15 * 60 + 20})
     counted = account(
         result, last_prices(nifty(), name=NIFTY), product="MIS", squared_off=late,
@@ -144,7 +144,7 @@ def test_fills_of_bars_lie_within_their_bar_and_traded_volume() -> None:
     """
     found = duckdb.execute(query, [str(minutes())]).fetchall()
     bars = {(name, end): (low, high, volume) for name, end, low, high, volume in found}
-    for trade in trades(run("sma_cross", minutes()).fills):
+    for trade in trades(run("sma_cross", minutes()).table("fills")):
         low, high, volume = bars[trade.instrument, trade.ts]
         assert low <= float(trade.price) <= high, trade
         assert abs(trade.qty) <= volume, trade
@@ -166,9 +166,13 @@ def test_market_maker_on_a_kite_recording(costs: str, calendar: str) -> None:
         "market_maker", future(), exchange="NFO", limits="wide", cash=PLENTY, costs=costs,
         calendar=calendar,
     )  # fmt: skip
-    made = trades(result.fills)
+    made = trades(result.table("fills"))
     assert {t.qty > 0 for t in made} == {True, False}
-    assert min(result.fills["position"].to_pylist()) < 0 < max(result.fills["position"].to_pylist())
+    assert (
+        min(result.table("fills")["position"].to_pylist())
+        < 0
+        < max(result.table("fills")["position"].to_pylist())
+    )
     last = last_prices(future(), exchange="NFO", symbol="trading_symbol")
     counted = account(result, last, product="NRML", costs=costs, cash=Decimal(PLENTY))
     assert differences(result, counted) == []
@@ -203,7 +207,7 @@ def test_spread_of_two_futures(tmp_path: Path) -> None:
         instrument=("TCS25NOVFUT", "RELIANCE25NOVFUT"),
     )  # fmt: skip
     assert result.summary["fills"] > 10
-    assert {t.instrument for t in trades(result.fills)} == {
+    assert {t.instrument for t in trades(result.table("fills"))} == {
         "NFO:TCS25NOVFUT", "NFO:RELIANCE25NOVFUT",
     }  # fmt: skip
     last = last_prices(path, exchange="NFO", symbol="Symbol", time="recv_time")
@@ -227,7 +231,7 @@ def test_market_maker_over_twenty_options(tmp_path: Path) -> None:
         "market_maker", path, exchange="NFO", limits="wide", cash=PLENTY, instruments=str(master)
     )
     assert len(result.summary["instruments"]) == 20
-    made = trades(result.fills)
+    made = trades(result.table("fills"))
     assert len(made) > 100
     assert {t.qty % 75 for t in made} == {0}
     assert {t.price % Decimal("0.05") for t in made} == {0}

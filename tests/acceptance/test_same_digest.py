@@ -178,5 +178,5 @@ def test_run_directory_and_result_say_the_same(tmp_path: Path) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
     result = alphapanda.backtest(STRATEGY, nifty(), out=tmp_path / "run", **DAY)
     assert result.digest == digest(**DAY)
-    assert pq.read_table(tmp_path / "run" / "fills.parquet").equals(result.fills)
-    assert pq.read_table(tmp_path / "run" / "equity.parquet").equals(result.equity)
+    assert pq.read_table(tmp_path / "run" / "fills.parquet").equals(result.table("fills"))
+    assert pq.read_table(tmp_path / "run" / "equity.parquet").equals(result.table("equity"))

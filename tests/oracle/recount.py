@@ -85,7 +85,7 @@ def terms(product: str) -> Terms:
 
 
 def trades(fills: pa.Table) -> list[Trade]:
-    """Return the trades of a table of fills (`Result.fills` or fills.parquet)."""
+    """Return the trades of a table of fills (`Result.table("fills")` or fills.parquet)."""
     names = ("strategy", "instrument", "order", "qty", "price")
     columns = [fills[name].to_pylist() for name in names]
     stamps = fills["ts"].cast(pa.int64()).to_pylist()
@@ -256,10 +256,11 @@ def differences(result: Any, account: Account, *, within: Decimal = PAISA / 2) -
     by = summary["charges_by"]
     for kind, amount in account.charges.items():
         pairs[f"charges: {kind}"] = (by.get(kind, "0"), amount)
-    if result.equity.num_rows:
-        end = result.equity.slice(result.equity.num_rows - 1).to_pylist()[0]
+    equity = result.table("equity")
+    if equity.num_rows:
+        end = equity.slice(equity.num_rows - 1).to_pylist()[0]
         pairs["last equity"] = (end["equity"], account.equity)
-    pairs["realised"] = (sum(result.fills["realised"].to_pylist(), ZERO), account.realised)
+    pairs["realised"] = (sum(result.table("fills")["realised"].to_pylist(), ZERO), account.realised)
     found = [
         f"{name}: {given}, recounted {wanted:.6f}"
         for name, (given, wanted) in pairs.items()

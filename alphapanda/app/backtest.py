@@ -19,6 +19,7 @@ import numpy as np
 from alphapanda import config
 from alphapanda.app import strategies
 from alphapanda.app.again import again
+from alphapanda.app.kernel import kernel_bar
 from alphapanda.app.options import Entry, Options, from_python
 from alphapanda.app.stopping import orderly
 from alphapanda.core import book
@@ -85,12 +86,15 @@ def backtest(
 
     `strategy` is a class, a name in `strategies/`, a file, or a list of these; `data` one or more
     Parquet files, folders or patterns. Options are those of `alphapanda backtest`, with `_` for
-    `-`; `from_` and `to` are dates. Without `out` nothing is written.
+    `-`; `from_` and `to` are dates. Without `out` nothing is written. In a notebook a bar shows
+    progress, unless `progress` is given.
 
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
     """
-    return run(from_python(strategy, data, options), progress=progress)
+    made = from_python(strategy, data, options)
+    with kernel_bar() if progress is None else nullcontext(progress) as shown:
+        return run(made, progress=shown)
 
 
 def run(

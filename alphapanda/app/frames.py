@@ -64,7 +64,6 @@ def inputs_of(label: str, name: str, of: str, data: Sequence[Any]) -> list[Float
     """Return the series an indicator reads, one array each, of equal length."""
     wanted = indicators.module(name).INPUTS
     chosen = ("price", "units", *indicators.SIDES)
-    exact = [each == "units" for each in wanted]
     wanted = [of if each in chosen else each for each in wanted]
     if len(data) == 1 and is_frame(data[0]):
         if indicators.paired(name):
@@ -79,14 +78,7 @@ def inputs_of(label: str, name: str, of: str, data: Sequence[Any]) -> list[Float
     lengths = {len(column) for column in made}
     if len(lengths) > 1 or not aligned(data):
         raise UsageError(f"{label}: the series given are not of the same rows: align them first")
-    return [in_units(x) if units else x for x, units in zip(made, exact, strict=True)]
-
-
-def in_units(column: Floats) -> Floats:
-    """Return a series in units of 0.0001; what is a price to the last bit is a whole number."""
-    units = column * float(SCALE)
-    near = np.rint(units)
-    return np.where(np.abs(units - near) <= 4.5e-16 * np.abs(units), near, units)
+    return made
 
 
 def library(data: Any) -> str:

@@ -39,7 +39,11 @@ def run(
     read = indicators.outputs(name)
     made = np.full((len(opens), len(read)), np.nan)
     loop = plain(name) if cache_dir is None else compiled(name, cache_dir)
-    columns = [np.ascontiguousarray(column, np.float64) for column in inputs]
+    series = zip(indicators.module(name).INPUTS, inputs, strict=True)
+    columns = [
+        np.ascontiguousarray(indicators.in_units(x) if kind == "units" else x, np.float64)
+        for kind, x in series
+    ]
     loop([record, heap, made.reshape(-1), np.ascontiguousarray(opens, np.int64), *columns])
     return {field: made[:, place].copy() for place, field in enumerate(read)}
 

@@ -31,6 +31,8 @@ from numbers import Number
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 COMMON = {"count": int, "warmup": int, "offset": int, "length": int}
 """Fields of every indicator's record: updates seen (up to warm-up), warm-up, and its heap."""
 
@@ -79,6 +81,13 @@ def indicator(declare: Callable[..., Any]) -> Callable[..., Any]:
         return frames.computed(declare, data, arguments[len(data) :], named)
 
     return either
+
+
+def in_units(column: Any) -> Any:
+    """Return floats in units of 0.0001; what is a price to the last bit is a whole number."""
+    units = np.asarray(column, np.float64) * 10_000.0
+    near = np.rint(units)
+    return np.where(np.abs(units - near) <= 4.5e-16 * np.abs(units), near, units)
 
 
 def is_data(value: Any) -> bool:

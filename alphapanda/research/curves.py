@@ -121,9 +121,8 @@ def day_closes(curve: Curve, days: Int64, cash: int) -> Int64:
 def monthly(days: Int64, closes: Int64) -> list[dict[str, Any]]:
     """Return returns by year: twelve months, None where there was no day, and the year's own."""
     dates = [EPOCH + timedelta(days=int(day)) for day in days]
+    before = start_of_year = closes[0]
     years: dict[int, dict[str, Any]] = {}
-    before = closes[0]
-    start_of_year = closes[0]
     for number, day in enumerate(dates):
         last = number + 1 == len(dates)
         if not last and (dates[number + 1].year, dates[number + 1].month) == (day.year, day.month):

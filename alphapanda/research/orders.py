@@ -6,11 +6,11 @@ to a bound and beyond it in an unnamed temporary file, so a run without a direct
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any, NamedTuple
+from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
@@ -34,8 +34,8 @@ class Spool:
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self._file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (the result's)
-        weakref.finalize(self, self._file.close)
+        self._file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 (lives as long as it)
+        finalize(self, self._file.close)
 
     def take(self, rows: Any) -> None:
         """Keep the rows of orders and refusals."""

@@ -232,7 +232,7 @@ def figures(summary: Mapping[str, Any]) -> list[Any]:
                     ["P&L after charges", rupees(s["pnl"])], ["Return", percent(stats["return"])],
                     ["CAGR", percent(stats["cagr"])]]],
         ["Risk", [["Max drawdown", percent(stats["max_drawdown"])],
-                  ["in rupees", rupees(stats["max_drawdown_money"])],
+                  ["Max drawdown, money", rupees(stats["max_drawdown_money"])],
                   ["Volatility, a year", percent(stats["volatility"])],
                   ["Sharpe", number(stats["sharpe"])], ["Sortino", number(stats["sortino"])],
                   ["Calmar", number(stats["calmar"])]]],
@@ -314,8 +314,8 @@ def split(
     ends = np.searchsorted(of[order], np.arange(len(names) + 1))
     for place, name in enumerate(names):
         each = trips.pnl[order[ends[place] : ends[place + 1]]].astype(float) / SCALE
-        some = [float((each > 0).mean()), float(each.mean()), float(each.max()), float(each.min())]
-        rest = some if len(each) else [None] * 4
+        some = [each > 0, each, each.max(initial=-np.inf), each.min(initial=np.inf)]
+        rest = [float(np.mean(one)) for one in some] if len(each) else [None] * 4
         yield [name, to_scaled(pnl[name]) / SCALE, len(each), *rest]
 
 

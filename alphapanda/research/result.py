@@ -112,7 +112,7 @@ class Gatherer:
 TABLES = ("fills", "equity", "prices", "trades", "orders", "rejections", "events", "stats")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What a run left. Frames are pandas' with rupees as floats; `table` gives exact Arrow tables.
 
@@ -121,12 +121,12 @@ class Result:
     """
 
     summary: dict[str, Any]
-    exact: Mapping[str, pa.Table] = field(repr=False)
+    exact: Mapping[str, pa.Table]
     """Fills, equity and prices."""
     path: Path | None = None
-    source: Any = field(default=None, repr=False)
+    source: Any = None
     """Where events come from, a chunk at a time."""
-    manifest: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def stats(self) -> dict[str, Any]:
@@ -202,9 +202,19 @@ class Result:
         """What the risk gate refused."""
         return self.table("rejections", "pandas")
 
+    @property
+    def prices(self) -> Any:
+        """The path of each instrument's price, in pieces."""
+        return self.table("prices", "pandas")
+
     def plot(self) -> Any:
         """Return equity, drawdown and prices as a figure of plotly."""
         return figure(self)
+
+    def __repr__(self) -> str:
+        s = self.summary
+        what = f"{', '.join(s['strategies'])} {s['from']} to {s['to']}, {s['fills']:,} fills"
+        return f"<Result of {what}, P&L {s['pnl']}, {s['status']}>"
 
     def _repr_html_(self) -> str:
         return card(self)

@@ -85,7 +85,7 @@ def terms(product: str) -> Terms:
 
 
 def trades(fills: pa.Table) -> list[Trade]:
-    """Return the trades of a table of fills (`Result.fills` or fills.parquet)."""
+    """Return the trades of a table of fills (`Result.table("fills")` or fills.parquet)."""
     names = ("strategy", "instrument", "order", "qty", "price")
     columns = [fills[name].to_pylist() for name in names]
     stamps = fills["ts"].cast(pa.int64()).to_pylist()

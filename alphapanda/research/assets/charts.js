@@ -139,12 +139,12 @@ class View {
   get whole() { return this.from <= 0 && this.to >= this.axis.end; }
 }
 
-const LEFT = 6, RIGHT = 66, TOP = 8, FOOT = 20;
+const LEFT = 6, RIGHT = 74, TOP = 8, FOOT = 20;
 
 // A chart draws series over the view. A series has x (axis places, rising), y, and how it looks.
 class Chart {
-  constructor(view, { height, series, format, label, under, over, zero, read }) {
-    Object.assign(this, { view, height, series, format, under, over, zero, readout: read });
+  constructor(view, { height, series, format, label, under, over, zero, falls, read }) {
+    Object.assign(this, { view, height, series, format, under, over, zero, falls, readout: read });
     this.canvas = el("canvas", { role: "img", "aria-label": label, height });
     this.read = el("div", { class: "read" });
     this.node = el("div", { class: "chart" }, this.read, this.canvas);
@@ -190,12 +190,13 @@ class Chart {
     }
     if (low > high) { low = 0; high = 1; }
     if (this.zero) { low = Math.min(low, 0); high = Math.max(high, 0); }
+    if (low === high && this.zero) { if (high > 0) low = 0; else if (low < 0) high = 0; else if (this.falls) low = -0.01; else high = 0.01; }
     const room = (high - low) * 0.05 || Math.abs(high) * 0.01 || 1;
     this.low = this.zero && low === 0 ? 0 : low - room;
     this.high = this.zero && high === 0 ? 0 : high + room;
   }
   grid(pen) {
-    const span = this.high - this.low, lines = Math.max(2, Math.floor((this.height - FOOT) / 44));
+    const span = this.high - this.low, lines = Math.max(2, Math.floor((this.height - FOOT) / 36));
     const size = 10 ** Math.floor(Math.log10(span / lines));
     const step = [1, 2, 5, 10].map((n) => n * size).find((n) => span / n <= lines);
     pen.strokeStyle = colour("line"); pen.fillStyle = colour("quiet"); pen.lineWidth = 1;
@@ -217,7 +218,7 @@ class Chart {
       const step = Math.ceil((stop - start + 1) / most), long = axis.first[stop] - axis.first[start] > 400 * 864e5;
       for (let i = start + (step > 1 ? step >> 1 : 0); i <= stop; i += step) {
         const d = inIndia(axis.first[i]);
-        shown(axis.first[i], long ? `${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}` : `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`);
+        shown(axis.first[i], long ? `${step < 20 ? d.getUTCDate() + " " : ""}${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}` : `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`);
       }
     } else {
       const left = axis.ms(from), right = axis.ms(to);

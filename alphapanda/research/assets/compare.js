@@ -26,7 +26,7 @@ function comparePage(c) {
       el("h2", {}, "Return since the start"), zoomBar(view),
       new Chart(view, { height: 300, label: "return of each run", format: share, zero: true, series: () => seen(gains) }).node,
       el("div", { class: "bar" }, ...choices),
-      el("h3", {}, "Drawdown"), new Chart(view, { height: 160, label: "drawdown of each run", format: share, zero: true, series: () => seen(falls) }).node,
+      el("h3", {}, "Drawdown"), new Chart(view, { height: 160, label: "drawdown of each run", format: share, zero: true, falls: true, series: () => seen(falls) }).node,
     ] : []),
     el("h2", {}, "Figures"), table(heads, CONTENT.rows.map(cells)),
     el("h2", {}, "Where they differ"), CONTENT.differing.length ? table(heads, CONTENT.differing.map(([label, values]) => [label, ...values])) : el("p", { class: "quiet" }, "In nothing that was set."),

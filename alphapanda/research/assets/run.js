@@ -46,7 +46,7 @@ function curves(c, view, places) {
     el("h2", {}, "Equity"), zoomBar(view),
     new Chart(view, { height: 280, label: "equity", format: money0, series: () => lines.filter((each) => each.name !== "other" || shown.other) }).node,
     lines.length > 1 ? el("label", { class: "quiet" }, check, " buy and hold: an equal part of the cash in each instrument at its first price, no charges") : null,
-    new Chart(view, { height: 130, label: "drawdown", format: share, zero: true, series: () => falls }).node,
+    new Chart(view, { height: 130, label: "drawdown", format: share, zero: true, falls: true, series: () => falls }).node,
     el("h3", {}, "Exposure: worth of positions, as a part of equity"),
     new Chart(view, { height: 120, label: "exposure", format: share, zero: true, series: () => exposure }).node,
   ];
@@ -166,13 +166,14 @@ function dayBars(c, view) {
   const chart = new Chart(view, { height: 130, label: "return of each day", format: share, zero: true, under, read, series: () => [] });
   chart.range = function () {
     const seen = y.slice(Math.max(0, below(axis.at, view.from)), below(axis.at, view.to, axis.count) + 1);
-    const low = Math.min(0, ...seen), high = Math.max(0, ...seen), room = (high - low) * 0.06 || 0.001;
-    this.low = low - (low || !high ? room : 0); this.high = high + (high ? room : 0);
+    let high = Math.max(0, ...seen); const low = Math.min(0, ...seen), room = (high - low) * 0.06 || 0.001;
+    if (low === high) high = 0.001;
+    this.low = low - (low ? room : 0); this.high = high + (high ? room : 0);
   };
   return chart.node;
 }
 
-const PAGE = 50;
+const PAGE = 25;
 function trades(c, prices) {
   const n = c.trip_first.length, of = (name) => (i) => c[name][i], first = (name) => (i) => c[name][c.trip_first[i]];
   const took = (i) => c.fill_ts[c.trip_last[i]] - c.fill_ts[c.trip_first[i]];
@@ -184,7 +185,7 @@ function trades(c, prices) {
     ["P&L", of("trip_pnl"), (x) => plain(x / SCALE), "", true], ["Charges", of("trip_charges"), (x) => plain(x / SCALE)],
     ["Against", of("trip_adverse"), (x) => percent(x / 1e6)], ["With", of("trip_favourable"), (x) => percent(x / 1e6)],
   ].filter(([name]) => (name !== "Strategy" || STRATEGIES.length > 1) && (name !== "Instrument" || INSTRUMENTS.length > 1));
-  let order = Array.from({ length: n }, (_, i) => i), shown = order, page = 0, by = 0, falling = false;
+  let order = Array.from({ length: n }, (_, i) => i).sort((a, b) => c.trip_first[a] - c.trip_first[b]), shown = order, page = 0, by = 0, falling = false;
   const body = el("tbody"), told = el("small"), back = el("button", { onclick: () => turn(-1) }, "Earlier"), on = el("button", { onclick: () => turn(1) }, "Later");
   const heads = columns.map(([name, , , text], k) => el("th", { class: `sorts ${text || ""}`, tabindex: 0, onclick: () => sort(k), onkeydown: (e) => e.key === "Enter" && sort(k) }, name));
   const kinds = { all: () => true, winners: (i) => c.trip_pnl[i] > 0, losers: (i) => c.trip_pnl[i] < 0, long: (i) => c.trip_side[i] > 0, short: (i) => c.trip_side[i] < 0 };

@@ -43,6 +43,9 @@ BAR_SERIES = {
     "low": ("bar.low", PRICE),
     "volume": ("bar.volume", UNIT),
 }
+TO_UNITS = {PRICE: "1.0", 2 * PRICE: "0.5", UNIT: "10000.0"}
+"""By divisor: what the whole number is multiplied by, to count in units of 0.0001."""
+
 Source = dict[str, tuple[str, int]]
 """By name: a whole number of the row, and its divisor."""
 NEEDS = {
@@ -263,7 +266,7 @@ def series_text(
         if wanted in NEEDS and shape.columns.isdisjoint(NEEDS[wanted]):
             raise UsageError(f"{label}, which the data do not have.")
         whole, divisor = source[wanted]
-        return f"{whole} * {PRICE / divisor}" if exact else f"{whole} / {divisor}.0"
+        return f"{whole} * {TO_UNITS[divisor]}" if exact else f"{whole} / {divisor}.0"
     if wanted not in INPUT_BAR_SERIES:
         raise UsageError(f"{label}, which is no series.{did_you_mean(wanted, INPUT_BAR_SERIES)}")
     if source is not TICK_SERIES:

@@ -48,7 +48,7 @@ class Case:
 
     def inputs(self, series: Series) -> list[Floats]:
         """Return the arrays that it reads."""
-        names = {"price": "close", "left": "close", "right": "other", **self.of}
+        names = {"price": "close", "units": "close", "left": "close", "right": "other", **self.of}
         return [series[names.get(name, name)] for name in indicators.module(self.name).INPUTS]
 
     def expected(self, series: Series) -> dict[str, Floats]:
@@ -315,7 +315,7 @@ def by_window(name: str, oracle: Callable[[Series, int], Any], *windows: int) ->
 
 CASES = [
     *by_window("sma", lambda s, n: talib.SMA(s["close"], n), 2, 14, 200),
-    Case("sma", {"window": 14}, lambda s: talib.SMA(s["volume"], 14), {"price": "volume"}),
+    Case("sma", {"window": 14}, lambda s: talib.SMA(s["volume"], 14), {"units": "volume"}),
     *[Case("ema", {"window": n, "start": "sma"}, lambda s, n=n: talib.EMA(s["close"], n))
       for n in (2, 14, 200)],
     *[Case("ema", {"window": n, "start": "first"}, lambda s, n=n: late_ema(s["close"], n))

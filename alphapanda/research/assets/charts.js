@@ -116,11 +116,12 @@ function below(numbers, x, stop = numbers.length) {
 }
 
 const CHARTS = [];
-let waiting = false;
-function redraw() {
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(() => { waiting = false; for (const chart of CHARTS) chart.draw(); });
+let waiting = "";
+// Where only the pointer moved, what is drawn below it is kept.
+function redraw(pointer = false) {
+  const before = waiting;
+  waiting = pointer === true && before !== "all" ? "pointer" : "all";
+  if (!before) requestAnimationFrame(() => { const all = waiting === "all"; waiting = ""; for (const chart of CHARTS) chart.draw(all); });
 }
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
@@ -145,27 +146,37 @@ const LEFT = 6, RIGHT = 74, TOP = 8, FOOT = 20;
 class Chart {
   constructor(view, { height, series, format, label, under, over, zero, falls, read }) {
     Object.assign(this, { view, height, series, format, under, over, zero, falls, readout: read });
+    this.layer = document.createElement("canvas");
     this.canvas = el("canvas", { role: "img", "aria-label": label, height });
     this.read = el("div", { class: "read" });
     this.node = el("div", { class: "chart" }, this.read, this.canvas);
     this.listen();
     CHARTS.push(this);
-    new ResizeObserver(redraw).observe(this.canvas);
+    new ResizeObserver(() => redraw()).observe(this.canvas);
   }
-  get width() { return this.canvas.clientWidth - LEFT - RIGHT; }
   px(x) { return LEFT + ((x - this.view.from) / (this.view.to - this.view.from)) * this.width; }
   ax(px) { return this.view.from + ((px - LEFT) / this.width) * (this.view.to - this.view.from); }
   py(y) { return TOP + ((this.high - y) / (this.high - this.low)) * (this.height - TOP - FOOT); }
 
-  draw() {
-    const width = this.canvas.clientWidth;
+  draw(all = true) {
+    const width = this.canvas.clientWidth, ratio = devicePixelRatio || 1;
     if (!width) return;
-    const ratio = devicePixelRatio || 1, pen = this.canvas.getContext("2d");
-    this.canvas.width = width * ratio; this.canvas.height = this.height * ratio;
+    if (all || this.layer.width !== Math.round(width * ratio)) this.below(width, ratio);
+    const pen = this.canvas.getContext("2d");
+    this.canvas.width = this.layer.width; this.canvas.height = this.layer.height;
+    pen.drawImage(this.layer, 0, 0);
+    pen.scale(ratio, ratio);
+    if (this.band) { pen.fillStyle = colour("fill"); pen.fillRect(Math.min(...this.band), 0, Math.abs(this.band[1] - this.band[0]), this.height - FOOT); }
+    this.cross(pen);
+  }
+  // All that does not follow the pointer.
+  below(width, ratio) {
+    const pen = this.layer.getContext("2d"), series = (this.seen = this.series());
+    this.width = width - LEFT - RIGHT;
+    this.layer.width = Math.round(width * ratio); this.layer.height = Math.round(this.height * ratio);
     this.canvas.style.height = this.height + "px";
     pen.scale(ratio, ratio);
     pen.font = "12px system-ui, sans-serif"; pen.lineJoin = "round";
-    const series = this.series();
     this.range(series);
     this.grid(pen);
     pen.save();
@@ -173,9 +184,7 @@ class Chart {
     if (this.under) this.under(pen, this);
     for (const each of series) this.line(pen, each);
     if (this.over) this.over(pen, this);
-    if (this.band) { pen.fillStyle = colour("fill"); pen.fillRect(Math.min(...this.band), 0, Math.abs(this.band[1] - this.band[0]), this.height); }
     pen.restore();
-    this.cross(pen, series);
   }
   // Highest and lowest in view, with what enters from the left.
   range(series) {
@@ -267,9 +276,9 @@ class Chart {
       pen.fillStyle = colour(name); pen.globalAlpha = 0.16; pen.fill(); pen.globalAlpha = 1;
     }
   }
-  cross(pen, series) {
+  cross(pen) {
     const { hover, axis, to } = this.view, place = hover === null ? to : hover;
-    const parts = series.map(({ x, y, name, label, colour: own }) => {
+    const parts = this.seen.map(({ x, y, name, label, colour: own }) => {
       const at = below(x, place);
       return at < 0 ? null : el("span", { class: "key", style: `--c: ${own || colour(name)}` }, label + " ", el("b", {}, this.format(y[at], true)));
     });
@@ -300,7 +309,7 @@ class Chart {
         fingers.set(event.pointerId, now);
       } else if (this.band) this.band[1] = now;
       view.hover = Math.min(view.to, Math.max(view.from, this.ax(now)));
-      redraw();
+      redraw(true);
     });
     const done = (event) => {
       fingers.delete(event.pointerId);
@@ -309,7 +318,7 @@ class Chart {
       else redraw();
     };
     for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, done);
-    canvas.addEventListener("pointerleave", () => { if (!this.band) { view.hover = null; redraw(); } });
+    canvas.addEventListener("pointerleave", () => { if (!this.band) { view.hover = null; redraw(true); } });
     canvas.addEventListener("dblclick", () => view.reset());
     canvas.addEventListener("wheel", (event) => {
       if (!(event.ctrlKey || event.shiftKey || event.metaKey || event.altKey)) return;

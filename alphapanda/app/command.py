@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json as jsonlib
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from alphapanda import config
 from alphapanda.app import backtest as runs
 from alphapanda.app import options, strategies
+from alphapanda.app.output import print_json, print_table
 from alphapanda.app.show import result_table, strategy_facts, strategy_table
 from alphapanda.core.strategy import Spec
 from alphapanda.data.synth import synthesize
@@ -37,19 +36,11 @@ def backtest(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
     with progress_bar(quiet=json) as progress:
         result = runs.run(made, progress=progress, directory=directory)
     if json:
-        sys.stdout.write(jsonlib.dumps(result.summary, ensure_ascii=False) + "\n")
+        print_json(result.summary)
     else:
-        show(result_table(result, width=Console().width))
+        print_table(result_table(result, width=Console().width))
     if result.summary["status"] == "interrupted":
         raise KeyboardInterrupt
-
-
-def show(what: RenderableType) -> None:
-    """Print on stdout, by its own hands: rich leaves the process when the reader has gone."""
-    console = Console()
-    with console.capture() as text:
-        console.print(what)
-    sys.stdout.write(text.get())
 
 
 def default_out(made: options.Options) -> Path:
@@ -112,8 +103,8 @@ def list_strategies(*, json: bool) -> None:
             failures.append(str(error))
     if json:
         told = {name: strategy_facts(spec) for name, spec in specs.items()}
-        sys.stdout.write(jsonlib.dumps(told, ensure_ascii=False) + "\n")
+        print_json(told)
     else:
-        show(strategy_table(specs, strategies.folder()))
+        print_table(strategy_table(specs, strategies.folder()))
     if failures:
         raise UsageError("\nalphapanda: ".join(failures))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from alphapanda import config
@@ -20,6 +19,7 @@ from alphapanda.app.data_show import (
     check_table,
     instrument_table,
 )
+from alphapanda.app.output import print_json, print_table
 from alphapanda.data import catalogue, holdings
 from alphapanda.data.importers import mappings
 from alphapanda.data.importers.importing import Progress as Told
@@ -55,9 +55,9 @@ def import_(
         saved = mappings.save(where.mappings_dir, save_map, given)
         account.notes.append(f"mapping kept in {saved}: use it with --mapping {save_map}")
     if json:
-        _print_json(account_facts(account))
+        print_json(account_facts(account))
     else:
-        show_table(account_table(account))
+        print_table(account_table(account))
 
 
 def _wanted(given: Mapping[str, Any]) -> Wanted:
@@ -107,9 +107,9 @@ def list_(patterns: Sequence[str], root: Path | None, *, json: bool) -> None:
         hint = did_you_mean(patterns[0], (each.name.partition(":")[2] for each in every))
         raise UsageError(f"{folder} has no {' or '.join(patterns)}.{hint}")
     if json:
-        _print_json({"root": str(folder), "holdings": [each.facts() for each in held]})
+        print_json({"root": str(folder), "holdings": [each.facts() for each in held]})
     else:
-        show_table(catalogue_table(folder, held))
+        print_table(catalogue_table(folder, held))
 
 
 def show(
@@ -125,10 +125,10 @@ def show(
         rows=rows,
     )  # fmt: skip
     if json:
-        _print_json({"instrument": views[0].name, "data": [view.facts() for view in views]})
+        print_json({"instrument": views[0].name, "data": [view.facts() for view in views]})
     else:
         for view in views:
-            show_table(instrument_table(view))
+            print_table(instrument_table(view))
 
 
 def check(paths: Sequence[str], said: Mapping[str, Any], *, root: Path | None, json: bool) -> None:
@@ -153,9 +153,9 @@ def check(paths: Sequence[str], said: Mapping[str, Any], *, root: Path | None, j
     with progress("check", quiet=json) as told:
         report = check_paths(paths or [str(_existing(root))], asked, progress=told)
     if json:
-        _print_json(report.facts())
+        print_json(report.facts())
     else:
-        show_table(check_table(report))
+        print_table(check_table(report))
     if report.findings:
         raise typer.Exit(1)
 
@@ -181,7 +181,7 @@ def synth(
         "instruments": instruments, "seed": seed, "bytes": out.stat().st_size,
     }  # fmt: skip
     if json:
-        _print_json(facts)
+        print_json(facts)
     else:
         sys.stdout.write(
             f"{out}: {instruments} shares, {days} days of {kind}s from {first}, seed {seed}\n"
@@ -234,15 +234,3 @@ def progress(what: str, *, quiet: bool) -> Iterator[Told | None]:
             bar.update(tasks[step], completed=done, total=total, rate=f"{speed:,.0f}/s")
 
         yield told
-
-
-def show_table(what: RenderableType) -> None:
-    """Print on stdout, by its own hands: rich leaves the process when the reader has gone."""
-    console = Console()
-    with console.capture() as text:
-        console.print(what)
-    sys.stdout.write(text.get())
-
-
-def _print_json(facts: Mapping[str, Any]) -> None:
-    sys.stdout.write(jsonlib.dumps(facts, ensure_ascii=False) + "\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,8 @@ from rich.text import Text
 from alphapanda.app import check as checks
 from alphapanda.app import options
 from alphapanda.app import stress as stresses
-from alphapanda.app.command import progress_bar, show
+from alphapanda.app.command import progress_bar
+from alphapanda.app.output import print_json, print_table
 from alphapanda.model.money import SCALE, to_scaled
 from alphapanda.research.table import DASH, WIDTH, count, percent
 
@@ -51,9 +50,9 @@ def read(strategy: str, given: Mapping[str, Any]) -> options.Options:
 def tell(summary: Mapping[str, Any], table: RenderableType, *, json: bool) -> None:
     """Print a summary as one JSON object, or as a table."""
     if json:
-        sys.stdout.write(jsonlib.dumps(summary, ensure_ascii=False) + "\n")
+        print_json(summary)
     else:
-        show(table)
+        print_table(table)
 
 
 def heading(summary: Mapping[str, Any]) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from rich.text import Text
 
 from alphapanda import config
 from alphapanda.app.again import again
-from alphapanda.app.command import show
+from alphapanda.app.output import print_json, print_table
 from alphapanda.errors import OutsideError, UsageError, did_you_mean
 from alphapanda.research.compare import compare_page, comparison
 from alphapanda.research.report import run_page
@@ -55,11 +53,11 @@ def report(runs: Sequence[str], *, out: Path | None, json: bool) -> None:
     written = write(target, page)
     told = {"report": str(written), "runs": told_of(results)}
     if json:
-        sys.stdout.write(jsonlib.dumps(told, ensure_ascii=False) + "\n")
+        print_json(told)
         return
     if len(results) > 1:
-        show(side_by_side(results, labelled(results), width=Console().width))
-    show(Text(f"report: {written}", overflow="fold"))
+        print_table(side_by_side(results, labelled(results), width=Console().width))
+    print_table(Text(f"report: {written}", overflow="fold"))
 
 
 def short(name: str) -> str:

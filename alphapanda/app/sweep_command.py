@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,8 @@ from rich.text import Text
 
 from alphapanda.app import options
 from alphapanda.app import sweep as sweeps
-from alphapanda.app.command import default_out, show
+from alphapanda.app.command import default_out
+from alphapanda.app.output import print_json, print_table
 from alphapanda.model.money import to_scaled
 from alphapanda.research.sweep_result import SweepResult
 from alphapanda.research.table import DASH, count, duration, money, number, percent
@@ -48,9 +48,9 @@ def sweep(
         raise
     if json:
         told = {**result.summary, "run": str(result.path)}
-        sys.stdout.write(jsonlib.dumps(told, ensure_ascii=False) + "\n")
+        print_json(told)
     else:
-        show(result_tables(result))
+        print_table(result_tables(result))
 
 
 def numbered(folder: Path) -> Path:

@@ -85,6 +85,7 @@ class Engine:
         }
         self._fill()
         self.handle = np.zeros(2 * (len(program.names) + len(Columns._fields)), np.int64)
+        self.address = self.handle.ctypes.data
         for index, table in enumerate(self.tables.values()):
             self._point(index, table)
         self.plain: Any = None
@@ -137,7 +138,7 @@ class Engine:
 
     def _step(self, columns: Columns, at: int) -> int:
         if self.program.entry is not None:
-            return int(self.program.entry(self.handle.ctypes.data, at))
+            return int(self.program.entry(self.address, at))
         assert self.program.step is not None
         return self.program.step(self, Columns._make(view(column) for column in columns), at)
 

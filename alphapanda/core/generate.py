@@ -232,8 +232,8 @@ def update_lines(shape: Shape, k: int, name: str, source: Source, moment: str) -
         for series in module.INPUTS
     ]  # fmt: skip
     lines = [f"s = {holder(k, spec)}", f"u = s.{name}"]
-    count = ["if u.count < u.warmup:", "    u.count += 1", "    if u.count == u.warmup:",
-             "        s.cold -= 1"]  # fmt: skip
+    count = ["if s.cold != 0 and u.count < u.warmup:", "    u.count += 1",
+             "    if u.count == u.warmup:", "        s.cold -= 1"]  # fmt: skip
     if indicators.paired(short(indicator)):
         sides = list(zip(indicators.SIDES, legs_of(indicator, spec.binding), inputs, strict=True))
         for side, leg, text in sides:

@@ -37,6 +37,8 @@ GLUE = ("refusal", "close_bar", "open_session", "see_row", "decide", "dispatch")
 SOURCES = ("model", "core", "indicators", "rules")
 COMPILER = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT")
 """Settings of numba that change what it makes of the same source."""
+MAKERS = ("pointer.py", "link.py")
+"""Our own part in how numba makes it."""
 
 
 @dataclass(frozen=True)
@@ -156,10 +158,15 @@ def jit(function: FunctionType) -> Any:
     """Return a kernel or a hook as numba will compile it once it is called."""
     from numba import njit  # noqa: PLC0415
 
+    from alphapanda.core.link import PartCompiler  # noqa: PLC0415
+
     if function.__name__ in INLINED:
         return njit(function, inline="always")
-    options: dict[str, Any] = {"no_cpython_wrapper": True}
-    return njit(function, forceinline=function.__name__ in HOT, **options)
+    options: dict[str, Any] = {
+        "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": PartCompiler,
+        "forceinline": function.__name__ in HOT,
+    }  # fmt: skip
+    return njit(function, **options)
 
 
 def compile_entry(function: FunctionType, file: str) -> Callable[[Any, int], Any]:
@@ -167,12 +174,14 @@ def compile_entry(function: FunctionType, file: str) -> Callable[[Any, int], Any
     from numba import int64, njit  # noqa: PLC0415
     from numba.core import config as numba_config  # noqa: PLC0415
 
+    from alphapanda.core.link import WholeCompiler  # noqa: PLC0415
+
     config: Any = numba_config
 
     function.__code__ = function.__code__.replace(co_filename=file)
     elsewhere, config.CACHE_DIR = config.CACHE_DIR, ""
     try:
-        made = njit(cache=True, nogil=True)(function)
+        made = njit(cache=True, nogil=True, pipeline_class=WholeCompiler)(function)
     finally:
         config.CACHE_DIR = elsewhere
     try:
@@ -244,9 +253,9 @@ def source_hash(tables: Any, text: str, binder: Binder) -> str:
         (numba.__version__, np.__version__, sys.version, "nogil"),
         (tables, sorted(HOT), sorted(INLINED)),
     )
-    pointer = Path(__file__).with_name("pointer.py").read_bytes()
+    makers = [Path(__file__).with_name(name).read_bytes() for name in MAKERS]
     digest = hashlib.sha256()
-    for part in (text.encode(), pointer, repr(facts).encode(), *binder.sources):
+    for part in (text.encode(), *makers, repr(facts).encode(), *binder.sources):
         digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()[:24]
 

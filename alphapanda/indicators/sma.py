@@ -34,14 +34,15 @@ def update(self: Any, heap: Any, units: float) -> None:
     of what filled it takes the sum's place.
     """
     place = self.offset + self.next
+    after = self.next + 1
     total = self.total + (units - heap[place])
     fresh = self.fresh + units
     heap[place] = units
-    self.next += 1
-    if self.next == self.length:
-        self.next = 0
+    if after == self.length:
+        after = 0
         total = fresh
         fresh = 0.0
+    self.next = after
     self.total = total
     self.fresh = fresh
     self.value = total / self.scale

@@ -146,7 +146,7 @@ class Limit(NamedTuple):
     """How large the tables are; each bound is checked where a table could pass it."""
 
     orders: int = 1024
-    out: int = 8192
+    out: int = 16384
 
 
 class OrderState(IntEnum):

@@ -26,6 +26,8 @@ EXACT = ("core", "rules")
 FOLDERS = ("alphapanda", "strategies", "tests", "docs", "backtests", "notebooks", "migrations")
 TEXTS = {".py", ".toml", ".md", ".yaml", ".yml", ".ipynb", ".sql", ".txt", ".json", ".csv"}
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md")
+COMPILER = ("alphapanda.core.link", "alphapanda.core.pointer")
+"""Modules that import numba, and are imported only when something is compiled."""
 LINES_OF_FUNCTION = 70
 LINES_OF_FILE = 1_000
 
@@ -193,7 +195,7 @@ def early_numba(tree: ast.Module) -> Found:
     """Importing the package must not cost numba's start, nor need it where nothing compiles."""
     for node in tree.body:
         for name in imported(node):
-            if name.split(".")[0] in ("numba", "llvmlite") or name == "alphapanda.core.pointer":
+            if name.split(".")[0] in ("numba", "llvmlite") or name in COMPILER:
                 yield node.lineno, f"{name} imported at the top"
 
 
@@ -251,7 +253,7 @@ SCANS: dict[Callable[[Any], Found], Callable[[Source], bool]] = {
     set_order: lambda source: source.package in PURE,
     float_money: lambda source: source.package in ("model", *EXACT),
     float_arithmetic: lambda source: source.package in EXACT,
-    early_numba: lambda s: s.top == "alphapanda" and s.name != "alphapanda/core/pointer.py",
+    early_numba: lambda s: s.top == "alphapanda" and s.name[:-3].replace("/", ".") not in COMPILER,
     broad_catches: lambda source: source.top != "tests" and not shell(source),
     prints: lambda source: source.top != "tests" and not shell(source),
     long_functions: lambda _: True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def changed(line: bytes, **fields: Any) -> bytes:
 
 @pytest.mark.parametrize("kind", EventType)
 def test_each_type_has_payload_topic_key_producer_and_consumers(kind: EventType) -> None:
-    """The tables know every type, and a broker's name stands in a topic that is not the market's."""
+    """The tables know every type, and only topics of the market bear no broker's name."""
     topic = TOPICS[kind]
     assert PAYLOADS[kind]
     assert all((topic.name, topic.key, topic.producer, topic.consumers))
@@ -127,10 +128,8 @@ def test_a_changed_byte_is_an_event_or_an_error(line: bytes, at: int, byte: int)
     """One byte off gives an event of the same shape, or an EventError."""
     noise = bytearray(line)
     noise[at % len(noise)] = byte
-    try:
-        decode(bytes(noise))
-    except EventError as error:
-        assert str(error)
+    with suppress(EventError):
+        assert decode(bytes(noise)).type in EventType
 
 
 @given(ts=st.integers(0, 1 << 62), name=st.text(), seq=st.integers(0, 1 << 62))

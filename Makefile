@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' || \
 		{ echo "This Python cannot make virtual environments: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,research]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,research,servers]'
 	@touch $(STAMP)
 
 demo: setup ## Install, then backtest a strategy on a made-up session, with a report

@@ -14,7 +14,7 @@ import typer
 import typer.main
 
 from alphapanda import __version__
-from alphapanda.app import data_words
+from alphapanda.app import config_words, data_words
 from alphapanda.app.flags import RUN, option, run_options
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 
@@ -44,6 +44,7 @@ def root(
 
 
 app.add_typer(data_words.app, name="data")
+app.add_typer(config_words.app, name="config")
 
 SWEEP = "Sweep"
 STRATEGY = "NAME in strategies/, FILE.py, FILE.py:CLASS, or a run file, backtests/NAME.toml"

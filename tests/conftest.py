@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import shared_by_all
+from alphapanda.config.settings import Settings
+from tests.servers import databases, shared_by_all
 from tests.servers.kafka import Kafka
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
@@ -41,3 +42,29 @@ def kafka_address() -> Iterator[str]:
     """Return HOST:PORT of a broker of Kafka's protocol; a test uses topics of its own."""
     with shared_by_all(Kafka) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> databases.Templates:
+    """Return the migrated databases that others are copied from."""
+    return databases.Templates(tmp_path_factory.mktemp("templates"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(
+    request: pytest.FixtureRequest, tmp_path: Path, templates: databases.Templates
+) -> Iterator[Settings]:
+    """Return settings with a database of its own without tables: SQLite, then PostgreSQL."""
+    server = request.getfixturevalue("postgres_url") if request.param == "postgresql" else ""
+    with templates.empty(tmp_path, server) as settings:
+        yield settings
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_database(
+    request: pytest.FixtureRequest, tmp_path: Path, templates: databases.Templates
+) -> Iterator[Settings]:
+    """Return settings with a database of its own with all tables: SQLite, then PostgreSQL."""
+    server = request.getfixturevalue("postgres_url") if request.param == "postgresql" else ""
+    with templates.migrated(tmp_path, server) as settings:
+        yield settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,10 @@ class Database:
         """
         assert self._engine is None, "the database has been started already"
         self._engine = engine_of(self.settings)
-        try:
+        async with AsyncExitStack() as undone:
+            undone.push_async_callback(self.stop)
             await self.health()
-        except BaseException:
-            await self.stop()
-            raise
+            undone.pop_all()
 
     async def stop(self) -> None:
         """Close all connections."""

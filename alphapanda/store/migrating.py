@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import alphapanda
 from alphapanda.config.settings import Settings
-from alphapanda.store.database import engine_of, unreachable
+from alphapanda.store.database import address_of, engine_of, unreachable
 from alphapanda.store.tables import METADATA
 
 COMPARED = {"compare_type": True, "compare_server_default": True}
@@ -56,6 +56,8 @@ def downgrade(settings: Settings, revision: str) -> None:
 
 def check(settings: Settings) -> list[str]:
     """Return how the database differs from what this version of the program needs."""
+    if not settings.database.enabled and not Path(str(address_of(settings).database)).exists():
+        return ["there is no database yet: alphapanda db upgrade"]
     head = ScriptDirectory.from_config(configured(settings)).get_current_head()
     now = asyncio.run(asked(settings, revision_of))
     if now != head:

@@ -93,8 +93,10 @@ def test_a_file_that_does_not_load_is_told_and_the_others_are_there(
 def test_without_tables_seed_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is written into a database that has not been upgraded."""
+    """Nothing is written where no database has been made, not even an empty file."""
     monkeypatch.setenv("ALPHAPANDA_BASE_DIR", str(tmp_path))
     done = command("seed", capsys=capsys)
     assert done.status == UsageError.exit_status
     assert done.line.endswith("alphapanda db upgrade")
+    assert command("db", "check", capsys=capsys).status == 1
+    assert [*tmp_path.iterdir()] == []

@@ -26,10 +26,13 @@ BEGIN = "sqlite_begin"
 
 
 class Database:
-    """The database of the settings; `start` before use, `stop` at the end."""
+    """The database of the settings; `start` before use, `stop` at the end.
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    `patient` waits for statements as long as they take: for rebuilding, not while trading.
+    """
+
+    def __init__(self, settings: Settings, *, patient: bool = False) -> None:
+        self.settings, self.patient = settings, patient
         self._engine: AsyncEngine | None = None
 
     @property
@@ -45,7 +48,7 @@ class Database:
             OutsideError: if it does not.
         """
         assert self._engine is None, "the database has been started already"
-        self._engine = engine_of(self.settings)
+        self._engine = engine_of(self.settings, patient=self.patient)
         async with AsyncExitStack() as undone:
             undone.push_async_callback(self.stop)
             await self.health()

@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import alphapanda
 from alphapanda.config.settings import Settings
-from alphapanda.store.database import address_of, engine_of, unreachable
+from alphapanda.errors import OutsideError
+from alphapanda.store.database import Database, address_of, engine_of, unreachable
 from alphapanda.store.tables import METADATA
 
 COMPARED = {"compare_type": True, "compare_server_default": True}
@@ -54,11 +55,28 @@ def downgrade(settings: Settings, revision: str) -> None:
     command.downgrade(configured(settings), revision)
 
 
+async def require_current(database: Database) -> None:
+    """See that a started database has the schema of this version.
+
+    Raises:
+        OutsideError: if it has another; the message says what to do.
+    """
+    async with database.engine.connect() as connection:
+        now = await connection.run_sync(revision_of)
+    if now != newest(database.settings):
+        raise OutsideError(f"the database's schema is {now or 'empty'}: alphapanda db upgrade")
+
+
+def newest(settings: Settings) -> str | None:
+    """Return the revision that this version needs."""
+    return ScriptDirectory.from_config(configured(settings)).get_current_head()
+
+
 def check(settings: Settings) -> list[str]:
     """Return how the database differs from what this version of the program needs."""
     if not settings.database.enabled and not Path(str(address_of(settings).database)).exists():
         return ["there is no database yet: alphapanda db upgrade"]
-    head = ScriptDirectory.from_config(configured(settings)).get_current_head()
+    head = newest(settings)
     now = asyncio.run(asked(settings, revision_of))
     if now != head:
         return [f"the schema is {now or 'empty'}, not {head}: alphapanda db upgrade"]

@@ -19,7 +19,9 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Cursor
+from tests.servers import own
 from tests.servers.databases import settings_of
+from tests.servers.postgres import Postgres
 from tests.store.rows import good
 
 
@@ -267,6 +269,37 @@ def test_a_connection_that_falls_silent_ends_in_time(postgres_url: str, tmp_path
     took, healed = asyncio.run(run())
     assert healed
     assert took < 6
+
+
+def test_a_pool_heals_after_the_server_was_killed(tmp_path: Path) -> None:
+    """Down, the database says so within its limits; up again, the same pool serves at once."""
+    with own(Postgres) as server:
+
+        async def work(database: Database) -> None:
+            await asyncio.gather(*(database.health() for _ in range(4)))
+            server.kill()
+            began = time.monotonic()
+            with pytest.raises(OutsideError, match="does not answer"):
+                await database.health()
+            assert time.monotonic() - began < 3
+            server.start()
+            await asyncio.gather(*(database.health() for _ in range(4)))
+
+        using(settings_of(tmp_path, server.url), work)
+
+
+def test_the_patient_wait_longer(postgres_url: str, tmp_path: Path) -> None:
+    """For a rebuild the limits of statements are lifted."""
+    limits = {"statement_timeout_s": 0.1, "command_timeout_s": 0.2}
+
+    async def run() -> None:
+        database = Database(settings_of(tmp_path, postgres_url, database=limits), patient=True)
+        await database.start()
+        async with database.session() as session:
+            await session.execute(text("SELECT pg_sleep(0.5)"))
+        await database.stop()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://x@y/z", "sqlite:///x", "http://x"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from sqlalchemy import inspect, text
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.store import migrating
-from alphapanda.store.database import engine_of
+from alphapanda.store.database import Database, engine_of
 from alphapanda.store.tables import METADATA
 from tests.cli.running import PROGRAM, ROOT, command
 from tests.servers.databases import settings_of
@@ -96,6 +97,32 @@ def test_a_migration_that_fails_leaves_nothing(empty_database: Settings) -> None
     with pytest.raises(Exception, match="orders"):
         migrating.upgrade(empty_database)
     assert tables(empty_database) - {"alembic_version"} == {"orders"}
+
+
+def test_a_process_starts_on_this_versions_schema_only(empty_database: Settings) -> None:
+    """Before the upgrade a started database is refused with what to do, afterwards it is not."""
+
+    async def ask() -> None:
+        database = Database(empty_database)
+        await database.start()
+        try:
+            await migrating.require_current(database)
+        finally:
+            await database.stop()
+
+    with pytest.raises(OutsideError, match="schema is empty: alphapanda db upgrade"):
+        asyncio.run(ask())
+    migrating.upgrade(empty_database)
+    asyncio.run(ask())
+
+
+def test_the_sql_of_migrations_can_be_read(tmp_path: Path) -> None:
+    """`alembic upgrade head --sql` prints what would be done, without a database."""
+    url = "postgresql://panda@localhost/panda"
+    env = {**os.environ, "ALPHAPANDA_BASE_DIR": str(tmp_path), "ALPHAPANDA_DATABASE__URL": url}
+    sql = run(PROGRAM.with_name("alembic"), "upgrade", "head", "--sql", cwd=ROOT, env=env)
+    assert all(f"CREATE TABLE {name} (" in sql for name in METADATA.tables)
+    assert "parameters JSONB NOT NULL" in sql
 
 
 def test_db_upgrade_and_check_on_the_command_line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.servers import VARIABLES, own, shared_by_all
 from tests.servers.kafka import Kafka, fetch_one
@@ -76,6 +79,38 @@ def test_redis_answers(redis_url: str) -> None:
     """The address of the fixture is a Redis."""
     port = int(redis_url.rpartition(":")[2].partition("/")[0])
     assert ask(port, b"INCR test:servers\r\n").startswith(b":")
+
+
+def test_kafka_keeps_what_it_acknowledged_over_a_kill() -> None:
+    """A real client: a topic, idempotent messages, kill, start, and each is read once in order."""
+    sent = [f"event {number}".encode() for number in range(500)]
+
+    async def send(address: str) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=address)
+        await admin.start()
+        await admin.create_topics([NewTopic("test.events", 1, 1)])
+        await admin.close()
+        producer = AIOKafkaProducer(
+            bootstrap_servers=address, acks="all", enable_idempotence=True, compression_type="lz4"
+        )
+        await producer.start()
+        await asyncio.gather(*[await producer.send("test.events", value) for value in sent])
+        await producer.stop()
+
+    async def read(address: str) -> list[bytes]:
+        consumer = AIOKafkaConsumer(
+            "test.events", bootstrap_servers=address, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        found = [(await asyncio.wait_for(consumer.getone(), 20)).value for _ in sent]
+        await consumer.stop()
+        return found
+
+    with own(Kafka) as server:
+        asyncio.run(send(server.url))
+        server.kill()
+        server.start()
+        assert asyncio.run(read(server.url)) == sent
 
 
 def test_a_file_whose_hash_differs_is_refused(

@@ -53,7 +53,7 @@ def unseal(settings: Settings, sealed: str, *, purpose: str) -> str:
             "ALPHAPANDA_SECURITY__OLD_KEYS, or log in again"
         )
     try:
-        raw = base64.urlsafe_b64decode(text)
+        raw = whole(text)
         nonce, secret = raw[:NONCE_BYTES], raw[NONCE_BYTES:]
         token = AESGCM(known[0]).decrypt(nonce, secret, bound_to(settings, purpose)).decode()
     except (InvalidTag, ValueError):
@@ -62,6 +62,14 @@ def unseal(settings: Settings, sealed: str, *, purpose: str) -> str:
         ) from None
     redact.know(token)
     return token
+
+
+def whole(text: str) -> bytes:
+    """Return what was encoded, refusing any other text of the same bytes."""
+    raw = base64.urlsafe_b64decode(text)
+    if base64.urlsafe_b64encode(raw).decode() != text:
+        raise ValueError("not as it was encoded")
+    return raw
 
 
 def key_of(key: SecretStr) -> bytes:

@@ -40,7 +40,8 @@ def shared_by_all(kind: type[Server]) -> Iterator[str]:
 def own(kind: type[S]) -> Iterator[S]:
     """Give a server that the test may kill, freeze and start again."""
     try:
-        server = kind().start()
+        server = kind()
+        started(server)
     except MissingError as error:
         absent(kind, error)
     try:
@@ -50,6 +51,14 @@ def own(kind: type[S]) -> Iterator[S]:
             server.stop()
         finally:
             server.remove()
+
+
+def started(server: Server) -> None:
+    try:
+        server.start()
+    except BaseException:
+        server.remove()
+        raise
 
 
 def absent(kind: type[Server], error: MissingError) -> NoReturn:

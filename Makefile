@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bounds golden clean
+.PHONY: help setup demo test check provision servers bench bounds golden clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,13 +21,13 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' || \
 		{ echo "This Python cannot make virtual environments: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,research]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,research,servers]'
 	@touch $(STAMP)
 
 demo: setup ## Install, then backtest a strategy on a made-up session, with a report
 	$(BIN)/alphapanda demo
 
-test: check ## Install, then run every check and all tests
+test: check provision ## Install, then run every check and all tests
 	$(BIN)/python -m pytest
 
 check: setup ## Lint, format, types, import contracts
@@ -35,6 +35,12 @@ check: setup ## Lint, format, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+provision: setup ## Install PostgreSQL, Redis, Java and Kafka for the tests, as root or by sudo
+	$(BIN)/python -m tests.servers provision
+
+servers: provision ## Run real servers until Ctrl-C; prints their addresses
+	@$(BIN)/python -m tests.servers
 
 bench: setup ## Measure the core against the numba floor
 	$(BIN)/python -m tests.bench

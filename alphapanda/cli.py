@@ -14,7 +14,7 @@ import typer
 import typer.main
 
 from alphapanda import __version__
-from alphapanda.app import data_words
+from alphapanda.app import config_words, data_words, db_words
 from alphapanda.app.flags import RUN, option, run_options
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 
@@ -44,6 +44,8 @@ def root(
 
 
 app.add_typer(data_words.app, name="data")
+app.add_typer(config_words.app, name="config")
+app.add_typer(db_words.app, name="db")
 
 SWEEP = "Sweep"
 STRATEGY = "NAME in strategies/, FILE.py, FILE.py:CLASS, or a run file, backtests/NAME.toml"
@@ -164,6 +166,16 @@ def strategies(
     from alphapanda.app import command  # noqa: PLC0415
 
     command.list_strategies(json=json)
+
+
+@app.command()
+def seed(
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> None:
+    """Put the strategies of the folder into the database, those that are not there."""
+    from alphapanda.app import db  # noqa: PLC0415
+
+    db.seed(json=json)
 
 
 @app.command()

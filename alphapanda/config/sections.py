@@ -1,0 +1,169 @@
+"""The sections of the settings, one a subsystem; a server's section says whether it is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Level = Literal["debug", "info", "warning", "error", "critical"]
+OFF = SecretStr("")
+
+
+def says(text: str, default: Any, **bounds: Any) -> Any:
+    """Return a setting's default with the sentence that explains it."""
+    return Field(default, description=text, **bounds)
+
+
+class Section(BaseModel):
+    """Settings of one part; what it does not know is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Server(Section):
+    """A server that may be used; to say where it is means that it is."""
+
+    enabled: bool
+
+    @model_validator(mode="before")
+    @classmethod
+    def switched_on(cls, given: Any) -> Any:
+        """Switch a server on whose address is given, unless that was answered."""
+        if isinstance(given, dict) and "enabled" not in given and {"url", "servers"} & {*given}:
+            return {**given, "enabled": True}
+        return given
+
+
+class Topic(Section):
+    """How a topic is made."""
+
+    partitions: Count = says("Partitions.", 1)
+    replication: Count = says("Copies of each partition, up to the number of nodes.", 1)
+    retention_h: Count = says("Hours that messages are kept.", 24 * 30)
+
+
+class Ticks(Topic):
+    """How market.ticks is made."""
+
+    partitions: Count = says("Partitions.", 4)
+    retention_h: Count = says("Hours that messages are kept.", 48)
+
+
+class Letters(Topic):
+    """How the topics of dead letters are made."""
+
+    retention_h: Count = says("Hours that messages are kept.", 24 * 90)
+
+
+class Bus(Server):
+    """Redpanda, or another server of Kafka's protocol; off: the journal itself is read."""
+
+    enabled: bool = says(
+        "Publish to a server; off: events are read from the journal.", default=False
+    )
+    servers: str = says("Addresses, HOST:PORT, with commas between.", "localhost:9092")
+    username: str = says("For SASL/SCRAM; empty: none.", "")
+    password: SecretStr = says("For SASL/SCRAM.", OFF)
+    tls: bool = says("Encrypt, and check the server's certificate.", default=False)
+    compression: Literal["none", "lz4", "zstd"] = says("Of what is sent.", "lz4")
+    connect_timeout_s: Seconds = says("Until the server must have answered at the start.", 10)
+    request_timeout_s: Seconds = says("For one request.", 10)
+    send_timeout_s: Seconds = says(
+        "For a message to be acknowledged; then its fate is unknown.", 20
+    )
+    stop_timeout_s: Seconds = says("For the consumers' last messages and the producer's flush.", 5)
+    session_timeout_s: Seconds = says("Until a silent consumer loses its partitions.", 10)
+    stuck_after_s: Seconds = says("Without progress while messages wait, until replaced.", 20)
+    attempts: Count = says("At a message, on transient errors, before it is a dead letter.", 5)
+    backoff_s: Seconds = says("Before the second attempt; doubled at each.", 0.2)
+    message_bytes: Count = says("The largest message.", 1_000_000)
+    default: Topic = Topic()
+    ticks: Ticks = Ticks()
+    dlq: Letters = Letters()
+    topics: dict[str, Topic] = says("By full name, as JSON or TOML tables.", {})
+
+    def topic(self, name: str) -> Topic:
+        """Return how a topic is made."""
+        if name in self.topics:
+            return self.topics[name]
+        if name.endswith(".dlq"):
+            return self.dlq
+        return self.ticks if name == "market.ticks" else self.default
+
+
+class Database(Server):
+    """PostgreSQL; off: SQLite in a file of the base folder."""
+
+    enabled: bool = says("Use PostgreSQL; off: SQLite, in the file below.", default=False)
+    url: SecretStr = says(
+        "postgresql://USER:PASSWORD@HOST:PORT/NAME",
+        SecretStr("postgresql://alphapanda@localhost:5432/alphapanda"),
+    )
+    file: Path = says("SQLite's file, relative to base_dir.", Path("alphapanda.db"))
+    pool: Count = says("Connections kept open.", 5)
+    overflow: int = says("Connections beyond those, for a while.", 5, ge=0)
+    pool_timeout_s: Seconds = says("For a free connection.", 2)
+    recycle_s: Seconds = says("Age at which a connection is replaced.", 1800)
+    connect_timeout_s: Seconds = says("For a new connection.", 2)
+    command_timeout_s: Seconds = says("For an answer, on this side of the wire.", 3)
+    statement_timeout_s: Seconds = says("For a statement, on the server.", 2.5)
+    idle_timeout_s: Seconds = says("For a transaction in which nothing happens.", 30)
+    busy_timeout_s: Seconds = says("SQLite: for another process's transaction to end.", 5)
+
+
+class Redis(Server):
+    """Redis; off: each process keeps its own."""
+
+    enabled: bool = says("Use Redis; off: in the process.", default=False)
+    url: SecretStr = says(
+        "redis://USER:PASSWORD@HOST:PORT/NUMBER", SecretStr("redis://localhost:6379/0")
+    )
+    prefix: str = says("Before every key.", "alphapanda", min_length=1)
+    connections: Count = says("At most.", 20)
+    connect_timeout_s: Seconds = says("For a new connection.", 1)
+    timeout_s: Seconds = says("For an answer; nothing is sent twice.", 0.5)
+    limiter_timeout_s: Seconds = says("For a rate limit's; then the process counts alone.", 0.1)
+
+
+class Logs(Section):
+    """Log files in `logs_dir`, one a channel, and lines on the console."""
+
+    level: Level = says("Least level in the files.", "info")
+    console: Literal["plain", "json", "off"] = says("Lines on stderr.", "plain")
+    console_level: Level = says("Least level on the console.", "warning")
+    file_bytes: int = says("Size at which a file is put aside; also each day.", 20_000_000, ge=1024)
+    files: Count = says("Files of a channel that are kept.", 20)
+    keep_days: Count = says("Days they are kept.", 30)
+    audit_keep_days: Count = says("Days the audit channel's are kept, however many.", 365 * 6)
+
+
+class Security(Section):
+    """Keys of this installation."""
+
+    key: SecretStr = says(
+        "Encrypts broker tokens: 32 bytes as base64, from `alphapanda config key`.", OFF
+    )
+    old_keys: tuple[SecretStr, ...] = says("Former keys, which still decrypt.", ())
+
+
+class Paper(Section):
+    """Trading on paper."""
+
+    checkpoint_s: Seconds = says("Between two checkpoints of the state.", 30)
+    stop_timeout_s: Seconds = says("For an orderly stop.", 10)
+
+
+class Zerodha(Section):
+    """The broker Zerodha; off: no client of it exists."""
+
+    enabled: bool = says("Let this installation log in.", default=False)
+    user_id: str = says("Client id, as AB1234; orders of any other account are refused.", "")
+    api_key: SecretStr = says("Kite Connect's.", OFF)
+    api_secret: SecretStr = says("Kite Connect's.", OFF)
+    api_url: str = says("Kite Connect.", "https://api.kite.trade")
+    feed_url: str = says("Its ticks and order updates.", "wss://ws.kite.trade")
+    timeout_s: Seconds = says("For an answer; an order's fate is unknown after it.", 7)

@@ -1,0 +1,1 @@
+"""The database: tables, sessions, migrations. It knows no rule of trading."""

@@ -1,0 +1,114 @@
+"""Brings a database to the newest schema, and compares it with the tables, by Alembic alone."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+import alphapanda
+from alphapanda.config.settings import Settings
+from alphapanda.errors import OutsideError
+from alphapanda.store.database import Database, address_of, engine_of, unreachable
+from alphapanda.store.tables import METADATA
+
+COMPARED = {"compare_type": True, "compare_server_default": True}
+
+
+def folder() -> Path:
+    """Return the migrations: installed inside the package, in the repository beside it."""
+    package = Path(alphapanda.__file__).parent
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"
+
+
+def configured(settings: Settings) -> Config:
+    """Return Alembic's configuration; no alembic.ini is needed."""
+    config = Config()
+    config.set_main_option("script_location", str(folder()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["settings"] = settings
+    return config
+
+
+def upgrade(settings: Settings, revision: str = "head") -> tuple[str | None, str | None]:
+    """Bring the database to a revision, and say from which to which.
+
+    Raises:
+        OutsideError: if it does not answer.
+    """
+    before = asyncio.run(asked(settings, revision_of))
+    command.upgrade(configured(settings), revision)
+    return before, asyncio.run(asked(settings, revision_of))
+
+
+def downgrade(settings: Settings, revision: str) -> None:
+    """Take the database back to a revision, `base` for none."""
+    command.downgrade(configured(settings), revision)
+
+
+async def require_current(database: Database) -> None:
+    """See that a started database has the schema of this version.
+
+    Raises:
+        OutsideError: if it has another; the message says what to do.
+    """
+    async with database.engine.connect() as connection:
+        now = await connection.run_sync(revision_of)
+    if now != newest(database.settings):
+        raise OutsideError(f"the database's schema is {now or 'empty'}: alphapanda db upgrade")
+
+
+def newest(settings: Settings) -> str | None:
+    """Return the revision that this version needs."""
+    return ScriptDirectory.from_config(configured(settings)).get_current_head()
+
+
+def check(settings: Settings) -> list[str]:
+    """Return how the database differs from what this version of the program needs."""
+    if not settings.database.enabled and not Path(str(address_of(settings).database)).exists():
+        return ["there is no database yet: alphapanda db upgrade"]
+    head = newest(settings)
+    now = asyncio.run(asked(settings, revision_of))
+    if now != head:
+        return [f"the schema is {now or 'empty'}, not {head}: alphapanda db upgrade"]
+    return asyncio.run(asked(settings, differences))
+
+
+async def asked(settings: Settings, question: Any) -> Any:
+    """Return what a function finds out about the database."""
+    engine = engine_of(settings)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(question)
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        raise unreachable(settings, error) from error
+    finally:
+        await engine.dispose()
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the revision that a database is at, None for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def differences(connection: Connection) -> list[str]:
+    """Return what Alembic would change to make the database like the tables."""
+    context = MigrationContext.configure(connection, opts=COMPARED)
+    return [told(each) for each in compare_metadata(context, METADATA)]
+
+
+def told(difference: Any) -> str:
+    """Return a difference in a line."""
+    if isinstance(difference, list):
+        return "; ".join(map(told, difference))
+    what, *rest = difference
+    return f"{what}: {', '.join(str(part) for part in rest if part is not None)}"

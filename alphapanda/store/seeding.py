@@ -1,0 +1,57 @@
+"""Strategies of files as rows: what is missing is added, what somebody has set up stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alphapanda.config.settings import Settings
+from alphapanda.store.trading import Strategy
+from alphapanda.store.words import Broker
+
+CASH = 1_000_000 * 10_000
+"""What a backtest has, unless said."""
+
+
+async def seed(
+    session: AsyncSession,
+    settings: Settings,
+    wanted: Mapping[str, Mapping[str, Any]],
+    *,
+    now_ns: int,
+) -> dict[str, list[str]]:
+    """Add a row for each name with its parameters: on paper, not active, no instruments yet.
+
+    A row that is there keeps its values; a parameter that its class has gained gets its default,
+    one that it has lost goes. The caller commits.
+    """
+    mine = select(Strategy).where(
+        Strategy.owner_id == settings.owner_id, Strategy.account_id == settings.account_id
+    )
+    there: dict[str, list[Strategy]] = {}
+    for row in await session.scalars(mine):
+        there.setdefault(row.type, []).append(row)
+    told: dict[str, list[str]] = {"added": [], "changed": [], "kept": []}
+    for name, defaults in wanted.items():
+        if name not in there:
+            session.add(fresh(settings, name, defaults, now_ns))
+            told["added"].append(name)
+        for row in there.get(name, []):
+            parameters = {**defaults, **{k: v for k, v in row.parameters.items() if k in defaults}}
+            same = parameters == row.parameters
+            told["kept" if same else "changed"].append(row.name)
+            if not same:
+                row.parameters, row.updated_ns = parameters, now_ns
+    return told
+
+
+def fresh(settings: Settings, name: str, defaults: Mapping[str, Any], now_ns: int) -> Strategy:
+    """Return the row of a strategy that nobody has set up yet."""
+    return Strategy(
+        owner_id=settings.owner_id, account_id=settings.account_id, name=name, type=name,
+        parameters=dict(defaults), instruments=[], broker=Broker.PAPER, product=None, cash=CASH,
+        active=False, created_ns=now_ns, updated_ns=now_ns,
+    )  # fmt: skip

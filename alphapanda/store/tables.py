@@ -1,0 +1,9 @@
+"""All tables in one place, for whoever needs every one of them."""
+
+from __future__ import annotations
+
+from alphapanda.store import market, people, trading
+from alphapanda.store.base import Base
+
+METADATA = Base.metadata
+MODULES = (market, people, trading)

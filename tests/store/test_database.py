@@ -1,0 +1,310 @@
+"""Sessions that never commit by themselves, and waits that end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alphapanda.config.settings import Settings
+from alphapanda.errors import OutsideError, UsageError
+from alphapanda.store.database import Database
+from alphapanda.store.trading import Cursor
+from tests.servers import own
+from tests.servers.databases import settings_of
+from tests.servers.postgres import Postgres
+from tests.store.rows import good
+
+
+def using(settings: Settings, work: Callable[[Database], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        database = Database(settings)
+        await database.start()
+        try:
+            return await work(database)
+        finally:
+            await database.stop()
+
+    return asyncio.run(run())
+
+
+async def count(database: Database) -> int:
+    async with database.session() as session:
+        return await session.scalar(select(func.count()).select_from(Cursor)) or 0
+
+
+def test_a_session_commits_nothing_by_itself(migrated_database: Settings) -> None:
+    """What was added and flushed is gone at the session's end, unless it was committed."""
+
+    async def work(database: Database) -> list[int]:
+        seen = []
+        for commits in (False, True):
+            async with database.session(writes=True) as session:
+                session.add(good(Cursor))
+                await session.flush()
+                if commits:
+                    await session.commit()
+            seen.append(await count(database))
+        return seen
+
+    assert using(migrated_database, work) == [0, 1]
+
+
+def test_an_exception_leaves_nothing(migrated_database: Settings) -> None:
+    """A transaction that is left by an exception is rolled back, and the pool goes on."""
+
+    async def work(database: Database) -> int:
+        async def fail() -> None:
+            async with database.session(writes=True) as session:
+                session.add(good(Cursor))
+                await session.flush()
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+        return await count(database)
+
+    assert using(migrated_database, work) == 0
+
+
+def test_writers_that_read_first_lose_no_update(migrated_database: Settings) -> None:
+    """Ten tasks that each read a number and write it plus one end at ten, on SQLite as well."""
+
+    async def work(database: Database) -> int:
+        async with database.session(writes=True) as session:
+            session.add(good(Cursor))
+            await session.commit()
+
+        async def step() -> None:
+            async with database.session(writes=True) as session:
+                row = await session.scalar(select(Cursor).with_for_update())
+                assert row is not None
+                await asyncio.sleep(0.01)
+                row.position += 1
+                await session.commit()
+
+        await asyncio.gather(*(step() for _ in range(10)))
+        async with database.session() as session:
+            return await session.scalar(select(Cursor.position)) or 0
+
+    assert using(migrated_database, work) == 10
+
+
+def test_readers_go_on_while_one_writes(migrated_database: Settings) -> None:
+    """An open transaction that has written does not keep others from reading what was before."""
+
+    async def work(database: Database) -> int:
+        async with database.session(writes=True) as session:
+            session.add(good(Cursor))
+            await session.flush()
+            return await asyncio.wait_for(count(database), 2)
+
+    assert using(migrated_database, work) == 0
+
+
+def test_a_full_pool_ends_in_an_error(migrated_database: Settings) -> None:
+    """Who finds no free connection within the pool's time limit is told, and does not wait."""
+    limits = {"pool": 1, "overflow": 0, "pool_timeout_s": 0.2}
+    url = migrated_database.database.url.get_secret_value()
+    settings = settings_of(
+        migrated_database.base_dir, url if migrated_database.database.enabled else "",
+        database=limits,
+    )  # fmt: skip
+
+    async def work(database: Database) -> None:
+        async with database.session() as session:
+            await session.execute(text("SELECT 1"))
+            with pytest.raises(PoolTimeoutError):
+                await count(database)
+        assert await count(database) == 0
+
+    using(settings, work)
+
+
+def test_an_error_tells_no_values(migrated_database: Settings) -> None:
+    """What a statement was given is not in its error: that may be a token's row."""
+
+    async def work(database: Database) -> str:
+        async with database.session(writes=True) as session:
+            session.add(good(Cursor, source="hunter2", position=-1))
+            with pytest.raises(DBAPIError) as error:
+                await session.flush()
+        return str(error.value)
+
+    told = using(migrated_database, work)
+    assert "ck_cursors_position_sign" in told
+    assert "parameters hidden" in told.lower()
+
+
+def test_parts_are_started_once(tmp_path: Path) -> None:
+    """A second start is a mistake of ours and stops; a stop may be repeated."""
+
+    async def work(database: Database) -> None:
+        with pytest.raises(AssertionError):
+            await database.start()
+
+    database = using(settings_of(tmp_path, ""), work)
+    assert database is None
+    with pytest.raises(AssertionError):
+        _ = Database(settings_of(tmp_path, "")).engine
+
+
+def test_sqlite_waits_for_another_writer_and_no_longer(tmp_path: Path) -> None:
+    """A second writer waits for `busy_timeout_s`, then is told that the database is locked."""
+    settings = settings_of(tmp_path, "", database={"busy_timeout_s": 0.3})
+
+    async def work(database: Database) -> float:
+        async with database.session(writes=True) as first:
+            await first.execute(text("SELECT 1"))
+            began = time.monotonic()
+            async with database.session(writes=True) as second:
+                with pytest.raises(OperationalError, match="locked"):
+                    await second.execute(text("SELECT 1"))
+            return time.monotonic() - began
+
+    assert 0.25 < using(settings, work) < 3
+
+
+def test_the_server_ends_a_long_statement(postgres_url: str, tmp_path: Path) -> None:
+    """PostgreSQL itself cancels a statement at the limit; the connection is good afterwards."""
+    settings = settings_of(tmp_path, postgres_url, database={"statement_timeout_s": 0.3})
+
+    async def work(database: Database) -> int:
+        async with database.session() as session:
+            with pytest.raises(DBAPIError, match="statement timeout"):
+                await session.execute(text("SELECT pg_sleep(20)"))
+            await session.rollback()
+            return await session.scalar(text("SELECT 7")) or 0
+
+    assert using(settings, work) == 7
+
+
+def test_the_server_ends_an_idle_transaction(postgres_url: str, tmp_path: Path) -> None:
+    """A transaction in which nothing happens holds no locks for ever."""
+    settings = settings_of(tmp_path, postgres_url, database={"idle_timeout_s": 0.3})
+
+    async def work(database: Database) -> None:
+        async with database.session() as session:
+            await session.execute(text("SELECT 1"))
+            await asyncio.sleep(1)
+            with pytest.raises(DBAPIError):
+                await session.execute(text("SELECT 1"))
+            await lost(session)
+        await database.health()
+
+    using(settings, work)
+
+
+async def lost(session: AsyncSession) -> None:
+    """Give up a session whose connection is gone."""
+    await session.invalidate()
+
+
+class Blackhole:
+    """A way to a server that can stop letting anything through, with connections open."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.blocked = port, False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        """Give the port to connect to."""
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.port)
+            for one, other in ((reader, far_writer), (far_reader, writer)):
+                tasks.add(asyncio.create_task(self.carry(one, other)))
+
+        server = await asyncio.start_server(meet, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry bytes one way until the end."""
+        try:
+            while chunk := await reader.read(65536):
+                if not self.blocked:
+                    writer.write(chunk)
+        finally:
+            writer.close()
+
+
+def test_a_connection_that_falls_silent_ends_in_time(postgres_url: str, tmp_path: Path) -> None:
+    """When nothing arrives any more and nothing is closed, the client gives up by itself."""
+    port = int(postgres_url.rpartition(":")[2].partition("/")[0])
+    limits = {"command_timeout_s": 0.5, "connect_timeout_s": 0.5, "pool_timeout_s": 1}
+
+    async def run() -> tuple[float, bool]:
+        way = Blackhole(port)
+        async with way.open() as near:
+            url = postgres_url.replace(f":{port}/", f":{near}/")
+            database = Database(settings_of(tmp_path, url, database=limits))
+            await database.start()
+            way.blocked = True
+            began = time.monotonic()
+            for _ in range(2):
+                with pytest.raises(OutsideError, match="does not answer"):
+                    await database.health()
+            took = time.monotonic() - began
+            way.blocked = False
+            await database.health()
+            await database.stop()
+            return took, True
+
+    took, healed = asyncio.run(run())
+    assert healed
+    assert took < 6
+
+
+def test_a_pool_heals_after_the_server_was_killed(tmp_path: Path) -> None:
+    """Down, the database says so within its limits; up again, the same pool serves at once."""
+    with own(Postgres) as server:
+
+        async def work(database: Database) -> None:
+            await asyncio.gather(*(database.health() for _ in range(4)))
+            server.kill()
+            began = time.monotonic()
+            with pytest.raises(OutsideError, match="does not answer"):
+                await database.health()
+            assert time.monotonic() - began < 3
+            server.start()
+            await asyncio.gather(*(database.health() for _ in range(4)))
+
+        using(settings_of(tmp_path, server.url), work)
+
+
+def test_the_patient_wait_longer(postgres_url: str, tmp_path: Path) -> None:
+    """For a rebuild the limits of statements are lifted."""
+    limits = {"statement_timeout_s": 0.1, "command_timeout_s": 0.2}
+
+    async def run() -> None:
+        database = Database(settings_of(tmp_path, postgres_url, database=limits), patient=True)
+        await database.start()
+        async with database.session() as session:
+            await session.execute(text("SELECT pg_sleep(0.5)"))
+        await database.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://x@y/z", "sqlite:///x", "http://x"])
+def test_an_address_that_is_none_is_the_users_mistake(url: str, tmp_path: Path) -> None:
+    """The message names the setting and what to write, not what was written."""
+    with pytest.raises(UsageError, match="ALPHAPANDA_DATABASE__URL") as error:
+        using(settings_of(tmp_path, url), Database.health)
+    assert url not in str(error.value)

@@ -1,0 +1,247 @@
+"""The journal of a run: its manifest, its batches, checkpoints of its state, and how it ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from alphapanda.errors import OutsideError, UsageError
+from alphapanda.journal.packing import Batch, head_of, pack, unpack
+from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer
+from alphapanda.model.columns import Columns
+
+FILE = "journal.apj"
+FORMAT = 1
+
+
+class RecordKind(IntEnum):
+    """What a record of the file holds."""
+
+    MANIFEST = 1
+    BATCH = 2
+    CHECKPOINT = 3
+    STATUS = 4
+
+
+class Status(StrEnum):
+    """How a run stands."""
+
+    RUNNING = "running"
+    """Its journal has no end: it runs, or it was killed."""
+    ENDED = "ended"
+    RECOVERED = "crashed-recovered"
+    """It was killed once, went on, and ended."""
+    QUARANTINED = "quarantined"
+    """Its journal is damaged before its end."""
+
+
+@dataclass
+class Contents:
+    """What a journal says of its run, but for the batches themselves."""
+
+    path: Path
+    manifest: dict[str, Any] = field(default_factory=dict)
+    batches: list[Place] = field(default_factory=list)
+    checkpoints: list[Place] = field(default_factory=list)
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    torn: Torn | None = None
+
+    @property
+    def status(self) -> Status:
+        """How the run stands, by its last word."""
+        return Status(self.statuses[-1]["status"]) if self.statuses else Status.RUNNING
+
+    @property
+    def ended(self) -> bool:
+        """Say if nothing will follow."""
+        return self.status in (Status.ENDED, Status.RECOVERED)
+
+    @property
+    def digest(self) -> str:
+        """The digest the run ended with; empty while it has not."""
+        return str(self.statuses[-1].get("digest", "")) if self.ended else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record lies, and how much of the run lies before it."""
+
+    offset: int
+    end: int
+    batch: int
+    """Batches before it."""
+    seq: int
+    """Envelopes before it."""
+    count: int = 0
+    """Envelopes in it."""
+    rows: int = 0
+    """Market rows in it."""
+
+
+class Journal:
+    """A run's journal as it is read: from the start, or on from where it was read to before."""
+
+    def __init__(self, path: Path) -> None:
+        self.contents = Contents(path)
+        self._reader = Reader(path)
+        self._cached: tuple[int, list[bytes]] = (-1, [])
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a journal's file, or that of a run directory, and read it through.
+
+        Raises:
+            UsageError: if there is none.
+            DamageError: if it is damaged before its end.
+        """
+        file = path / FILE if path.is_dir() else path
+        if not file.is_file():
+            raise UsageError(f"{path}: no journal ({FILE}) is there; --journal writes one")
+        made = cls(file)
+        made.refresh()
+        if not made.contents.manifest:
+            raise UsageError(f"{file}: not one whole record; it is no journal, or it was cut")
+        return made
+
+    def refresh(self) -> None:
+        """Take in what was added since."""
+        for record in self._reader.records():
+            self._take(record)
+        self.contents.torn = self._reader.torn()
+
+    def _take(self, record: Record) -> None:
+        if record.kind == RecordKind.MANIFEST:
+            self.contents.manifest = manifest_of(record.payload, self.contents.path)
+        elif record.kind == RecordKind.BATCH:
+            head, _ = head_of(record.payload)
+            before = len(self.contents.batches)
+            self.contents.batches.append(Place(
+                record.offset, record.end, before, head["seq"], head["envelopes"], head["rows"]
+            ))  # fmt: skip
+        elif record.kind == RecordKind.CHECKPOINT:
+            self.contents.checkpoints.append(
+                Place(record.offset, record.end, len(self.contents.batches), self.seq)
+            )
+        elif record.kind == RecordKind.STATUS:
+            self.contents.statuses.append(json.loads(record.payload))
+
+    @property
+    def seq(self) -> int:
+        """Envelopes so far."""
+        if not self.contents.batches:
+            return 0
+        last = self.contents.batches[-1]
+        return last.seq + last.count
+
+    def batches(self, first: int = 0) -> Iterator[Batch]:
+        """Yield the batches from one on."""
+        for place in self.contents.batches[first:]:
+            yield unpack(self._reader.read(place.offset, place.end))
+
+    def snapshot(self, place: Place) -> bytes:
+        """Return the state that a checkpoint holds."""
+        return self._reader.read(place.offset, place.end)
+
+    def read(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return up to `limit` envelopes (seq, JSON) behind a seq, as a relay or projector asks."""
+        if after + 1 >= self.seq:
+            self.refresh()
+        found: list[tuple[int, bytes]] = []
+        for number in range(self._batch_with(after + 1), len(self.contents.batches)):
+            place = self.contents.batches[number]
+            lines = self._lines(number)
+            start = max(after + 1 - place.seq, 0)
+            chosen = lines[start : start + limit - len(found)]
+            found += zip(range(place.seq + start, place.seq + len(lines)), chosen, strict=False)
+            if len(found) >= limit:
+                break
+        return found
+
+    def finished(self) -> bool:
+        """Say if the run has ended, so that nothing will follow."""
+        return self.contents.ended
+
+    def _batch_with(self, seq: int) -> int:
+        low, high = 0, len(self.contents.batches)
+        while low < high:
+            middle = (low + high) // 2
+            place = self.contents.batches[middle]
+            low, high = (middle + 1, high) if place.seq + place.count <= seq else (low, middle)
+        return low
+
+    def _lines(self, number: int) -> list[bytes]:
+        if self._cached[0] != number:
+            place = self.contents.batches[number]
+            text = self._reader.read(place.offset, place.end)
+            self._cached = (number, unpack(text).envelopes)
+        return self._cached[1]
+
+    def writer(self) -> JournalWriter:
+        """Return a writer that goes on behind the last whole record; a torn end is cut off.
+
+        Raises:
+            UsageError: if the run has ended.
+        """
+        if self.contents.ended:
+            raise UsageError(f"{self.contents.path}: this run has ended")
+        return JournalWriter(Writer(self.contents.path, reader=self._reader), self.seq)
+
+
+class JournalWriter:
+    """Writes a run's journal; a record is on the disk when the call returns."""
+
+    def __init__(self, writer: Writer, seq: int) -> None:
+        self._writer = writer
+        self.seq = seq
+
+    @classmethod
+    def create(cls, path: Path, manifest: Mapping[str, Any]) -> Self:
+        """Begin a journal with its manifest.
+
+        Raises:
+            OutsideError: if the file cannot be made.
+        """
+        try:
+            made = cls(Writer(path), 0)
+        except OSError as error:
+            raise OutsideError(f"can't write {path}: {error.strerror}") from error
+        made._append(RecordKind.MANIFEST, {"format": FORMAT, **manifest})
+        return made
+
+    def batch(self, columns: Columns, controls: Any, envelopes: Sequence[bytes]) -> None:
+        """Add what a step took in and gave out."""
+        text = pack(columns, controls, envelopes, self.seq)
+        self._writer.append(RecordKind.BATCH, text)
+        self.seq += len(envelopes)
+
+    def checkpoint(self, snapshot: bytes) -> None:
+        """Add the state of the core behind the last batch."""
+        self._writer.append(RecordKind.CHECKPOINT, snapshot)
+
+    def status(self, status: Status, **facts: Any) -> None:
+        """Add how the run stands."""
+        self._append(RecordKind.STATUS, {"status": status, **facts})
+
+    def _append(self, kind: RecordKind, document: Mapping[str, Any]) -> None:
+        self._writer.append(kind, json.dumps(document, ensure_ascii=False).encode())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()
+
+
+def manifest_of(payload: bytes, path: Path) -> dict[str, Any]:
+    """Return a manifest of a format that is known."""
+    manifest = json.loads(payload)
+    if manifest.get("format") != FORMAT:
+        raise UsageError(
+            f"{path}: a journal of format {manifest.get('format')}; this release reads {FORMAT}"
+        )
+    return dict(manifest)
+
+
+__all__ = ["FILE", "Contents", "Journal", "DamageError", "JournalWriter", "Place", "Status"]

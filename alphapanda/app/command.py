@@ -105,6 +105,6 @@ def list_strategies(*, json: bool) -> None:
         told = {name: strategy_facts(spec) for name, spec in specs.items()}
         print_json(told)
     else:
-        print_table(strategy_table(specs, strategies.folder()))
+        print_table(strategy_table(specs))
     if failures:
         raise UsageError("\nalphapanda: ".join(failures))

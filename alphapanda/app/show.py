@@ -56,17 +56,25 @@ def result_table(result: Result, *, width: int) -> RenderableType:
     return Group(summary_table(sections, title=title, width=width), *notes, *path)
 
 
-def strategy_table(specs: Mapping[str, Spec], folder: Path) -> RenderableType:
-    """Return the strategies of a folder: what they do, their binding and their parameters."""
-    parts: list[RenderableType] = [Text(f"in {folder}:" if specs else f"none in {folder}")]
-    for name, spec in specs.items():
-        title = Text.assemble((name, "bold"), "  ", spec.doc)
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_row("  binds", Text(binds(spec)))
-        for key, param in spec.params.items():
-            table.add_row(f"  {key}={param.default}", Text(describe(param)))
-        parts += [Text(), title, table]
+def strategy_table(specs: Mapping[str, Spec]) -> RenderableType:
+    """Return the strategies by folder: what they do, their binding and their parameters."""
+    parts: list[RenderableType] = []
+    for folder in dict.fromkeys(Path(spec.file).parent for spec in specs.values()):
+        parts.append(Text(f"in {folder}:\n"))
+        for name, spec in specs.items():
+            if Path(spec.file).parent == folder:
+                title = Text.assemble((name, "bold"), "  ", spec.doc)
+                parts += [title, parameters(spec), Text()]
     return Group(*parts)
+
+
+def parameters(spec: Spec) -> Table:
+    """Return a strategy's binding and parameters, one a line."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_row("  binds", Text(binds(spec)))
+    for key, param in spec.params.items():
+        table.add_row(f"  {key}={param.default}", Text(describe(param)))
+    return table
 
 
 def binds(spec: Spec) -> str:

@@ -258,11 +258,10 @@ def used_groups(made: Run) -> list[SessionGroup]:
 
 
 def expiries(made: Run) -> dict[int, int]:
-    """Return when the run's contracts settle, for those that expire within its days."""
-    last = made.replay.days[-1]
+    """Return when the run's contracts settle, those too that outlive its days."""
     found: dict[int, int] = {}
     for row, instrument in enumerate(made.instruments):
-        if instrument.expiry is not None and instrument.expiry <= last:
+        if instrument.expiry is not None:
             session = session_on(made, instrument, instrument.expiry)
             if session is not None:
                 found[row] = session.close

@@ -39,6 +39,8 @@ def backtest(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
         print_json(result.summary)
     else:
         print_table(result_table(result, width=Console().width))
+    if result.trouble:
+        raise OutsideError(result.trouble)
     if result.summary["status"] == "interrupted":
         raise KeyboardInterrupt
 

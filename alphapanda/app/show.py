@@ -52,8 +52,10 @@ def result_table(result: Result, *, width: int) -> RenderableType:
                     ("Events", count(s["events"])), ("Digest", s["digest"][:16])]),
     ]  # fmt: skip
     notes = [Text(f"note: {note}", style="yellow") for note in s["notes"]]
-    path = [Text(f"run: {result.path}"), Text("report: report.html in it")] if result.path else []
-    return Group(summary_table(sections, title=title, width=width), *notes, *path)
+    lines = [f"run: {result.path}"] if result.path else []
+    lines += ["report: report.html in it"] if result.path and not result.trouble else []
+    table = summary_table(sections, title=title, width=width)
+    return Group(table, *notes, *map(Text, lines))
 
 
 def strategy_table(specs: Mapping[str, Spec]) -> RenderableType:

@@ -45,11 +45,11 @@ def backtest(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
         raise KeyboardInterrupt
 
 
-def default_out(made: options.Options) -> Path:
-    """Return a folder under runs/, named by time and strategy."""
+def default_out(made: options.Options, what: str = "") -> Path:
+    """Return a folder under runs/, named by time, what it holds (if no run), and strategy."""
     name = "+".join(Path(str(e.strategy).partition(":")[0]).stem for e in made.strategies)
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    return config.load().runs_dir / f"{stamp}-{name[:80]}"
+    return config.load().runs_dir / f"{stamp}-{what}{name[:80]}"
 
 
 @contextmanager

@@ -164,6 +164,6 @@ def test_own_strategies_stand_before_the_examples(
     assert listed["momentum"]["file"] == str(ROOT / "strategies" / "momentum.py")
     table = command("strategies", capsys=capsys).out
     assert re.findall(r"^in .*:$", table, re.MULTILINE) == [f"in {own}:", f"in {ROOT}/strategies:"]
-    told = command("backtest", "momentun", "--data", session(), capsys=capsys)
+    told = command("backtest", "spreat", "--data", session(), capsys=capsys)
     assert told.status == 2
-    assert "Did you mean momentum?" in told.line
+    assert "Did you mean spread?" in told.line

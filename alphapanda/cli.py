@@ -46,6 +46,8 @@ def root(
 app.add_typer(data_words.app, name="data")
 app.add_typer(config_words.app, name="config")
 app.add_typer(db_words.app, name="db")
+new_words = typer.Typer(no_args_is_help=True, help="Begin something of your own: a strategy.")
+app.add_typer(new_words, name="new")
 
 SWEEP = "Sweep"
 STRATEGY = "NAME in strategies/, FILE.py, FILE.py:CLASS, or a run file, backtests/NAME.toml"
@@ -166,6 +168,17 @@ def strategies(
     from alphapanda.app import command  # noqa: PLC0415
 
     command.list_strategies(json=json)
+
+
+@new_words.command("strategy")
+def new_strategy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As opening_range.")],
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> None:
+    """Write strategies/NAME.py, which runs as it is, and tests/test_NAME.py."""
+    from alphapanda.app import new  # noqa: PLC0415
+
+    new.new_strategy(name, json=json)
 
 
 @app.command()

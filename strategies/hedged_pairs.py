@@ -2,6 +2,9 @@
 
 from alphapanda import at, beta, legs, param, state, strategy, target
 
+SETTLE = 3
+"""Windows before the first trade: by then the variance has forgotten where it began."""
+
 
 @strategy
 class HedgedPairs:
@@ -26,7 +29,7 @@ class HedgedPairs:
         spread = near.last / 10_000.0 - line
         self.seen += 1
         self.variance += (spread * spread - self.variance) / min(self.seen, self.window)
-        if self.seen < self.window:
+        if self.seen < SETTLE * self.window:
             return
         hedge = int(self.quantity * min(max(self.ratio.value, 0.0), 100.0))
         if spread * spread > self.entry * self.entry * self.variance and near.position == 0:

@@ -10,10 +10,11 @@ class RsiReversal:
     window = param(14, ge=2, doc="bars in the RSI")
     low = param(30.0, gt=0.0, lt=100.0, doc="RSI below which to buy")
     high = param(55.0, gt=0.0, lt=100.0, doc="RSI above which to sell")
+    settle = param(150, ge=1, doc="bars before the first trade: the RSI forgets where it began")
     quantity = param(1, ge=1, doc="shares to hold")
-    strength = rsi("window")
+    strength = rsi("window", warmup="settle")
 
-    def check(window, low, high, quantity):
+    def check(window, low, high, settle, quantity):
         return "" if low < high else f"low = {low} must be below high = {high}"
 
     def on_bar(self, ctx):

@@ -2,6 +2,9 @@
 
 from alphapanda import at, legs, param, state, strategy, target
 
+SETTLE = 5
+"""Windows before the first trade: by then the average has forgotten where it began."""
+
 
 @strategy
 class Spread:
@@ -22,7 +25,7 @@ class Spread:
         spread = (near.last - far.last) / 10000.0
         self.seen += 1
         self.average += (spread - self.average) / min(self.seen, self.window)
-        if self.seen < self.window:
+        if self.seen < SETTLE * self.window:
             return
         if spread > self.average + self.entry:
             target(near, -self.quantity)

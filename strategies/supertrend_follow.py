@@ -9,8 +9,9 @@ class SupertrendFollow:
 
     window = param(10, ge=2, doc="bars in the average true range")
     width = param(3.0, gt=0.0, doc="true ranges between price and line")
+    settle = param(150, ge=1, doc="bars before the first trade: the line forgets where it began")
     quantity = param(1, ge=1, doc="shares to hold")
-    trend = supertrend("window", "width")
+    trend = supertrend("window", "width", warmup="settle")
 
     def on_bar(self, ctx):
         target(ctx, self.quantity if self.trend.direction > 0 else 0)

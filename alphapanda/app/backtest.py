@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
@@ -94,7 +95,10 @@ def backtest(
     """
     made = from_python(strategy, data, options)
     with kernel_bar() if progress is None else nullcontext(progress) as shown:
-        return run(made, progress=shown)
+        result = run(made, progress=shown)
+    if result.trouble:
+        warnings.warn(result.trouble, stacklevel=2)
+    return result
 
 
 def run(
@@ -258,11 +262,10 @@ def used_groups(made: Run) -> list[SessionGroup]:
 
 
 def expiries(made: Run) -> dict[int, int]:
-    """Return when the run's contracts settle, for those that expire within its days."""
-    last = made.replay.days[-1]
+    """Return when the run's contracts settle, those too that outlive its days."""
     found: dict[int, int] = {}
     for row, instrument in enumerate(made.instruments):
-        if instrument.expiry is not None and instrument.expiry <= last:
+        if instrument.expiry is not None:
             session = session_on(made, instrument, instrument.expiry)
             if session is not None:
                 found[row] = session.close
@@ -461,11 +464,22 @@ def written(
     directory.document("summary", summary)
     directory.document("manifest", facts)
     events = EventFile(directory.partial / "events.parquet")
-    page = run_page(Result(summary, tables, None, events, facts), again(facts))
-    directory.text("report.html", page)
+    trouble = paged(directory, Result(summary, tables, None, events, facts))
     path = directory.finish()
     source = EventFile(path / "events.parquet")
-    return Result({**summary, "run": str(path)}, tables, path, source, facts)
+    if trouble:
+        trouble = f"the run is whole in {path}, but it has no page, which failed with {trouble}"
+    return Result({**summary, "run": str(path)}, tables, path, source, facts, trouble)
+
+
+def paged(directory: RunDirectory, result: Result) -> str:
+    """Write a run's page; what goes wrong with it is returned: the run must not be lost for it."""
+    try:
+        directory.text("report.html", run_page(result, again(result.manifest)))
+    except Exception as error:  # noqa: BLE001
+        (directory.partial / "report.html").unlink(missing_ok=True)
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def manifest(made: Run, digest: str) -> dict[str, Any]:

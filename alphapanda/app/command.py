@@ -39,15 +39,17 @@ def backtest(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
         print_json(result.summary)
     else:
         print_table(result_table(result, width=Console().width))
+    if result.trouble:
+        raise OutsideError(result.trouble)
     if result.summary["status"] == "interrupted":
         raise KeyboardInterrupt
 
 
-def default_out(made: options.Options) -> Path:
-    """Return a folder under runs/, named by time and strategy."""
+def default_out(made: options.Options, what: str = "") -> Path:
+    """Return a folder under runs/, named by time, what it holds (if no run), and strategy."""
     name = "+".join(Path(str(e.strategy).partition(":")[0]).stem for e in made.strategies)
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    return config.load().runs_dir / f"{stamp}-{name[:80]}"
+    return config.load().runs_dir / f"{stamp}-{what}{name[:80]}"
 
 
 @contextmanager
@@ -105,6 +107,6 @@ def list_strategies(*, json: bool) -> None:
         told = {name: strategy_facts(spec) for name, spec in specs.items()}
         print_json(told)
     else:
-        print_table(strategy_table(specs, strategies.folder()))
+        print_table(strategy_table(specs))
     if failures:
         raise UsageError("\nalphapanda: ".join(failures))

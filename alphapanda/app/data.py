@@ -162,30 +162,40 @@ def check(paths: Sequence[str], said: Mapping[str, Any], *, root: Path | None, j
 
 def synth(
     out: Path, *, kind: str, day: str, days: int, instruments: int, ticks: int, seed: int,
-    json: bool,
+    style: tuple[float, float | None, float], chain: int | None, json: bool,
 ) -> None:  # fmt: skip
-    """Write made-up sessions into a file and say what it holds."""
-    from alphapanda.data.synth import synthesize  # noqa: PLC0415
+    """Write made-up sessions into a file, a chain of options beside it, and say what they hold."""
+    from alphapanda.data import synth, synth_chain  # noqa: PLC0415
 
     first = options.converted("", "first", day, options.as_date)
     if kind not in ("tick", "bar"):
         raise UsageError(f"--kind {kind}: write tick or bar.")
+    if chain is not None:
+        synth_chain.check_strikes(chain)
+    shown = synth.Style(*style)
     with progress("synth", quiet=json) as told:
         step = None if told is None else lambda done, total: told("shares and days", done, total)
-        synthesize(
+        synth.synthesize(
             out, day=first, days=days, instruments=instruments, ticks_per_instrument=ticks,
-            seed=seed, kind="tick" if kind == "tick" else "bar", progress=step,
+            seed=seed, kind="tick" if kind == "tick" else "bar", style=shown, progress=step,
         )  # fmt: skip
     facts = {
         "path": str(out), "kind": kind, "from": str(first), "days": days,
         "instruments": instruments, "seed": seed, "bytes": out.stat().st_size,
     }  # fmt: skip
+    lines = [f"{out}: {instruments} shares, {days} days of {kind}s from {first}, seed {seed}"]
+    if chain is not None:
+        quotes, master = out.with_stem(f"{out.stem}-chain"), Path(f"{out.with_suffix('')}.csv")
+        synth_chain.synthesize_chain(
+            quotes, master, shares=synth.share_names(instruments), day=first, days=days,
+            strikes=chain, ticks=ticks, seed=seed, style=shown,
+        )  # fmt: skip
+        facts |= {"chain": str(quotes), "instruments_file": str(master)}
+        lines.append(f"{quotes}: quotes of options, to be run with --instruments {master}")
     if json:
         print_json(facts)
     else:
-        sys.stdout.write(
-            f"{out}: {instruments} shares, {days} days of {kind}s from {first}, seed {seed}\n"
-        )
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 def days(first: str | None, last: str | None) -> tuple[Any, Any]:

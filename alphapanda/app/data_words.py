@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 
 MAKE, ROWS, OUT = "What the files are", "Which rows", "Catalogue and output"
+STYLE = "What the made-up market is like"
 
 Root = Annotated[
     Path | None,
@@ -166,6 +167,25 @@ def synth(
     seed: Annotated[
         int, option("--seed", metavar="N", panel=MAKE, text="Same seed, same bytes. (default: 7)")
     ] = 7,
+    jumps: Annotated[
+        float,
+        option("--jumps", metavar="N", panel=STYLE, text="More jumps, of a share and day."),
+    ] = 0.0,
+    correlation: Annotated[
+        float | None,
+        option("--correlation", metavar="SHARE", panel=STYLE,
+               text="Of the returns of any two shares, 0.6. (default: 0.1 to 0.4)"),
+    ] = None,
+    halts: Annotated[
+        float,
+        option("--halts", metavar="SHARE", panel=STYLE,
+               text="Of a share's days on which it is halted for a while, 0.1."),
+    ] = 0.0,
+    chain: Annotated[
+        int | None,
+        option("--chain", metavar="N", panel=STYLE, text="Quotes of options on the first share, N "
+               "strikes a side, in FILE-chain.parquet, and FILE.csv for --instruments."),
+    ] = None,
     json: Json = False,
 ) -> None:  # fmt: skip
     """Make up NSE-like sessions: auction, volume smile, bid and ask, names that move together."""
@@ -173,7 +193,7 @@ def synth(
 
     data.synth(
         out, kind=kind, day=day, days=days, instruments=instruments, ticks=ticks, seed=seed,
-        json=json,
+        style=(jumps, correlation, halts), chain=chain, json=json,
     )  # fmt: skip
 
 

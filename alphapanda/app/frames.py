@@ -24,7 +24,7 @@ from alphapanda.model.money import SCALE
 Floats = NDArray[np.float64]
 DAY_NS = 86_400_000_000_000
 IST_NS = 19_800_000_000_000
-STRATEGY_ONLY = ("bar", "leg", "legs")
+STRATEGY_ONLY = ("bar", "leg", "legs", "warmup")
 
 
 def computed(

@@ -52,21 +52,31 @@ def result_table(result: Result, *, width: int) -> RenderableType:
                     ("Events", count(s["events"])), ("Digest", s["digest"][:16])]),
     ]  # fmt: skip
     notes = [Text(f"note: {note}", style="yellow") for note in s["notes"]]
-    path = [Text(f"run: {result.path}"), Text("report: report.html in it")] if result.path else []
-    return Group(summary_table(sections, title=title, width=width), *notes, *path)
+    lines = [f"run: {result.path}"] if result.path else []
+    lines += ["report: report.html in it"] if result.path and not result.trouble else []
+    table = summary_table(sections, title=title, width=width)
+    return Group(table, *notes, *map(Text, lines))
 
 
-def strategy_table(specs: Mapping[str, Spec], folder: Path) -> RenderableType:
-    """Return the strategies of a folder: what they do, their binding and their parameters."""
-    parts: list[RenderableType] = [Text(f"in {folder}:" if specs else f"none in {folder}")]
-    for name, spec in specs.items():
-        title = Text.assemble((name, "bold"), "  ", spec.doc)
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_row("  binds", Text(binds(spec)))
-        for key, param in spec.params.items():
-            table.add_row(f"  {key}={param.default}", Text(describe(param)))
-        parts += [Text(), title, table]
+def strategy_table(specs: Mapping[str, Spec]) -> RenderableType:
+    """Return the strategies by folder: what they do, their binding and their parameters."""
+    parts: list[RenderableType] = []
+    for folder in dict.fromkeys(Path(spec.file).parent for spec in specs.values()):
+        parts.append(Text(f"in {folder}:\n"))
+        for name, spec in specs.items():
+            if Path(spec.file).parent == folder:
+                title = Text.assemble((name, "bold"), "  ", spec.doc)
+                parts += [title, parameters(spec), Text()]
     return Group(*parts)
+
+
+def parameters(spec: Spec) -> Table:
+    """Return a strategy's binding and parameters, one a line."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_row("  binds", Text(binds(spec)))
+    for key, param in spec.params.items():
+        table.add_row(f"  {key}={param.default}", Text(describe(param)))
+    return table
 
 
 def binds(spec: Spec) -> str:

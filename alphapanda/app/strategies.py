@@ -34,13 +34,7 @@ def find(wanted: Any) -> Spec:
     if text in known:
         return pick(load_file(known[text]), name, text)
     hint = did_you_mean(text, known) or f" There are {', '.join(known) or 'none'}."
-    raise UsageError(f"no strategy '{text}' in {folder()}.{hint}")
-
-
-def folder() -> Path:
-    """Return where strategies are found by name: the base folder's own, else those shipped."""
-    own = config.load().strategies_dir
-    return own if own.is_dir() else shipped_dir()
+    raise UsageError(f"no strategy '{text}' in {config.load().strategies_dir}.{hint}")
 
 
 def shipped_dir() -> Path:
@@ -51,9 +45,11 @@ def shipped_dir() -> Path:
 
 
 def available() -> dict[str, Path]:
-    """Return the files of the strategies folder by name."""
-    files = sorted(folder().glob("*.py"))
-    return {file.stem: file for file in files if not file.stem.startswith("_")}
+    """Return the files by name: of the base folder's strategies/, and the examples behind them."""
+    folders = (shipped_dir(), config.load().strategies_dir)
+    files = {file.stem: file for folder in folders for file in sorted(folder.glob("*.py"))}
+    own_first = sorted(files.items(), key=lambda item: (item[1].parent == folders[0], item[0]))
+    return {name: file for name, file in own_first if not name.startswith("_")}
 
 
 def load_file(path: Path) -> ModuleType:

@@ -149,15 +149,15 @@ def run(
         )
     whole_days = market.days if search.walk_forward is None else days
     planned = windows(whole_days, search.walk_forward)
-    store = Store(out or options.out, len(numbers) * len(planned))
-    made = Sweep(options, search, grid, numbers, skipped, market, planned, store, began)
-    document = json.loads(json.dumps(key(made)))
-    if store.open(document):
-        assert store.final is not None
-        return SweepResult.load(store.final)
-    crew = workers(made)
-    carry_out(made, crew, progress)
-    return summed_up(made, crew[0])
+    with Store(out or options.out, len(numbers) * len(planned)) as store:
+        made = Sweep(options, search, grid, numbers, skipped, market, planned, store, began)
+        document = json.loads(json.dumps(key(made)))
+        if store.open(document):
+            assert store.final is not None
+            return SweepResult.load(store.final)
+        crew = workers(made)
+        carry_out(made, crew, progress)
+        return summed_up(made, crew[0])
 
 
 def read(options: Options, grid: Grid, numbers: Any) -> Market:

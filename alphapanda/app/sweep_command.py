@@ -19,7 +19,9 @@ from alphapanda.app import sweep as sweeps
 from alphapanda.app.command import default_out
 from alphapanda.app.output import print_json, print_table
 from alphapanda.model.money import to_scaled
+from alphapanda.research.rundir import numbered
 from alphapanda.research.sweep_result import SweepResult
+from alphapanda.research.sweep_store import is_free
 from alphapanda.research.table import DASH, count, duration, money, number, percent
 
 COLUMNS = {
@@ -39,7 +41,7 @@ def sweep(
     else:
         values, where = {**given, "strategies": strategy}, ""
     made = options.make(values, where=where)
-    folder = out or made.out or numbered(default_out(made))
+    folder = out or made.out or next(filter(is_free, numbered(default_out(made, "sweep-"))))
     try:
         with progress_bar(quiet=json) as progress:
             result = sweeps.run(made, sweeps.Search(**search), progress=progress, out=folder)
@@ -51,16 +53,6 @@ def sweep(
         print_json(told)
     else:
         print_table(result_tables(result))
-
-
-def numbered(folder: Path) -> Path:
-    """Return a folder that is not there yet: nobody chose its name, so nobody resumes it."""
-    name, number = folder.name.replace("-", "-sweep-", 2).replace("-sweep-", "-", 1), 1
-    final = folder.with_name(name)
-    while final.exists():
-        number += 1
-        final = folder.with_name(f"{name}-{number}")
-    return final
 
 
 @contextmanager

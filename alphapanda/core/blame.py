@@ -92,8 +92,9 @@ def file_of(frame: TracebackType) -> Path:
 
 
 def is_package(frame: TracebackType) -> bool:
-    """Say if a frame is the package's own code."""
-    return file_of(frame).is_relative_to(PACKAGE)
+    """Say if a frame is the package's own code; the examples may be installed inside it."""
+    file = file_of(frame)
+    return file.is_relative_to(PACKAGE) and not file.is_relative_to(PACKAGE.joinpath("strategies"))
 
 
 def walk(trace: TracebackType | None) -> Iterable[TracebackType]:

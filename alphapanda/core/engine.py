@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alphapanda import indicators
 from alphapanda.core.program import Program
 from alphapanda.core.records import view
-from alphapanda.core.strategy import Spec, short
+from alphapanda.core.strategy import Spec, first_values
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Phase, day_start_ns, session_group
 from alphapanda.model.charges import Rates, Schedule, charge_class
@@ -222,12 +221,8 @@ def prepared(spec: Spec, arguments: Mapping[str, Any], name: str) -> dict[str, A
         UsageError: if the parameters make no sense to it.
     """
     indicator = spec.indicators[name]
-    values = {
-        key: arguments[value] if isinstance(value, str) and value in arguments else value
-        for key, value in indicator.arguments.items()
-    }
     try:
-        return dict(indicators.module(short(indicator)).prepare(**values))
+        return dict(first_values(indicator, arguments))
     except UsageError as error:
         raise UsageError(f"{spec.name}.{name}: {error}") from None
 

@@ -286,9 +286,12 @@ def declared(spec: Spec) -> set[str]:
 
 
 def is_library(module: str, file: str | None) -> bool:
-    """Say if a module is installed rather than the user's own; `math` numba knows."""
+    """Say if a module is installed rather than the user's own; `math` numba knows.
+
+    The examples are installed too, and are strategies as the user's own are.
+    """
     top = module.partition(".")[0]
-    if top in ("math", "alphapanda", "__main__"):
+    if top in ("math", "alphapanda", "__main__") or top.startswith("alphapanda_strategy_"):
         return False
     return top in sys.stdlib_module_names or "site-packages" in (file or "")
 

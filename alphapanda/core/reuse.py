@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from alphapanda.core.engine import Engine, Enrolment, prepared
-from alphapanda.core.strategy import Spec
+from alphapanda.core.strategy import Spec, named_values
 from alphapanda.errors import UsageError
 
 Arguments = Mapping[str, int | float]
@@ -25,7 +25,7 @@ class Windows:
 
     def __init__(self, spec: Spec) -> None:
         self._parts = [
-            (name, [v for v in indicator.arguments.values() if v in spec.params])
+            (name, [v for v in named_values(indicator).values() if v in spec.params])
             for name, indicator in spec.indicators.items()
         ]
         self._spec = spec

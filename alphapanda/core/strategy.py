@@ -295,14 +295,13 @@ def legs_of(indicator: Indicator, binding: Binding) -> tuple[str, ...]:
 
 def check_arguments(label: str, indicator: Indicator, params: Mapping[str, Param]) -> None:
     """Refuse a text that should be the name of a parameter and is none."""
-    given = indicator.arguments
+    given, wait = indicator.arguments, indicator.warmup
+    if isinstance(wait, str) and wait not in params:
+        hint = did_you_mean(wait, params)
+        raise UsageError(f"{label}: warmup = '{wait}': there is no parameter {wait}.{hint}")
     texts = [v for v in given.values() if isinstance(v, str) and v not in params]
-    values = {
-        key: params[value].default if isinstance(value, str) and value in params else value
-        for key, value in given.items()
-    }
     try:
-        first = indicators.module(short(indicator)).prepare(**values)
+        first = first_values(indicator, {name: param.default for name, param in params.items()})
     except UsageError as error:
         raise UsageError(f"{label}: {error}") from None
     except (TypeError, ValueError) as error:
@@ -313,6 +312,26 @@ def check_arguments(label: str, indicator: Indicator, params: Mapping[str, Param
             if texts
             else f"{label}: {first.get('', first)}"
         )
+
+
+def named_values(indicator: Indicator) -> dict[str, Any]:
+    """Return what an indicator was declared with: values, or names of parameters."""
+    return {**indicator.arguments, "warmup": indicator.warmup}
+
+
+def first_values(indicator: Indicator, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the first values of an indicator's record, its parameters looked up by name.
+
+    Raises:
+        UsageError: if the parameters make no sense to it.
+    """
+    values = {
+        key: arguments[value] if isinstance(value, str) and value in arguments else value
+        for key, value in named_values(indicator).items()
+    }
+    wanted = values.pop("warmup")
+    first = indicators.module(short(indicator)).prepare(**values)
+    return {**first, "warmup": max(first["warmup"], wanted)}
 
 
 def class_source(cls: type, hook: FunctionType) -> str:

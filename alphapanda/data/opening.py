@@ -24,6 +24,7 @@ from alphapanda.data.parquet import (
 from alphapanda.data.scans import (
     Run,
     declare_symbols,
+    in_file_order,
     place,
     refuse,
     select,
@@ -171,6 +172,7 @@ class Opening:
                 run, [stamp], instruments=instruments, first=options.first, last=options.last
             )
             try:
+                query += in_file_order(run, first=options.first, last=options.last)
                 for block in stream(self._con, query, options.batch_rows):
                     survey.add(place(block, instruments))
             except Defect as defect:

@@ -25,6 +25,7 @@ from alphapanda.data.parquet import FileInfo, find_files, identifier
 from alphapanda.data.scans import (
     Run,
     connect,
+    in_file_order,
     place,
     refuse,
     select,
@@ -171,7 +172,8 @@ class Replay:
         options, runs = self._options, self._opened.runs
         if self._opened.survey.in_order:
             for run in runs:
-                yield self._query([run], options.first, options.last)
+                query = self._query([run], options.first, options.last)
+                yield query + in_file_order(run, first=options.first, last=options.last)
         else:
             for first, last in self._windows():
                 yield f"{self._query(runs, first, last)} ORDER BY ts, pos"

@@ -25,6 +25,9 @@ SETTINGS = "SET TimeZone = 'Asia/Kolkata'"
 OUTSIDE = ("out of memory", "no space left", "max_temp_directory_size", "offload")
 """What DuckDB says when the machine is too small, not the data wrong."""
 
+SCANNED = 4
+"""Names that DuckDB's scan looks for itself; of more it makes a join, which loses their order."""
+
 DTYPES: dict[int, np.dtype[Any]] = {32: np.dtype(np.int32), 64: np.dtype(np.int64)}
 
 
@@ -84,8 +87,18 @@ def select(
     columns = [*fields, f"({pos})::BIGINT AS pos", f"{_code_sql(run.layout)} AS code"]
     conditions = run.layout.day_filter(first, last)
     if instruments.pruned and "instrument" in run.layout.columns:
-        conditions.append(_chosen_sql(run.layout, instruments))
+        conditions += _chosen_sql(run.layout, instruments)
     return f"SELECT {', '.join(columns)} FROM {scan(run.paths)}{where(conditions)}"
+
+
+def in_file_order(run: Run, *, first: date | None, last: date | None) -> str:
+    """Return the SQL that a run's `select` needs behind it for its rows to come in file order.
+
+    DuckDB keeps the order of a scan, also where the scan itself compares a column with values. What
+    it has to filter afterwards it may hand on late: times that are texts, and lists of names.
+    """
+    text = run.layout.types["ts"] == "VARCHAR"
+    return " ORDER BY pos" if text and (first, last) != (None, None) else ""
 
 
 def stamp_sql(stamp: str) -> str:
@@ -168,12 +181,16 @@ def _code_sql(layout: Layout) -> str:
     return f"coalesce({code}::INTEGER, -1)::INTEGER"
 
 
-def _chosen_sql(layout: Layout, instruments: Instruments) -> str:
-    symbol = f"{layout.column('instrument')}::VARCHAR"
-    kept = [f"{symbol_sql(layout)} IS NULL"] if instruments.keep_unnamed else []
-    if symbols := instruments.chosen_symbols():
-        kept.append(f"{symbol} IN ({', '.join(map(literal, symbols))})")
-    return f"({' OR '.join(kept)})" if kept else "false"
+# What the scan itself can tell (see in_file_order): the rest of the rows are dropped by their code.
+def _chosen_sql(layout: Layout, instruments: Instruments) -> list[str]:
+    symbol, symbols = layout.column("instrument"), instruments.chosen_symbols()
+    if instruments.keep_unnamed:
+        return []
+    if not symbols or layout.types["instrument"] != "VARCHAR":
+        return [f"{symbol} IS NOT NULL"]
+    if len(symbols) <= SCANNED:
+        return [f"{symbol} IN ({', '.join(map(literal, symbols))})"]
+    return [f"{symbol} >= {literal(min(symbols))}", f"{symbol} <= {literal(max(symbols))}"]
 
 
 # The file of a position, the row's number in it from 0, and the layout.

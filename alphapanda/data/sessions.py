@@ -36,18 +36,20 @@ def session_controls(
 ) -> Controls:  # fmt: skip
     """Return the control rows of the given days in order of time, `at` still 0.
 
-    `expiries` maps instrument rows to the ns at which they settle.
+    `expiries` maps instrument rows to the ns at which they settle; after the days none does.
     """
     if calendar.is_always:
         return np.empty(0, CONTROL)
     rows: list[Row] = []
+    end = 0
     for day in days:
+        end = day_start_ns(day) + DAY
         sessions = [s for group in groups if (s := calendar.session(day, group)) is not None]
         for session in sessions:
             rows += phase_rows(session)
         if sessions:
             rows.append(Row(max(s.close for s in sessions), Control.DAY_END))
-    rows += [Row(ts, Control.EXPIRY, row) for row, ts in expiries.items()]
+    rows += [Row(ts, Control.EXPIRY, row) for row, ts in expiries.items() if ts <= end]
     rows.sort(key=lambda row: (row.ts, ORDER[row.kind], row.a))
     made = np.zeros(len(rows), CONTROL)
     for name in Row._fields:

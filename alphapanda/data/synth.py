@@ -24,6 +24,7 @@ shares over 18 days.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -62,6 +63,9 @@ NAMES = (
 TICKS_MIN = 50
 """Fewest rows of a share and day: the auction's, and enough trades for a session."""
 
+MOST_JUMPS, HIGHEST = 100, 0.95
+"""Bounds of a style's jumps a day, and of its correlation."""
+
 _GRIDS_A_RUPEE = 20
 _EPOCH = date(1990, 1, 1)
 _ZONE = "Asia/Kolkata"
@@ -75,6 +79,20 @@ _CLOSE_S = 15 * 3600 + 30 * 60
 _SESSION_S = _CLOSE_S - _OPEN_S
 _INDICATIVE_ROWS = 8
 _ROW_GROUP = 500_000
+
+
+class Style(NamedTuple):
+    """What may be asked of the made-up market; as it stands it changes nothing."""
+
+    jumps: float = 0.0
+    """Jumps a share and day, on average, besides its own; the day's close is not moved by them."""
+    correlation: float | None = None
+    """Of the returns of any two shares; None: each follows the market in a way of its own."""
+    halts: float = 0.0
+    """Chance that a share is halted for a quarter to three quarters of an hour of a day."""
+
+
+PLAIN = Style()
 
 TICK_SCHEMA = pa.schema(
     [
@@ -111,6 +129,7 @@ def synthesize(
     ticks_per_instrument: int = 20_000,
     seed: int = 7,
     kind: Kind = "tick",
+    style: Style = PLAIN,
     progress: Progress | None = None,
 ) -> Path:
     """Write `days` weekday sessions from `day` on into one Parquet file; return its path.
@@ -133,16 +152,17 @@ def synthesize(
         UsageError: an argument is out of bounds, or `path` is a directory.
         OutsideError: the file cannot be written.
     """
-    names = _names(instruments)
+    names = share_names(instruments)
     _check(path, day=day, days=days, ticks=ticks_per_instrument, kind=kind)
+    _check_style(style)
     schema = TICK_SCHEMA if kind == "tick" else BAR_SCHEMA
     tables = _tick_tables if kind == "tick" else _bar_tables
-    with _replacing(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as out:
+    with replacing(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as out:
         for done, session in enumerate(_weekdays(day, days)):
             market = _market(seed, session)
             made = []
             for name in names:
-                made.append(_ticks(seed, name, market, rows=ticks_per_instrument))
+                made.append(_ticks(seed, name, market, rows=ticks_per_instrument, style=style))
                 if progress is not None:
                     progress(done * len(names) + len(made), days * len(names))
             for table in tables(names, made, day=session):
@@ -150,7 +170,12 @@ def synthesize(
     return path
 
 
-def _names(instruments: int | Sequence[str]) -> list[str]:
+def share_names(instruments: int | Sequence[str]) -> list[str]:
+    """Return the names of so many shares, or those given.
+
+    Raises:
+        UsageError: there are none, or one is empty or given twice.
+    """
     if isinstance(instruments, str):
         raise UsageError(f"instruments: {instruments!r} is one string; give a list of names.")
     if isinstance(instruments, int):
@@ -181,6 +206,23 @@ def _check(path: Path, *, day: date, days: int, ticks: int, kind: str) -> None:
         raise UsageError(f"{path} is a directory; give the name of a file.")
 
 
+def _check_style(style: Style) -> None:
+    if not 0 <= style.jumps <= MOST_JUMPS:
+        raise UsageError(f"jumps: {style.jumps} is not between 0 and {MOST_JUMPS} a day.")
+    if style.correlation is not None and not 0 <= style.correlation <= HIGHEST:
+        raise UsageError(f"correlation: {style.correlation} is not between 0 and {HIGHEST}.")
+    if not 0 <= style.halts <= 1:
+        raise UsageError(f"halts: {style.halts} is no chance: write 0.1 for one day in ten.")
+
+
+def share_days(
+    name: str, *, day: date, days: int, ticks: int, seed: int, style: Style = PLAIN
+) -> Iterator[tuple[date, _Rows]]:
+    """Yield one share's days as `synthesize` makes them, prices in ticks of Rs 0.05."""
+    for session in _weekdays(day, days):
+        yield session, _ticks(seed, name, _market(seed, session), rows=ticks, style=style)
+
+
 def _weekdays(day: date, days: int) -> Iterator[date]:
     while days:
         if day.weekday() < 5:  # before Saturday
@@ -190,7 +232,12 @@ def _weekdays(day: date, days: int) -> Iterator[date]:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path beside a file, and put what was written there in its place, whole.
+
+    Raises:
+        OutsideError: the file cannot be written.
+    """
     # A hidden name that no "*.parquet" matches: readers never see what a killed run leaves.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -319,18 +366,22 @@ class _Rows(NamedTuple):
     ask_qty: _Int32
 
 
-def _ticks(seed: int, name: str, market: _Market, *, rows: int) -> _Rows:
+def _ticks(seed: int, name: str, market: _Market, *, rows: int, style: Style) -> _Rows:
     share = _stream(seed, "share", name)
     base, beta = np.log(370 * 2 ** share.random()), 0.6 + 0.8 * share.random()
     size = float(10 ** (1.2 + 0.8 * share.random()))  # shares in a usual trade: 16 to 100
     move = _move(seed, f"share {name}", day=market.day, habit=_OWN)
-    opening = float(base + beta * market.open + move.open)
+    own = 1.0
+    if style.correlation is not None:
+        beta, own = _loads(style.correlation)
+    opening = float(base + beta * market.open + own * move.open)
     rng = _stream(seed, "ticks", name, market.day)
 
     before = _pre_open(rng, opening, volume=int(0.015 * rows * size))
     trades = rows - len(before.us) - 1
-    second, clock = _arrivals(rng, trades)
-    level = opening + _bridge(rng, clock, move=move, swing=_OWN.swing)
+    second, clock = _arrivals(rng, trades, halt=_halt(seed, name, market.day, style.halts))
+    level = opening + own * _bridge(rng, clock, move=move, swing=_OWN.swing)
+    level += _jumps(_stream(seed, "jumps", name, market.day), clock, number=style.jumps)
     level += beta * np.interp(second, np.arange(_SESSION_S + 1), market.path)
     during = _continuous(rng, second, np.exp(level) * _GRIDS_A_RUPEE, size=size)
     after = _quoteless([_CLOSE_S * _US], last=during.last[-1:], qty=[0])
@@ -357,12 +408,47 @@ def _pre_open(rng: np.random.Generator, opening: float, *, volume: int) -> _Rows
     return _quoteless(times_us, last=np.rint(levels), qty=qty)
 
 
-def _arrivals(rng: np.random.Generator, n: int) -> tuple[_Float, _Float]:
+def _loads(correlation: float) -> tuple[float, float]:
+    # Of the market's and the share's own way: as much variance as with a beta of 1.
+    market, own = _variance(_MARKET), _variance(_OWN)
+    both = market + own
+    return math.sqrt(correlation * both / market), math.sqrt((1.0 - correlation) * both / own)
+
+
+def _variance(habit: _Habit) -> float:
+    # Of the way from open to close: of the swing, and of the jump on the days that have one.
+    return habit.swing**2 + math.erfc(habit.beyond / math.sqrt(2)) * habit.jump**2
+
+
+def _jumps(rng: np.random.Generator, clock: _Float, *, number: float) -> _Float:
+    # Between them the level drifts back, so that it ends where it would have ended without.
+    times = rng.random(rng.poisson(number))
+    sizes = _OWN.jump * rng.standard_normal(len(times))
+    level = np.zeros(len(clock))
+    for time, size in zip(times.tolist(), sizes.tolist(), strict=True):
+        level += np.where(clock > time, size, 0.0) - size * clock
+    return level
+
+
+def _halt(seed: int, name: str, day: date, chance: float) -> tuple[float, float]:
+    # Its start and length in seconds after the open; a length of 0 is none.
+    rng = _stream(seed, "halt", name, day)
+    happens, length, start = rng.random(), rng.uniform(900, 2700), rng.uniform(1800, 15_000)
+    return (float(start), float(length)) if happens < chance else (0.0, 0.0)
+
+
+def _arrivals(
+    rng: np.random.Generator, n: int, *, halt: tuple[float, float]
+) -> tuple[_Float, _Float]:
     # Times of n trades in seconds after the open, and what the clock of swings says then.
     mood = _mood(rng)
     seconds = np.arange(_SESSION_S + 1)
     waits = np.cumsum(rng.standard_exponential(n + 1))
     second = np.interp(waits[:-1] / waits[-1], _clock(_pace() * mood), seconds)
+    start, length = halt
+    if length:
+        second *= 1.0 - length / _SESSION_S
+        second += np.where(second >= start, length, 0.0)
     return second, np.interp(second, seconds, _clock(_heat() * mood))
 
 

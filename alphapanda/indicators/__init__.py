@@ -15,12 +15,16 @@ strategy class, and
 
 `update` and `reset` are compiled; they may use only what semantics allow (see CONTRIBUTING).
 
+In a strategy every one takes `warmup` besides: inputs, or a parameter's name, that hooks wait for
+where they are more than its own. What never quite forgets where it began (EMA, Wilder's) wants it.
+
 Called with data (an array, Series or DataFrame) first, the same function runs the same `update`
 over its rows: `indicators.rsi(frame, 14)`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import itertools
@@ -76,7 +80,8 @@ def indicator(declare: Callable[..., Any]) -> Callable[..., Any]:
     def either(*arguments: Any, **named: Any) -> Any:
         data = tuple(itertools.takewhile(is_data, arguments))
         if not data:
-            return declare(*arguments, **named)
+            warmup = named.pop("warmup", 0)
+            return dataclasses.replace(declare(*arguments, **named), warmup=warmup)
         frames = importlib.import_module("alphapanda.app.frames")  # not before research asks
         return frames.computed(declare, data, arguments[len(data) :], named)
 

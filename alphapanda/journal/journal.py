@@ -244,4 +244,4 @@ def manifest_of(payload: bytes, path: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-__all__ = ["FILE", "Contents", "Journal", "DamageError", "JournalWriter", "Place", "Status"]
+__all__ = ["FILE", "Contents", "DamageError", "Journal", "JournalWriter", "Place", "Status"]

@@ -42,6 +42,8 @@ class Indicator:
     leg: str | None = None
     legs: tuple[str, ...] = ()
     """The two legs of an indicator that reads a pair; empty: both of a class with two."""
+    warmup: int | str = 0
+    """Inputs before hooks are called, where that is to be more than the indicator's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def grid(path: Path) -> Int64:
 def by_instrument(path: Path) -> Iterator[tuple[int, slice]]:
     """Yield each instrument's number and where its pieces lie."""
     rows, first = np.unique(path.row, return_index=True)
-    ends = np.append(first[1:], len(path.row))
+    ends = np.append(first[1:], len(path.row))[: len(rows)]
     for row, start, stop in zip(rows.tolist(), first.tolist(), ends.tolist(), strict=True):
         yield row, slice(start, stop)
 

@@ -109,6 +109,10 @@ class Gatherer:
         return self.cash + np.cumsum(change)
 
 
+NO_PRICES = (
+    "the run has no prices.parquet, as those of earlier versions: there is no price chart, and the "
+    "excursions of trades are those of their fills"
+)
 TABLES = ("fills", "equity", "prices", "trades", "orders", "rejections", "events", "stats")
 
 
@@ -127,6 +131,8 @@ class Result:
     source: Any = None
     """Where events come from, a chunk at a time."""
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    trouble: str = ""
+    """Why the run, whole as it is, has no page."""
 
     @property
     def stats(self) -> dict[str, Any]:
@@ -242,7 +248,11 @@ def read_result(folder: Path) -> Result:
             documents[name] = json.loads(at.read_text(encoding="utf-8"))
         for name in ("fills", "equity", "prices"):
             at = folder / f"{name}.parquet"
-            tables[name] = pq.read_table(at)
+            if name == "prices" and not at.exists():
+                documents["summary"]["notes"].append(NO_PRICES)
+                tables[name] = PricePath((), step=1).table()
+            else:
+                tables[name] = pq.read_table(at)
         at = folder / "events.parquet"
         pq.read_metadata(at)
     except (OSError, ValueError, pa.ArrowException) as error:

@@ -7,10 +7,11 @@ either complete or absent.
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +22,13 @@ import pyarrow.parquet as pq
 from alphapanda.errors import OutsideError, UsageError
 
 NAMES = ("events", "fills", "equity", "prices")
+
+
+def numbered(folder: Path) -> Iterator[Path]:
+    """Yield the names that a folder may take whose name nobody chose: `demo`, `demo-2` ..."""
+    yield folder
+    for number in itertools.count(2):
+        yield folder.with_name(f"{folder.name}-{number}")
 
 
 class RunDirectory:
@@ -104,15 +112,13 @@ class RunDirectory:
 
     # A rename replaces an empty directory, and fails where there is something in it.
     def _move(self) -> None:
-        chosen, number = self.final, 1
-        while True:
+        for final in numbered(self.final):
+            self.final = final
             try:
                 self.partial.rename(self.final)
             except OSError as error:
                 if not self.numbered or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
-                number += 1
-                self.final = chosen.with_name(f"{chosen.name}-{number}")
             else:
                 return
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from alphapanda.errors import OutsideError, UsageError
 
-KEY = "sweep.json"
+KEY, LOCK = "sweep.json", "lock"
 INTS = ("job", "pnl", "equity", "charges", "fills", "trips")
 FLOATS = ("hit_rate", "return", "sharpe", "sortino", "max_drawdown", "engine_s")
 ROW = np.dtype([*((name, "<i8") for name in INTS), *((name, "<f8") for name in FLOATS)])
@@ -35,14 +36,21 @@ class Store:
         self.final = None if final is None else final.expanduser().absolute()
         self.rows = np.zeros(jobs, ROW)
         self.done = np.zeros(jobs, np.bool_)
+        self._lock = ExitStack()
         self._waiting: list[Rows] = []
         self._part = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
 
     @property
     def partial(self) -> Path:
         """Where an unfinished sweep lies."""
         assert self.final is not None
-        return self.final.with_name(f".{self.final.name}.sweep")
+        return partial_of(self.final)
 
     def open(self, key: Mapping[str, Any]) -> bool:
         """Take up what an earlier run of the same sweep left; return whether it was finished.
@@ -55,8 +63,9 @@ class Store:
         try:
             if self._belongs(self.final, key):
                 return True
+            self.partial.mkdir(parents=True, exist_ok=True)
+            self._hold()
             if not self._belongs(self.partial, key):
-                self.partial.mkdir(parents=True, exist_ok=True)
                 written(self.partial / KEY, json.dumps(key, indent=2) + "\n")
             for path in sorted(self.partial.glob("part-*.parquet")):
                 self._keep(from_table(pq.read_table(path)))
@@ -64,6 +73,20 @@ class Store:
         except OSError as error:
             raise self._failure(error) from error
         return False
+
+    # The lock goes with the process, however that ends.
+    def _hold(self) -> None:
+        try:
+            import fcntl  # noqa: PLC0415 (absent on Windows, where one sweep at a time is up to you)
+        except ImportError:
+            return
+        self._lock.enter_context(file := (self.partial / LOCK).open("w"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"--out {self.final}: another sweep is writing there; wait, or choose another"
+            ) from None
 
     def _belongs(self, folder: Path, key: Mapping[str, Any]) -> bool:
         if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
@@ -132,9 +155,19 @@ class Store:
         )
 
 
+def partial_of(final: Path) -> Path:
+    """Return where an unfinished sweep of a folder lies."""
+    return final.with_name(f".{final.name}.sweep")
+
+
+def is_free(final: Path) -> bool:
+    """Say if no sweep lies in a folder or is on its way there."""
+    return not final.exists() and not partial_of(final).exists()
+
+
 def only_temporary(folder: Path) -> bool:
-    """Say if nothing but a key that was being written lies in a folder."""
-    return all(path.name == f"{KEY}.new" for path in folder.iterdir())
+    """Say if nothing but the lock and a key that was being written lies in a folder."""
+    return all(path.name in (f"{KEY}.new", LOCK) for path in folder.iterdir())
 
 
 def written(path: Path, text: str) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import Told, command, session
+import alphapanda
+from tests.cli.running import Told, command, left, session
 
 BARS = """Date,Px Open,Px High,Px Low,Px Close,Name
 04-08-2025 09:15,100,101,99,100,INFY
@@ -128,3 +129,34 @@ def test_an_instrument_that_is_not_there(data: Any) -> None:
     assert "Did you mean PANDA" in data("show", "PANDAS").line
     assert "Did you mean PANDA" in data("list", "PANDAS").line
     assert "there is 2025-08-04" in data("show", "PANDA", "--from", "2030-01-01").line
+
+
+def test_a_made_up_chain_is_traded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`synth --chain` makes what a strategy on options needs: strikes, expiries, the share."""
+    monkeypatch.chdir(tmp_path)
+    words = ("--days", "2", "--instruments", "2", "--ticks", "2000", "--chain", "6", "--json")
+    made = json.loads(command("data", "synth", *words, capsys=capsys).out)
+    assert made["chain"] == "synth-chain.parquet"
+    assert left(tmp_path) == ["synth-chain.parquet", "synth.csv", "synth.parquet"]
+    told = command(
+        "backtest", "short_straddle", "--data", "synth*.parquet", "--instruments", "synth.csv",
+        "--limits", "wide", "--no-jit", "--json", "--out", "run", capsys=capsys,
+    )  # fmt: skip
+    fills = alphapanda.load("run").table("fills").to_pylist()
+    assert json.loads(told.out)["open_positions"] == {}
+    opened = [fill["instrument"] for fill in fills if fill["position"] < 0]
+    assert sorted(name[-2:] for name in opened) == ["CE", "CE", "PE", "PE"]
+
+
+def test_styles_of_synth_are_bounded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no market is like is refused by its option's name, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    for words in (("--chain", "0"), ("--correlation", "2"), ("--halts", "3"), ("--jumps", "-1")):
+        told = command("data", "synth", *words, capsys=capsys)
+        assert told.status == 2
+        assert words[0].strip("-") in told.line
+    assert left(tmp_path) == []

@@ -147,12 +147,23 @@ def test_demo_in_an_empty_folder(tmp_path: Path) -> None:
     assert "ema_cross" in json.loads(listed.out)
 
 
-def test_empty_strategies_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str],
-                                 monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    """Who has a folder of strategies gets those in it, and a message when there are none."""
+def test_own_strategies_stand_before_the_examples(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has a folder of strategies has the examples too, and what is their own goes first."""
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "strategies").mkdir()
-    told = command("backtest", "ema_cross", "--data", session(), capsys=capsys)
+    own = tmp_path / "strategies"
+    own.mkdir()
+    text = (ROOT / "strategies" / "sma_cross.py").read_text()
+    for name in ("mine", "ema_cross"):
+        (own / f"{name}.py").write_text(text)
+    listed = json.loads(command("strategies", "--json", capsys=capsys).out)
+    assert list(listed)[:2] == ["ema_cross", "mine"]
+    assert listed["ema_cross"]["file"] == str(own / "ema_cross.py")
+    assert listed["momentum"]["file"] == str(ROOT / "strategies" / "momentum.py")
+    table = command("strategies", capsys=capsys).out
+    assert re.findall(r"^in .*:$", table, re.MULTILINE) == [f"in {own}:", f"in {ROOT}/strategies:"]
+    told = command("backtest", "spreat", "--data", session(), capsys=capsys)
     assert told.status == 2
-    assert "There are none." in told.line
-    assert "none in" in command("strategies", capsys=capsys).out
+    assert "Did you mean spread?" in told.line

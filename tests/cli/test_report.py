@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import alphapanda
+from alphapanda.app import backtest
 from tests.cli.running import command, left, session, with_strategies
 
 BACKTEST = ("backtest", "ema_cross", "--no-jit", "--json", "--data")
@@ -75,6 +77,42 @@ def test_runs_side_by_side(runs: Path, capsys: pytest.CaptureFixture[str]) -> No
     both = json.loads(told.out)["runs"]
     assert [Path(each["run"]).name for each in both] == ["one", "two"]
     assert both[0]["digest"] != both[1]["digest"]
+
+
+def test_a_run_without_prices_has_a_page(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder from before prices were kept is reported, its page without a chart of them."""
+    (runs / "runs" / "one" / "prices.parquet").unlink()
+    assert command("report", "one", capsys=capsys).status == 0
+    told = content((runs / "runs" / "one" / "report.html").read_text())
+    assert told["shown"] == []
+    assert any("no prices.parquet" in note for note in told["notes"])  # type: ignore[attr-defined]
+    assert command("report", "one", "two", capsys=capsys).status == 0
+    assert len(alphapanda.load("one").trades) > 3
+
+
+def test_a_page_that_fails_does_not_cost_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run's folder is whole but for the page, one line tells so, and so does the status."""
+
+    def fail(*_: object) -> str:
+        raise KeyError("colour")
+
+    monkeypatch.setattr(backtest, "run_page", fail)
+    monkeypatch.chdir(with_strategies(tmp_path))
+    told = command(*BACKTEST, session(rows=500), "--out", "run", capsys=capsys)
+    assert told.status == 3
+    assert told.err.count("\n") == 1
+    assert "the run is whole in" in told.err
+    assert "KeyError: 'colour'" in told.err
+    assert json.loads(told.out)["status"] == "complete"
+    assert "report.html" not in left(tmp_path / "run")
+    with pytest.warns(UserWarning, match="has no page"):
+        alphapanda.backtest("ema_cross", session(rows=500), jit=False, out="other")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert command("report", "run", capsys=capsys).status == 0
+    assert "report.html" in left(tmp_path / "run")
 
 
 def test_what_is_no_run_is_told(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

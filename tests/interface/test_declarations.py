@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
+import alphapanda as ap
+from alphapanda import indicators
 from alphapanda.app.strategies import find
 from alphapanda.errors import UsageError
+from tests.cli.running import session
 
 HEAD = (
     "from alphapanda import daily, ema, every, legs, param, state, strategy, target, universe\n"
@@ -105,3 +109,36 @@ def test_default_out_of_its_own_bounds(tmp_path: Path) -> None:
     (tmp_path / "some.py").write_text(HEAD + "    n = param(3, ge=4)\n" + TICK)
     with pytest.raises(UsageError, match="some: n = 3 should be greater"):
         find(str(tmp_path / "some.py")).arguments({})
+
+
+CALLS = {name: inspect.signature(getattr(indicators, name)) for name in indicators.names()}
+
+
+@pytest.mark.parametrize("name", sorted({*CALLS} - {"beta", "correlation", "imbalance"}))
+def test_a_longer_warm_up_changes_only_when_hooks_are_called(name: str, tmp_path: Path) -> None:
+    """An indicator told to wait for 300 rows has, from there on, the values it would have had."""
+    needed = [p.name for p in CALLS[name].parameters.values() if p.default is p.empty]
+    given = "".join(f"{one}=20, " for one in needed)
+    file = tmp_path / "some.py"
+    file.write_text(
+        f"from alphapanda import {name}, param, state, strategy, target\n"
+        "@strategy\nclass Some:\n    '''Doc.'''\n"
+        "    wait = param(300)\n    calls = state(0)\n"
+        f"    plain = {name}({given.rstrip(', ')})\n    late = {name}({given}warmup='wait')\n"
+        "    def on_bar(self, ctx):\n        self.calls += 1\n"
+        "        if self.plain.value == self.late.value and self.calls == 1:\n"
+        "            target(ctx, 1)\n"
+        "        elif self.plain.value != self.late.value:\n            target(ctx, 2)\n"
+    )
+    result = ap.backtest(str(file), session(1, 3_000, 2), jit=False, limits="wide")
+    (fill,) = result.table("fills").to_pylist()
+    assert fill["qty"] == 1
+    assert fill["ts"].hour >= 14  # the 301st minute of the first day
+
+
+def test_a_warm_up_of_no_parameter_is_refused(tmp_path: Path) -> None:
+    """The name of a parameter that is not there is told."""
+    file = tmp_path / "some.py"
+    file.write_text(HEAD + "    wait = param(9)\n    a = ema(3, warmup='wat')\n" + TICK)
+    with pytest.raises(UsageError, match=r"there is no parameter wat\. Did you mean wait"):
+        find(str(file))

@@ -52,6 +52,17 @@ def test_hooks_are_known_and_clean(file: Path) -> None:
 
 
 @every_strategy
+def test_is_the_same_where_the_package_is_installed(file: Path, tmp_path: Path) -> None:
+    """Functions beside the class are its own also in site-packages, where examples come to lie."""
+    installed = tmp_path / "site-packages" / "alphapanda" / "strategies" / file.name
+    installed.parent.mkdir(parents=True)
+    installed.write_text(file.read_text())
+    spec = loaded(installed)
+    if spec.compiled:
+        lint.check(spec)
+
+
+@every_strategy
 @pytest.mark.parametrize("kind", ["tick", "bar"])
 def test_runs_and_runs_the_same(file: Path, kind: str) -> None:
     """On a made-up session, of ticks and of bars, it runs through and twice alike."""

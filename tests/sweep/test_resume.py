@@ -64,6 +64,20 @@ def test_killed_at_any_moment_it_ends_the_same(tmp_path: Path) -> None:
     assert results[0] == results[1]
 
 
+@pytest.mark.core
+def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
+    """While one sweep writes to a folder a second is refused, and the first ends as if alone."""
+    first = start(tmp_path / "same")
+    while not (tmp_path / ".same.sweep" / "part-000000.parquet").exists():
+        waited(first, 0.02)
+    second = start(tmp_path / "same")
+    _, said = second.communicate(timeout=120)
+    assert first.poll() is None, "it was over before the second began"
+    assert second.returncode == 2
+    assert b"another sweep is writing there" in said
+    assert ended(first)["resumed"] == 0
+
+
 def rows(*jobs: int) -> Any:
     made = np.zeros(len(jobs), ROW)
     made["job"] = jobs
@@ -73,21 +87,21 @@ def rows(*jobs: int) -> Any:
 
 def test_parts_are_taken_up(tmp_path: Path) -> None:
     """What was flushed is there again; what was being written when the process died is not."""
-    first = Store(tmp_path / "out", 5)
-    assert not first.open({"grid": 1})
-    first.add(rows(3, 0))
-    first.flush()
-    first.add(rows(1))
-    (first.partial / "part-000001.new").write_bytes(b"PAR1 half of")
-    again = Store(tmp_path / "out", 5)
-    assert not again.open({"grid": 1})
-    assert again.done.tolist() == [True, False, False, True, False]
-    assert again.rows["pnl"].tolist() == [0, 0, 0, 33, 0]
-    again.add(rows(4))
-    again.flush()
-    third = Store(tmp_path / "out", 5)
-    third.open({"grid": 1})
-    assert third.done.sum() == 3
+    with Store(tmp_path / "out", 5) as first:
+        assert not first.open({"grid": 1})
+        first.add(rows(3, 0))
+        first.flush()
+        first.add(rows(1))
+        (first.partial / "part-000001.new").write_bytes(b"PAR1 half of")
+    with Store(tmp_path / "out", 5) as again:
+        assert not again.open({"grid": 1})
+        assert again.done.tolist() == [True, False, False, True, False]
+        assert again.rows["pnl"].tolist() == [0, 0, 0, 33, 0]
+        again.add(rows(4))
+        again.flush()
+    with Store(tmp_path / "out", 5) as third:
+        third.open({"grid": 1})
+        assert third.done.sum() == 3
 
 
 @pytest.mark.core

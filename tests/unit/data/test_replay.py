@@ -18,6 +18,7 @@ from tests.unit.data.replaying import (
     IST,
     MORNING,
     MORNING_NS,
+    ZONED,
     ns,
     run,
     seconds,
@@ -230,6 +231,29 @@ def test_folders_and_globs_are_sorted_and_files_once(tmp_path: Path) -> None:
     assert [Path(info.path).name for info in replay.files] == ["B.pq", "A.parquet"]
     replay, _ = run([tmp_path / "*" / "*.parquet", tmp_path / "b"], instruments=["A"])
     assert len(replay.files) == 1
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["times", "texts"])
+def test_many_of_a_file_that_has_one_instrument_after_the_other(tmp_path: Path, text: bool) -> None:
+    """Names and days that leave gaps of every size in a file leave the rest in its order."""
+    each, names = 6_750, [f"S{number:02}" for number in range(30)]
+    times = seconds(*range(0, each * 60, 60))
+    stamps = pa.array(times * len(names), ZONED)
+    if text:
+        shown = [datetime.fromtimestamp(ns // 10**9, IST).isoformat() for ns in times]
+        stamps = pa.array(shown * len(names))
+    path = write(
+        tmp_path / "x.parquet",
+        {"ts": stamps, "symbol": np.repeat(names, each), "last": [100.0] * len(names) * each},
+    )
+    chosen = [name for name in names if name != "S21"]
+    _, whole_file = run(path, instruments=chosen)
+    assert whole_file.rows == len(chosen) * each
+    _, second_day = run(path, instruments=chosen, first=date(2025, 1, 2), last=date(2025, 1, 2))
+    assert second_day.rows == len(chosen) * 1_440
+    for rows in (whole_file, second_day):
+        assert (np.diff(rows.ts) >= 0).all()
+        assert set(rows.row.tolist()) == set(range(len(chosen)))
 
 
 def test_ties_run_by_instrument_then_file_position(tmp_path: Path) -> None:

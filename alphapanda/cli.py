@@ -63,11 +63,16 @@ def backtest(
         Path | None,
         option(metavar="FOLDER", panel=RUN, text="Run directory. (default: runs/TIME-STRATEGY)"),
     ] = None,
+    journal: Annotated[
+        bool, option("--journal", panel=RUN, text="Keep a journal, for alphapanda verify.")
+    ] = False,
 ) -> None:
     """Run a strategy over recorded data, by its name or by a run file."""
     from alphapanda.app import command  # noqa: PLC0415 (the core takes a second to import)
 
-    command.backtest(strategy, given if out is None else {**given, "out": out}, json=json)
+    more = {"out": out, "journal": journal or None}
+    given = {**given, **{name: value for name, value in more.items() if value is not None}}
+    command.backtest(strategy, given, json=json)
 
 
 @app.command()
@@ -145,6 +150,50 @@ def stress(
     from alphapanda.app import honesty  # noqa: PLC0415
 
     honesty.stress(strategy, given, json=json)
+
+
+@app.command()
+def verify(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a folder.")],
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> int:
+    """Replay a run's journal through a fresh core: every envelope must come out the same."""
+    from alphapanda.app import journals  # noqa: PLC0415
+
+    return journals.verify(run, json=json)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the events."""
+    from alphapanda.app import journals  # noqa: PLC0415
+
+    journals.schema()
+
+
+runs_words = typer.Typer(no_args_is_help=True, help="The runs under runs/ that keep a journal.")
+app.add_typer(runs_words, name="runs")
+
+
+@runs_words.command("list")
+def runs_list(
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> None:
+    """List them: how they stand, what they hold."""
+    from alphapanda.app import journals  # noqa: PLC0415
+
+    journals.list_runs(json=json)
+
+
+@runs_words.command("show")
+def runs_show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a folder.")],
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> None:
+    """Show one: its manifest, its events by type."""
+    from alphapanda.app import journals  # noqa: PLC0415
+
+    journals.show_run(run, json=json)
 
 
 @app.command()

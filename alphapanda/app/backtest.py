@@ -52,8 +52,8 @@ IST = timezone(timedelta(hours=5, minutes=30))
 Progress = Callable[[int, int, int], None]
 """Called with rows done, rows in all, fills so far."""
 
-PLAIN_BATCH = 8_192
-"""Rows at once in plain Python: a run can be stopped, and shows progress, between batches."""
+SMALL_BATCH = 8_192
+"""Rows at once in plain Python, which can be stopped between batches, and in a journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,8 @@ class Run:
     notes: list[str]
     engine_s: float = 0.0
     status: str = "complete"
+    recorder: Any = None
+    """What writes the journal (`app/recorder.py`), if the run keeps one."""
 
 
 def backtest(
@@ -123,7 +125,8 @@ def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
     wanted = [*options.instrument, *(name for name in wanted if name not in options.instrument)]
     kind: Any = options.kind
     compiled = options.jit and all(spec.compiled for spec in specs)
-    batch = options.batch or (None if compiled else PLAIN_BATCH)
+    small = options.journal or not compiled
+    batch = options.batch or (SMALL_BATCH if small else None)
     extra: dict[str, Any] = {} if batch is None else {"batch_rows": batch}
     return ReplayOptions(
         paths=options.data, kind=kind, interval=options.interval, mapping=options.map,
@@ -285,6 +288,8 @@ def carry_out(made: Run, directory: RunDirectory | None, progress: Progress | No
     started = perf_counter()
     engine = make_engine(made, settles)
     build_s = perf_counter() - started
+    if made.options.journal:
+        made.recorder = journal(made, engine, directory)
     days, groups = made.replay.days, used_groups(made)
     controls = session_controls(made.rules.calendar, days, groups, expiries=settles)
     placer = Placer(controls, bars=made.replay.kind == "bar")
@@ -295,6 +300,16 @@ def carry_out(made: Run, directory: RunDirectory | None, progress: Progress | No
     facts = {**describe(made, engine, gatherer, rows), "build_s": round(build_s, 4)}
     summary, tables = sum_up(gatherer, facts)
     return written(made, directory, gatherer, summary, tables)
+
+
+def journal(made: Run, engine: Engine, directory: RunDirectory | None) -> Any:
+    """Begin the journal of a run."""
+    from alphapanda.app import recipe, recorder  # noqa: PLC0415 (they make runs with this module)
+
+    if directory is None:
+        raise UsageError("a journal lies in the run's folder: name one with out=")
+    document = recipe.document(made, name=directory.final.name, mode="backtest", broker="replay")
+    return recorder.begin(made, engine, directory.partial, document)
 
 
 def make_engine(made: Run, settles: Mapping[int, int]) -> Engine:
@@ -378,15 +393,19 @@ def engine_time(engine: Engine) -> str:
 
 def feed(made: Run, engine: Engine, gatherer: Gatherer, batch: Columns, controls: Any) -> None:
     """Feed one batch, counting the time of the core alone."""
-    chunks = engine.feed(batch, controls)
+    chunks, kept = engine.feed(batch, controls), []
     while True:
         started = perf_counter()
         rows = next(chunks, None)
         made.engine_s += perf_counter() - started
         if rows is None:
-            gatherer.market(batch)
-            return
+            break
         gatherer.take(rows)
+        if made.recorder is not None:
+            kept.append(rows.copy())
+    gatherer.market(batch)
+    if made.recorder is not None:
+        made.recorder.take(batch, controls, kept)
 
 
 def describe(made: Run, engine: Engine, gatherer: Gatherer, rows: int) -> dict[str, Any]:
@@ -457,6 +476,8 @@ def written(
     facts = manifest(made, summary["digest"])
     if directory is None:
         return Result(summary, tables, None, gatherer.spool, facts)
+    if made.recorder is not None:
+        made.recorder.end(summary["digest"], note=made.status)
     gatherer.flush()
     for name, table in tables.items():
         directory.write(name, table)

@@ -55,6 +55,7 @@ class Options:
     seed: int = 7
     batch: int | None = None
     jit: bool = True
+    journal: bool = False
     out: Path | None = None
 
     def __post_init__(self) -> None:
@@ -260,7 +261,8 @@ CONVERT: dict[str, Any] = {
     "first": as_date, "last": as_date, "cash": to_scaled, "costs": as_text, "limits": as_text,
     "calendar": as_text, "product": lambda value: Product[str(value).upper()],
     "latency": as_ns, "slippage": as_rate, "limit_fill": lambda value: Fill[str(value).upper()],
-    "volume_share": as_rate, "seed": as_whole, "batch": as_whole, "jit": as_flag, "out": Path,
+    "volume_share": as_rate, "seed": as_whole, "batch": as_whole, "jit": as_flag,
+    "journal": as_flag, "out": Path,
 }  # fmt: skip
 EXPECTED = {
     "kind": "write tick, bar or quote", "interval": "write 30s, 1m, 60m or 1d",
@@ -269,7 +271,7 @@ EXPECTED = {
     "latency": "write a time up to a day, 50ms or 1s", "slippage": "write 2bp or 0.02%",
     "volume_share": "write a share, 10%", "limit_fill": "write through, touch or queue",
     **dict.fromkeys(("batch", "seed", "qty_scale"), "write a whole number"),
-    **dict.fromkeys(("repair", "jit", "no_jit"), "write true or false"),
+    **dict.fromkeys(("repair", "jit", "no_jit", "journal"), "write true or false"),
     **dict.fromkeys(("exchange", "costs", "limits", "calendar", "out"), "write one text"),
     "map": "write NAME = COLUMN",
 }  # fmt: skip

@@ -12,6 +12,7 @@ from alphapanda.core.strategy import Spec
 from alphapanda.errors import UsageError
 
 PACKAGE = Path(__file__).parents[1]
+EXAMPLES = PACKAGE.joinpath("strategies")
 REASON = re.compile(
     r"(?:- )?((?:Unknown attribute|No implementation|Untyped|Cannot|Can't|Invalid|Use of|Argument"
     r"|Unsupported|Undefined|Resolution|Type of|Ambiguous|No conversion|too many|not enough).*)"
@@ -94,7 +95,7 @@ def file_of(frame: TracebackType) -> Path:
 def is_package(frame: TracebackType) -> bool:
     """Say if a frame is the package's own code; the examples may be installed inside it."""
     file = file_of(frame)
-    return file.is_relative_to(PACKAGE) and not file.is_relative_to(PACKAGE.joinpath("strategies"))
+    return file.is_relative_to(PACKAGE) and not file.is_relative_to(EXAMPLES)
 
 
 def walk(trace: TracebackType | None) -> Iterable[TracebackType]:

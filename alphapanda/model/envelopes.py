@@ -98,15 +98,23 @@ class Inputs:
 
     def id(self, cause: int) -> str:
         """Return the id of the input that stands behind an output row."""
-        before = self._before
-        if cause <= before.cause:
-            return before.input
+        place = self.place(cause)
+        if place is None:
+            return self._before.input
+        kind, number = place
+        if kind == "control":
+            ts = int(self._controls["ts"][number])
+            return event_id(ts, self._feed, kind, self._before.controls + number)
+        return tick_id(self._feed, self._before.rows + number, int(self._batch.ts[number]))
+
+    def place(self, cause: int) -> tuple[str, int] | None:
+        """Return which `control` or `market` row of the batch a cause is; None: it came before."""
+        if cause <= self._before.cause:
+            return None
         number = int(np.searchsorted(self._at, cause))
         if number < len(self._at) and self._at[number] == cause:
-            ts = int(self._controls["ts"][number])
-            return event_id(ts, self._feed, "control", before.controls + number)
-        index = cause - before.cause - 1 - number
-        return tick_id(self._feed, before.rows + index, int(self._batch.ts[index]))
+            return "control", number
+        return "market", cause - self._before.cause - 1 - number
 
     def after(self) -> Position:
         """Return the position behind the batch."""
@@ -142,6 +150,7 @@ class Translator:
         self.run_id = run_id
         self.broker = broker
         self.feed = feed
+        self.instruments = instruments
         self.position = Position(input=event_id(0, feed))
         self.seq = 0
         self._fields = fields_of(strategies, instruments)

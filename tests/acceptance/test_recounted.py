@@ -200,8 +200,9 @@ def test_spread_of_two_futures(tmp_path: Path) -> None:
             ) FROM read_parquet('{source}')
         ) TO '{path}'
     """)
-    result = run(
-        "spread", path, exchange="NFO", limits="wide", cash=PLENTY, repair=True,
+    result = alphapanda.backtest(
+        str(ROOT / "strategies" / "spread.py"), path, exchange="NFO", limits="wide", cash=PLENTY,
+        repair=True, params={"window": 10, "entry": 0.5},
         instrument=("TCS25NOVFUT", "RELIANCE25NOVFUT"),
     )  # fmt: skip
     assert result.summary["fills"] > 10

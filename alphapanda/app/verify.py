@@ -1,0 +1,183 @@
+"""The proof that a run replays: its inputs through a fresh core, every envelope compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alphapanda.app import backtest as runs
+from alphapanda.app.recipe import rebuilt
+from alphapanda.app.recorder import translator_of
+from alphapanda.core.engine import Engine
+from alphapanda.core.program import package_sources
+from alphapanda.journal.journal import Journal
+from alphapanda.journal.packing import Batch
+from alphapanda.model.columns import Columns
+from alphapanda.model.envelopes import Inputs, Position, Translator
+from alphapanda.model.events import Envelope, EventError, decode, encode
+from alphapanda.model.money import text
+from alphapanda.model.rows import OUT, Control
+from alphapanda.model.topics import topic_of
+
+Progress = Callable[[int, int], None]
+MONEY = ("last", "bid", "ask", "open", "high", "low")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first envelope that did not come out the same."""
+
+    seq: int
+    topic: str
+    type: str
+    field: str
+    recorded: Any
+    replayed: Any
+    input: dict[str, Any]
+    """The input row that caused it."""
+
+
+@dataclass
+class Verdict:
+    """What a verification found."""
+
+    run_id: str
+    status: str
+    rows: int = 0
+    envelopes: int = 0
+    digest: str = ""
+    recorded_digest: str = ""
+    difference: Difference | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def identical(self) -> bool:
+        """Say if every envelope, and the digest where one was kept, came out the same."""
+        return self.difference is None and self.digest == (self.recorded_digest or self.digest)
+
+
+def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
+    """Replay a run's inputs and compare what comes out, to the byte.
+
+    Raises:
+        UsageError: if there is no journal, or its strategy no longer loads.
+        DamageError: if the journal is damaged before its end.
+    """
+    journal = Journal.open(path)
+    manifest = journal.contents.manifest
+    made = rebuilt(manifest)
+    engine = runs.make_engine(made, runs.expiries(made))
+    translator = translator_of(made, manifest)
+    found = Verdict(manifest["run_id"], journal.contents.status)
+    if manifest["code"] != package_sources().hex():
+        found.notes.append("recorded by another version of the code")
+    if journal.contents.torn is not None:
+        found.notes.append(f"{journal.contents.torn.size:,} bytes at the end were never finished")
+    digest = hashlib.sha256()
+    total = sum(place.rows for place in journal.contents.batches)
+    for batch in journal.batches():
+        before = translator.position
+        rows = said(engine, batch)
+        digest.update(rows.tobytes())
+        replayed = [encode(e) for e in translator.take(rows, batch.columns, batch.controls)]
+        found.rows += batch.columns.rows
+        found.envelopes += len(batch.envelopes)
+        if replayed != batch.envelopes:
+            found.difference = difference(batch, replayed, translator, before)
+            break
+        if progress is not None:
+            progress(found.rows, total)
+    found.digest, found.recorded_digest = digest.hexdigest(), journal.contents.digest
+    return found
+
+
+def said(engine: Engine, batch: Batch) -> Any:
+    """Return what a core says to a batch."""
+    chunks = [chunk.copy() for chunk in engine.feed(batch.columns, batch.controls)]
+    return np.concatenate([*chunks, np.empty(0, OUT)])
+
+
+def difference(
+    batch: Batch, replayed: list[bytes], translator: Translator, before: Position
+) -> Difference:
+    """Return where two lists of envelopes part, down to the field."""
+    pairs = zip(batch.envelopes, replayed, strict=False)
+    shared = min(len(batch.envelopes), len(replayed))
+    at = next((n for n, (one, other) in enumerate(pairs) if one != other), shared)
+    recorded = read(batch.envelopes[at]) if at < len(batch.envelopes) else None
+    fresh = read(replayed[at]) if at < len(replayed) else None
+    name, old, new = first_field(recorded, fresh)
+    shown = fresh if fresh is not None else recorded
+    topic, kind, cause = "", "", 0
+    if isinstance(shown, Envelope):
+        topic, kind = topic_of(shown.type, shown.broker), str(shown.type)
+        cause = int(getattr(shown.data, "cause", 0))
+    inputs = Inputs(translator.feed, before, batch.columns, batch.controls)
+    row = input_row(inputs, batch, before, cause, translator.instruments)
+    return Difference(batch.seq + at, topic, kind, name, old, new, row)
+
+
+def read(line: bytes) -> Envelope | bytes:
+    """Return an envelope, or the bytes that are none."""
+    try:
+        return decode(line)
+    except EventError:
+        return line
+
+
+def first_field(recorded: Any, replayed: Any) -> tuple[str, Any, Any]:
+    """Return the first field in which two envelopes differ, with both values; `-` if one lacks."""
+    one, other = flat(recorded), flat(replayed)
+    if not one or not other:
+        return "envelope", shown(recorded), shown(replayed)
+    for name in {**one, **other}:
+        if one.get(name) != other.get(name):
+            return name, one.get(name), other.get(name)
+    return "bytes", shown(recorded), shown(replayed)
+
+
+def flat(envelope: Any) -> dict[str, Any]:
+    """Return an envelope's fields, what matters first: type and data, then ids."""
+    if not isinstance(envelope, Envelope):
+        return {}
+    document = json.loads(encode(envelope))
+    data = {f"data.{name}": value for name, value in document.pop("data").items()}
+    first = {name: document.pop(name) for name in ("type", "ts")}
+    return {**first, **data, **document}
+
+
+def shown(envelope: Any) -> Any:
+    """Return an envelope as a difference shows it: its type, or what stands in its place."""
+    if envelope is None:
+        return "-"
+    return str(envelope.type) if isinstance(envelope, Envelope) else repr(envelope[:80])
+
+
+def input_row(
+    inputs: Inputs, batch: Batch, before: Position, cause: int, names: Any
+) -> dict[str, Any]:
+    """Return the input row of a cause, as a reader understands it."""
+    place = inputs.place(cause)
+    if place is None:
+        return {"cause": cause, "kind": "the last row of the batch before"}
+    kind, number = place
+    if kind == "control":
+        row = batch.controls[number]
+        return {"cause": cause, "kind": f"control {Control(int(row['kind'])).name.lower()}",
+                "ts": int(row["ts"])}  # fmt: skip
+    columns: Columns = batch.columns
+    present = {name: getattr(columns, name) for name in columns._fields if name != "row"}
+    values = {
+        name: text(int(column[number])) if name in MONEY else int(column[number])
+        for name, column in present.items()
+        if len(column)
+    }
+    instrument = names[int(columns.row[number])]
+    return {"cause": cause, "kind": "market", "feed_seq": before.rows + number,
+            "instrument": instrument, **values}  # fmt: skip

@@ -77,6 +77,34 @@ def backtest(
 
 @app.command()
 @run_options
+def paper(
+    strategies: Annotated[list[str], typer.Argument(metavar="STRATEGY...", help=STRATEGY)],
+    given: dict[str, Any],
+    feed: Annotated[
+        list[str], option(metavar="FEED", panel=RUN, text="replay:PATH; again for more files.")
+    ],
+    speed: Annotated[
+        str, option(metavar="N", panel=RUN, text="Of a replay: 1x, 10x or max. (default: 1x)")
+    ] = "1x",
+    json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
+    out: Annotated[
+        Path | None,
+        option(
+            metavar="FOLDER",
+            panel=RUN,
+            text="Run directory; a run that was stopped there goes on. (default: "
+            "runs/TIME-paper-STRATEGY)",
+        ),
+    ] = None,
+) -> None:
+    """Trade on paper: a feed at its own pace, with a journal that survives a crash."""
+    from alphapanda.app import paper_command  # noqa: PLC0415
+
+    paper_command.trade(strategies, given, feed=feed, speed=speed, out=out, json=json)
+
+
+@app.command()
+@run_options
 def sweep(
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY)],
     given: dict[str, Any],

@@ -107,16 +107,29 @@ def run(
     options: Options, *, progress: Progress | None = None, directory: RunDirectory | None = None
 ) -> Result:
     """Run a backtest from its options, into a directory if `--out` or `directory` names one."""
-    specs = tuple(strategies.find(entry.strategy) for entry in options.strategies)
-    arguments = [s.arguments(e.params) for s, e in zip(specs, options.strategies, strict=True)]
+    specs, arguments = found(options)
     if directory is None and options.out is not None:
         directory = RunDirectory(options.out)
+    with directory or nullcontext(), opened(options, specs, arguments) as made:
+        return carry_out(made, directory, progress)
+
+
+def found(options: Options) -> tuple[tuple[Spec, ...], list[dict[str, Any]]]:
+    """Return the strategies of a run and their arguments, before any data are read."""
+    specs = tuple(strategies.find(entry.strategy) for entry in options.strategies)
+    return specs, [s.arguments(e.params) for s, e in zip(specs, options.strategies, strict=True)]
+
+
+@contextmanager
+def opened(
+    options: Options, specs: tuple[Spec, ...], arguments: Sequence[Mapping[str, Any]]
+) -> Iterator[Run]:
+    """Yield the run that options describe, with its data open."""
     rules = Rules(
         read_calendar(options.calendar), Schedule.parse(options.costs), load_limits(options.limits)
     )
-    with directory or nullcontext(), open_replay(replay_options(options, specs)) as replay:
-        made = prepare(options, rules, replay, specs, arguments)
-        return carry_out(made, directory, progress)
+    with open_replay(replay_options(options, specs)) as replay:
+        yield prepare(options, rules, replay, specs, arguments)
 
 
 def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
@@ -284,22 +297,46 @@ def session_on(made: Run, instrument: Instrument, day: date) -> Session | None:
 
 def carry_out(made: Run, directory: RunDirectory | None, progress: Progress | None) -> Result:
     """Run the rows through a core; an interrupt ends the run early, and the result says so."""
+    course = start(made, directory)
+    if made.options.journal:
+        made.recorder = journal(made, course.engine, directory)
+    rows = feed_all(made, course, progress)
+    summary, tables = totals(made, course, rows)
+    if made.recorder is not None:
+        made.recorder.end(summary["digest"], note=made.status)
+    return written(made, directory, course.gatherer, summary, tables)
+
+
+@dataclass
+class Course:
+    """What a run works with while its rows are fed."""
+
+    engine: Engine
+    placer: Placer
+    gatherer: Gatherer
+    build_s: float
+
+
+def start(made: Run, directory: RunDirectory | None) -> Course:
+    """Make the core of a run, and all that goes around it."""
     settles = expiries(made)
     started = perf_counter()
     engine = make_engine(made, settles)
     build_s = perf_counter() - started
-    if made.options.journal:
-        made.recorder = journal(made, engine, directory)
     days, groups = made.replay.days, used_groups(made)
     controls = session_controls(made.rules.calendar, days, groups, expiries=settles)
-    placer = Placer(controls, bars=made.replay.kind == "bar")
     names = Names(strategy_names(made.specs), [i.name for i in made.instruments])
     step = step_ns(len(days), len(made.instruments))
-    gatherer = Gatherer(names, made.options.cash, directory, step=step)
-    rows = feed_all(made, engine, placer, gatherer, progress)
-    facts = {**describe(made, engine, gatherer, rows), "build_s": round(build_s, 4)}
-    summary, tables = sum_up(gatherer, facts)
-    return written(made, directory, gatherer, summary, tables)
+    return Course(
+        engine, Placer(controls, bars=made.replay.kind == "bar"),
+        Gatherer(names, made.options.cash, directory, step=step), build_s,
+    )  # fmt: skip
+
+
+def totals(made: Run, course: Course, rows: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the summary and the tables of a run."""
+    facts = describe(made, course.engine, course.gatherer, rows)
+    return sum_up(course.gatherer, {**facts, "build_s": round(course.build_s, 4)})
 
 
 def journal(made: Run, engine: Engine, directory: RunDirectory | None) -> Any:
@@ -363,26 +400,29 @@ def setup(made: Run, settles: Mapping[int, int]) -> Setup:
     )  # fmt: skip
 
 
-def feed_all(
-    made: Run, engine: Engine, placer: Placer, gatherer: Gatherer, progress: Progress | None
-) -> int:
+def feed_all(made: Run, course: Course, progress: Progress | None) -> int:
     """Feed every batch, then the session rows behind the last one; return the rows fed."""
     done = last = 0
-    with orderly() as asked_to_stop, hooks_blamed(made, lambda: engine_time(engine)):
+    with orderly() as asked_to_stop, hooks_blamed(made, lambda: engine_time(course.engine)):
         for batch in made.replay.batches():
-            feed(made, engine, gatherer, batch, placer.take(batch))
+            feed(made, course, batch, course.placer.take(batch))
             done += batch.rows
             last = int(batch.ts[-1])
             if progress is not None:
-                progress(done, made.replay.rows, int(gatherer.counts[Out.FILL]))
+                progress(done, made.replay.rows, int(course.gatherer.counts[Out.FILL]))
             if asked_to_stop():
                 made.status = "interrupted"
                 return done
-        rest = placer.rest()
-        if made.rules.calendar.is_always:  # nothing closes the last day but the end of the data
-            rest = day_end(last)
-        feed(made, engine, gatherer, Columns.of(), rest)
+        feed_rest(made, course, last)
     return done
+
+
+def feed_rest(made: Run, course: Course, last: int) -> None:
+    """Feed the session rows behind the last row of the data, whose time is `last`."""
+    rest = course.placer.rest()
+    if made.rules.calendar.is_always:  # nothing closes the last day but the end of the data
+        rest = day_end(last)
+    feed(made, course, Columns.of(), rest)
 
 
 def engine_time(engine: Engine) -> str:
@@ -391,9 +431,10 @@ def engine_time(engine: Engine) -> str:
     return datetime.fromtimestamp(now / 1e9, IST).strftime("%Y-%m-%d %H:%M:%S.%f IST")
 
 
-def feed(made: Run, engine: Engine, gatherer: Gatherer, batch: Columns, controls: Any) -> None:
-    """Feed one batch, counting the time of the core alone."""
-    chunks, kept = engine.feed(batch, controls), []
+def feed(made: Run, course: Course, batch: Columns, controls: Any) -> None:
+    """Feed one batch, counting the time of the core alone; what it says is kept."""
+    gatherer, kept = course.gatherer, []
+    chunks = course.engine.feed(batch, controls)
     while True:
         started = perf_counter()
         rows = next(chunks, None)
@@ -476,8 +517,6 @@ def written(
     facts = manifest(made, summary["digest"])
     if directory is None:
         return Result(summary, tables, None, gatherer.spool, facts)
-    if made.recorder is not None:
-        made.recorder.end(summary["digest"], note=made.status)
     gatherer.flush()
     for name, table in tables.items():
         directory.write(name, table)

@@ -8,16 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from alphapanda.app.backtest import Run, strategy_names
+from alphapanda.app.backtest import Course, Run, strategy_names
 from alphapanda.core.engine import Engine
-from alphapanda.journal.journal import FILE, JournalWriter, Status
+from alphapanda.core.program import package_sources
+from alphapanda.errors import UsageError
+from alphapanda.journal import faults
+from alphapanda.journal.journal import FILE, Journal, JournalWriter, Status
+from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
-from alphapanda.model.envelopes import Translator
-from alphapanda.model.events import encode
+from alphapanda.model.envelopes import Translator, rows_of
+from alphapanda.model.events import decode, encode
 from alphapanda.model.rows import OUT
 
 CHECKPOINT_ROWS = 250_000
-"""Market rows between two checkpoints: a second or less to run again."""
+"""Market rows between two checkpoints, which are run again in a fraction of a second."""
+STOPPED = "stopped in order"
+CRASHED = "goes on after a crash"
 
 
 class Recorder:
@@ -40,21 +46,24 @@ class Recorder:
             return
         envelopes = [encode(made) for made in self.translator.take(said, batch, controls)]
         self._writer.batch(batch, controls, envelopes)
+        faults.at("batch kept")
         self.envelopes += len(envelopes)
         self._since += batch.rows
         if self._since >= CHECKPOINT_ROWS:
             self._writer.checkpoint(self._engine.snapshot())
+            faults.at("checkpoint kept")
             self._since = 0
 
     def end(self, digest: str, note: str = "") -> None:
         """Say that the run has ended, with the digest of all its rows."""
         self._writer.status(self._final, digest=digest, note=note)
+        faults.at("end kept")
         self._writer.close()
 
     def pause(self) -> None:
         """Stop in order: the run goes on another time."""
         self._writer.checkpoint(self._engine.snapshot())
-        self._writer.status(Status.RUNNING, note="stopped")
+        self._writer.status(Status.RUNNING, note=STOPPED)
         self._writer.close()
 
 
@@ -70,4 +79,60 @@ def translator_of(made: Run, document: dict[str, Any]) -> Translator:
 def begin(made: Run, engine: Engine, folder: Path, document: dict[str, Any]) -> Recorder:
     """Begin a run's journal in its folder."""
     writer = JournalWriter.create(folder / FILE, document)
+    faults.at("journal begun")
     return Recorder(engine, writer, translator_of(made, document), status=Status.ENDED)
+
+
+def resume(made: Run, course: Course, journal: Journal) -> Recorder:
+    """Bring a fresh core to where a journal ends, and go on writing it.
+
+    The newest checkpoint is the start, and what follows it is run again: it must say the same.
+
+    Raises:
+        UsageError: if the run has ended, or was recorded by another version of the code.
+    """
+    contents = journal.contents
+    if contents.manifest["code"] != package_sources().hex():
+        raise UsageError(
+            f"{contents.path}: recorded by another version of the code, which may decide "
+            "otherwise: go on with that version, or start a new run"
+        )
+    notes = [status.get("note") for status in contents.statuses]
+    writer = journal.writer()
+    if notes[-1:] != [STOPPED]:
+        notes.append(CRASHED)
+        writer.status(Status.RUNNING, note=CRASHED)
+    translator = translator_of(made, contents.manifest)
+    first = restored(made, course.engine, journal)
+    for number, batch in enumerate(journal.batches()):
+        rows = told(batch, translator)
+        if number >= first and said(course.engine, batch).tobytes() != rows.tobytes():
+            raise AssertionError(f"{contents.path}: batch {number} comes out otherwise: verify it")
+        course.gatherer.take(rows)
+        course.gatherer.market(batch.columns)
+    course.placer.skip(translator.position.controls)
+    final = Status.RECOVERED if CRASHED in notes else Status.ENDED
+    return Recorder(course.engine, writer, translator, status=final)
+
+
+# The state of a strategy in plain Python is no part of a snapshot: it is run from the start.
+def restored(made: Run, engine: Engine, journal: Journal) -> int:
+    """Set a core to the newest checkpoint; return the first batch that is not in it."""
+    checkpoints = journal.contents.checkpoints
+    if not checkpoints or not all(spec.compiled for spec in made.specs):
+        return 0
+    engine.restore(journal.snapshot(checkpoints[-1]))
+    return checkpoints[-1].batch
+
+
+def told(batch: Batch, translator: Translator) -> Any:
+    """Return the rows that a batch's envelopes were made of, and lead the translator past them."""
+    envelopes = [decode(line) for line in batch.envelopes]
+    translator.skip(envelopes, batch.columns, batch.controls)
+    return rows_of(envelopes, translator.strategies, translator.instruments)
+
+
+def said(engine: Engine, batch: Batch) -> Any:
+    """Return what a core says to a batch."""
+    chunks = [chunk.copy() for chunk in engine.feed(batch.columns, batch.controls)]
+    return np.concatenate([*chunks, np.empty(0, OUT)])

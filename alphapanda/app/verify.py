@@ -9,12 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from alphapanda.app import backtest as runs
 from alphapanda.app.recipe import rebuilt
-from alphapanda.app.recorder import translator_of
-from alphapanda.core.engine import Engine
+from alphapanda.app.recorder import said, translator_of
 from alphapanda.core.program import package_sources
 from alphapanda.journal.journal import Journal
 from alphapanda.journal.packing import Batch
@@ -22,7 +19,7 @@ from alphapanda.model.columns import Columns
 from alphapanda.model.envelopes import Inputs, Position, Translator
 from alphapanda.model.events import Envelope, EventError, decode, encode
 from alphapanda.model.money import text
-from alphapanda.model.rows import OUT, Control
+from alphapanda.model.rows import Control
 from alphapanda.model.topics import topic_of
 
 Progress = Callable[[int, int], None]
@@ -95,12 +92,6 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
             progress(found.rows, total)
     found.digest, found.recorded_digest = digest.hexdigest(), journal.contents.digest
     return found
-
-
-def said(engine: Engine, batch: Batch) -> Any:
-    """Return what a core says to a batch."""
-    chunks = [chunk.copy() for chunk in engine.feed(batch.columns, batch.controls)]
-    return np.concatenate([*chunks, np.empty(0, OUT)])
 
 
 def difference(

@@ -103,6 +103,10 @@ class Placer:
         part["at"] = np.searchsorted(columns.ts, part["ts"], side=self._side)
         return part
 
+    def skip(self, count: int) -> None:
+        """Leave out the first control rows: a run goes on that has had them."""
+        self._left = self._left[count:]
+
     def rest(self) -> Controls:
         """Return what is left after the last batch."""
         part, self._left = self._left.copy(), self._left[:0]

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alphapanda.errors import OutsideError
+from alphapanda.journal import faults
 
 MAGIC = b"APJ1"
 FIELDS = struct.Struct("<4sBBHQI")
@@ -190,8 +191,13 @@ class Writer:
         """
         text, chain = framed(kind, self.number, payload, self.chain)
         try:
+            if faults.due("record torn"):
+                write_all(self._file, text[: len(text) // 2])
+                faults.die()
             write_all(self._file, text)
+            faults.at("record written")
             os.fdatasync(self._file)
+            faults.at("record synced")
         except OSError as error:
             self._give_up()
             what = "is full" if error.errno == errno.ENOSPC else f"failed ({error.strerror})"

@@ -150,6 +150,7 @@ class Translator:
         self.run_id = run_id
         self.broker = broker
         self.feed = feed
+        self.strategies = strategies
         self.instruments = instruments
         self.position = Position(input=event_id(0, feed))
         self.seq = 0

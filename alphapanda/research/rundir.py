@@ -34,13 +34,15 @@ def numbered(folder: Path) -> Iterator[Path]:
 class RunDirectory:
     """Writes a run; `finish` makes it visible, and leaving the context before leaves nothing.
 
-    A `numbered` one, whose name nobody chose, takes the next free name: `demo`, `demo-2`.
+    A `numbered` one, whose name nobody chose, takes the next free name: `demo`, `demo-2`. One that
+    `joins` puts its files into a folder that is there, the summary last.
     """
 
-    def __init__(self, final: Path, *, numbered: bool = False) -> None:
+    def __init__(self, final: Path, *, numbered: bool = False, joins: bool = False) -> None:
         self.final = final.expanduser().absolute()
         self.numbered = numbered
-        if not numbered:
+        self.joins = joins
+        if not numbered and not joins:
             self._check()
         self.partial = self.final.with_name(f".{self.final.name}.{os.getpid()}.partial")
         self._writers: dict[str, pq.ParquetWriter] = {}
@@ -104,11 +106,20 @@ class RunDirectory:
         """Close all files, and move the run to its place."""
         self.close()
         try:
-            self._move()
+            if self.joins:
+                self._fill()
+            else:
+                self._move()
         except OSError as error:
             raise self._failure(error) from error
         self._made.clear()
         return self.final
+
+    def _fill(self) -> None:
+        files = sorted(self.partial.iterdir(), key=lambda file: file.name == "summary.json")
+        for file in files:
+            file.replace(self.final / file.name)
+        self.partial.rmdir()
 
     # A rename replaces an empty directory, and fails where there is something in it.
     def _move(self) -> None:

@@ -94,7 +94,7 @@ def run(options: Options, folder: Path, *, speed: float, show: Show | None = Non
             else:
                 same_run(journal, document)
                 made.recorder = recorder.resume(made, course, journal)
-                leftovers(directory)
+            leftovers(directory)
             standing = Standing(made, course)
             if trade(standing, journal, speed=speed, show=show):
                 made.recorder.pause()
@@ -112,10 +112,10 @@ def unfinished(folder: Path) -> Journal | None:
         return None
     if not (folder / FILE).is_file():
         raise UsageError(f"--out {folder}: there is something else; choose another")
-    if (folder / FILE).stat().st_size == 0:
-        (folder / FILE).unlink()
+    journal = Journal(folder / FILE)
+    journal.refresh()
+    if not journal.contents.manifest:  # killed before its first record was whole
         return None
-    journal = Journal.open(folder)
     if journal.contents.ended:
         raise UsageError(f"--out {folder}: this run has ended; choose another")
     return journal

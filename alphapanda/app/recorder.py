@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from alphapanda import config
 from alphapanda.app.backtest import Course, Run, strategy_names
 from alphapanda.core.engine import Engine
 from alphapanda.core.program import package_sources
@@ -20,8 +21,6 @@ from alphapanda.model.envelopes import Translator, rows_of
 from alphapanda.model.events import decode, encode
 from alphapanda.model.rows import OUT
 
-CHECKPOINT_ROWS = 250_000
-"""Market rows between two checkpoints, which are run again in a fraction of a second."""
 STOPPED = "stopped in order"
 CRASHED = "goes on after a crash"
 
@@ -36,6 +35,7 @@ class Recorder:
         self._engine = engine
         self._writer = writer
         self._final = status
+        self._every = config.load().paper.checkpoint_rows
         self._since = 0
         self.envelopes = writer.seq
 
@@ -49,7 +49,7 @@ class Recorder:
         faults.at("batch kept")
         self.envelopes += len(envelopes)
         self._since += batch.rows
-        if self._since >= CHECKPOINT_ROWS:
+        if self._since >= self._every:
             self._writer.checkpoint(self._engine.snapshot())
             faults.at("checkpoint kept")
             self._since = 0

@@ -153,7 +153,7 @@ class Security(Section):
 class Paper(Section):
     """Trading on paper."""
 
-    checkpoint_s: Seconds = says("Between two checkpoints of the state.", 30)
+    checkpoint_rows: int = says("Market rows between two checkpoints of the state.", 250_000, ge=1)
     stop_timeout_s: Seconds = says("For an orderly stop.", 10)
 
 

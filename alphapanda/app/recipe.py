@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -47,6 +48,7 @@ def document(made: runs.Run, *, name: str, mode: str, broker: str) -> dict[str, 
     replay, options, settings = made.replay, made.options, config.load()
     return {
         "run_id": f"{name}-{secrets.token_hex(4)}",
+        "begun_ns": time.time_ns(),
         "mode": mode,
         "broker": broker,
         "owner_id": settings.owner_id,
@@ -185,7 +187,7 @@ def fingerprint(document: Mapping[str, Any]) -> str:
     """Return a hash of what a run is, whenever it is made: to tell if one can go on as another."""
     left_out = (
         "made", "digest", "python", "machine", "packages", "run_id", "format", "code", "owner_id",
-        "account_id",
+        "account_id", "begun_ns",
     )  # fmt: skip
     kept = {name: value for name, value in document.items() if name not in left_out}
     kept["options"] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,14 +57,14 @@ class Recorder:
 
     def end(self, digest: str, note: str = "") -> None:
         """Say that the run has ended, with the digest of all its rows."""
-        self._writer.status(self._final, digest=digest, note=note)
+        self._writer.status(self._final, ts=time.time_ns(), digest=digest, note=note)
         faults.at("end kept")
         self._writer.close()
 
     def pause(self) -> None:
         """Stop in order: the run goes on another time."""
         self._writer.checkpoint(self._engine.snapshot())
-        self._writer.status(Status.RUNNING, note=STOPPED)
+        self._writer.status(Status.RUNNING, ts=time.time_ns(), note=STOPPED)
         self._writer.close()
 
 
@@ -101,7 +102,7 @@ def resume(made: Run, course: Course, journal: Journal) -> Recorder:
     writer = journal.writer()
     if notes[-1:] != [STOPPED]:
         notes.append(CRASHED)
-        writer.status(Status.RUNNING, note=CRASHED)
+        writer.status(Status.RUNNING, ts=time.time_ns(), note=CRASHED)
     translator = translator_of(made, contents.manifest)
     first = restored(made, course.engine, journal)
     for number, batch in enumerate(journal.batches()):

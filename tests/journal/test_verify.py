@@ -236,16 +236,18 @@ def test_the_command_says_it_by_its_status(
 
 
 def test_an_outbox_gives_every_envelope_in_order(run: Path) -> None:
-    """Read on from any seq, in pieces of any size, the envelopes are those of the batches."""
-    expected = list(enumerate(envelopes(run)))
+    """Read on from any place, in pieces of any size: the start, every envelope, and the end."""
     for size in (1, 7, 100_000):
-        journal, found = Journal(run / FILE), []
+        journal = Journal(run / FILE)
+        found: list[tuple[int, bytes]] = []
         while piece := journal.read(found[-1][0] if found else -1, size):
-            assert len(piece) <= size
+            assert len(piece) <= size + 1
             found += piece
-        assert found == expected
+        assert [place for place, _ in found] == list(range(len(found)))
+        assert [line for _, line in found[1:-1]] == envelopes(run)
+        assert [decode(found[n][1]).data.status for n in (0, -1)] == ["running", "ended"]
         assert journal.finished()
-    assert Journal.open(run).read(100, 5) == expected[101:106]
+    assert Journal.open(run).read(100, 5) == found[101:106]
 
 
 def test_runs_are_listed_and_shown(tmp_path: Path) -> None:

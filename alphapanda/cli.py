@@ -66,13 +66,16 @@ def backtest(
     journal: Annotated[
         bool, option("--journal", panel=RUN, text="Keep a journal, for alphapanda verify.")
     ] = False,
+    bus: Annotated[
+        bool, option("--bus", panel=RUN, text="Keep a journal, and publish it to the topics.")
+    ] = False,
 ) -> None:
     """Run a strategy over recorded data, by its name or by a run file."""
     from alphapanda.app import command  # noqa: PLC0415 (the core takes a second to import)
 
-    more = {"out": out, "journal": journal or None}
+    more = {"out": out, "journal": journal or bus or None}
     given = {**given, **{name: value for name, value in more.items() if value is not None}}
-    command.backtest(strategy, given, json=json)
+    command.backtest(strategy, given, json=json, bus=bus)
 
 
 @app.command()
@@ -189,6 +192,17 @@ def verify(
     from alphapanda.app import journals  # noqa: PLC0415
 
     return journals.verify(run, json=json)
+
+
+@app.command()
+def relay(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a folder.")],
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> None:
+    """Publish the rest of a run that has ended to the topics."""
+    from alphapanda.app import journals  # noqa: PLC0415
+
+    journals.relay(run, json=json)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from alphapanda import config
 from alphapanda.app import backtest as runs
 from alphapanda.app import options, strategies
+from alphapanda.app.companions import publish
 from alphapanda.app.output import print_json, print_table
 from alphapanda.app.show import result_table, strategy_facts, strategy_table
 from alphapanda.core.strategy import Spec
@@ -24,8 +25,8 @@ from alphapanda.research.rundir import RunDirectory
 DEMO_DAY = date(2025, 8, 4)
 
 
-def backtest(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
-    """Run one backtest and print its result."""
+def backtest(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool = False) -> None:
+    """Run one backtest, publish it where `bus` says so, and print its result."""
     if strategy.endswith(".toml"):
         values = options.overridden(options.read_file(Path(strategy)), given)
         where = f"{strategy}: "
@@ -39,6 +40,8 @@ def backtest(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
         print_json(result.summary)
     else:
         print_table(result_table(result, width=Console().width))
+    if bus and result.path is not None:
+        publish(result.path)
     if result.trouble:
         raise OutsideError(result.trouble)
     if result.summary["status"] == "interrupted":

@@ -9,12 +9,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alphapanda.app import backtest as runs
 from alphapanda.app import recipe, recorder
+from alphapanda.app.companions import Companions
 from alphapanda.app.options import Options
 from alphapanda.app.stopping import orderly
 from alphapanda.errors import OutsideError, UsageError, did_you_mean
@@ -75,8 +77,13 @@ def parse_speed(text: str) -> float:
     return speed
 
 
-def run(options: Options, folder: Path, *, speed: float, show: Show | None = None) -> Result:
+def run(
+    options: Options, folder: Path, *, speed: float, show: Show | None = None,
+    follow: Callable[[Path], Companions] | None = None,
+) -> Result:  # fmt: skip
     """Trade on paper until the feed ends, into a folder; go on if its journal has not ended.
+
+    `follow` makes what follows the run's journal beside it.
 
     Raises:
         KeyboardInterrupt: after an orderly stop by Ctrl-C or SIGTERM.
@@ -96,10 +103,27 @@ def run(options: Options, folder: Path, *, speed: float, show: Show | None = Non
                 made.recorder = recorder.resume(made, course, journal)
             leftovers(directory)
             standing = Standing(made, course)
-            if trade(standing, journal, speed=speed, show=show):
-                made.recorder.pause()
-                raise KeyboardInterrupt
-            return ended(standing, directory)
+            with beside(folder, follow):
+                if trade(standing, journal, speed=speed, show=show):
+                    made.recorder.pause()
+                    raise KeyboardInterrupt
+                return ended(standing, directory)
+
+
+@contextmanager
+def beside(folder: Path, follow: Callable[[Path], Companions] | None) -> Iterator[None]:
+    """Let the companions run; at the run's end they see it through, at a stop they stop."""
+    if follow is None:
+        yield
+        return
+    companions = follow(folder)
+    companions.start()
+    whole = False
+    try:
+        yield
+        whole = True
+    finally:
+        companions.stop(drain=whole)
 
 
 def unfinished(folder: Path) -> Journal | None:

@@ -16,9 +16,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from alphapanda import config, log
 from alphapanda.app import backtest as runs
 from alphapanda.app import options, paper
 from alphapanda.app.command import default_out
+from alphapanda.app.companions import Companions
 from alphapanda.app.output import print_json, print_table
 from alphapanda.app.show import result_table
 from alphapanda.errors import UsageError
@@ -41,12 +43,23 @@ def trade(
     values["strategies"] = list(strategies) if len(strategies) > 1 else strategies[0]
     made = options.make(values)
     folder = out or default_out(made, what="paper-")
+    settings = config.load()
+    # Without a server the tables are those of SQLite, once `alphapanda db upgrade` has made them.
+    tables = settings.database.enabled or (settings.base_dir / settings.database.file).exists()
+    relay, project = settings.bus.enabled, tables or settings.redis.enabled
+    log.start(settings)
+
+    def follow(run: Path) -> Companions:
+        return Companions(settings, run, relay=relay, project=project)
+
     try:
         with live_table(quiet=json) as show:
-            result = paper.run(made, folder, speed=pace, show=show)
+            result = paper.run(made, folder, speed=pace, show=show, follow=follow)
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped in order; it goes on with --out {folder}")
         raise
+    finally:
+        log.stop()
     if json:
         print_json(result.summary)
     else:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from alphapanda.bus.client import connection, kafka, opened
+from alphapanda.bus.reading import partitions_of
 from alphapanda.config.settings import Settings
 
 
@@ -38,12 +39,8 @@ async def backlog(
         **connection(settings), group_id=group, enable_auto_commit=False
     )
     async with opened(consumer, settings):
-        await consumer.topics()
-        places = [
-            kafka().TopicPartition(topic, number)
-            for topic in sorted(wanted)
-            for number in consumer.partitions_for_topic(topic) or ()
-        ]
+        known = sorted(wanted & await consumer.topics())
+        places = [place for topic in known for place in await partitions_of(consumer, topic)]
         begins: dict[Any, int] = await consumer.beginning_offsets(places)
         ends: dict[Any, int] = await consumer.end_offsets(places)
         shares = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -14,6 +15,8 @@ from alphapanda.errors import OutsideError, UsageError
 
 CLIENT = "alphapanda"
 METADATA_MS = 60_000
+QUIET = logging.NullHandler()
+"""What aiokafka says goes to the log, and not to stderr where there is none."""
 GROUP = "alphapanda"
 """Before the name of every consumer group."""
 
@@ -31,6 +34,7 @@ def kafka() -> ModuleType:
         raise UsageError(
             f"Kafka's protocol needs the package {error.name}: pip install 'alphapanda[servers]'"
         ) from None
+    logging.getLogger("aiokafka").addHandler(QUIET)
     module: ModuleType = aiokafka
     return module
 
@@ -82,10 +86,11 @@ async def open_client(client: Any, settings: Settings) -> None:
     """
     async with AsyncExitStack() as undone:
         undone.push_async_callback(close_client, client, settings)
+        lost = failures()
         try:
             async with asyncio.timeout(settings.bus.connect_timeout_s):
                 await client.start()
-        except failures() as error:
+        except lost as error:
             raise unreachable(settings, error) from error
         undone.pop_all()
 
@@ -93,14 +98,16 @@ async def open_client(client: Any, settings: Settings) -> None:
 async def close_client(client: Any, settings: Settings) -> None:
     """Stop a client; one that hangs, as it may without a server, is cut off."""
     stop = client.close if hasattr(client, "close") else client.stop
+    lost = failures()
     try:
         async with asyncio.timeout(settings.bus.stop_timeout_s / 2):
             await stop()
-    except failures():
-        with suppress(*failures()):
-            inner = getattr(client, "client", None) or client._client
-            async with asyncio.timeout(1):
-                await inner.close()
+    except lost:
+        inner = getattr(client, "client", None) or getattr(client, "_client", None)
+        if inner is not None:
+            with suppress(*failures()):
+                async with asyncio.timeout(1):
+                    await inner.close()
 
 
 @asynccontextmanager
@@ -111,9 +118,10 @@ async def opened(client: Any, settings: Settings) -> AsyncIterator[Any]:
         OutsideError: if the server does not answer.
     """
     await open_client(client, settings)
+    lost = failures()
     try:
         yield client
-    except failures() as error:
+    except lost as error:
         raise unreachable(settings, error) from error
     finally:
         await close_client(client, settings)
@@ -121,7 +129,8 @@ async def opened(client: Any, settings: Settings) -> AsyncIterator[Any]:
 
 def unreachable(settings: Settings, error: BaseException) -> OutsideError:
     """Return the error that says what to do when the server does not answer."""
-    why = f"{type(error).__name__}: {error}".rstrip(": ")
+    name, said = type(error).__name__, str(error)
+    why = said if said.startswith(name) else f"{name}: {said}".rstrip(": ")
     return OutsideError(
         f"the server of Kafka's protocol at {settings.bus.servers} does not answer ({why}): start "
         "it, set ALPHAPANDA_BUS__SERVERS, or do without by ALPHAPANDA_BUS__ENABLED=false"

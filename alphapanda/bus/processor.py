@@ -166,10 +166,11 @@ class Processor:
             await asyncio.sleep(0)  # whoever waits for the lock gets it
 
     async def _commit(self, consumer: Any, offsets: dict[Any, int]) -> None:
+        lost = failures()
         try:
             async with asyncio.timeout(self.settings.bus.request_timeout_s):
                 await consumer.commit(offsets)
-        except failures() as error:
+        except lost as error:
             # The partition is another's now, or the next commit takes this one in: repeats at most.
             self.progress.failed_commits += 1
             LOG.warning("offsets not committed", group=self.group, error=error)

@@ -27,6 +27,7 @@ from alphapanda.errors import UsageError
 
 LOG = log.get(__name__)
 BATCH_BYTES = 256 * 1024
+CANCEL_S = 0.2
 OVERHEAD = 1024
 """Of a message, beside key, value and headers."""
 
@@ -108,10 +109,11 @@ class Publisher:
                 )
         if self._producer is None:
             await self.start()
+        lost = failures()
         try:
             async with asyncio.timeout(self.settings.bus.send_timeout_s):
                 failed = await self._send(records)
-        except failures() as error:
+        except lost as error:
             failed = error
         if failed is not None:
             self.sent.errors += 1
@@ -140,9 +142,15 @@ class Publisher:
         producer, self._producer = self._producer, None
         if producer is None:
             return
-        # Its stop() would wait for batches that never expire; failed ones it does not wait for.
-        producer._message_accumulator.fail_all(kafka().errors.ProducerClosed())
-        await close_client(producer, self.settings)
+        # Its own stop() waits for batches that never expire. The first cancel lets its requests
+        # end, the second does not.
+        producer._closed = True
+        sender = producer._sender.sender_task
+        while not sender.done():
+            sender.cancel()
+            await asyncio.wait([sender], timeout=CANCEL_S)
+        noticed(sender)
+        await close_client(producer.client, self.settings)
 
 
 def noticed(future: asyncio.Future[Any]) -> None:

@@ -110,6 +110,7 @@ class Relay:
         with log.bound(run_id=self.run_id):
             LOG.info("relay started", after=self.relayed.position)
             self._task = asyncio.create_task(self._run(), name="relay")
+            self._task.add_done_callback(ended)
 
     async def stop(self) -> None:
         """Send what is there, within the time limit, and close."""
@@ -187,3 +188,10 @@ class Relay:
             async with asyncio.timeout(timeout_s):
                 await self._woken.wait()
         self._woken.clear()
+
+
+def ended(task: asyncio.Task[None]) -> None:
+    """Log why a relay has ended, if it was not stopped and the run goes on."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        LOG.error("relay ended", exc_info=error)

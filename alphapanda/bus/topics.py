@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -52,14 +53,34 @@ async def bootstrap(settings: Settings, brokers: Iterable[str]) -> Made:
     client = kafka().admin.AIOKafkaAdminClient(**connection(settings))
     async with opened(client, settings) as admin:
         there = await described(admin, names)
-        differences = [each for name in there for each in compared(settings, name, there[name])]
-        if differences:
-            raise UsageError("\nalphapanda: ".join(differences))
+        refuse(settings, there)
         missing = [name for name in names if name not in there]
-        if missing:
-            await create(admin, settings, missing)
-    LOG.info("topics are there", created=len(missing), kept=len(there))
-    return Made(missing, list(there))
+        made = await create(admin, settings, missing) if missing else []
+        if missing:  # among them may be what another process has just made, in its own way
+            refuse(settings, await visible(admin, names, settings.bus.request_timeout_s))
+    LOG.info("topics are there", created=len(made), kept=len(names) - len(made))
+    return Made(made, [name for name in names if name not in made])
+
+
+def refuse(settings: Settings, there: dict[str, Facts]) -> None:
+    """Refuse topics that differ from the settings.
+
+    Raises:
+        UsageError: if one does; the message names both values.
+    """
+    differences = [each for name in there for each in compared(settings, name, there[name])]
+    if differences:
+        raise UsageError("\nalphapanda: ".join(differences))
+
+
+async def visible(admin: Any, names: list[str], timeout_s: float) -> dict[str, Facts]:
+    """Wait until topics that have been made can be used."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            there = await described(admin, names)
+            if all(name in there and there[name].partitions for name in names):
+                return there
+            await asyncio.sleep(0.05)
 
 
 async def described(admin: Any, names: list[str]) -> dict[str, Facts]:
@@ -136,22 +157,23 @@ def section_of(settings: Settings, name: str) -> str:
     return "bus.ticks" if name == "market.ticks" else "bus.default"
 
 
-async def create(admin: Any, settings: Settings, names: list[str]) -> None:
-    """Make topics; another process may do the same at the same time.
+async def create(admin: Any, settings: Settings, names: list[str]) -> list[str]:
+    """Make topics and return those that were: another process may do it at the same time.
 
     Raises:
         OutsideError: if the server refuses one.
     """
     new = kafka().admin.NewTopic
-    made = [
+    asked = [
         new(name, settings.bus.topic(name).partitions, settings.bus.topic(name).replication,
             topic_configs=configs_wanted(settings, name))
         for name in names
     ]  # fmt: skip
-    answer = await admin.create_topics(made)
+    answer = await admin.create_topics(asked)
     for name, code, *message in answer.topic_errors:
         if code not in (0, EXISTS):
             why = next(iter(message), None) or kafka().errors.for_code(code).__name__
             raise OutsideError(
                 f"topic {name} can't be made: {why}. Its settings are {section_of(settings, name)}"
             )
+    return [name for name, code, *_ in answer.topic_errors if code == 0]

@@ -14,7 +14,7 @@ import typer
 import typer.main
 
 from alphapanda import __version__
-from alphapanda.app import config_words, data_words, db_words
+from alphapanda.app import bus_words, config_words, data_words, db_words
 from alphapanda.app.flags import RUN, option, run_options
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 
@@ -48,6 +48,7 @@ app.add_typer(config_words.app, name="config")
 app.add_typer(db_words.app, name="db")
 new_words = typer.Typer(no_args_is_help=True, help="Begin something of your own: a strategy.")
 app.add_typer(new_words, name="new")
+app.add_typer(bus_words.app, name="dlq")
 
 SWEEP = "Sweep"
 STRATEGY = "NAME in strategies/, FILE.py, FILE.py:CLASS, or a run file, backtests/NAME.toml"
@@ -280,6 +281,35 @@ def seed(
     from alphapanda.app import db  # noqa: PLC0415
 
     db.seed(json=json)
+
+
+@app.command()
+def bootstrap(
+    broker: Annotated[
+        list[str] | None,
+        option(metavar="NAME", text="replay, paper or zerodha; again for each. (default: all)"),
+    ] = None,
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> None:
+    """Make the topics on the server of Kafka's protocol; what is there already is compared."""
+    from alphapanda.app import bus  # noqa: PLC0415
+
+    bus.bootstrap(broker or [], json=json)
+
+
+@app.command()
+def tail(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="As paper.orders.filled.")],
+    limit: Annotated[int, option(metavar="N", text="The newest so many. (default: 20)")] = 20,
+    follow: Annotated[
+        bool, option("--follow", text="Go on with what comes, until Ctrl-C.")
+    ] = False,
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> None:
+    """Print a topic's events, one a line."""
+    from alphapanda.app import bus  # noqa: PLC0415
+
+    bus.tail(topic, limit=limit, follow=follow, json=json)
 
 
 @app.command()

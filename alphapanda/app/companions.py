@@ -1,7 +1,7 @@
-"""What follows a run beside it: the relay to the topics, the projector into tables and board.
+"""What follows a run beside it: the relay of its journal to the topics.
 
-Each reads the run's journal, so neither is ever in the way of a decision. They live on a thread
-with a loop of its own, are started once, in order, and stopped once, in the reverse.
+It reads the journal, so it is never in the way of a decision. It lives on a thread with a loop of
+its own, is started once and stopped once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from alphapanda import config, log
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.journal.journal import FILE, Contents, Journal
+from alphapanda.journal.journal import FILE, Journal
 
 LOG = log.get(__name__)
 CURSOR = "relay.cursor"
@@ -27,11 +27,11 @@ Finished = Callable[[], Awaitable[Any]]
 
 
 class Companions:
-    """The relay and the projector of one run, whichever are wanted."""
+    """The relay of one run, if it is wanted."""
 
-    def __init__(self, settings: Settings, folder: Path, *, relay: bool, project: bool) -> None:
+    def __init__(self, settings: Settings, folder: Path, *, relay: bool) -> None:
         self.settings, self.folder = settings, folder
-        self.wanted = {"relay": relay, "project": project}
+        self.wanted = relay
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asked = asyncio.Event()
         self._ready = threading.Event()
@@ -45,7 +45,7 @@ class Companions:
         Raises:
             OutsideError: if one cannot start; those before it have been stopped again.
         """
-        if not any(self.wanted.values()):
+        if not self.wanted:
             return
         self._thread = threading.Thread(target=self._run, name="companions")
         self._thread.start()
@@ -83,11 +83,7 @@ class Companions:
         run_id = str(journal.contents.manifest["run_id"])
         async with AsyncExitStack() as stack:
             with log.bound(run_id=run_id):
-                ends: list[Finished] = []
-                if self.wanted["relay"]:
-                    ends.append(await self._relay(stack, run_id))
-                if self.wanted["project"]:
-                    ends.append(await self._projector(stack, run_id))
+                ends = [await self._relay(stack, run_id)]
             self._ready.set()
             await self._asked.wait()
             if self._drain:
@@ -103,22 +99,6 @@ class Companions:
         stack.push_async_callback(relay.stop)
         return relay.drained
 
-    async def _projector(self, stack: AsyncExitStack, run_id: str) -> Finished:
-        from alphapanda.project.projector import Projector, board_of  # noqa: PLC0415
-        from alphapanda.project.sources import Source  # noqa: PLC0415
-        from alphapanda.store.database import Database  # noqa: PLC0415
-        from alphapanda.store.migrating import require_current  # noqa: PLC0415
-
-        database = Database(self.settings)
-        await database.start()
-        stack.push_async_callback(database.stop)
-        await require_current(database)
-        source = Source(run_id, Journal(self.folder / FILE), lambda: about(self.folder))
-        projector = Projector(database, board_of(self.settings), source)
-        await projector.start()
-        stack.push_async_callback(projector.stop)
-        return projector.finished
-
 
 def publish(folder: Path) -> None:
     """Publish a run that has ended: what is not on the topics yet.
@@ -129,7 +109,7 @@ def publish(folder: Path) -> None:
     settings = config.load()
     log.start(settings)
     try:
-        companions = Companions(settings, folder, relay=True, project=False)
+        companions = Companions(settings, folder, relay=True)
         companions.start()
         companions.stop(drain=True)
     finally:
@@ -151,17 +131,3 @@ async def drained(ends: list[Finished]) -> None:
             f"the run has ended, but its last events have not arrived within {DRAIN_S:.0f} s; "
             "they are in its journal: see that the servers answer, then alphapanda relay RUN"
         ) from None
-
-
-def about(folder: Path) -> Any:
-    """Return what a run's journal says of it beside its events."""
-    from alphapanda.project.sources import About  # noqa: PLC0415
-
-    contents: Contents = Journal.open(folder).contents
-    manifest = contents.manifest
-    return About(
-        broker=manifest["broker"], mode=manifest["mode"],
-        strategies=tuple(facts["name"] for facts in manifest["strategies"]),
-        status=str(contents.status), digest=contents.digest, manifest=manifest,
-        started_ns=manifest["begun_ns"],
-    )  # fmt: skip

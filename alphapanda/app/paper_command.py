@@ -44,13 +44,10 @@ def trade(
     made = options.make(values)
     folder = out or default_out(made, what="paper-")
     settings = config.load()
-    # Without a server the tables are those of SQLite, once `alphapanda db upgrade` has made them.
-    tables = settings.database.enabled or (settings.base_dir / settings.database.file).exists()
-    relay, project = settings.bus.enabled, tables or settings.redis.enabled
     log.start(settings)
 
     def follow(run: Path) -> Companions:
-        return Companions(settings, run, relay=relay, project=project)
+        return Companions(settings, run, relay=settings.bus.enabled)
 
     try:
         with live_table(quiet=json) as show:

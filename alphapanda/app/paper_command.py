@@ -44,9 +44,9 @@ def trade(
     made = options.make(values)
     folder = out or default_out(made, what="paper-")
     settings = config.load()
-    log.start(settings)
 
     def follow(run: Path) -> Companions:
+        log.start(settings)
         return Companions(settings, run, relay=settings.bus.enabled)
 
     try:

@@ -27,12 +27,7 @@ DEMO_DAY = date(2025, 8, 4)
 
 def backtest(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool = False) -> None:
     """Run one backtest, publish it where `bus` says so, and print its result."""
-    if strategy.endswith(".toml"):
-        values = options.overridden(options.read_file(Path(strategy)), given)
-        where = f"{strategy}: "
-    else:
-        values, where = {**given, "strategies": strategy}, ""
-    made = options.make(values, where=where)
+    made = options.of_command(strategy, given)
     directory = RunDirectory(default_out(made), numbered=True) if made.out is None else None
     with progress_bar(quiet=json) as progress:
         result = runs.run(made, progress=progress, directory=directory)

@@ -39,9 +39,11 @@ def trade(
     if "data" in given:
         raise UsageError("paper takes its data from --feed replay:PATH, not from --data")
     pace = paper.parse_speed(speed)
-    values: dict[str, Any] = {**given, "data": [paper.parse_feed(word) for word in feed]}
-    values["strategies"] = list(strategies) if len(strategies) > 1 else strategies[0]
-    made = options.make(values)
+    values = {**given, "data": [paper.parse_feed(word) for word in feed]}
+    if len(strategies) == 1:
+        made = options.of_command(strategies[0], values, leaving=["out", "journal"])
+    else:
+        made = options.make({**values, "strategies": list(strategies)})
     folder = out or default_out(made, what="paper-")
     settings = config.load()
 

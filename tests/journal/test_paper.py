@@ -79,6 +79,18 @@ def test_paper_is_the_backtest(tmp_path: Path, whole: tuple[dict[str, Any], list
     assert Journal.open(tmp_path / "run").contents.status == Status.ENDED
 
 
+def test_a_run_file_is_taken(tmp_path: Path, whole: tuple[dict[str, Any], list[Any]]) -> None:
+    """A run file says strategy, parameters and rules; its data give way to the feed."""
+    (tmp_path / "mine.toml").write_text(
+        'strategy = "ema_cross"\ndata = "elsewhere"\nlimits = "wide"\nout = "not here"\n'
+        "[params]\nfast = 50\nslow = 200\n"
+    )
+    feed = f"replay:{session(2, ROWS)}"
+    told = process("paper", "mine.toml", "--feed", feed, "--speed", "max", "--out", "run",
+                   "--json", cwd=tmp_path)  # fmt: skip
+    same(tmp_path / "run", told, whole)
+
+
 @pytest.mark.parametrize("count", [1, 2, 9])
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_any_point_it_goes_on(

@@ -22,8 +22,9 @@ from alphapanda.app.report import folder_of
 from alphapanda.app.verify import Verdict
 from alphapanda.app.verify import verify as verified
 from alphapanda.errors import AlphaPandaError, UsageError
-from alphapanda.journal.journal import FILE, DamageError, Journal, Status
+from alphapanda.journal.journal import FILE, DamageError, Journal
 from alphapanda.model import events
+from alphapanda.model.events import RunStatus
 from alphapanda.research.table import WIDTH, count
 
 DIFFERENCE = 1
@@ -84,7 +85,7 @@ def facts_of(folder: Path, journal: Journal | AlphaPandaError) -> dict[str, Any]
     """Return what a list of runs says of one."""
     size = (folder / FILE).stat().st_size
     if not isinstance(journal, Journal):
-        return {"run": folder.name, "status": str(Status.QUARANTINED), "bytes": size,
+        return {"run": folder.name, "status": str(RunStatus.QUARANTINED), "bytes": size,
                 "trouble": str(journal)}  # fmt: skip
     contents, manifest = journal.contents, journal.contents.manifest
     return {

@@ -15,11 +15,11 @@ from alphapanda.core.engine import Engine
 from alphapanda.core.program import package_sources
 from alphapanda.errors import UsageError
 from alphapanda.journal import faults
-from alphapanda.journal.journal import FILE, Journal, JournalWriter, Status
+from alphapanda.journal.journal import FILE, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
 from alphapanda.model.envelopes import Translator, rows_of
-from alphapanda.model.events import decode, encode
+from alphapanda.model.events import RunStatus, decode, encode
 from alphapanda.model.rows import OUT
 
 STOPPED = "stopped in order"
@@ -30,7 +30,7 @@ class Recorder:
     """Writes what a core was given and what it said, before anything acts on it."""
 
     def __init__(
-        self, engine: Engine, writer: JournalWriter, translator: Translator, *, status: Status
+        self, engine: Engine, writer: JournalWriter, translator: Translator, *, status: RunStatus
     ) -> None:
         self.translator = translator
         self._engine = engine
@@ -64,7 +64,7 @@ class Recorder:
     def pause(self) -> None:
         """Stop in order: the run goes on another time."""
         self._writer.checkpoint(self._engine.snapshot())
-        self._writer.status(Status.RUNNING, ts=time.time_ns(), note=STOPPED)
+        self._writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=STOPPED)
         self._writer.close()
 
 
@@ -81,7 +81,7 @@ def begin(made: Run, engine: Engine, folder: Path, document: dict[str, Any]) -> 
     """Begin a run's journal in its folder."""
     writer = JournalWriter.create(folder / FILE, document)
     faults.at("journal begun")
-    return Recorder(engine, writer, translator_of(made, document), status=Status.ENDED)
+    return Recorder(engine, writer, translator_of(made, document), status=RunStatus.ENDED)
 
 
 def resume(made: Run, course: Course, journal: Journal) -> Recorder:
@@ -102,7 +102,7 @@ def resume(made: Run, course: Course, journal: Journal) -> Recorder:
     writer = journal.writer()
     if notes[-1:] != [STOPPED]:
         notes.append(CRASHED)
-        writer.status(Status.RUNNING, ts=time.time_ns(), note=CRASHED)
+        writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
     translator = translator_of(made, contents.manifest)
     first = restored(made, course.engine, journal)
     for number, batch in enumerate(journal.batches()):
@@ -112,7 +112,7 @@ def resume(made: Run, course: Course, journal: Journal) -> Recorder:
         course.gatherer.take(rows)
         course.gatherer.market(batch.columns)
     course.placer.skip(translator.position.controls)
-    final = Status.RECOVERED if CRASHED in notes else Status.ENDED
+    final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
     return Recorder(course.engine, writer, translator, status=final)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +13,15 @@ from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal.packing import Batch, head_of, pack, unpack
 from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer
 from alphapanda.model.columns import Columns
-from alphapanda.model.events import VERSION, Envelope, EventType, RunState, encode, event_id
+from alphapanda.model.events import (
+    VERSION,
+    Envelope,
+    EventType,
+    RunState,
+    RunStatus,
+    encode,
+    event_id,
+)
 
 FILE = "journal.apj"
 FORMAT = 1
@@ -28,18 +36,6 @@ class RecordKind(IntEnum):
     STATUS = 4
 
 
-class Status(StrEnum):
-    """How a run stands."""
-
-    RUNNING = "running"
-    """Its journal has no end: it runs, or it was killed."""
-    ENDED = "ended"
-    RECOVERED = "crashed-recovered"
-    """It was killed once, went on, and ended."""
-    QUARANTINED = "quarantined"
-    """Its journal is damaged before its end."""
-
-
 @dataclass
 class Contents:
     """What a journal says of its run, but for the batches themselves."""
@@ -52,14 +48,14 @@ class Contents:
     torn: Torn | None = None
 
     @property
-    def status(self) -> Status:
+    def status(self) -> RunStatus:
         """How the run stands, by its last word."""
-        return Status(self.statuses[-1]["status"]) if self.statuses else Status.RUNNING
+        return RunStatus(self.statuses[-1]["status"]) if self.statuses else RunStatus.RUNNING
 
     @property
     def ended(self) -> bool:
         """Say if nothing will follow."""
-        return self.status in (Status.ENDED, Status.RECOVERED)
+        return self.status in (RunStatus.ENDED, RunStatus.RECOVERED)
 
     @property
     def digest(self) -> str:
@@ -156,7 +152,7 @@ class Journal:
             self.refresh()
         if not self.contents.manifest:
             return []
-        found = [(0, state(self.contents, Status.RUNNING))] if after < 0 else []
+        found = [(0, state(self.contents, RunStatus.RUNNING))] if after < 0 else []
         for number in range(self._batch_with(after), len(self.contents.batches)):
             place, lines = self.contents.batches[number], self._lines(number)
             start = max(after - place.seq, 0)
@@ -232,7 +228,7 @@ class JournalWriter:
         """Add the state of the core behind the last batch."""
         self._writer.append(RecordKind.CHECKPOINT, snapshot)
 
-    def status(self, status: Status, *, ts: int, **facts: Any) -> None:
+    def status(self, status: RunStatus, *, ts: int, **facts: Any) -> None:
         """Add how the run stands, since when (ns UTC)."""
         self._append(RecordKind.STATUS, {"status": status, "ts": ts, **facts})
 
@@ -244,10 +240,10 @@ class JournalWriter:
         self._writer.close()
 
 
-def state(contents: Contents, status: Status) -> bytes:
+def state(contents: Contents, status: RunStatus) -> bytes:
     """Return the event that says how a run stands: that it began, or how it ended."""
     manifest = contents.manifest
-    word = contents.statuses[-1] if status != Status.RUNNING else {"ts": manifest["begun_ns"]}
+    word = contents.statuses[-1] if status != RunStatus.RUNNING else {"ts": manifest["begun_ns"]}
     own = event_id(word["ts"], manifest["run_id"], str(status))
     return encode(Envelope(
         id=own, type=EventType.RUN_STATE, ts=word["ts"], key=manifest["run_id"], source="journal",
@@ -267,4 +263,4 @@ def manifest_of(payload: bytes, path: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-__all__ = ["FILE", "Contents", "DamageError", "Journal", "JournalWriter", "Place", "Status"]
+__all__ = ["FILE", "Contents", "DamageError", "Journal", "JournalWriter", "Place"]

@@ -34,6 +34,26 @@ class EventError(AlphaPandaError):
     """Bytes that are no event: not JSON, an unknown type or version, a field out of place."""
 
 
+class Broker(StrEnum):
+    """Who takes the orders."""
+
+    REPLAY = "replay"
+    PAPER = "paper"
+    ZERODHA = "zerodha"
+
+
+class RunStatus(StrEnum):
+    """How a run stands."""
+
+    RUNNING = "running"
+    """Its journal has no end: it runs, or it was killed."""
+    ENDED = "ended"
+    RECOVERED = "crashed-recovered"
+    """It was killed once, went on, and ended."""
+    QUARANTINED = "quarantined"
+    """Its journal is damaged before its end."""
+
+
 class EventType(StrEnum):
     """Every type of event there is."""
 

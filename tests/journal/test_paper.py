@@ -16,7 +16,8 @@ import pytest
 
 from alphapanda.app.verify import verify
 from alphapanda.journal.faults import POINTS, VARIABLE
-from alphapanda.journal.journal import FILE, Journal, Status
+from alphapanda.journal.journal import FILE, Journal
+from alphapanda.model.events import RunStatus
 from tests.cli.running import PROGRAM, Told, left, process, session
 from tests.journal.alike import alike, envelopes
 
@@ -76,7 +77,7 @@ def same(run: Path, told: Told, whole: tuple[dict[str, Any], list[Any]]) -> None
 def test_paper_is_the_backtest(tmp_path: Path, whole: tuple[dict[str, Any], list[Any]]) -> None:
     """On the same rows paper gives the digest, the envelopes and the tables of a backtest."""
     same(tmp_path / "run", process(*words("run"), cwd=tmp_path), whole)
-    assert Journal.open(tmp_path / "run").contents.status == Status.ENDED
+    assert Journal.open(tmp_path / "run").contents.status == RunStatus.ENDED
 
 
 def test_a_run_file_is_taken(tmp_path: Path, whole: tuple[dict[str, Any], list[Any]]) -> None:
@@ -112,7 +113,7 @@ def test_killed_at_any_point_it_goes_on(
     same(tmp_path / "run", again, whole)
     status = Journal.open(tmp_path / "run").contents.status
     unborn = point.startswith("record") and count == 1  # of a torn manifest nothing is left
-    assert status == Status.RECOVERED or (unborn and status == Status.ENDED)
+    assert status == RunStatus.RECOVERED or (unborn and status == RunStatus.ENDED)
 
 
 def test_killed_again_and_again_it_goes_on(
@@ -161,9 +162,9 @@ def test_stopped_in_order_it_goes_on(
     assert re.search(r"goes on with --out run", " ".join(err.split()))
     contents = Journal.open(tmp_path / "run").contents
     assert 0 < sum(place.rows for place in contents.batches) < 2 * ROWS
-    assert contents.status == Status.RUNNING
+    assert contents.status == RunStatus.RUNNING
     same(tmp_path / "run", process(*words("run"), cwd=tmp_path), whole)
-    assert Journal.open(tmp_path / "run").contents.status == Status.ENDED
+    assert Journal.open(tmp_path / "run").contents.status == RunStatus.ENDED
 
 
 def envelopes_of(run: Path) -> list[bytes]:

@@ -14,8 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from alphapanda import config
 from alphapanda.app import backtest as runs
 from alphapanda.app import options, strategies
-from alphapanda.app.companions import publish
 from alphapanda.app.output import print_json, print_table
+from alphapanda.app.relaying import publish
 from alphapanda.app.show import result_table, strategy_facts, strategy_table
 from alphapanda.core.strategy import Spec
 from alphapanda.data.synth import synthesize

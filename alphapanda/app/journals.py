@@ -16,8 +16,8 @@ from rich.text import Text
 
 from alphapanda import config
 from alphapanda.app.command import progress_bar
-from alphapanda.app.companions import publish
 from alphapanda.app.output import print_json, print_table
+from alphapanda.app.relaying import publish
 from alphapanda.app.report import folder_of
 from alphapanda.app.verify import Verdict
 from alphapanda.app.verify import verify as verified
@@ -166,14 +166,11 @@ def spelt(value: Any) -> str:
 def relay(run: str, *, json: bool) -> None:
     """Publish a run's events that are not on the topics yet, and tell how many there are now."""
     folder = folder_of(run)
-    journal = Journal.open(folder)
-    if not journal.finished():
-        raise UsageError(f"{folder}: the run has not ended; its own process publishes it")
-    publish(folder)
+    envelopes = publish(folder)
     if json:
-        print_json({"run": folder.name, "envelopes": journal.seq})
+        print_json({"run": folder.name, "envelopes": envelopes})
     else:
-        print_table(Text(f"{folder.name}: {count(journal.seq)} envelopes are on the topics"))
+        print_table(Text(f"{folder.name}: {count(envelopes)} envelopes are on the topics"))
 
 
 def schema() -> None:

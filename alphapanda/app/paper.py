@@ -9,14 +9,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alphapanda.app import backtest as runs
 from alphapanda.app import recipe, recorder
-from alphapanda.app.companions import Companions
 from alphapanda.app.options import Options
 from alphapanda.app.stopping import orderly
 from alphapanda.errors import OutsideError, UsageError, did_you_mean
@@ -32,6 +31,9 @@ PAUSE_NS = 15 * 60 * 10**9
 """A longer gap between rows is a closed market, and is not waited for."""
 NAP_S = 0.1
 """How soon a waiting run notices that it is to stop."""
+
+FEEDS = {"replay": "replay:PATH"}
+"""Feeds by the word before the colon, and how each is written."""
 
 Show = Callable[["Standing"], None]
 
@@ -60,10 +62,6 @@ def parse_feed(feed: str) -> str:
     return where
 
 
-FEEDS = {"replay": "replay:PATH"}
-"""Feeds by the word before the colon, and how each is written."""
-
-
 def parse_speed(text: str) -> float:
     """Return how many seconds of the market pass in one; infinite for `max`."""
     if text == "max":
@@ -79,11 +77,11 @@ def parse_speed(text: str) -> float:
 
 def run(
     options: Options, folder: Path, *, speed: float, show: Show | None = None,
-    follow: Callable[[Path], Companions] | None = None,
+    beside: Callable[[Path], AbstractContextManager[object]] = nullcontext,
 ) -> Result:  # fmt: skip
     """Trade on paper until the feed ends, into a folder; go on if its journal has not ended.
 
-    `follow` makes what follows the run's journal beside it.
+    `beside` gives what follows the journal in the folder while the run lasts.
 
     Raises:
         KeyboardInterrupt: after an orderly stop by Ctrl-C or SIGTERM.
@@ -103,27 +101,11 @@ def run(
                 made.recorder = recorder.resume(made, course, journal)
             leftovers(directory)
             standing = Standing(made, course)
-            with beside(folder, follow):
+            with beside(folder):
                 if trade(standing, journal, speed=speed, show=show):
                     made.recorder.pause()
                     raise KeyboardInterrupt
                 return ended(standing, directory)
-
-
-@contextmanager
-def beside(folder: Path, follow: Callable[[Path], Companions] | None) -> Iterator[None]:
-    """Let the companions run; at the run's end they see it through, at a stop they stop."""
-    if follow is None:
-        yield
-        return
-    companions = follow(folder)
-    companions.start()
-    whole = False
-    try:
-        yield
-        whole = True
-    finally:
-        companions.stop(drain=whole)
 
 
 def unfinished(folder: Path) -> Journal | None:

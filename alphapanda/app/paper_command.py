@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -20,10 +20,11 @@ from alphapanda import config, log
 from alphapanda.app import backtest as runs
 from alphapanda.app import options, paper
 from alphapanda.app.command import default_out
-from alphapanda.app.companions import Companions
 from alphapanda.app.output import print_json, print_table
+from alphapanda.app.relaying import Relaying
 from alphapanda.app.show import result_table
 from alphapanda.errors import UsageError
+from alphapanda.journal.journal import Journal
 from alphapanda.model.money import text
 from alphapanda.model.rows import Out
 from alphapanda.research.table import count
@@ -47,13 +48,13 @@ def trade(
     folder = out or default_out(made, what="paper-")
     settings = config.load()
 
-    def follow(run: Path) -> Companions:
+    def beside(run: Path) -> AbstractContextManager[object]:
         log.start(settings)
-        return Companions(settings, run, relay=settings.bus.enabled)
+        return Relaying(settings, Journal.open(run)) if settings.bus.enabled else nullcontext()
 
     try:
         with live_table(quiet=json) as show:
-            result = paper.run(made, folder, speed=pace, show=show, follow=follow)
+            result = paper.run(made, folder, speed=pace, show=show, beside=beside)
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped in order; it goes on with --out {folder}")
         raise

@@ -161,7 +161,7 @@ class Journal:
                          strict=False)  # fmt: skip
             if len(found) >= limit:
                 return found
-        if self.contents.ended and after <= self.seq:
+        if self.contents.ended and after <= self.seq and len(found) < limit:
             found.append((self.seq + 1, state(self.contents, self.contents.status)))
         return found
 

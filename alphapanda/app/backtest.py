@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -34,7 +34,7 @@ from alphapanda.data.instruments import read_masters
 from alphapanda.data.replay import Replay, ReplayOptions, open_replay
 from alphapanda.data.sessions import Placer, day_end, session_controls
 from alphapanda.errors import AlphaPandaError, UsageError, did_you_mean
-from alphapanda.model.calendar import Calendar, Session, SessionGroup, session_group
+from alphapanda.model.calendar import INDIA, Calendar, Session, SessionGroup, session_group
 from alphapanda.model.charges import Schedule, charge_class
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument, Master, Product, Segment
@@ -48,7 +48,6 @@ from alphapanda.research.report import run_page
 from alphapanda.research.result import Gatherer, Result, sum_up
 from alphapanda.research.rundir import RunDirectory
 
-IST = timezone(timedelta(hours=5, minutes=30))
 Progress = Callable[[int, int, int], None]
 """Called with rows done, rows in all, fills so far."""
 
@@ -428,7 +427,7 @@ def feed_rest(made: Run, course: Course, last: int) -> None:
 def engine_time(engine: Engine) -> str:
     """Return the time that a core has reached, as India writes it."""
     now = int(engine.tables["clock"]["now"][0])
-    return datetime.fromtimestamp(now / 1e9, IST).strftime("%Y-%m-%d %H:%M:%S.%f IST")
+    return datetime.fromtimestamp(now / 1e9, INDIA).strftime("%Y-%m-%d %H:%M:%S.%f IST")
 
 
 def feed(made: Run, course: Course, batch: Columns, controls: Any) -> None:

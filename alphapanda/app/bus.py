@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -15,10 +15,10 @@ from alphapanda.app.output import print_json
 from alphapanda.bus import letters, reading, topics
 from alphapanda.bus.letters import Letter
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.calendar import INDIA
 from alphapanda.model.events import EventError, decode
 from alphapanda.model.topics import BROKERS, DLQ
 
-INDIA = timezone(timedelta(hours=5, minutes=30))
 WIDTH = 32
 SHOWN_BYTES = 2_000
 

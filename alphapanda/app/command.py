@@ -20,7 +20,7 @@ from alphapanda.app.show import result_table, strategy_facts, strategy_table
 from alphapanda.core.strategy import Spec
 from alphapanda.data.synth import synthesize
 from alphapanda.errors import OutsideError, UsageError
-from alphapanda.research.rundir import RunDirectory
+from alphapanda.research.rundir import RunDirectory, make_folder
 
 DEMO_DAY = date(2025, 8, 4)
 
@@ -82,10 +82,7 @@ def demo(out: Path | None) -> None:
     console = Console(stderr=True)
     if not path.exists():
         console.print("generating a session of NSE-like ticks: 5 shares, 3 days, seed 7")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutsideError(f"can't make the folder {folder}: {error.strerror}") from error
+        make_folder(folder)
         synthesize(path, day=DEMO_DAY, days=3, instruments=5, ticks_per_instrument=20_000, seed=7)
     console.print("compiling the core for ema_cross (about 15 s the first time) and running it")
     given = {"data": [str(path)], "params": ["fast=200", "slow=1000", "quantity=10"]}

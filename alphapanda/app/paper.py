@@ -18,12 +18,12 @@ from alphapanda.app import backtest as runs
 from alphapanda.app import recipe, recorder
 from alphapanda.app.options import Options
 from alphapanda.app.stopping import orderly
-from alphapanda.errors import OutsideError, UsageError, did_you_mean
+from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.journal import faults
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.model.columns import Columns
 from alphapanda.research.result import Result
-from alphapanda.research.rundir import RunDirectory
+from alphapanda.research.rundir import RunDirectory, make_folder
 
 SLICE_ROWS = 1_024
 """Rows of a feed at full speed that share one write to the disk."""
@@ -46,7 +46,6 @@ class Standing:
     course: runs.Course
     done: int = 0
     now: int = 0
-    envelopes: int = 0
 
 
 def parse_feed(feed: str) -> str:
@@ -90,7 +89,7 @@ def run(
     specs, arguments = runs.found(options)
     with runs.opened(options, specs, arguments) as made:
         journal = unfinished(folder)
-        make(folder)
+        make_folder(folder)
         with RunDirectory(folder, joins=True) as directory:
             course = runs.start(made, directory)
             document = recipe.document(made, name=folder.name, mode="paper", broker="paper")
@@ -127,14 +126,6 @@ def unfinished(folder: Path) -> Journal | None:
     return journal
 
 
-def make(folder: Path) -> None:
-    """Make a run's folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutsideError(f"can't make the folder {folder}: {error.strerror}") from error
-
-
 def leftovers(directory: RunDirectory) -> None:
     """Remove what earlier processes of this run left half made; none of them lives."""
     for path in directory.final.parent.glob(f".{directory.final.name}.*.partial"):
@@ -168,7 +159,6 @@ def trade(standing: Standing, journal: Journal | None, *, speed: float, show: Sh
                 runs.feed(made, course, part, course.placer.take(part))
                 standing.done += part.rows
                 standing.now = last = int(part.ts[-1])
-                standing.envelopes = made.recorder.envelopes
                 if show is not None:
                     show(standing)
             if asked():

@@ -25,6 +25,7 @@ from alphapanda.app.relaying import Relaying
 from alphapanda.app.show import result_table
 from alphapanda.errors import UsageError
 from alphapanda.journal.journal import Journal
+from alphapanda.model.calendar import INDIA
 from alphapanda.model.money import text
 from alphapanda.model.rows import Out
 from alphapanda.research.table import count
@@ -93,13 +94,13 @@ def standing_table(standing: paper.Standing, rate: float) -> RenderableType:
     """Return where a run stands: the feed, what was decided, and what is held."""
     made, course = standing.made, standing.course
     counts, tables = course.gatherer.counts, course.engine.tables
-    at = datetime.fromtimestamp(standing.now / 1e9, runs.IST)
+    at = datetime.fromtimestamp(standing.now / 1e9, INDIA)
     total = made.replay.rows
     left = (total - standing.done) / rate if rate else 0
     table = Table(box=box.SIMPLE, show_header=False, title=f"paper  {at:%Y-%m-%d %H:%M:%S} IST")
     table.add_row("rows", f"{count(standing.done)} of {count(total)}, {count(round(rate))}/s, "
                           f"{left:,.0f} s left")  # fmt: skip
-    table.add_row("envelopes", count(standing.envelopes))
+    table.add_row("envelopes", count(made.recorder.envelopes))
     table.add_row("signals", count(int(counts[Out.SIGNAL])))
     table.add_row("rejected", count(int(counts[Out.REJECTED])))
     table.add_row("orders", count(int(counts[Out.ORDER])))

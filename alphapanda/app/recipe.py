@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,9 @@ FILES = ("costs", "limits")
 class Recorded:
     """What a core has to know of the market data that it was fed; stands for the replay."""
 
-    kind: str
     interval_ns: int
     columns: frozenset[str]
-    names: tuple[str, ...]
     days: tuple[date, ...]
-    notes: list[str] = field(default_factory=list)
-    repairs: Mapping[str, int] = field(default_factory=dict)
 
 
 def document(made: runs.Run, *, name: str, mode: str, broker: str) -> dict[str, Any]:
@@ -116,8 +112,8 @@ def rebuilt(document: Mapping[str, Any]) -> runs.Run:
     )
     options = options_of(document, specs)
     recorded: Any = Recorded(
-        market["kind"], market["interval_ns"], frozenset(market["columns"]),
-        tuple(market["names"]), tuple(map(date.fromisoformat, market["days"])),
+        market["interval_ns"], frozenset(market["columns"]),
+        tuple(map(date.fromisoformat, market["days"])),
     )  # fmt: skip
     enrolments = tuple(
         Enrolment(spec, spec.arguments(facts["params"]), tuple(bound["rows"]),

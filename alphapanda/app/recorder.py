@@ -32,23 +32,26 @@ class Recorder:
     def __init__(
         self, engine: Engine, writer: JournalWriter, translator: Translator, *, status: RunStatus
     ) -> None:
-        self.translator = translator
+        self._translator = translator
         self._engine = engine
         self._writer = writer
         self._final = status
         self._every = config.load().paper.checkpoint_rows
         self._since = 0
-        self.envelopes = writer.seq
+
+    @property
+    def envelopes(self) -> int:
+        """Envelopes of the run so far."""
+        return self._writer.seq
 
     def take(self, batch: Columns, controls: Any, rows: Sequence[Any]) -> None:
         """Write one batch: what came in, and what came out of it."""
         said = np.concatenate([*rows, np.empty(0, OUT)])
         if not (batch.rows or len(controls) or len(said)):
             return
-        envelopes = [encode(made) for made in self.translator.take(said, batch, controls)]
+        envelopes = [encode(made) for made in self._translator.take(said, batch, controls)]
         self._writer.batch(batch, controls, envelopes)
         faults.at("batch kept")
-        self.envelopes += len(envelopes)
         self._since += batch.rows
         if self._since >= self._every:
             self._writer.checkpoint(self._engine.snapshot())

@@ -360,7 +360,9 @@ def status(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         result = failed(error)
     except MemoryError:
-        result = told(OutsideError("there is not enough memory: take fewer days, --from and --to"))
+        result = told(
+            OutsideError("not enough memory: take fewer days (--from, --to) or smaller windows")
+        )
     except KeyboardInterrupt:
         print("alphapanda: interrupted", file=sys.stderr)
         result = INTERRUPTED

@@ -32,6 +32,7 @@ from alphapanda.core.records import view
 from alphapanda.core.strategy import Spec, text_of
 from alphapanda.data.instruments import read_masters
 from alphapanda.data.replay import Replay, ReplayOptions, open_replay
+from alphapanda.data.schema import DAY_NS
 from alphapanda.data.sessions import Placer, day_end, session_controls
 from alphapanda.errors import AlphaPandaError, UsageError, did_you_mean
 from alphapanda.model.calendar import INDIA, Calendar, Session, SessionGroup, session_group
@@ -242,12 +243,18 @@ def product(options: Options, instrument: Instrument) -> Product:
 
 
 def note_calendar(made: Run) -> None:
-    """Say which days of the data have no session."""
+    """Say which rows of the data no order can follow."""
     calendar, days = made.rules.calendar, made.replay.days
     if calendar.is_always:
         return
     groups = used_groups(made)
     idle = [day for day in days if not any(calendar.session(day, g) for g in groups)]
+    interval_ns = made.replay.interval_ns
+    if interval_ns and interval_ns % DAY_NS == 0:
+        made.notes.append(
+            "day bars end when the market has closed: orders made on them are refused; "
+            "--calendar always fills them at the next day's open"
+        )
     if idle:
         made.notes.append(
             f"{len(idle)} of {len(days)} days have no session in the calendar (first {idle[0]}): "

@@ -139,10 +139,14 @@ def shown(value: Any) -> str:
 
 def stress_table(summary: Mapping[str, Any]) -> RenderableType:
     """Return what each case left of the P&L."""
-    table = Table(title=Text(heading(summary), style="bold"), box=box.SIMPLE, border_style="dim")
-    table.add_column("case", no_wrap=True)
+    table = Table(
+        title=Text(heading(summary), style="bold"), box=box.SIMPLE, border_style="dim",
+        collapse_padding=True, pad_edge=False,
+    )  # fmt: skip
+    table.add_column("case")
     for name in ("P&L", "change", "survives", "fills", "charges"):
-        table.add_column(name, justify="right", no_wrap=True)
+        # Where the terminal is narrow words give way, never digits.
+        table.add_column(name, justify="right", no_wrap=name != "survives")
     for place, case in enumerate(summary["cases"]):
         if place + 1 == len(summary["cases"]):
             table.add_section()

@@ -181,9 +181,7 @@ def read_calendar(name: str) -> Calendar:
 def named(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
     """Yield the instrument of each name in the data, from the master or with stated defaults."""
     if not options.instruments:
-        notes.append(
-            "no instrument master: each instrument taken as a share of lot 1, no tick size"
-        )
+        notes.append("no instrument master: lot 1 and no tick size assumed")
         yield from (Instrument.assumed(name) for name in replay.names)
         return
     masters = read_masters([Path(path) for path in options.instruments])
@@ -243,7 +241,7 @@ def product(options: Options, instrument: Instrument) -> Product:
 
 
 def note_calendar(made: Run) -> None:
-    """Say which rows of the data no order can follow."""
+    """Say how the data and the calendar's sessions go together."""
     calendar, days = made.rules.calendar, made.replay.days
     if calendar.is_always:
         return
@@ -251,11 +249,8 @@ def note_calendar(made: Run) -> None:
     idle = [day for day in days if not any(calendar.session(day, g) for g in groups)]
     interval_ns = made.replay.interval_ns
     if interval_ns and interval_ns % DAY_NS == 0:
-        made.notes.append(
-            "day bars end when the market has closed: orders made on them are refused; "
-            "--calendar always fills them at the next day's open"
-        )
-    if idle:
+        made.notes.append("orders made on a day's bar are for the next day's open")
+    elif idle:
         made.notes.append(
             f"{len(idle)} of {len(days)} days have no session in the calendar (first {idle[0]}): "
             "their rows only set the last price; --calendar always trades at any time"

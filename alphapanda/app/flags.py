@@ -56,7 +56,7 @@ OPTIONS: dict[str, Any] = dict([
     data(Text, "to", "DATE", "Last day, inclusive.", "--to"),
     data(Flag, "repair", "", "Drop defective rows and count them.", "--repair"),
     data(Text, "qty_scale", "N", "Units to a share, of fractional data."),
-    data(Text, "exchange", "NAME", "Of symbols without one. (default: NSE)"),
+    data(Text, "exchange", "NAME", "Of names without one. (default: NFO for contracts, else NSE)"),
     run(Texts, "params", "NAME=VALUE", "Parameter of the strategy.", "--param"),
     rule("cash", "RUPEES", "At the start. (default: 1000000)"),
     rule("costs", "COSTS", "zerodha, none, 0.03%, or a file of rates. (default: zerodha)"),

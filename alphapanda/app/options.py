@@ -40,7 +40,7 @@ class Options:
     interval: str | None = None
     repair: bool = False
     qty_scale: int = 1
-    exchange: str = "NSE"
+    exchange: str | None = None
     first: date | None = None
     last: date | None = None
     cash: int = to_scaled("1000000")

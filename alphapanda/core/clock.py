@@ -187,7 +187,7 @@ def change_phase(core: Core, group: int, phase: int, until: int, cut_off: int) -
             instrument.phase_end = until
             if phase == Phase.OPEN and was != Phase.OPEN:
                 open_session(core, row)
-            if was == Phase.OPEN and phase != Phase.OPEN:
+            if was == Phase.OPEN and phase != Phase.OPEN and core.config[0].day_bars == 0:
                 end_all(core, row, -1, Out.EXPIRED, Reason.SESSION_END)
     if was == Phase.OPEN and phase != Phase.OPEN:
         stop_timers(core, group)

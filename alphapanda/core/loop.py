@@ -112,7 +112,7 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
         instrument.traded = columns.qty[at]
     if OPEN_INTEREST:
         instrument.oi = columns.oi[at]
-    if instrument.phase != Phase.OPEN:
+    if instrument.phase != Phase.OPEN and core.config[0].day_bars == 0:
         return NONE
     if instrument.first >= 0:
         match(core, row)

@@ -13,6 +13,7 @@ from alphapanda.core.flags import BARS_IN, HOOK_FILL, HOOK_ORDER, QUOTES, SIZES
 from alphapanda.core.orders import (
     block,
     done,
+    end_all,
     finish,
     open_qty,
     place_exits,
@@ -44,6 +45,8 @@ def match(core: Core, row: int) -> None:
     if clock.finished != 0:
         clock.finished = 0
         sweep(core, row)
+    if core.config[0].day_bars != 0:  # this bar was the one day of a DAY order
+        end_all(core, row, -1, Out.EXPIRED, Reason.SESSION_END)
 
 
 def match_first(core: Core, order: Record, instrument: Record) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alphapanda.data.instruments import UNDERLYING
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.columns import Int32
 
@@ -41,7 +42,7 @@ class FileSymbols:
 
     path: str
     rows: Mapping[str | None, int]
-    exchange: str
+    exchange: str | None
 
     @property
     def unnamed(self) -> bool:
@@ -87,9 +88,14 @@ class Instruments:
         return [symbol for symbol, row in zip(self.symbols, self.rows, strict=True) if row >= 0]
 
 
-def full_name(symbol: str, exchange: str) -> str:
-    """Return EXCHANGE:SYMBOL, unless the symbol is one already."""
-    return symbol if ":" in symbol else f"{exchange}:{symbol}"
+def full_name(symbol: str, exchange: str | None) -> str:
+    """Return EXCHANGE:SYMBOL, unless the symbol is one already.
+
+    Where the exchange isn't told, symbols of contracts (NIFTY25DECFUT) are NFO's, others NSE's.
+    """
+    if ":" in symbol:
+        return symbol
+    return f"{exchange or ('NFO' if UNDERLYING.fullmatch(symbol) else 'NSE')}:{symbol}"
 
 
 def path_symbol(path: str) -> str:

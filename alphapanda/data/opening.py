@@ -86,7 +86,7 @@ class ReplayOptions:
     instruments: Sequence[str] | None = None
     """Names, symbols or globs (NSE:INFY, INFY, NIFTY*)."""
     qty_scale: int = 1
-    exchange: str = "NSE"
+    exchange: str | None = None
     batch_rows: int = 262_144
     memory_limit: str = "1GB"
     """Of DuckDB; the process takes some hundred MB more."""

@@ -30,9 +30,10 @@ CLOCK = ints(
 """One record: time, counters, and how many entries the growing tables hold. `cause`: input row."""
 
 CONFIG = ints(
-    "latency slippage slippage_random seed limit_fill volume_share always interval",
+    "latency slippage slippage_random seed limit_fill volume_share always interval day_bars",
 )
-"""One record of settings; slippage in 1e-7 of the price, volume_share in 1e-7 of traded volume."""
+"""One record of settings; slippage in 1e-7 of the price, volume_share in 1e-7 of traded volume.
+`day_bars`: a row is a whole day, so orders made at its end are for the next one's open."""
 
 INSTRUMENT = ints(
     "ts last held first phase traded phase_end tail",

@@ -27,11 +27,15 @@ MISSING = {"instrument.phase": Phase.CLOSED}
 
 
 def check(core: Core, wish: Record, owner: int) -> bool:
-    """Refuse outside continuous trading, after expiry, and intraday orders after the square-off."""
+    """Refuse outside continuous trading, after expiry, and intraday orders after the square-off.
+
+    On day bars every decision falls after the close, and its order is for the next open.
+    """
     instrument = core.instruments[wish.row]
     now = core.clock[0].now
     wish.value = instrument.phase
     wish.limit = Phase.OPEN
-    if instrument.phase != Phase.OPEN or now >= instrument.phase_end or now >= instrument.expiry:
+    closed = instrument.phase != Phase.OPEN or now >= instrument.phase_end
+    if (closed and core.config[0].day_bars == 0) or now >= instrument.expiry:
         return True
     return bool(wish.product == Product.MIS and now >= core.groups[instrument.group].square_off)

@@ -137,6 +137,31 @@ def test_equity_at_every_close_of_sma_cross() -> None:
         assert abs(equity - counted.equity) <= Decimal("0.005"), day
 
 
+def test_sma_cross_over_five_years_of_day_bars() -> None:
+    """A day's bar decides after the close; each order fills at the next day's open, or not."""
+    source = shared("data", "bars", "kite_day_20200714_20260109.parquet")
+    result = run("sma_cross", source)
+    made = trades(result.table("fills"))
+    assert len(made) > 800
+    rows = duckdb.execute(
+        "SELECT 'NSE:' || symbol, CAST(timezone('Asia/Kolkata', date) AS DATE), open, low, high "
+        "FROM read_parquet(?)", [str(source)],
+    ).fetchall()  # fmt: skip
+    bars = {(name, day): prices for name, day, *prices in rows}
+    at_open = 0
+    for trade in made:
+        opened, low, high = bars[trade.instrument, trade.day]
+        assert low - 0.005 <= float(trade.price) <= high + 0.005, trade
+        above = float(trade.price) - opened
+        at_open += abs(above) < 0.005
+        # A gap beyond the market protection leaves a limit order at its edge.
+        assert abs(above) < 0.005 or (above < 0) == (trade.qty > 0), trade
+    assert at_open > 0.8 * len(made)
+    assert set(result.summary["rejected_by"]) <= {"RATE"}
+    last = last_prices(source, price="close", time="date")
+    assert differences(result, account(result, last, product="CNC")) == []
+
+
 def test_fills_of_bars_lie_within_their_bar_and_traded_volume() -> None:
     """A fill on a bar is at a price the bar had, and not of more than was traded."""
     query = """

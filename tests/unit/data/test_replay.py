@@ -168,7 +168,7 @@ def test_names_come_from_symbols_with_an_exchange(tmp_path: Path) -> None:
         ("INFY_2025-01-01.parquet", "NSE:INFY"),
         ("INFY-minute.parquet", "NSE:INFY"),
         ("BAJAJ-AUTO-5m.parquet", "NSE:BAJAJ-AUTO"),
-        ("feed_full_NIFTY25DECFUT_20251229_1340.parquet", "NSE:NIFTY25DECFUT"),
+        ("feed_full_NIFTY25DECFUT_20251229_1340.parquet", "NFO:NIFTY25DECFUT"),
         ("eth_trades.parquet", "NSE:eth_trades"),
         ("symbol=M&M/date=2025-01-01/part-0.parquet", "NSE:M&M"),
         ("TCS/2025-01-01.parquet", "NSE:TCS"),

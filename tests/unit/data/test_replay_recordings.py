@@ -39,13 +39,13 @@ TICKS = [
      {"qty_scale": 10_000}),
     ("crypto_binance_spot_ethusdt_20240808_trades", "tick", None, 1, 6_106, {"last", "qty"}, {},
      {"qty_scale": 10_000}),
-    ("dhan_depth200_NIFTY25DECFUT_20251229_1340", "quote", ("NSE:NIFTY25DECFUT",), 1, 1_744,
+    ("dhan_depth200_NIFTY25DECFUT_20251229_1340", "quote", ("NFO:NIFTY25DECFUT",), 1, 1_744,
      {"bid", "ask"}, {}, {}),
-    ("dhan_full_NIFTY25DECFUT_20251229", "tick", ("NSE:NIFTY25DECFUT",), 1, 356, FULL,
+    ("dhan_full_NIFTY25DECFUT_20251229", "tick", ("NFO:NIFTY25DECFUT",), 1, 356, FULL,
      {"null": 1}, {}),
     ("kite_derived_NIFTY25DECFUT_20251229_am", "tick", ("NFO:NIFTY25DECFUT",), 1, 5_837,
      {"last", "oi"}, {}, {"exchange": "NFO"}),
-    ("kite_full_NIFTY25DECFUT_20251229", "tick", ("NSE:NIFTY25DECFUT",), 1, 271, FULL, {}, {}),
+    ("kite_full_NIFTY25DECFUT_20251229", "tick", ("NFO:NIFTY25DECFUT",), 1, 271, FULL, {}, {}),
     ("nifty50_index_1s_2022_aug_sep", "tick", None, 20, 461_948, {"last"}, {}, {}),
     ("us_ibm_quote_ticks_20131007_08", "quote", ("NSE:us_ibm_quote_ticks",), 3, 234_817, QUOTE,
      {"duplicate": 27_993}, {}),
@@ -186,7 +186,7 @@ def test_two_feeds_of_one_contract_run_together() -> None:
         ticks("dhan_full_NIFTY25DECFUT_20251229"),
     ]
     replay, rows = run(paths, repair=True)
-    assert replay.names == ("NSE:NIFTY25DECFUT",)
+    assert replay.names == ("NFO:NIFTY25DECFUT",)
     assert replay.rows == 271 + 356
     assert rows.rows == replay.rows - sum(replay.repairs.values())
     assert (np.diff(rows.volume) >= 0).all()

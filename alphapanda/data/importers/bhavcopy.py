@@ -15,13 +15,23 @@ from alphapanda.data.parquet import identifier, scan
 from alphapanda.data.schema import DAY_NS, Layout, normal
 from alphapanda.errors import UsageError
 
-EQUITY = frozenset({"symbol", "series", "date1", "ttl_trd_qnty"})
+EQUITY: tuple[dict[str, str], ...] = (
+    {"symbol": "symbol", "series": "series", "day": "date1", "open": "open_price",
+     "high": "high_price", "low": "low_price", "close": "close_price", "volume": "ttl_trd_qnty"},
+    {"symbol": "tckrsymb", "series": "sctysrs", "day": "traddt", "open": "opnpric",
+     "high": "hghpric", "low": "lwpric", "close": "clspric", "volume": "ttltradgvol"},
+    {"symbol": "symbol", "series": "series", "day": "timestamp", "open": "open",
+     "high": "high", "low": "low", "close": "close", "volume": "tottrdqty"},
+)  # fmt: skip
+"""How equity bhavcopies spell what is read of them: the full one (sec_bhavdata_full), UDiFF (since
+July 2024, NSE's and BSE's), and the one before."""
+PRICED = ("open", "high", "low", "close", "volume")
 DERIVATIVES = frozenset({"symbol", "exp_date", "open_int", "trd_qty", "no_of_cont"})
 
 
 def is_equity(names: set[str]) -> bool:
-    """Tell whether these columns, in normal spelling, are the full equity bhavcopy's."""
-    return names >= EQUITY
+    """Tell whether these columns, in normal spelling, are an equity bhavcopy's."""
+    return any(names >= set(spelling.values()) for spelling in EQUITY)
 
 
 def is_derivatives(names: set[str]) -> bool:
@@ -54,7 +64,7 @@ def bhavcopy_source(con: duckdb.DuckDBPyConnection, path: str, wanted: Wanted) -
     if wanted.kind not in (None, "bar"):
         raise UsageError(f"{path} is a bhavcopy: it makes day bars, not --kind {wanted.kind}.")
     file = _opened(con, path)
-    return _equity(file) if is_equity(set(file.columns)) else _derivatives(con, file)
+    return _equity(con, file) if is_equity(set(file.columns)) else _derivatives(con, file)
 
 
 def _opened(con: duckdb.DuckDBPyConnection, path: str) -> _File:
@@ -67,14 +77,28 @@ def _opened(con: duckdb.DuckDBPyConnection, path: str) -> _File:
     return _File(path, columns, rows, text=False)
 
 
-def _equity(file: _File) -> Source:
-    symbol, series = file.columns["symbol"], file.columns["series"]
-    name = f"CASE WHEN {series} = 'EQ' THEN {symbol} ELSE {symbol} || '-' || {series} END"
-    fields = {
-        "open": "open_price", "high": "high_price", "low": "low_price", "close": "close_price",
-        "volume": "ttl_trd_qnty",
-    }  # fmt: skip
-    return _bars(file, f"'NSE:' || {name}", file.day("date1"), fields)
+def _equity(con: duckdb.DuckDBPyConnection, file: _File) -> Source:
+    spelt = next(each for each in EQUITY if file.columns.keys() >= set(each.values()))
+    symbol, series = file.columns[spelt["symbol"]], file.columns[spelt["series"]]
+    exchange, plain = "'NSE'", "'EQ'"
+    if spelt["symbol"] == "tckrsymb":
+        _shares_only(con, file)
+        exchange = file.columns["src"]
+        plain = f"CASE WHEN {exchange} = 'BSE' THEN {series} ELSE 'EQ' END"  # BSE has no suffixes
+    name = f"CASE WHEN {series} = {plain} THEN {symbol} ELSE {symbol} || '-' || {series} END"
+    fields = {each: spelt[each] for each in PRICED}
+    return _bars(file, f"{exchange} || ':' || {name}", file.day(spelt["day"]), fields)
+
+
+def _shares_only(con: duckdb.DuckDBPyConnection, file: _File) -> None:
+    # UDiFF has one layout for every segment, and of contracts it does not say what a unit is.
+    segment = file.columns["sgmt"]
+    query = f"SELECT {segment} FROM {file.rows} WHERE {segment} <> 'CM' LIMIT 1"
+    for (other,) in con.sql(query).fetchall():
+        raise UsageError(
+            f"{file.path}: a UDiFF bhavcopy of segment {other}; only shares (CM) are read of "
+            "these. For contracts take NSE's fo and op files of the day."
+        )
 
 
 def _derivatives(con: duckdb.DuckDBPyConnection, file: _File) -> Source:

@@ -288,6 +288,52 @@ def test_bhavcopies_become_day_bars(tmp_path: Path) -> None:
     assert replay.interval_ns == 86_400 * 10**9
 
 
+UDIFF = (
+    "TradDt,BizDt,Sgmt,Src,FinInstrmTp,FinInstrmId,ISIN,TckrSymb,SctySrs,XpryDt,OpnPric,HghPric,"
+    "LwPric,ClsPric,LastPric,PrvsClsgPric,TtlTradgVol,TtlTrfVal,NewBrdLotQty\n"
+)
+
+
+def udiff(segment: str, source: str, symbol: str, series: str) -> str:
+    """Return one row of a UDiFF bhavcopy."""
+    return (
+        f"2024-07-08,2024-07-08,{segment},{source},STK,16921,INE144J01027,{symbol},{series},,"
+        "109.45,115.45,108.70,111.15,110.85,108.10,1687369,189162000.00,1\n"
+    )
+
+
+@pytest.mark.parametrize(("head", "lines", "names", "day"), [
+    (UDIFF, [udiff("CM", "NSE", "INFY", "EQ"), udiff("CM", "NSE", "XYZ", "BE")],
+     {"NSE:INFY", "NSE:XYZ-BE"}, "2024-07-08"),
+    (UDIFF, [udiff("CM", "BSE", "INFY", "A")], {"BSE:INFY"}, "2024-07-08"),
+    ("SYMBOL,SERIES,OPEN,HIGH,LOW,CLOSE,LAST,PREVCLOSE,TOTTRDQTY,TOTTRDVAL,TIMESTAMP,ISIN,\n",
+     ["INFY,EQ,109.45,115.45,108.7,111.15,110.85,108.1,1687369,189162000,08-AUG-2022,INE1,\n"],
+     {"NSE:INFY"}, "2022-08-08"),
+], ids=["UDiFF", "UDiFF of BSE", "before July 2024"])  # fmt: skip
+def test_equity_bhavcopies_as_the_exchanges_serve_them(
+    tmp_path: Path, head: str, lines: list[str], names: set[str], day: str
+) -> None:
+    """Each layout gives the same bar of the day, NSE's series but EQ in the name."""
+    path = tmp_path / "bhavcopy.csv"
+    path.write_text(head + "".join(lines))
+    account = brought(tmp_path / "c", path)
+    found = rows(tmp_path / "c")
+    assert (account.new, {row["instrument"] for row in found}) == (len(lines), names)
+    for row in found:
+        assert row["ts"].startswith(day)
+        assert [row[name] for name in ("open", "high", "low", "close", "volume")] == [
+            109.45, 115.45, 108.7, 111.15, 1687369,
+        ]  # fmt: skip
+
+
+def test_a_udiff_of_contracts_is_refused(tmp_path: Path) -> None:
+    """The message names the segment and the files that hold the same."""
+    path = tmp_path / "fo.csv"
+    path.write_text(UDIFF + udiff("FO", "NSE", "INFY", ""))
+    with pytest.raises(UsageError, match=r"segment FO.*fo and op files"):
+        brought(tmp_path / "c", path)
+
+
 @pytest.mark.parametrize("name", ["historical_minute", "historical_oi"])
 def test_kites_json_candles(tmp_path: Path, name: str) -> None:
     """Every candle of a REST answer comes in as it stands."""

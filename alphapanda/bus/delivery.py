@@ -16,7 +16,7 @@ from alphapanda.bus.letters import buried
 from alphapanda.bus.publisher import Publisher
 from alphapanda.bus.seen import Seen
 from alphapanda.config.settings import Settings
-from alphapanda.errors import OutsideError
+from alphapanda.errors import AlphaPandaError, OutsideError
 from alphapanda.model.events import Envelope
 
 LOG = log.get(__name__)
@@ -28,6 +28,10 @@ MISTAKES: tuple[type[Exception], ...] = (ArithmeticError, LookupError, TypeError
 """A message that our own code can't digest: a dead letter after some attempts."""
 ALERT_A_MINUTE = 10
 MINUTE_S = 60
+
+
+class FloodError(AlphaPandaError):
+    """So many dead letters that somebody has to look before more are made."""
 
 
 class Arrived(NamedTuple):
@@ -74,7 +78,8 @@ class Delivery:
         self.mistakes: tuple[type[Exception], ...] = (PoisonError, *mistakes)
         self.delivered = Delivered()
         self.alive_s = time.monotonic()
-        self._recent: deque[float] = deque(maxlen=ALERT_A_MINUTE)
+        self._recent: deque[float] = deque(maxlen=settings.bus.letters_a_minute + 1)
+        self._alerted_s = -float(MINUTE_S)
 
     async def deliver(self, messages: Sequence[Any]) -> None:
         """Do with messages what there is to do; afterwards none of them is needed again."""
@@ -171,6 +176,24 @@ class Delivery:
     def _alert(self) -> None:
         now = time.monotonic()
         self._recent.append(now)
-        if len(self._recent) == ALERT_A_MINUTE and now - self._recent[0] < MINUTE_S:
-            LOG.error("many dead letters", group=self.group, within_s=round(now - self._recent[0]))
-            self._recent.clear()
+        many = len(self._recent) >= ALERT_A_MINUTE
+        if many and self._since(ALERT_A_MINUTE) and now - self._alerted_s >= MINUTE_S:
+            self._alerted_s = now
+            LOG.error("many dead letters", group=self.group, letters=self.delivered.letters)
+
+    def _since(self, letters: int) -> bool:
+        """Say if the newest dead letters, so many, are of one minute."""
+        return self._recent[-1] - self._recent[-letters] < MINUTE_S
+
+    def stop_floods(self) -> None:
+        """See that dead letters are exceptions; asked after a batch is committed.
+
+        Raises:
+            FloodError: if there are more in a minute than the settings allow.
+        """
+        most = self.settings.bus.letters_a_minute
+        if len(self._recent) > most and self._since(most + 1):
+            raise FloodError(
+                f"more than {most} dead letters within a minute: see alphapanda dlq list, then "
+                "start it again; it goes on behind them"
+            )

@@ -162,6 +162,7 @@ class Processor:
                         consumer, {place: part[-1].offset + 1 for place, part in parts.items()}
                     )
                     self.progress.batches += 1
+                    self.delivery.stop_floods()
             self.progress.lag = sum(waiting(consumer))
             await asyncio.sleep(0)  # whoever waits for the lock gets it
 

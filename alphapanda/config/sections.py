@@ -79,6 +79,7 @@ class Bus(Server):
     session_timeout_s: Seconds = says("Until a silent consumer loses its partitions.", 10)
     stuck_after_s: Seconds = says("Without progress while messages wait, until replaced.", 20)
     attempts: Count = says("At a message, on transient errors, before it is a dead letter.", 5)
+    letters_a_minute: Count = says("Dead letters, beyond which a consumer stops.", 100)
     backoff_s: Seconds = says("Before the second attempt; doubled at each.", 0.2)
     dedup_keep_s: Seconds = says("That Redis knows what was applied, to drop repeats.", 3600)
     dedup_ids: Count = says("Newest ids that a process knows by itself.", 200_000)

@@ -186,6 +186,36 @@ def test_poison_lands_among_the_dead_letters_and_nothing_else_stops(
     assert {one.offset for one in found} == {found[0].offset + n for n in range(len(found))}
 
 
+def test_a_flood_of_dead_letters_stops_the_processor(tmp_path: Path, own_topics: Settings) -> None:
+    """It ends behind what it has put aside, says what to do, and goes on when started again."""
+    bus = own_topics.bus.model_copy(update={"letters_a_minute": 40})
+    settings = own_topics.model_copy(update={"bus": bus})
+    run = name_of_own()
+    table = Table(run)
+    bad = [Record(FILLS, b"x", b"{") for _ in range(200)]  # other tests left some, too
+
+    async def go() -> None:
+        await send(settings, bad)
+        reader = processor(settings, table)
+        await reader.start()
+        assert reader._watch is not None
+        await asyncio.wait([reader._watch], timeout=20)
+        with pytest.raises(OutsideError, match=r"more than 40 dead letters .* alphapanda dlq list"):
+            await reader.health()
+        await reader.stop()
+        await send(settings, [message(fill(run, 0)), *bad[:20], message(fill(run, 1))])
+        again = processor(settings, table)
+        await again.start()
+        await until(lambda: len(table.rows) == 2)
+        await again.health()
+        await again.stop()
+        assert reader.figures()["letters"] >= 200
+        assert again.figures()["letters"] == 20
+
+    asyncio.run(go())
+    assert sorted(table.rows) == [0, 1]
+
+
 def test_outages_are_waited_for_mistakes_are_not(settings: Settings) -> None:
     """A database that is away loses no event, however long; our own failures end as letters."""
     run = name_of_own()

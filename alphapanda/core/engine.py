@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alphapanda.core.clock import DAY
 from alphapanda.core.program import Program
 from alphapanda.core.records import view
 from alphapanda.core.strategy import Spec, first_values
@@ -272,9 +271,8 @@ def fill_clock(engine: Engine) -> None:
     config["limit_fill"] = setup.paper.limit_fill
     config["volume_share"] = setup.paper.volume_share
     config["always"] = setup.always
-    interval = engine.program.shape.data_interval
-    config["interval"] = interval
-    config["day_bars"] = interval > 0 and interval % DAY == 0 and not setup.always
+    config["interval"] = engine.program.shape.data_interval
+    config["day_bars"] = engine.program.shape.flags["DAY_BARS"] and not setup.always
     tables["intervals"]["length"] = engine.program.shape.intervals
     tables["intervals"]["next_end"] = NEVER
     tables["ledgers"]["cash"][-1] = setup.cash

@@ -11,6 +11,9 @@ STRATEGIES = 1
 BARS_IN = 0
 """The source's rows are bars (1) or ticks (0)."""
 
+DAY_BARS = 1
+"""A row may be a whole day; whether its orders wait for the next is in the settings."""
+
 QUOTES = 0
 """The source has best bid and ask, with quantities."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alphapanda import indicators, rules
+from alphapanda.core.clock import DAY
 from alphapanda.core.strategy import Spec, legs_of, short
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.rows import Out
@@ -85,6 +86,7 @@ class Shape:
         return {
             "STRATEGIES": len(self.specs),
             "BARS_IN": int(self.data_interval > 0),
+            "DAY_BARS": int(self.data_interval > 0 and self.data_interval % DAY == 0),
             "QUOTES": int({"bid", "ask", "bid_qty", "ask_qty"} <= has),
             "QTY": int("qty" in has and not self.data_interval),
             "VOLUME": int("volume" in has),

@@ -10,7 +10,7 @@ from typing import Any
 
 from alphapanda.core.book import mark
 from alphapanda.core.clock import advance, control
-from alphapanda.core.flags import BARS_IN, OPEN_INTEREST, QTY, QUEUED, QUOTES, VOLUME
+from alphapanda.core.flags import BARS_IN, DAY_BARS, OPEN_INTEREST, QTY, QUEUED, QUOTES, VOLUME
 from alphapanda.core.gate import gate
 from alphapanda.core.glue import decide, dispatch, see_row
 from alphapanda.core.matching import match
@@ -112,7 +112,7 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
         instrument.traded = columns.qty[at]
     if OPEN_INTEREST:
         instrument.oi = columns.oi[at]
-    if instrument.phase != Phase.OPEN and core.config[0].day_bars == 0:
+    if instrument.phase != Phase.OPEN and not (DAY_BARS and core.config[0].day_bars != 0):
         return NONE
     if instrument.first >= 0:
         match(core, row)

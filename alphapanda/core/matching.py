@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from alphapanda.core.book import book
 from alphapanda.core.emit import call_fill, call_order, emit_order
-from alphapanda.core.flags import BARS_IN, HOOK_FILL, HOOK_ORDER, QUOTES, SIZES
+from alphapanda.core.flags import BARS_IN, DAY_BARS, HOOK_FILL, HOOK_ORDER, QUOTES, SIZES
 from alphapanda.core.orders import (
     block,
     done,
@@ -45,7 +45,7 @@ def match(core: Core, row: int) -> None:
     if clock.finished != 0:
         clock.finished = 0
         sweep(core, row)
-    if core.config[0].day_bars != 0:  # this bar was the one day of a DAY order
+    if DAY_BARS and core.config[0].day_bars != 0:  # this bar was the one day of a DAY order
         end_all(core, row, -1, Out.EXPIRED, Reason.SESSION_END)
 
 

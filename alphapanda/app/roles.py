@@ -155,6 +155,8 @@ def trade(
     """Trade on paper until the feed ends."""
     kind, places = feeds.parse(wanted.feed)
     bus, speed = kind == feeds.BUS, speed_of(wanted, kind)
+    if bus:
+        served(settings)
     options = None if not wanted.strategies else named(wanted, kind, places)
     database = ready(parts, settings, stores=options is None, brokers=[Broker.PAPER])
     if options is None:
@@ -274,6 +276,8 @@ def follow(wanted: Wanted, settings: Settings, parts: Parts) -> dict[str, Any]:
 
 
 def served(settings: Settings) -> None:
-    """Refuse a role that needs a server of Kafka's protocol where none is used."""
+    """Refuse what needs a server of Kafka's protocol where none is used."""
     if not settings.bus.enabled:
-        raise UsageError("this role needs a server: set ALPHAPANDA_BUS__SERVERS=HOST:PORT")
+        raise UsageError(
+            "that needs a server of Kafka's protocol: set ALPHAPANDA_BUS__SERVERS=HOST:PORT"
+        )

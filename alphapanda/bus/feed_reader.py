@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from alphapanda import log
 from alphapanda.bus.client import close_client, kafka, open_client, waits
 from alphapanda.bus.feed_order import FeedOrder
-from alphapanda.bus.feed_sender import messages
+from alphapanda.bus.feed_sender import PAGE, messages
 from alphapanda.bus.feed_states import STATES, Announced, announced, feed_state
 from alphapanda.bus.publisher import Publisher
 from alphapanda.bus.reading import partitions, reader, reading
@@ -155,10 +155,34 @@ class FeedReader:
         starts = await self._consumer.offsets_for_times(dict.fromkeys(places, since))
         ends = await self._consumer.end_offsets(places)
         for place in places:
-            self._places[place] = ends[place] if starts[place] is None else starts[place].offset
-            self._consumer.seek(place, self._places[place])
+            start = ends[place] if starts[place] is None else starts[place].offset
+            if place in rows and self.first > PAGE:
+                start = await self._nearer(place, start, ends[place])
+            self._places[place] = start
+        for place, start in self._places.items():
+            self._consumer.seek(place, start)
         self._reached = dict.fromkeys(rows, -1)
         self._begun_ms = begun.stamp_ms
+
+    # In a partition rows go back by less than a page, where a sender was killed. Or all come again:
+    # then those that have not been taken follow in any case.
+    async def _nearer(self, place: Any, low: int, high: int) -> int:
+        """Return an offset from which on all rows of a partition are that were not taken before."""
+        while high - low > PAGE:
+            middle = (low + high) // 2
+            seq = await self._seq_at(place, middle)
+            if seq is not None and seq < self.first - PAGE:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    async def _seq_at(self, place: Any, offset: int) -> int | None:
+        """Return the sequence of a row at an offset or soon behind it; None if none is found."""
+        self._consumer.seek(place, offset)
+        found = await self._consumer.getmany(place, timeout_ms=POLL_MS, max_records=BATCH)
+        rows = self._rows_in(place, found.get(place, []))
+        return rows[0].seq if rows else None
 
     async def _poll(self) -> dict[Any, list[Any]]:
         if self._consumer is None:  # the last one could not be replaced
@@ -179,6 +203,12 @@ class FeedReader:
             for message in part:
                 self._state(message)
             return []
+        found = self._rows_in(place, part)
+        if found:
+            self._reached[place] = max(self._reached[place], found[-1].seq)
+        return found
+
+    def _rows_in(self, place: Any, part: list[Any]) -> list[Row]:
         found = []
         for message in part:
             try:
@@ -190,8 +220,6 @@ class FeedReader:
                 continue
             if row is not None:
                 found.append(row)
-        if found:
-            self._reached[place] = max(self._reached[place], found[-1].seq)
         return found
 
     def _state(self, message: Any) -> None:

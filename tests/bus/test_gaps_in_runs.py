@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alphapanda.app import options as of_run
+from alphapanda.app.again import again
 from alphapanda.app.backtest import replay_options
 from alphapanda.app.feed import described
 from alphapanda.app.verify import verify
@@ -68,3 +70,17 @@ def test_a_hole_is_kept_and_what_follows_keeps_its_place(
     assert min(seqs) < HOLE.start < HOLE.stop <= max(seqs)
     assert not set(seqs) & set(HOLE)
     assert alike(lines) == alike(kept(tmp_path / "killed"))
+
+
+def test_a_run_on_a_feed_says_how_it_is_made_again() -> None:
+    """Its page shows the command with the feed; a folder of data is shown without its path."""
+    manifest: dict[str, Any] = {
+        "strategies": [{"file": "strategies/ema_cross.py", "params": {"fast": 20}}],
+        "options": {"data": ["bus:replay:0a1b"], "cash": 10_000_000_000},
+    }
+    assert again(manifest).split() == [
+        "alphapanda", "paper", "ema_cross.py", "\\", "--param", "fast=20", "\\", "--feed",
+        "bus:replay:0a1b",
+    ]  # fmt: skip
+    manifest["options"]["data"] = ["some/where/ticks.parquet"]
+    assert again(manifest).split()[-2:] == ["--data", "ticks.parquet"]

@@ -48,8 +48,9 @@ bench: setup ## Measure the core against the numba floor
 bounds: setup ## Run the tests of the core with every array access checked
 	NUMBA_BOUNDSCHECK=1 ALPHAPANDA_CACHE_DIR=build/bounds $(BIN)/python -m pytest -m core
 
-soak: setup ## Kill paper trading 200 times at random; each run must end as if it had not been
-	ALPHAPANDA_TEST_KILLS=200 $(BIN)/python -m pytest --timeout 0 tests/journal/test_paper.py -k again_and_again
+soak: provision ## Kill paper trading and its roles 200 times; each run must end as if it had not been
+	ALPHAPANDA_TEST_KILLS=200 $(BIN)/python -m pytest --timeout 0 -k "again_and_again or whoever_is_killed" \
+		tests/journal/test_paper.py tests/bus/test_processes_by_role.py
 
 golden: setup ## Rewrite the golden files; read the diff before committing it
 	$(BIN)/python -m tests.golden.rewrite

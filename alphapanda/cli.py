@@ -79,32 +79,64 @@ def backtest(
     command.backtest(strategy, given, json=json, bus=bus)
 
 
+FEED = "replay:PATH, again for more files; bus: for the feed that runs, bus:FEED for one."
+OUT = "Run directory; a run that was stopped there goes on. (default: runs/TIME-paper-STRATEGY)"
+SPEED = "Of a replay: 1x, 10x or max. (default: 1x)"
+EXAMPLES = """Run what its roles say, in this process: all of them, or some beside others.
+
+\b
+One process, as paper:
+  alphapanda run ema_cross --feed replay:data --speed 10x
+Three, with the topics between them; each may be stopped or killed, and goes on:
+  alphapanda run --role feed --feed replay:data --speed 10x
+  alphapanda run --role trade ema_cross --feed bus: --out runs/mine
+  alphapanda run --role relay --out runs/mine
+What the database says is active, on another process's feed:
+  alphapanda run --feed bus:
+"""
+
+
 @app.command()
 @run_options
 def paper(
     strategies: Annotated[list[str], typer.Argument(metavar="STRATEGY...", help=STRATEGY)],
     given: dict[str, Any],
-    feed: Annotated[
-        list[str], option(metavar="FEED", panel=RUN, text="replay:PATH; again for more files.")
-    ],
-    speed: Annotated[
-        str, option(metavar="N", panel=RUN, text="Of a replay: 1x, 10x or max. (default: 1x)")
-    ] = "1x",
+    feed: Annotated[list[str], option(metavar="FEED", panel=RUN, text=FEED)],
+    speed: Annotated[str | None, option(metavar="N", panel=RUN, text=SPEED)] = None,
     json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
-    out: Annotated[
-        Path | None,
-        option(
-            metavar="FOLDER",
-            panel=RUN,
-            text="Run directory; a run that was stopped there goes on. (default: "
-            "runs/TIME-paper-STRATEGY)",
-        ),
-    ] = None,
+    out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=OUT)] = None,
 ) -> None:
     """Trade on paper: a feed at its own pace, with a journal that survives a crash."""
-    from alphapanda.app import paper_command  # noqa: PLC0415
+    from alphapanda.app import run_command  # noqa: PLC0415
 
-    paper_command.trade(strategies, given, feed=feed, speed=speed, out=out, json=json)
+    run_command.run(strategies, given, roles=[], feed=feed, speed=speed, out=out, json=json)
+
+
+@app.command(help=EXAMPLES)
+@run_options
+def run(
+    given: dict[str, Any],
+    strategies: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="STRATEGY...", help=f"{STRATEGY}. (default: those active in the "
+                       "database)", show_default=False),
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        option(metavar="ROLE", panel=RUN, text="feed, trade or relay; again for each. "
+               "(default: all)"),
+    ] = None,
+    feed: Annotated[list[str] | None, option(metavar="FEED", panel=RUN, text=FEED)] = None,
+    speed: Annotated[str | None, option(metavar="N", panel=RUN, text=SPEED)] = None,
+    json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
+    out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=OUT)] = None,
+) -> None:  # fmt: skip
+    """Run what its roles say, in this process."""
+    from alphapanda.app import run_command  # noqa: PLC0415
+
+    run_command.run(
+        strategies or [], given, roles=role or [], feed=feed or [], speed=speed, out=out, json=json
+    )
 
 
 @app.command()

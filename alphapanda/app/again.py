@@ -27,9 +27,11 @@ def again(manifest: Mapping[str, Any]) -> str:
     values = options_of(manifest)
     if len(manifest["strategies"]) == 1:
         only = manifest["strategies"][0]
-        words = ["alphapanda", "backtest", Path(only["file"]).name]
+        verb = "paper" if "feed" in values else "backtest"
+        words = ["alphapanda", verb, Path(only["file"]).name]
         words += [f"--param {shlex.quote(f'{k}={v}')}" for k, v in only["params"].items()]
         return " \\\n  ".join([" ".join(words[:3]), *words[3:], *(flags(values))])
+    values.pop("feed", None)  # no word of a run file
     lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
     for each in manifest["strategies"]:
         params = ", ".join(f"{k} = {json.dumps(v)}" for k, v in each["params"].items())
@@ -41,7 +43,9 @@ def again(manifest: Mapping[str, Any]) -> str:
 def options_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given, as they are written."""
     given = manifest["options"]
-    values: dict[str, Any] = {"data": [Path(path).name for path in given["data"]]}
+    data = given["data"]
+    bus = any(path.startswith("bus:") for path in data)
+    values: dict[str, Any] = {"feed": data} if bus else {"data": [Path(p).name for p in data]}
     if given.get("instruments"):
         values["instruments"] = [Path(path).name for path in given["instruments"]]
     if given["cash"] != 10_000_000_000:

@@ -67,10 +67,11 @@ class Rules:
 
 @dataclass
 class Run:
-    """Everything a backtest is made of, once its options and data are known."""
+    """Everything a run is made of, once its options and data are known."""
 
     options: Options
     replay: Replay
+    """Or what stands for one, where the rows come from elsewhere."""
     specs: tuple[Spec, ...]
     instruments: tuple[Instrument, ...]
     enrolments: tuple[Enrolment, ...]
@@ -125,11 +126,16 @@ def opened(
     options: Options, specs: tuple[Spec, ...], arguments: Sequence[Mapping[str, Any]]
 ) -> Iterator[Run]:
     """Yield the run that options describe, with its data open."""
-    rules = Rules(
-        read_calendar(options.calendar), Schedule.parse(options.costs), load_limits(options.limits)
-    )
+    rules = rules_of(options)
     with open_replay(replay_options(options, specs)) as replay:
         yield prepare(options, rules, replay, specs, arguments)
+
+
+def rules_of(options: Options) -> Rules:
+    """Return the rules of a run."""
+    return Rules(
+        read_calendar(options.calendar), Schedule.parse(options.costs), load_limits(options.limits)
+    )
 
 
 def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
@@ -159,6 +165,14 @@ def prepare(
     """Bring data, instruments, strategies and calendar together."""
     notes = list(replay.notes)
     instruments = tuple(named(options, replay, notes))
+    return bound(options, rules, replay, specs, arguments, instruments, notes)
+
+
+def bound(
+    options: Options, rules: Rules, replay: Any, specs: tuple[Spec, ...],
+    arguments: Sequence[Mapping[str, Any]], instruments: tuple[Instrument, ...], notes: list[str],
+) -> Run:  # fmt: skip
+    """Bind strategies to instruments that are known."""
     enrolments = tuple(
         enrol(options, entry, spec, values, replay.names, instruments)
         for entry, spec, values in zip(options.strategies, specs, arguments, strict=True)

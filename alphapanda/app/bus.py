@@ -68,9 +68,14 @@ def as_line(message: Any) -> str:
         return f"{moment(message.timestamp * 1_000_000)}  ? offset {message.offset}: {error}"
     told = msgspec.to_builtins(envelope.data)
     known = (envelope.key, "", None)
-    parts = " ".join(f"{name}={value}" for name, value in told.items() if value not in known)
+    parts = " ".join(f"{name}={brief(value)}" for name, value in told.items() if value not in known)
     place = f"{envelope.run_id or envelope.source}#{envelope.seq}"
     return f"{moment(envelope.ts)}  {envelope.type:<17} {envelope.key:<{WIDTH}} {parts}  [{place}]"
+
+
+def brief(value: Any) -> str:
+    """Return a value of a payload as a line has room for it: of a list, how long it is."""
+    return f"[{len(value)}]" if isinstance(value, (list, tuple)) else str(value)
 
 
 def as_facts(message: Any) -> dict[str, Any]:

@@ -19,9 +19,7 @@ from alphapanda.core.program import Program, build
 from alphapanda.data.replay import Replay, open_replay
 from alphapanda.data.sessions import Placer, day_end, session_controls
 from alphapanda.errors import UsageError
-from alphapanda.model.charges import Schedule
 from alphapanda.model.columns import Columns
-from alphapanda.model.limits import load_limits
 from alphapanda.model.rows import OUT
 
 Table = NDArray[Any]
@@ -137,11 +135,7 @@ def open_lab(options: Options) -> Lab:
     """
     specs = tuple(strategies.find(entry.strategy) for entry in options.strategies)
     arguments = [s.arguments(e.params) for s, e in zip(specs, options.strategies, strict=True)]
-    rules = runs.Rules(
-        runs.read_calendar(options.calendar),
-        Schedule.parse(options.costs),
-        load_limits(options.limits),
-    )
+    rules = runs.rules_of(options)
     with open_replay(runs.replay_options(options, specs)) as replay:
         made = runs.prepare(options, rules, replay, specs, arguments)
         columns = joined(replay)

@@ -60,8 +60,6 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what no run could mean."""
-        if not self.strategies:
-            raise UsageError("no strategy is named")
         if not self.data:
             raise UsageError("no data are named: --data FILE, a folder or a pattern")
         if not 0 < self.cash < BOUND:
@@ -78,8 +76,10 @@ ALIASES = {
 """Option names that are Python words or mean the opposite."""
 
 
-def make(given: Mapping[str, Any], *, where: str = "") -> Options:
+def make(given: Mapping[str, Any], *, where: str = "", trades: bool = True) -> Options:
     """Return options from texts and values, as a TOML file or Python keywords give them.
+
+    What does not trade needs no strategy.
 
     Raises:
         UsageError: naming the option and its value.
@@ -94,6 +94,8 @@ def make(given: Mapping[str, Any], *, where: str = "") -> Options:
         values["jit"] = not converted(where, "no_jit", given["no_jit"], as_flag)
     params = values.pop("params", {})
     values["strategies"] = entries(values.get("strategies", ()), as_params(params), where)
+    if trades and not values["strategies"]:
+        raise UsageError("no strategy is named")
     for name, convert in CONVERT.items():
         if name in values:
             values[name] = converted(where, name, values[name], convert)

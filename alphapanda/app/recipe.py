@@ -20,6 +20,7 @@ from alphapanda.app import strategies
 from alphapanda.app.options import Entry, Options
 from alphapanda.core.engine import Enrolment
 from alphapanda.core.strategy import Spec, text_of
+from alphapanda.data.replay import Replay
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Exchange, Instrument, OptionType, Product, Segment
 from alphapanda.model.limits import load_limits
@@ -50,7 +51,7 @@ def document(made: runs.Run, *, name: str, mode: str, broker: str) -> dict[str, 
         "owner_id": settings.owner_id,
         "account_id": settings.account_id,
         **runs.manifest(made, ""),
-        "feed": feed_id(made),
+        "feed": feed_id(options, replay),
         "market": {
             "kind": replay.kind, "interval_ns": replay.interval_ns,
             "columns": sorted(replay.columns), "names": list(replay.names),
@@ -71,12 +72,13 @@ def document(made: runs.Run, *, name: str, mode: str, broker: str) -> dict[str, 
     }  # fmt: skip
 
 
-def feed_id(made: runs.Run) -> str:
+def feed_id(options: Options, source: Any) -> str:
     """Return what names the rows of a feed: the same files, chosen the same way, in any mode."""
-    options = made.options
+    if not isinstance(source, Replay):
+        return str(source.id)  # of a feed that another process publishes
     chosen = (
-        sorted(info.sha256 for info in made.replay.files), made.replay.names, made.replay.kind,
-        made.replay.interval_ns, str(options.first), str(options.last), options.repair,
+        sorted(info.sha256 for info in source.files), source.names, source.kind,
+        source.interval_ns, str(options.first), str(options.last), options.repair,
         sorted(options.map.items()), options.qty_scale,
     )  # fmt: skip
     return "replay:" + hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]

@@ -38,19 +38,26 @@ class Recorder:
         self._final = status
         self._every = config.load().paper.checkpoint_rows
         self._since = 0
+        self._missed = 0
 
     @property
     def envelopes(self) -> int:
         """Envelopes of the run so far."""
         return self._writer.seq
 
+    def miss(self, rows: int) -> None:
+        """Note that so many rows of the feed never came; it is written with the next batch."""
+        self._missed += rows
+
     def take(self, batch: Columns, controls: Any, rows: Sequence[Any]) -> None:
         """Write one batch: what came in, and what came out of it."""
         said = np.concatenate([*rows, np.empty(0, OUT)])
         if not (batch.rows or len(controls) or len(said)):
             return
+        self._translator.miss(self._missed)
         envelopes = [encode(made) for made in self._translator.take(said, batch, controls)]
-        self._writer.batch(batch, controls, envelopes)
+        self._writer.batch(batch, controls, envelopes, self._missed)
+        self._missed = 0
         faults.at("batch kept")
         self._since += batch.rows
         if self._since >= self._every:
@@ -132,6 +139,7 @@ def restored(made: Run, engine: Engine, journal: Journal) -> int:
 def told(batch: Batch, translator: Translator) -> Any:
     """Return the rows that a batch's envelopes were made of, and lead the translator past them."""
     envelopes = [decode(line) for line in batch.envelopes]
+    translator.miss(batch.missed)
     translator.skip(envelopes, batch.columns, batch.controls)
     return rows_of(envelopes, translator.strategies, translator.instruments)
 

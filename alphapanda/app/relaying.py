@@ -1,94 +1,121 @@
-"""The relay of a run's journal, beside the run or after it, on a thread with a loop of its own."""
+"""The relay of a run: what its journal holds goes to the topics, beside the run or after it."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
+from functools import partial
 from pathlib import Path
-from typing import Self
 
 from alphapanda import config, log
+from alphapanda.app.lifecycle import Parts
+from alphapanda.bus import topics
+from alphapanda.bus.client import waits
+from alphapanda.bus.cursor import FileCursor
+from alphapanda.bus.relay import Relay
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
-from alphapanda.journal.journal import Journal
+from alphapanda.journal.journal import FILE, Journal
 
+LOG = log.get(__name__)
 CURSOR = "relay.cursor"
 DRAIN_S = 600.0
 """How long the end of a run waits for its last events to arrive."""
+LOOK_S = 0.05
+"""How often one who waits for a journal looks for it."""
 
 
-class Relaying:
-    """A context in which a journal is published as it grows; the relay reads it, nothing else.
+class RunRelay:
+    """Publishes the run of a folder from the moment its journal is there; a long-lived part.
 
-    Left after a run that has ended, it waits for the last event; left by an exception it stops.
+    The journal is all that it reads, so it may live in the run's process or in one of its own.
     """
 
-    def __init__(self, settings: Settings, journal: Journal) -> None:
-        self.settings, self.journal = settings, journal
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._left = asyncio.Event()
-        self._ready = threading.Event()
-        self._drain = False
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="relay")
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings, self.folder = settings, folder
+        self.relay: Relay | None = None
+        self._task: asyncio.Task[None] | None = None
 
-    def __enter__(self) -> Self:
-        """Start.
+    async def start(self) -> None:
+        """Begin to look for the journal."""
+        assert self._task is None, "the relay has been started already"
+        self._task = asyncio.create_task(self._follow(), name="relay of a run")
+        self._task.add_done_callback(noticed)
+
+    async def stop(self) -> None:
+        """Send what is there, within the time limit, and close."""
+        if self._task is None:
+            return
+        if self.relay is not None:
+            await self.relay.stop()
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        self._task = None
+
+    async def health(self) -> None:
+        """See that it runs.
 
         Raises:
-            OutsideError: if the server does not answer.
+            OutsideError: if it does not.
         """
-        self._thread.start()
-        self._ready.wait()
-        if self._error is not None:
-            self._thread.join()
-            raise self._error
-        return self
+        if self._task is None:
+            raise OutsideError("the relay does not run")
+        if self._task.done() and not self._task.cancelled() and self._task.exception():
+            raise OutsideError(f"the relay has ended: {self._task.exception()}")
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Stop.
+    async def drained(self) -> Relay:
+        """Wait until the run has ended and every envelope of it is acknowledged."""
+        assert self._task is not None, "the relay has not been started"
+        await asyncio.shield(self._task)
+        assert self.relay is not None
+        return self.relay
 
-        Raises:
-            OutsideError: if the last events did not arrive; they will when it is started again.
-        """
-        self._drain = kind is None
-        if self._loop is not None and self._error is None:
-            self._loop.call_soon_threadsafe(self._left.set)
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._live())
-        except BaseException as error:  # noqa: BLE001 (told by the thread that started this one)
-            self._error = error
-        finally:
-            self._ready.set()
-
-    async def _live(self) -> None:
-        from alphapanda.bus.cursor import FileCursor  # noqa: PLC0415 (an extra)
-        from alphapanda.bus.relay import Relay  # noqa: PLC0415
-
-        self._loop = asyncio.get_running_loop()
-        contents = self.journal.contents
+    async def _follow(self) -> None:
+        journal = await self._journal()
+        contents = journal.contents
         cursor = FileCursor(contents.path.with_name(CURSOR))
-        run_id = str(contents.manifest["run_id"])
-        with log.bound(run_id=run_id):
-            relay = Relay(self.settings, self.journal, cursor, run_id=run_id)
-            await relay.start()
-        try:
-            self._ready.set()
-            await self._left.wait()
-            if self._drain:
-                await asyncio.wait_for(relay.drained(), DRAIN_S)
-        except TimeoutError:
-            raise OutsideError(
-                f"the run has ended, but its last events have not arrived within {DRAIN_S:.0f} s; "
-                "they are in its journal: see that the server answers, then alphapanda relay RUN"
-            ) from None
-        finally:
-            await relay.stop()
+        relay = Relay(self.settings, journal, cursor, run_id=str(contents.manifest["run_id"]))
+        for wait in waits(self.settings.bus.backoff_s, most_s=2):
+            try:
+                await relay.start()
+            except OutsideError as error:
+                LOG.warning("relay not started yet", wait_s=wait, error=error)
+                await asyncio.sleep(wait)
+            else:
+                break
+        self.relay = relay
+        await relay.drained()
+
+    async def _journal(self) -> Journal:
+        file = self.folder / FILE
+        while True:
+            if file.is_file():
+                journal = Journal(file)
+                await asyncio.to_thread(journal.refresh)
+                if journal.contents.manifest:
+                    return journal
+            await asyncio.sleep(LOOK_S)
+
+
+def noticed(task: asyncio.Task[None]) -> None:
+    """Log why a relay has ended, if it was not stopped."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        LOG.error("relay of a run ended", exc_info=error)
+
+
+def drained(parts: Parts, relay: RunRelay) -> None:
+    """Wait until everything of a run that has ended has arrived.
+
+    Raises:
+        OutsideError: if it did not in time; it will when it is published again.
+    """
+    try:
+        parts.do(asyncio.wait_for(relay.drained(), DRAIN_S))
+    except TimeoutError:
+        raise OutsideError(
+            f"the run has ended, but its last events have not arrived within {DRAIN_S:.0f} s; "
+            "they are in its journal: see that the server answers, then alphapanda relay RUN"
+        ) from None
 
 
 def publish(folder: Path) -> int:
@@ -104,8 +131,12 @@ def publish(folder: Path) -> int:
     settings = config.load()
     log.start(settings)
     try:
-        with Relaying(settings, journal):
-            pass
+        with Parts(stop_timeout_s=settings.paper.stop_timeout_s) as parts:
+            broker = str(journal.contents.manifest["broker"])
+            parts.check(partial(topics.health, settings, [broker]))
+            relay = RunRelay(settings, journal.contents.path.parent)
+            parts.start(relay)
+            drained(parts, relay)
     finally:
         log.stop()
     return journal.seq

@@ -10,6 +10,8 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+NAP_S = 0.1
+"""How soon one who waits notices that it is to stop."""
 
 
 @contextmanager

@@ -33,8 +33,6 @@ from alphapanda.core.program import Program, build, package_sources
 from alphapanda.core.reuse import Reusable, Windows, with_arguments
 from alphapanda.data.replay import open_replay
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.charges import Schedule
-from alphapanda.model.limits import load_limits
 from alphapanda.model.money import text
 from alphapanda.research import deflated
 from alphapanda.research.sweep_result import (
@@ -162,10 +160,7 @@ def run(
 
 def read(options: Options, grid: Grid, numbers: Any) -> Market:
     """Read and check the data once, and keep them."""
-    rules = runs.Rules(
-        runs.read_calendar(options.calendar), Schedule.parse(options.costs),
-        load_limits(options.limits),
-    )  # fmt: skip
+    rules = runs.rules_of(options)
     specs = (grid.spec,)
     with open_replay(runs.replay_options(options, specs)) as replay:
         made = runs.prepare(options, rules, replay, specs, [grid.arguments(int(numbers[0]))])

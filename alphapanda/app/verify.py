@@ -79,6 +79,7 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
     digest = hashlib.sha256()
     total = sum(place.rows for place in journal.contents.batches)
     for batch in journal.batches():
+        translator.miss(batch.missed)
         before = translator.position
         rows = said(engine, batch)
         digest.update(rows.tobytes())

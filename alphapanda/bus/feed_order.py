@@ -2,83 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from alphapanda.model.events import (
-    SHARED,
-    VERSION,
-    Bar,
-    Envelope,
-    EventType,
-    FeedGap,
-    Tick,
-    event_id,
-)
+from alphapanda.model.events import Envelope
+from alphapanda.model.feeds import Row, gap
 
 
 class FeedOrder:
-    """Yields one feed's ticks and bars by `feed_seq`, and a feed_gap for rows that never came.
+    """Gives one feed's rows by `seq` from `first` on, and a feed_gap for rows that never came.
 
-    A row that is ahead is held until those before it have come, `most` are held, or it has been
-    held for `hold_s`. `first` is the row the reader begins with; None: the lowest of those that
-    come within these bounds, for a reader that joins a running feed.
+    A row that is ahead is held until those before it have come, or `skip` gives them up.
     """
 
-    def __init__(
-        self, feed: str, *, first: int | None = 0, most: int = 10_000, hold_s: float = 2
-    ) -> None:
-        assert most > 0
-        self.feed, self.next, self.most, self.hold_s = feed, first, most, hold_s
+    def __init__(self, feed: str, *, first: int = 0) -> None:
+        self.feed, self.next = feed, first
         self.repeats = 0
         self.gaps = 0
-        self._held: dict[int, tuple[Envelope, float]] = {}
+        self._held: dict[int, Row] = {}
 
     @property
     def held(self) -> int:
         """Return how many rows wait for others."""
         return len(self._held)
 
-    def push(self, envelope: Envelope, now_s: float) -> Iterator[Envelope]:
-        """Take a row in, and yield what is in order now."""
-        data = envelope.data
-        assert isinstance(data, (Tick, Bar)), f"{envelope.type} has no place in a feed"
-        if data.feed_seq in self._held or (self.next is not None and data.feed_seq < self.next):
-            self.repeats += 1  # or it came after its gap had been told
-            return
-        self._held[data.feed_seq] = (envelope, now_s)
-        yield from self._in_order()
-        while len(self._held) > self.most:
-            yield from self._skip()
+    def take(self, rows: Iterable[Row]) -> list[Row]:
+        """Take rows in, and return what is in order now."""
+        ready = []
+        for row in rows:
+            if row.seq == self.next:
+                ready.append(row)
+                self.next += 1
+                if self._held:
+                    ready += self._in_order()
+            elif row.seq < self.next or row.seq in self._held:
+                self.repeats += 1  # or it came after its gap had been told
+            else:
+                self._held[row.seq] = row
+        return ready
 
-    def late(self, now_s: float) -> Iterator[Envelope]:
-        """Yield what has waited long enough; to be asked now and then while nothing comes."""
-        while self._held and now_s - min(at for _, at in self._held.values()) >= self.hold_s:
-            yield from self._skip()
+    def skip(self, end: tuple[int, int] | None = None) -> tuple[Envelope, list[Row]]:
+        """Give up the rows before the lowest that is held; return their gap, and what follows.
 
-    def rest(self) -> Iterator[Envelope]:
-        """Yield all that is held: the feed has ended."""
-        while self._held:
-            yield from self._skip()
-
-    def _in_order(self) -> Iterator[Envelope]:
-        while self.next is not None and self.next in self._held:
-            yield self._held.pop(self.next)[0]
-            self.next += 1
-
-    def _skip(self) -> Iterator[Envelope]:
-        """Give up the rows before the lowest that is held."""
-        lowest = min(self._held)
-        if self.next is not None:
-            self.gaps += 1
-            yield self._gap(self.next, lowest - 1, self._held[lowest][0])
+        With none held they are those up to the `end` of the feed: its last row, and its time.
+        """
+        if self._held:
+            lowest = min(self._held)
+            ts = self._held[lowest].ts
+        else:
+            assert end is not None, "without an end nothing is known to be missing"
+            lowest, ts = end[0] + 1, end[1]
+        told = gap(self.feed, self.next, lowest - 1, ts=ts)
+        self.gaps += 1
         self.next = lowest
-        yield from self._in_order()
+        return told, list(self._in_order())
 
-    def _gap(self, first: int, last: int, before: Envelope) -> Envelope:
-        own = event_id(before.ts, self.feed, "gap", first, last)
-        return Envelope(
-            id=own, type=EventType.FEED_GAP, ts=before.ts, key=self.feed, source=self.feed,
-            version=VERSION, broker=SHARED, run_id="", seq=-1, correlation_id=own,
-            causation_id="", trace_id=own.replace("-", ""),
-            data=FeedGap(feed=self.feed, first=first, last=last),
-        )  # fmt: skip
+    def _in_order(self) -> Iterator[Row]:
+        while self.next in self._held:
+            yield self._held.pop(self.next)
+            self.next += 1

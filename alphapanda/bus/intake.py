@@ -12,12 +12,15 @@ from alphapanda.model.events import (
     Envelope,
     EventError,
     FeedGap,
+    FeedState,
+    FeedStatus,
     Fill,
     Order,
     Signal,
     Tick,
     decode,
 )
+from alphapanda.model.feeds import feed_of
 from alphapanda.model.money import to_scaled
 from alphapanda.model.topics import BROKERS, topic_of
 
@@ -90,6 +93,15 @@ def wrong_fill(fill: Fill) -> str:
     return "qty is 0" if fill.qty == 0 else negative(price=fill.price)
 
 
+def wrong_feed(state: FeedState) -> str:
+    """Say what of a feed's state can't be."""
+    try:
+        feed_of(state)
+    except EventError as error:
+        return str(error)
+    return "" if state.status in tuple(FeedStatus) else f"status {state.status!r}"
+
+
 def negative(**prices: str) -> str:
     """Name the first price below 0; empty if there is none."""
     found = (f"{name} is {price}" for name, price in prices.items() if price.startswith("-"))
@@ -99,6 +111,7 @@ def negative(**prices: str) -> str:
 CHECKS: dict[type, Callable[[Any], str]] = {
     Tick: lambda tick: negative(last=tick.last, bid=tick.bid, ask=tick.ask),
     Bar: wrong_bar,
+    FeedState: wrong_feed,
     FeedGap: lambda gap: "" if gap.first <= gap.last else f"from {gap.first} to {gap.last}",
     Signal: lambda signal: negative(price=signal.price),
     Order: lambda order: negative(price=order.price),

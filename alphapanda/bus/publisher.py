@@ -21,9 +21,10 @@ from alphapanda.bus.client import (
     kafka,
     open_client,
     unreachable,
+    waits,
 )
 from alphapanda.config.settings import Settings
-from alphapanda.errors import UsageError
+from alphapanda.errors import OutsideError, UsageError
 
 LOG = log.get(__name__)
 BATCH_BYTES = 256 * 1024
@@ -58,6 +59,7 @@ class Sent:
     messages: int = 0
     bytes: int = 0
     errors: int = 0
+    retries: int = 0
     producers: int = 0
 
 
@@ -122,6 +124,22 @@ class Publisher:
             raise unreachable(self.settings, failed) from failed
         self.sent.messages += len(records)
         self.sent.bytes += sum(len(record.value) for record in records)
+
+    async def insist(self, records: Sequence[Record]) -> None:
+        """Send messages as often as it takes until all are acknowledged; without a server, wait.
+
+        Raises:
+            TooLargeError: if one is too large ever to be sent.
+        """
+        for wait in waits(self.settings.bus.backoff_s, most_s=2):
+            try:
+                await self.publish(records)
+            except OutsideError as error:
+                self.sent.retries += 1
+                LOG.warning("not sent, tried again", wait_s=wait, error=error)
+                await asyncio.sleep(wait)
+            else:
+                return
 
     async def _send(self, records: Sequence[Record]) -> BaseException | None:
         futures: list[asyncio.Future[Any]] = []

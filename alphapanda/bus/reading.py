@@ -57,12 +57,18 @@ async def following(settings: Settings, topic: str) -> AsyncIterator[Any]:
 
 def reader(settings: Settings, **given: Any) -> Any:
     """Return a consumer of no group, as a context."""
-    consumer = kafka().AIOKafkaConsumer(
-        **connection(settings), enable_auto_commit=False, isolation_level="read_committed",
-        auto_offset_reset="earliest", max_partition_fetch_bytes=largest(settings) + OVERHEAD,
-        **given,
-    )  # fmt: skip
-    return opened(consumer, settings)
+    return opened(kafka().AIOKafkaConsumer(**reading(settings), **given), settings)
+
+
+def reading(settings: Settings) -> dict[str, Any]:
+    """Return what a consumer of no group is made with."""
+    return {
+        **connection(settings),
+        "enable_auto_commit": False,
+        "isolation_level": "read_committed",
+        "auto_offset_reset": "earliest",
+        "max_partition_fetch_bytes": largest(settings) + OVERHEAD,
+    }
 
 
 async def partitions(consumer: Any, topic: str) -> list[Any]:

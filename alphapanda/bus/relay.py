@@ -16,7 +16,6 @@ from typing import Protocol
 import msgspec
 
 from alphapanda import log
-from alphapanda.bus.client import waits
 from alphapanda.bus.publisher import Publisher, Record
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
@@ -73,7 +72,6 @@ class Relayed:
 
     position: int = -1
     sent: int = 0
-    errors: int = 0
     pages: int = 0
     started_s: float = 0
     last_s: float = 0
@@ -130,7 +128,7 @@ class Relay:
             await self.publisher.stop()
             LOG.info(
                 "relay stopped", run_id=self.run_id, position=self.relayed.position,
-                sent=self.relayed.sent, errors=self.relayed.errors, everything_sent=whole,
+                sent=self.relayed.sent, errors=self.publisher.sent.retries, everything_sent=whole,
                 error=failed,
             )  # fmt: skip
 
@@ -170,18 +168,10 @@ class Relay:
                 await self._idle(IDLE_S)
 
     async def _send(self, records: Sequence[Record]) -> None:
-        for wait in waits(self.settings.bus.backoff_s, most_s=2):
-            try:
-                await self.publisher.publish(records)
-            except OutsideError as error:
-                self.relayed.errors += 1
-                LOG.warning("not sent, tried again", wait_s=wait, error=error)
-                await asyncio.sleep(wait)
-            else:
-                self.relayed.sent += len(records)
-                self.relayed.pages += 1
-                self.relayed.last_s = time.monotonic()
-                return
+        await self.publisher.insist(records)
+        self.relayed.sent += len(records)
+        self.relayed.pages += 1
+        self.relayed.last_s = time.monotonic()
 
     async def _idle(self, timeout_s: float) -> None:
         with suppress(TimeoutError):

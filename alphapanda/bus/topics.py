@@ -62,6 +62,22 @@ async def bootstrap(settings: Settings, brokers: Iterable[str]) -> Made:
     return Made(made, [name for name in names if name not in made])
 
 
+async def health(settings: Settings, brokers: Iterable[str]) -> None:
+    """Ask the server for its topics.
+
+    Raises:
+        OutsideError: if it does not answer, or has not the topics of some brokers' deployments.
+    """
+    client = kafka().admin.AIOKafkaAdminClient(**connection(settings))
+    async with opened(client, settings) as admin:
+        there = set(await admin.list_topics())
+    missing = [name for name in wanted(brokers) if name not in there]
+    if missing:
+        raise OutsideError(
+            f"the server at {settings.bus.servers} has no topic {missing[0]}: alphapanda bootstrap"
+        )
+
+
 def refuse(settings: Settings, there: dict[str, Facts]) -> None:
     """Refuse topics that differ from the settings.
 

@@ -78,6 +78,8 @@ class Bus(Server):
     stop_timeout_s: Seconds = says("For the consumers' last messages and the producer's flush.", 5)
     session_timeout_s: Seconds = says("Until a silent consumer loses its partitions.", 10)
     stuck_after_s: Seconds = says("Without progress while messages wait, until replaced.", 20)
+    feed_timeout_s: Seconds = says("For a feed that is waited for to begin.", 60)
+    gap_after_s: Seconds = says("That missing rows of a feed are waited for.", 30)
     attempts: Count = says("At a message, on transient errors, before it is a dead letter.", 5)
     letters_a_minute: Count = says("Dead letters, beyond which a consumer stops.", 100)
     backoff_s: Seconds = says("Before the second attempt; doubled at each.", 0.2)

@@ -77,6 +77,8 @@ class Place:
     """Envelopes in it."""
     rows: int = 0
     """Market rows in it."""
+    missed: int = 0
+    """Rows of the feed before these that never came."""
 
 
 class Journal:
@@ -117,7 +119,8 @@ class Journal:
             head, _ = head_of(record.payload)
             before = len(self.contents.batches)
             self.contents.batches.append(Place(
-                record.offset, record.end, before, head["seq"], head["envelopes"], head["rows"]
+                record.offset, record.end, before, head["seq"], head["envelopes"], head["rows"],
+                head.get("missed", 0),
             ))  # fmt: skip
         elif record.kind == RecordKind.CHECKPOINT:
             self.contents.checkpoints.append(
@@ -218,9 +221,11 @@ class JournalWriter:
         made._append(RecordKind.MANIFEST, {"format": FORMAT, **manifest})
         return made
 
-    def batch(self, columns: Columns, controls: Any, envelopes: Sequence[bytes]) -> None:
-        """Add what a step took in and gave out."""
-        text = pack(columns, controls, envelopes, self.seq)
+    def batch(
+        self, columns: Columns, controls: Any, envelopes: Sequence[bytes], missed: int = 0
+    ) -> None:
+        """Add what a step took in and gave out, and how many rows before it never came."""
+        text = pack(columns, controls, envelopes, self.seq, missed)
         self._writer.append(RecordKind.BATCH, text)
         self.seq += len(envelopes)
 

@@ -16,20 +16,26 @@ LENGTH = struct.Struct("<I")
 
 
 class Batch(NamedTuple):
-    """What one step of the core took in and gave out; `seq` is that of the first envelope."""
+    """What one step of the core took in and gave out; `seq` is that of the first envelope.
+
+    `missed` rows of the feed before its first never came.
+    """
 
     columns: Columns
     controls: Any
     envelopes: list[bytes]
     seq: int
+    missed: int = 0
 
 
-def pack(columns: Columns, controls: Any, envelopes: Sequence[bytes], seq: int) -> bytes:
+def pack(
+    columns: Columns, controls: Any, envelopes: Sequence[bytes], seq: int, missed: int = 0
+) -> bytes:  # fmt: skip
     """Return a batch as bytes: a JSON head, the columns, the control rows, a line an envelope."""
     present = [name for name in Columns._fields if len(getattr(columns, name))]
     head = json.dumps({
         "rows": columns.rows, "columns": present, "controls": len(controls), "seq": seq,
-        "envelopes": len(envelopes),
+        "envelopes": len(envelopes), **({"missed": missed} if missed else {}),
     }).encode()  # fmt: skip
     parts = [getattr(columns, name).tobytes() for name in present]
     return b"".join(
@@ -56,4 +62,4 @@ def unpack(text: bytes) -> Batch:
     at += CONTROL.itemsize * len(controls)
     lines = text[at:].split(b"\n") if head["envelopes"] else []
     assert len(lines) == head["envelopes"], "a packed batch holds as many envelopes as it says"
-    return Batch(Columns.of(**columns), controls, lines, head["seq"])
+    return Batch(Columns.of(**columns), controls, lines, head["seq"], head.get("missed", 0))

@@ -13,6 +13,8 @@ PARTS = {
     "app.monitor": "monitoring",
     "app.trade": "trading",
     "audit": "audit",
+    "bus.feed_reader": "market_data",
+    "bus.feed_sender": "market_data",
     "core": "trading",
     "data": "market_data",
     "feed": "market_data",

@@ -175,6 +175,10 @@ class Translator:
             self.seq = envelope.seq + 1
         self.position = Inputs(self.feed, self.position, batch, controls).after()
 
+    def miss(self, rows: int) -> None:
+        """Go on behind rows of the feed that never came: those that follow keep their places."""
+        self.position = self.position._replace(rows=self.position.rows + rows)
+
     def _envelope(self, row: tuple[int, ...], inputs: Inputs) -> Envelope:
         kind = Out(row[TYPE])
         before = self._chain(kind, row, inputs)

@@ -54,11 +54,19 @@ class RunStatus(StrEnum):
     """Its journal is damaged before its end."""
 
 
+class FeedStatus(StrEnum):
+    """How a feed stands."""
+
+    BEGUN = "begun"
+    ENDED = "ended"
+
+
 class EventType(StrEnum):
     """Every type of event there is."""
 
     MARKET_TICK = "market_tick"
     MARKET_BAR = "market_bar"
+    FEED_STATE = "feed_state"
     FEED_GAP = "feed_gap"
     SESSION_PHASE = "session_phase"
     TRADING_SIGNAL = "trading_signal"
@@ -112,6 +120,43 @@ class Bar(Payload, frozen=True, kw_only=True):
     close: Money
     volume: Count = 0
     oi: Count = 0
+
+
+class Listing(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """An instrument of a feed, as it was known when the feed began."""
+
+    name: Text
+    exchange: Text
+    segment: Text
+    tick_size: Money
+    lot_size: Count
+    token: Count = 0
+    freeze_quantity: Count = 0
+    expiry: str = ""
+    strike: Money = "0.00"
+    option_type: Text = "NONE"
+    underlying: str = ""
+    has_derivatives: bool = False
+    lower_circuit: Money = "0.00"
+    upper_circuit: Money = "0.00"
+
+
+class FeedState(Payload, frozen=True, kw_only=True):
+    """A feed begins with row 0, or has ended with row `last`; what its rows are, in both.
+
+    `names` are those of the data, in the order of `instruments`; `columns` those that rows have.
+    """
+
+    feed: Text
+    status: Text
+    kind: Text
+    interval_ns: Count
+    columns: tuple[Text, ...]
+    names: tuple[Text, ...]
+    instruments: tuple[Listing, ...]
+    days: tuple[Text, ...]
+    rows: Count | None = None
+    last: Int = -1
 
 
 class FeedGap(Payload, frozen=True, kw_only=True):
@@ -266,6 +311,7 @@ class PartFailure(Payload, frozen=True, kw_only=True):
 PAYLOADS: dict[EventType, type[Payload]] = {
     EventType.MARKET_TICK: Tick,
     EventType.MARKET_BAR: Bar,
+    EventType.FEED_STATE: FeedState,
     EventType.FEED_GAP: FeedGap,
     EventType.SESSION_PHASE: SessionPhase,
     EventType.TRADING_SIGNAL: Signal,

@@ -29,7 +29,8 @@ READERS = ("project",)
 TOPICS: dict[EventType, Topic] = {
     EventType.MARKET_TICK: Topic("market.ticks", INSTRUMENT, "feed", MARKET_READERS),
     EventType.MARKET_BAR: Topic("market.bars", INSTRUMENT, "feed", MARKET_READERS),
-    EventType.FEED_GAP: Topic("market.status", FEED, "feed", MARKET_READERS),
+    EventType.FEED_STATE: Topic("market.status", FEED, "feed", MARKET_READERS),
+    EventType.FEED_GAP: Topic("market.status", FEED, "trade", READERS),
     EventType.SESSION_PHASE: Topic("market.status", FEED, "feed", MARKET_READERS),
     EventType.TRADING_SIGNAL: Topic("{broker}.signals.raw", PAIR, "trade", READERS),
     EventType.VALIDATED_SIGNAL: Topic("{broker}.signals.validated", PAIR, "trade", READERS),

@@ -43,7 +43,7 @@ def rewritten(path: Path, change: Any) -> Path:
     manifest = {k: v for k, v in journal.contents.manifest.items() if k != "format"}
     writer = JournalWriter.create(folder / FILE, manifest)
     for batch in batches:
-        writer.batch(batch.columns, batch.controls, batch.envelopes)
+        writer.batch(batch.columns, batch.controls, batch.envelopes, batch.missed)
     for status in journal.contents.statuses:
         writer.status(**status)
     writer.close()

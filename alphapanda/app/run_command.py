@@ -1,9 +1,10 @@
-"""The command `paper`: a live table on stderr, and the result of `backtest` on stdout."""
+"""The commands `run` and `paper`: a live table on stderr, what came of it on stdout."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -16,55 +17,45 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from alphapanda import config, log
+from alphapanda import config
 from alphapanda.app import backtest as runs
-from alphapanda.app import options, paper
-from alphapanda.app.command import default_out
+from alphapanda.app import paper
 from alphapanda.app.output import print_json, print_table
-from alphapanda.app.relaying import Relaying
+from alphapanda.app.roles import Wanted, carry_out, chosen
 from alphapanda.app.show import result_table
-from alphapanda.errors import UsageError
-from alphapanda.journal.journal import Journal
 from alphapanda.model.calendar import INDIA
 from alphapanda.model.money import text
 from alphapanda.model.rows import Out
+from alphapanda.research.result import Result
 from alphapanda.research.table import count
 
 REFRESH_S = 0.25
 
 
-def trade(
-    strategies: Sequence[str], given: Mapping[str, Any], *, feed: Sequence[str], speed: str,
-    out: Path | None, json: bool,
+def run(
+    strategies: Sequence[str], given: Mapping[str, Any], *, roles: Sequence[str],
+    feed: Sequence[str], speed: str | None, out: Path | None, json: bool,
 ) -> None:  # fmt: skip
-    """Trade on paper and print the result."""
-    if "data" in given:
-        raise UsageError("paper takes its data from --feed replay:PATH, not from --data")
-    pace = paper.parse_speed(speed)
-    values = {**given, "data": [paper.parse_feed(word) for word in feed]}
-    if len(strategies) == 1:
-        made = options.of_command(strategies[0], values, leaving=["out", "journal"])
-    else:
-        made = options.make({**values, "strategies": list(strategies)})
-    folder = out or default_out(made, what="paper-")
-    settings = config.load()
-
-    def beside(run: Path) -> AbstractContextManager[object]:
-        log.start(settings)
-        return Relaying(settings, Journal.open(run)) if settings.bus.enabled else nullcontext()
-
+    """Do what the roles of this process are, and print what came of it."""
+    wanted = Wanted(strategies, given, feed, chosen(roles), speed, out)
     try:
         with live_table(quiet=json) as show:
-            result = paper.run(made, folder, speed=pace, show=show, beside=beside)
-    except KeyboardInterrupt:
-        Console(stderr=True).print(f"stopped in order; it goes on with --out {folder}")
+            result = carry_out(wanted, config.load(), show=show)
+    except KeyboardInterrupt as stop:
+        if stop.args:
+            Console(stderr=True).print(f"stopped in order; {stop}")
         raise
-    finally:
-        log.stop()
-    if json:
+    if not isinstance(result, Result):
+        print_json(result) if json else print_facts(result)
+    elif json:
         print_json(result.summary)
     else:
         print_table(result_table(result, width=Console().width))
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Print what a process has done, a line each."""
+    sys.stdout.write("".join(f"{name:<6} {value}\n" for name, value in facts.items()))
 
 
 @contextmanager
@@ -96,10 +87,10 @@ def standing_table(standing: paper.Standing, rate: float) -> RenderableType:
     counts, tables = course.gatherer.counts, course.engine.tables
     at = datetime.fromtimestamp(standing.now / 1e9, INDIA)
     total = made.replay.rows
-    left = (total - standing.done) / rate if rate else 0
+    of = "" if total is None else f" of {count(total)}"
+    left = "" if total is None or not rate else f", {(total - standing.done) / rate:,.0f} s left"
     table = Table(box=box.SIMPLE, show_header=False, title=f"paper  {at:%Y-%m-%d %H:%M:%S} IST")
-    table.add_row("rows", f"{count(standing.done)} of {count(total)}, {count(round(rate))}/s, "
-                          f"{left:,.0f} s left")  # fmt: skip
+    table.add_row("rows", f"{count(standing.done)}{of}, {count(round(rate))}/s{left}")
     table.add_row("envelopes", count(made.recorder.envelopes))
     table.add_row("signals", count(int(counts[Out.SIGNAL])))
     table.add_row("rejected", count(int(counts[Out.REJECTED])))

@@ -1,0 +1,283 @@
+"""The roles of a process: the parts that live in it, and what its main thread does meanwhile.
+
+One process may have all roles or some. Rows of a feed go over the topics between processes only:
+beside `trade`, they go straight into the core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from alphapanda import log
+from alphapanda.app import backtest as runs
+from alphapanda.app import feed as feeds
+from alphapanda.app import options as of_run
+from alphapanda.app import paper
+from alphapanda.app.command import default_out
+from alphapanda.app.feed import Subscribed
+from alphapanda.app.lifecycle import Part, Parts
+from alphapanda.app.options import Entry, Options
+from alphapanda.app.pacing import parse_speed
+from alphapanda.app.relaying import RunRelay, drained
+from alphapanda.app.servers import ready
+from alphapanda.app.stopping import orderly
+from alphapanda.bus.feed_reader import FeedReader
+from alphapanda.bus.feed_sender import FeedSender
+from alphapanda.config.settings import Settings
+from alphapanda.data.replay import open_replay
+from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.events import Broker
+from alphapanda.model.feeds import Feed
+from alphapanda.research.result import Result
+from alphapanda.store.active import active
+
+AGAIN = "started again, it goes on"
+
+
+class Role(StrEnum):
+    """What a process may be there for."""
+
+    FEED = "feed"
+    """Publishes the rows of a feed."""
+    TRADE = "trade"
+    """Runs strategies over a feed, and keeps the run's journal."""
+    RELAY = "relay"
+    """Publishes what the journal holds."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a process is asked to do, in the words of the command line."""
+
+    strategies: Sequence[str]
+    given: Mapping[str, Any]
+    feed: Sequence[str]
+    roles: frozenset[Role] = frozenset(Role)
+    speed: str | None = None
+    out: Path | None = None
+
+
+@dataclass
+class Process:
+    """A process while its parts are made."""
+
+    settings: Settings
+    roles: frozenset[Role]
+    folder: Path | None = None
+    feed: Feed | None = None
+    """The feed that this process has the rows of."""
+    subscribes: str | None = None
+    """The feed whose rows come from another process; empty for whichever runs."""
+    taken: int = 0
+    """Rows of it that the run has had."""
+    parts: dict[Role, Part] = field(default_factory=dict)
+
+
+def sender(process: Process) -> Part | None:
+    """Return what publishes the feed's rows."""
+    if Role.TRADE in process.roles or process.feed is None:
+        return None
+    return FeedSender(process.settings, process.feed)
+
+
+def reader(process: Process) -> Part | None:
+    """Return what reads the rows of another process's feed."""
+    if process.subscribes is None:
+        return None
+    return FeedReader(process.settings, process.subscribes, first=process.taken)
+
+
+def relay(process: Process) -> Part | None:
+    """Return what publishes the run's journal."""
+    if not process.settings.bus.enabled or process.folder is None:
+        return None
+    return RunRelay(process.settings, process.folder)
+
+
+PARTS: dict[Role, Callable[[Process], Part | None]] = {
+    Role.FEED: sender,
+    Role.TRADE: reader,
+    Role.RELAY: relay,
+}
+"""The long-lived part of each role, None where the process can do without. A role more, such as
+one that makes read models of the topics, is a member of `Role` and a line here."""
+
+
+def chosen(words: Sequence[str]) -> frozenset[Role]:
+    """Return the roles that are named; all if none is.
+
+    Raises:
+        UsageError: for one that does not exist.
+    """
+    for word in words:
+        if word not in tuple(Role):
+            hint = did_you_mean(word, Role)
+            raise UsageError(f"--role {word}: one of {', '.join(Role)}.{hint}")
+    return frozenset(map(Role, words)) or frozenset(Role)
+
+
+def carry_out(
+    wanted: Wanted, settings: Settings, *, show: paper.Show | None = None,
+    parts_of: Callable[..., Parts] = Parts,
+) -> Result | dict[str, Any]:  # fmt: skip
+    """Do what a process is there for, to its end; return what came of it.
+
+    Raises:
+        KeyboardInterrupt: after an orderly stop by Ctrl-C or SIGTERM; it says how to go on.
+    """
+    with ExitStack() as stack:
+        stack.callback(log.stop)
+        parts = stack.enter_context(parts_of(stop_timeout_s=settings.paper.stop_timeout_s))
+        if Role.TRADE in wanted.roles:
+            return trade(wanted, settings, parts, stack, show)
+        if Role.FEED in wanted.roles:
+            return publish(wanted, settings, parts, stack)
+        return follow(wanted, settings, parts)
+
+
+def begun(process: Process, parts: Parts) -> Process:
+    """Start the parts of a process's roles, concurrently."""
+    log.start(process.settings)
+    made = {role: PARTS[role](process) for role in Role if role in process.roles}
+    process.parts = {role: part for role, part in made.items() if part is not None}
+    parts.start(*process.parts.values())
+    return process
+
+
+def trade(
+    wanted: Wanted, settings: Settings, parts: Parts, stack: ExitStack, show: paper.Show | None
+) -> Result:
+    """Trade on paper until the feed ends."""
+    kind, places = feeds.parse(wanted.feed)
+    bus, speed = kind == feeds.BUS, speed_of(wanted, kind)
+    if bus:
+        served(settings)
+    options = None if not wanted.strategies else named(wanted, kind, places)
+    database = ready(parts, settings, stores=options is None, brokers=[Broker.PAPER])
+    if options is None:
+        assert database is not None
+        if bus:
+            feeds.refuse_choosing(wanted.given)
+        given = {**parts.do(active(database)), **wanted.given}
+        options = of_run.make({**given, **data_of(kind, places)})
+    folder = (wanted.out or default_out(options, what="paper-")).expanduser().absolute()
+    specs, arguments = runs.found(options)
+    rules = runs.rules_of(options)
+    replay = None
+    if not bus:
+        replay = stack.enter_context(open_replay(runs.replay_options(options, specs)))
+    journal = paper.unfinished(folder)
+    before = places[0] or ("" if journal is None else str(journal.contents.manifest["feed"]))
+    process = begun(
+        Process(settings, wanted.roles, folder, subscribes=before if bus else None,
+                taken=paper.taken(journal)),
+        parts,
+    )  # fmt: skip
+    if replay is not None:
+        made = runs.prepare(options, rules, replay, specs, arguments)
+        rows = feeds.recorded(replay, speed)
+    else:
+        source: Any = process.parts[Role.TRADE]
+        made = subscribed(options, rules, source.feed, specs, arguments)
+        rows = feeds.received(source, parts)
+    try:
+        result = paper.run(made, folder, journal, rows, show=show)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"it goes on with --out {wanted.out or folder}") from None
+    published: Any = process.parts.get(Role.RELAY)
+    if published is not None:
+        drained(parts, published)
+    return result
+
+
+def named(wanted: Wanted, kind: str, places: Sequence[str]) -> Options:
+    """Return the options of strategies that are named, or of one run file."""
+    if "data" in wanted.given:
+        raise UsageError("the data come from --feed replay:PATH, not from --data")
+    values = {**wanted.given, **data_of(kind, places)}
+    if kind == feeds.BUS:
+        feeds.refuse_choosing(wanted.given)
+    if len(wanted.strategies) > 1:
+        return of_run.make({**values, "strategies": list(wanted.strategies)})
+    leaving = ["out", "journal"]
+    if kind == feeds.BUS:
+        leaving += [*feeds.CHOOSING, "first", "last"]
+    return of_run.of_command(wanted.strategies[0], values, leaving=leaving)
+
+
+def data_of(kind: str, places: Sequence[str]) -> dict[str, list[str]]:
+    """Return the option that says where the rows come from."""
+    return {"data": [f"{kind}:"] if kind == feeds.BUS else list(places)}
+
+
+def speed_of(wanted: Wanted, kind: str) -> float:
+    """Return how fast a recording is to come.
+
+    Raises:
+        UsageError: if it is said of a feed that comes as it comes.
+    """
+    if wanted.speed is not None and kind == feeds.BUS:
+        raise UsageError("--speed: whoever publishes the feed says it; leave it out with bus:")
+    return parse_speed(wanted.speed or "1x")
+
+
+def subscribed(
+    options: Options, rules: runs.Rules, feed: Feed, specs: Any, arguments: Any
+) -> runs.Run:  # fmt: skip
+    """Return the run of strategies on a feed of another process; `--instrument` binds them."""
+    entries = tuple(
+        Entry(e.strategy, e.params, e.instruments or options.instrument) for e in options.strategies
+    )
+    bound = replace(options, strategies=entries, data=(f"{feeds.BUS}:{feed.id}",))
+    source = Subscribed.to(feed)
+    return runs.bound(bound, rules, source, specs, arguments, feed.instruments, [])
+
+
+def publish(
+    wanted: Wanted, settings: Settings, parts: Parts, stack: ExitStack
+) -> dict[str, Any]:  # fmt: skip
+    """Publish a recording's rows."""
+    kind, places = feeds.parse(wanted.feed)
+    if kind == feeds.BUS:
+        raise UsageError("--role feed publishes a recording: --feed replay:PATH")
+    if wanted.strategies or Role.RELAY in wanted.roles:
+        raise UsageError("--role feed alone publishes; strategies and relay go with --role trade")
+    speed = speed_of(wanted, kind)
+    options = of_run.make({**wanted.given, **data_of(kind, places)}, trades=False)
+    served(settings)
+    replay = stack.enter_context(open_replay(runs.replay_options(options, ())))
+    ready(parts, settings, stores=False, brokers=[Broker.PAPER])
+    feed = feeds.described(options, replay)
+    source: Any = begun(Process(settings, wanted.roles, wanted.out, feed), parts).parts[Role.FEED]
+    try:
+        return feeds.publish(replay, source, parts, speed=speed)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(AGAIN) from None
+
+
+def follow(wanted: Wanted, settings: Settings, parts: Parts) -> dict[str, Any]:
+    """Publish a run's journal, which another process writes, to its end."""
+    served(settings)
+    if wanted.out is None or wanted.strategies or wanted.feed or wanted.given:
+        raise UsageError("--role relay needs the run's folder, and nothing else: --out FOLDER")
+    ready(parts, settings, stores=False, brokers=[Broker.PAPER])
+    folder = wanted.out.expanduser().absolute()
+    source: Any = begun(Process(settings, wanted.roles, folder), parts).parts[Role.RELAY]
+    with orderly() as asked:
+        done = parts.unless(asked, source.drained())
+    if done is None:
+        raise KeyboardInterrupt(AGAIN)
+    return {"run": done.run_id, "sent": done.relayed.sent}
+
+
+def served(settings: Settings) -> None:
+    """Refuse what needs a server of Kafka's protocol where none is used."""
+    if not settings.bus.enabled:
+        raise UsageError(
+            "that needs a server of Kafka's protocol: set ALPHAPANDA_BUS__SERVERS=HOST:PORT"
+        )

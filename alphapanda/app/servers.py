@@ -1,0 +1,61 @@
+"""What has to be there before anything trades: the database, the login, and servers that answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from urllib.parse import urlsplit
+
+from alphapanda import log
+from alphapanda.app.lifecycle import Parts
+from alphapanda.bus import seen, topics
+from alphapanda.config.settings import Settings
+from alphapanda.errors import OutsideError
+from alphapanda.store import migrating
+from alphapanda.store.database import Database
+
+
+def ready(
+    parts: Parts, settings: Settings, *, stores: bool, brokers: Sequence[str]
+) -> Database | None:
+    """See that the servers of the settings are there, in order, and return the database.
+
+    `stores` asks for a database even where it is a file; `brokers` are those whose topics are used.
+
+    Raises:
+        OutsideError: if one is not as it must be; the message says what to do next.
+    """
+    if settings.bus.enabled or settings.redis.enabled or settings.database.enabled or stores:
+        log.start(settings)
+    database = Database(settings) if settings.database.enabled or stores else None
+    checks = []
+    if database is not None:
+        parts.start(database)
+        parts.do(migrating.require_current(database))
+        checks.append(database.health)
+    # A login at the broker, for whoever trades live, belongs here: before anything is asked of it.
+    if settings.redis.enabled:
+        checks.append(partial(redis_health, settings))
+    if settings.bus.enabled:
+        checks.append(partial(topics.health, settings, brokers))
+    parts.check(*checks)
+    return database
+
+
+async def redis_health(settings: Settings) -> None:
+    """Ask Redis for an answer.
+
+    Raises:
+        OutsideError: if there is none.
+    """
+    client, lost = seen.client(settings)
+    try:
+        await client.ping()
+    except lost as error:
+        url = urlsplit(settings.redis.url.get_secret_value())
+        raise OutsideError(
+            f"Redis at {url.hostname}:{url.port or 6379} does not answer ({error}): start it, set "
+            "ALPHAPANDA_REDIS__URL, or do without by ALPHAPANDA_REDIS__ENABLED=false"
+        ) from error
+    finally:
+        await client.aclose()

@@ -1,0 +1,220 @@
+"""A process with real servers: what it starts, in order, and that nothing is left of it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphapanda import config
+from alphapanda.app.lifecycle import Part, Parts
+from alphapanda.app.roles import Role, Wanted, carry_out
+from alphapanda.bus import topics
+from alphapanda.errors import OutsideError, UsageError
+from alphapanda.model.events import Broker
+from alphapanda.research.result import Result
+from alphapanda.store import seeding
+from alphapanda.store.database import Database
+from tests.cli.running import session
+from tests.servers import databases
+
+pytestmark = pytest.mark.core
+
+GIVEN = {"limits": "wide", "params": ["fast=50", "slow=200"]}
+NOBODY = "127.0.0.1:9"
+
+
+class Counted:
+    """A part, and what is done with it; it may fail to start, before or after it really has."""
+
+    def __init__(self, part: Part, told: Counter[str], failing: str) -> None:
+        self.part, self.told, self.failing = part, told, failing
+        self.name = type(part).__name__
+
+    async def start(self) -> None:
+        """Start it, or fail."""
+        self.told[f"start {self.name}"] += 1
+        if self.failing == f"before {self.name}":
+            raise OutsideError(self.name)
+        await self.part.start()
+        if self.failing == f"after {self.name}":
+            await self.part.stop()
+            raise OutsideError(self.name)
+
+    async def stop(self) -> None:
+        """Stop it."""
+        self.told[f"stop {self.name}"] += 1
+        await self.part.stop()
+
+    async def health(self) -> None:
+        """Ask it."""
+        await self.part.health()
+
+
+class Watched(Parts):
+    """Parts that are counted."""
+
+    def __init__(self, failing: str, **given: Any) -> None:
+        super().__init__(**given)
+        self.told: Counter[str] = Counter()
+        self.failing = failing
+
+    def start(self, *parts: Part) -> None:
+        """Start parts, each counted."""
+        super().start(*(Counted(part, self.told, self.failing) for part in parts))
+
+
+def carried_out(wanted: Wanted, failing: str = "") -> tuple[Any, Watched]:
+    """Do what is wanted; return the result or the error, and the parts that lived."""
+    made: list[Watched] = []
+
+    def parts_of(**given: Any) -> Parts:
+        made.append(Watched(failing, **given))
+        return made[0]
+
+    before = left_over()
+    try:
+        result: Any = carry_out(wanted, config.load(), parts_of=parts_of)
+    except OutsideError as error:
+        result = error
+    assert left_over() == before
+    assert made[0].left == []
+    return result, made[0]
+
+
+def left_over() -> tuple[set[str], int]:
+    """Return the threads of this process, and how many sockets it has open."""
+    gc.collect()
+    files = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208
+    links = [os.readlink(file) for file in files if file.is_symlink()]  # noqa: PTH115
+    names = {each.name for each in threading.enumerate() if not each.name.startswith("asyncio_")}
+    return names, sum(link.startswith("socket:") for link in links)
+
+
+@pytest.fixture
+def servers(
+    tmp_path: Path, kafka_address: str, redis_url: str, postgres_url: str,
+    templates: databases.Templates, monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:  # fmt: skip
+    """Set all servers, with topics and tables, for the processes of a test."""
+    with templates.migrated(tmp_path, postgres_url) as settings:
+        url = settings.database.url.get_secret_value()
+        for name, value in {
+            "BASE_DIR": str(tmp_path), "BUS__SERVERS": kafka_address, "REDIS__URL": redis_url,
+            "DATABASE__URL": url, "LOGS__CONSOLE": "off", "BUS__CONNECT_TIMEOUT_S": "3",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(f"ALPHAPANDA_{name}", value)
+        asyncio.run(topics.bootstrap(config.load(), [Broker.PAPER]))
+        yield
+
+
+def feed() -> Wanted:
+    return Wanted([], {}, [f"replay:{session(2, 2_000)}"], frozenset({Role.FEED}), "max")
+
+
+def trade(feed_id: str) -> Wanted:
+    return Wanted(["ema_cross"], GIVEN, [f"bus:{feed_id}"])
+
+
+@pytest.mark.usefixtures("servers")
+def test_each_part_is_started_once_and_stopped_once() -> None:
+    """A feed's process, then one that trades on it: every part lives once, nothing is left."""
+    sent, parts = carried_out(feed())
+    assert sent["rows"] == 4_000
+    assert parts.told == Counter(f"{w} {n}" for w in ("start", "stop")
+                                 for n in ("Database", "FeedSender"))  # fmt: skip
+    direct, _ = carried_out(Wanted(["ema_cross"], GIVEN, feed().feed, speed="max"))
+    result, parts = carried_out(trade(sent["feed"]))
+    assert isinstance(result, Result)
+    assert result.summary["digest"] == direct.summary["digest"]
+    assert parts.told == Counter(f"{w} {n}" for w in ("start", "stop")
+                                 for n in ("Database", "FeedReader", "RunRelay"))  # fmt: skip
+
+
+@pytest.mark.usefixtures("servers")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_whichever_part_can_not_start_nothing_is_left(when: str) -> None:
+    """Each part in turn: what ran before is stopped once, no thread, task or socket stays."""
+    sent, _ = carried_out(feed())
+    for wanted, names in (
+        (feed(), ["Database", "FeedSender"]),
+        (trade(sent["feed"]), ["Database", "FeedReader", "RunRelay"]),
+    ):
+        for name in names:
+            error, parts = carried_out(wanted, f"{when} {name}")
+            assert isinstance(error, OutsideError), error
+            assert str(error) == name
+            assert parts.told[f"stop {name}"] == 0
+            for other in names:
+                assert parts.told[f"start {other}"] <= 1
+                assert parts.told[f"stop {other}"] <= parts.told[f"start {other}"]
+            if name != "Database":
+                assert parts.told["stop Database"] == 1
+    assert not list(config.load().runs_dir.glob("*/*"))
+
+
+@pytest.mark.usefixtures("servers")
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"DATABASE__URL": f"postgresql://x@{NOBODY}/x"}, ["ALPHAPANDA_DATABASE__URL"]),
+    ({"BUS__SERVERS": NOBODY}, ["ALPHAPANDA_BUS__SERVERS"]),
+    ({"REDIS__URL": f"redis://:secret@{NOBODY}/0"}, ["ALPHAPANDA_REDIS__URL"]),
+    ({"BUS__SERVERS": NOBODY, "REDIS__URL": f"redis://:secret@{NOBODY}/0"},
+     ["ALPHAPANDA_BUS__SERVERS", "ALPHAPANDA_REDIS__URL"]),
+])  # fmt: skip
+def test_a_server_that_is_not_there_stops_the_start(
+    settings: dict[str, str], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says what to do about each; the password is not in it; nothing is begun."""
+    for name, value in settings.items():
+        monkeypatch.setenv(f"ALPHAPANDA_{name}", value)
+    error, parts = carried_out(feed())
+    assert isinstance(error, OutsideError), error
+    assert all(word in str(error) for word in said)
+    assert "secret" not in str(error)
+    assert "start FeedSender" not in parts.told
+
+
+@pytest.mark.usefixtures("servers")
+def test_topics_and_tables_that_are_missing_are_told(
+    tmp_path: Path, postgres_url: str, templates: databases.Templates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """An empty database asks for `db upgrade`."""
+    with templates.empty(tmp_path, postgres_url) as settings:
+        monkeypatch.setenv("ALPHAPANDA_DATABASE__URL", settings.database.url.get_secret_value())
+        error, parts = carried_out(feed())
+        assert "alphapanda db upgrade" in str(error)
+        assert parts.told["stop Database"] == 1
+
+
+async def set_up(database: Database, **values: Any) -> None:
+    """Seed strategies and make one active."""
+    await database.start()
+    try:
+        async with database.session(writes=True) as made:
+            row = seeding.fresh(database.settings, "ema_cross", {"fast": 50, "slow": 200}, 1)
+            for name, value in values.items():
+                setattr(row, name, value)
+            made.add(row)
+            await made.commit()
+    finally:
+        await database.stop()
+
+
+@pytest.mark.usefixtures("servers")
+def test_without_names_the_active_strategies_trade() -> None:
+    """None is a mistake that says what to do; one that is active runs with its own values."""
+    wanted = Wanted([], {"limits": "wide"}, feed().feed, speed="max")
+    with pytest.raises(UsageError, match="none is active"):
+        carry_out(wanted, config.load())
+    asyncio.run(set_up(Database(config.load()), active=True, instruments=["NSE:BAMBOO"]))
+    result, _ = carried_out(wanted)
+    assert list(result.summary["strategies"]) == ["ema_cross"]
+    assert result.summary["strategies"]["ema_cross"]["params"]["fast"] == 50

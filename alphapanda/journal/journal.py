@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal.packing import Batch, head_of, pack, unpack
 from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer
 from alphapanda.model.columns import Columns
+from alphapanda.model.events import RunStatus as Status
 
 FILE = "journal.apj"
 FORMAT = 1
@@ -25,18 +26,6 @@ class RecordKind(IntEnum):
     BATCH = 2
     CHECKPOINT = 3
     STATUS = 4
-
-
-class Status(StrEnum):
-    """How a run stands."""
-
-    RUNNING = "running"
-    """Its journal has no end: it runs, or it was killed."""
-    ENDED = "ended"
-    RECOVERED = "crashed-recovered"
-    """It was killed once, went on, and ended."""
-    QUARANTINED = "quarantined"
-    """Its journal is damaged before its end."""
 
 
 @dataclass

@@ -62,6 +62,26 @@ class EventType(StrEnum):
     SYSTEM_ERROR = "system_error"
 
 
+class Broker(StrEnum):
+    """Whose money it was."""
+
+    REPLAY = "replay"
+    PAPER = "paper"
+    ZERODHA = "zerodha"
+
+
+class RunStatus(StrEnum):
+    """How a run stands."""
+
+    RUNNING = "running"
+    """It has no end yet: it runs, or it was killed."""
+    ENDED = "ended"
+    RECOVERED = "crashed-recovered"
+    """It was killed once, went on, and ended."""
+    QUARANTINED = "quarantined"
+    """Its journal is damaged before its end."""
+
+
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """What an event says beyond its envelope."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from alphapanda.model.events import SHARED, EventType
+from alphapanda.model.events import SHARED, Broker, EventType
 
-BROKERS = ("replay", "paper", "zerodha")
+BROKERS = tuple(map(str, Broker))
 DLQ = ".dlq"
 """What is added to a topic's name for the messages of it that could not be used."""
 

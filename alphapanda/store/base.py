@@ -11,7 +11,8 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, Integer, MetaData, Str
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from alphapanda.store.words import Broker, words
+from alphapanda.model.events import Broker
+from alphapanda.store.words import words
 
 Money = Annotated[int, mapped_column(BigInteger)]
 """Rupees in units of 0.0001, prices too."""

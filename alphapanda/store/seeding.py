@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.config.settings import Settings
+from alphapanda.model.events import Broker
 from alphapanda.store.trading import Strategy
-from alphapanda.store.words import Broker
 
 CASH = 1_000_000 * 10_000
 """What a backtest has, unless said."""

@@ -8,28 +8,11 @@ from alphapanda.model.instruments import OptionType, Product, Segment
 from alphapanda.model.rows import Kind, Tif
 
 
-class Broker(StrEnum):
-    """Who took the orders."""
-
-    REPLAY = "replay"
-    PAPER = "paper"
-    ZERODHA = "zerodha"
-
-
 class Side(StrEnum):
     """The direction of a signal, an order or a fill; its quantity is positive."""
 
     BUY = "buy"
     SELL = "sell"
-
-
-class RunStatus(StrEnum):
-    """How a run stands, as its journal says."""
-
-    RUNNING = "running"
-    ENDED = "ended"
-    CRASHED_RECOVERED = "crashed-recovered"
-    QUARANTINED = "quarantined"
 
 
 class SignalStatus(StrEnum):

@@ -281,7 +281,7 @@ async def in_order(
                     .where(Held.run_id == run.run_id, Held.seq >= place)
                     .order_by(Held.seq).limit(most - len(found))
                 )  # fmt: skip
-                held = dict(rows.tuples())
+                held = {row.seq: row.envelope for row in rows}
             if place not in held:
                 break
             found.append(decode(held.pop(place).encode()))

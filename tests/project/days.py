@@ -128,5 +128,5 @@ class ListOutbox:
 async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 10) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(within_s):
-        while not await check():
+        while not await check():  # noqa: ASYNC110 (what it waits for is in another process)
             await asyncio.sleep(0.02)

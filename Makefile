@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check provision servers bench bounds golden clean
+.PHONY: help setup demo test check provision servers bench bounds soak golden clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: setup ## Measure the core against the numba floor
 
 bounds: setup ## Run the tests of the core with every array access checked
 	NUMBA_BOUNDSCHECK=1 ALPHAPANDA_CACHE_DIR=build/bounds $(BIN)/python -m pytest -m core
+
+soak: setup ## Kill paper trading 200 times at random; each run must end as if it had not been
+	ALPHAPANDA_TEST_KILLS=200 $(BIN)/python -m pytest --timeout 0 tests/journal/test_paper.py -k again_and_again
 
 golden: setup ## Rewrite the golden files; read the diff before committing it
 	$(BIN)/python -m tests.golden.rewrite

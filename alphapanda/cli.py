@@ -14,7 +14,7 @@ import typer
 import typer.main
 
 from alphapanda import __version__
-from alphapanda.app import config_words, data_words, db_words
+from alphapanda.app import bus_words, config_words, data_words, db_words
 from alphapanda.app.flags import RUN, option, run_options
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 
@@ -48,6 +48,7 @@ app.add_typer(config_words.app, name="config")
 app.add_typer(db_words.app, name="db")
 new_words = typer.Typer(no_args_is_help=True, help="Begin something of your own: a strategy.")
 app.add_typer(new_words, name="new")
+app.add_typer(bus_words.app, name="dlq")
 
 SWEEP = "Sweep"
 STRATEGY = "NAME in strategies/, FILE.py, FILE.py:CLASS, or a run file, backtests/NAME.toml"
@@ -66,13 +67,16 @@ def backtest(
     journal: Annotated[
         bool, option("--journal", panel=RUN, text="Keep a journal, for alphapanda verify.")
     ] = False,
+    bus: Annotated[
+        bool, option("--bus", panel=RUN, text="Keep a journal, and publish it to the topics.")
+    ] = False,
 ) -> None:
     """Run a strategy over recorded data, by its name or by a run file."""
     from alphapanda.app import command  # noqa: PLC0415 (the core takes a second to import)
 
-    more = {"out": out, "journal": journal or None}
+    more = {"out": out, "journal": journal or bus or None}
     given = {**given, **{name: value for name, value in more.items() if value is not None}}
-    command.backtest(strategy, given, json=json)
+    command.backtest(strategy, given, json=json, bus=bus)
 
 
 @app.command()
@@ -192,6 +196,17 @@ def verify(
 
 
 @app.command()
+def relay(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a folder.")],
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> None:
+    """Publish the rest of a run that has ended to the topics."""
+    from alphapanda.app import journals  # noqa: PLC0415
+
+    journals.relay(run, json=json)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of the events."""
     from alphapanda.app import journals  # noqa: PLC0415
@@ -269,6 +284,35 @@ def seed(
 
 
 @app.command()
+def bootstrap(
+    broker: Annotated[
+        list[str] | None,
+        option(metavar="NAME", text="replay, paper or zerodha; again for each. (default: all)"),
+    ] = None,
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> None:
+    """Make the topics on the server of Kafka's protocol; what is there already is compared."""
+    from alphapanda.app import bus  # noqa: PLC0415
+
+    bus.bootstrap(broker or [], json=json)
+
+
+@app.command()
+def tail(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="As paper.orders.filled.")],
+    limit: Annotated[int, option(metavar="N", text="The newest so many. (default: 20)")] = 20,
+    follow: Annotated[
+        bool, option("--follow", text="Go on with what comes, until Ctrl-C.")
+    ] = False,
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> None:
+    """Print a topic's events, one a line."""
+    from alphapanda.app import bus  # noqa: PLC0415
+
+    bus.tail(topic, limit=limit, follow=follow, json=json)
+
+
+@app.command()
 def report(
     runs: Annotated[
         list[str], typer.Argument(metavar="RUN...", help="A name under runs/, or a folder.")
@@ -316,7 +360,9 @@ def status(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         result = failed(error)
     except MemoryError:
-        result = told(OutsideError("there is not enough memory: take fewer days, --from and --to"))
+        result = told(
+            OutsideError("not enough memory: take fewer days (--from, --to) or smaller windows")
+        )
     except KeyboardInterrupt:
         print("alphapanda: interrupted", file=sys.stderr)
         result = INTERRUPTED

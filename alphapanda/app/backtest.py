@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -32,9 +32,10 @@ from alphapanda.core.records import view
 from alphapanda.core.strategy import Spec, text_of
 from alphapanda.data.instruments import read_masters
 from alphapanda.data.replay import Replay, ReplayOptions, open_replay
+from alphapanda.data.schema import DAY_NS
 from alphapanda.data.sessions import Placer, day_end, session_controls
 from alphapanda.errors import AlphaPandaError, UsageError, did_you_mean
-from alphapanda.model.calendar import Calendar, Session, SessionGroup, session_group
+from alphapanda.model.calendar import INDIA, Calendar, Session, SessionGroup, session_group
 from alphapanda.model.charges import Schedule, charge_class
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument, Master, Product, Segment
@@ -48,7 +49,6 @@ from alphapanda.research.report import run_page
 from alphapanda.research.result import Gatherer, Result, sum_up
 from alphapanda.research.rundir import RunDirectory
 
-IST = timezone(timedelta(hours=5, minutes=30))
 Progress = Callable[[int, int, int], None]
 """Called with rows done, rows in all, fills so far."""
 
@@ -243,12 +243,18 @@ def product(options: Options, instrument: Instrument) -> Product:
 
 
 def note_calendar(made: Run) -> None:
-    """Say which days of the data have no session."""
+    """Say which rows of the data no order can follow."""
     calendar, days = made.rules.calendar, made.replay.days
     if calendar.is_always:
         return
     groups = used_groups(made)
     idle = [day for day in days if not any(calendar.session(day, g) for g in groups)]
+    interval_ns = made.replay.interval_ns
+    if interval_ns and interval_ns % DAY_NS == 0:
+        made.notes.append(
+            "day bars end when the market has closed: orders made on them are refused; "
+            "--calendar always fills them at the next day's open"
+        )
     if idle:
         made.notes.append(
             f"{len(idle)} of {len(days)} days have no session in the calendar (first {idle[0]}): "
@@ -428,7 +434,7 @@ def feed_rest(made: Run, course: Course, last: int) -> None:
 def engine_time(engine: Engine) -> str:
     """Return the time that a core has reached, as India writes it."""
     now = int(engine.tables["clock"]["now"][0])
-    return datetime.fromtimestamp(now / 1e9, IST).strftime("%Y-%m-%d %H:%M:%S.%f IST")
+    return datetime.fromtimestamp(now / 1e9, INDIA).strftime("%Y-%m-%d %H:%M:%S.%f IST")
 
 
 def feed(made: Run, course: Course, batch: Columns, controls: Any) -> None:

@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from alphapanda.app.backtest import IST
 from alphapanda.app.lab import Lab, open_lab
 from alphapanda.app.lookahead import Changed, Trial, chance, look_ahead, row_of
 from alphapanda.app.options import Options, as_rate, from_python
@@ -24,6 +23,7 @@ from alphapanda.app.shadow import Shadow, shadowed
 from alphapanda.app.warmup import Key, Parting, Warmth, starts, warmth
 from alphapanda.core.strategy import text_of
 from alphapanda.errors import UsageError
+from alphapanda.model.calendar import INDIA
 from alphapanda.model.charges import RATE
 from alphapanda.research.decisions import decisions, in_words
 from alphapanda.research.events import Names
@@ -158,7 +158,7 @@ def names(lab: Lab) -> Names:
 
 def at_time(ns: int) -> str:
     """Return a time as India writes it, to the millisecond."""
-    return datetime.fromtimestamp(ns / 1e9, IST).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return datetime.fromtimestamp(ns / 1e9, INDIA).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 WORDS = {

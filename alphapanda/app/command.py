@@ -15,23 +15,19 @@ from alphapanda import config
 from alphapanda.app import backtest as runs
 from alphapanda.app import options, strategies
 from alphapanda.app.output import print_json, print_table
+from alphapanda.app.relaying import publish
 from alphapanda.app.show import result_table, strategy_facts, strategy_table
 from alphapanda.core.strategy import Spec
 from alphapanda.data.synth import synthesize
 from alphapanda.errors import OutsideError, UsageError
-from alphapanda.research.rundir import RunDirectory
+from alphapanda.research.rundir import RunDirectory, make_folder
 
 DEMO_DAY = date(2025, 8, 4)
 
 
-def backtest(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
-    """Run one backtest and print its result."""
-    if strategy.endswith(".toml"):
-        values = options.overridden(options.read_file(Path(strategy)), given)
-        where = f"{strategy}: "
-    else:
-        values, where = {**given, "strategies": strategy}, ""
-    made = options.make(values, where=where)
+def backtest(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool = False) -> None:
+    """Run one backtest, publish it where `bus` says so, and print its result."""
+    made = options.of_command(strategy, given)
     directory = RunDirectory(default_out(made), numbered=True) if made.out is None else None
     with progress_bar(quiet=json) as progress:
         result = runs.run(made, progress=progress, directory=directory)
@@ -39,6 +35,8 @@ def backtest(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
         print_json(result.summary)
     else:
         print_table(result_table(result, width=Console().width))
+    if bus and result.path is not None:
+        publish(result.path)
     if result.trouble:
         raise OutsideError(result.trouble)
     if result.summary["status"] == "interrupted":
@@ -84,10 +82,7 @@ def demo(out: Path | None) -> None:
     console = Console(stderr=True)
     if not path.exists():
         console.print("generating a session of NSE-like ticks: 5 shares, 3 days, seed 7")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutsideError(f"can't make the folder {folder}: {error.strerror}") from error
+        make_folder(folder)
         synthesize(path, day=DEMO_DAY, days=3, instruments=5, ticks_per_instrument=20_000, seed=7)
     console.print("compiling the core for ema_cross (about 15 s the first time) and running it")
     given = {"data": [str(path)], "params": ["fast=200", "slow=1000", "quantity=10"]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -24,7 +23,7 @@ FINDING = 1
 
 def check(strategy: str, given: Mapping[str, Any], *, json: bool, **how: Any) -> int:
     """Check a strategy, print what was found, and return the exit status."""
-    made = read(strategy, given)
+    made = options.of_command(strategy, given, leaving=["out"])
     with progress_bar(quiet=json, what="check") as progress:
         summary = checks.run(made, **how, progress=progress).summary
     tell(summary, check_table(summary), json=json)
@@ -33,18 +32,10 @@ def check(strategy: str, given: Mapping[str, Any], *, json: bool, **how: Any) ->
 
 def stress(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
     """Run a strategy under worse conditions and print what is left of its P&L."""
-    made = read(strategy, given)
+    made = options.of_command(strategy, given, leaving=["out"])
     with progress_bar(quiet=json, what="stress") as progress:
         summary = stresses.run(made, progress=progress).summary
     tell(summary, stress_table(summary), json=json)
-
-
-def read(strategy: str, given: Mapping[str, Any]) -> options.Options:
-    """Return the options of a strategy by name, or of a run file with those given laid over."""
-    if not strategy.endswith(".toml"):
-        return options.make({**given, "strategies": strategy})
-    file = {k: v for k, v in options.read_file(Path(strategy)).items() if k != "out"}
-    return options.make(options.overridden(file, given), where=f"{strategy}: ")
 
 
 def tell(summary: Mapping[str, Any], table: RenderableType, *, json: bool) -> None:
@@ -148,10 +139,14 @@ def shown(value: Any) -> str:
 
 def stress_table(summary: Mapping[str, Any]) -> RenderableType:
     """Return what each case left of the P&L."""
-    table = Table(title=Text(heading(summary), style="bold"), box=box.SIMPLE, border_style="dim")
-    table.add_column("case", no_wrap=True)
+    table = Table(
+        title=Text(heading(summary), style="bold"), box=box.SIMPLE, border_style="dim",
+        collapse_padding=True, pad_edge=False,
+    )  # fmt: skip
+    table.add_column("case")
     for name in ("P&L", "change", "survives", "fills", "charges"):
-        table.add_column(name, justify="right", no_wrap=True)
+        # Where the terminal is narrow words give way, never digits.
+        table.add_column(name, justify="right", no_wrap=name != "survives")
     for place, case in enumerate(summary["cases"]):
         if place + 1 == len(summary["cases"]):
             table.add_section()

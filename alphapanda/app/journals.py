@@ -17,12 +17,14 @@ from rich.text import Text
 from alphapanda import config
 from alphapanda.app.command import progress_bar
 from alphapanda.app.output import print_json, print_table
+from alphapanda.app.relaying import publish
 from alphapanda.app.report import folder_of
 from alphapanda.app.verify import Verdict
 from alphapanda.app.verify import verify as verified
 from alphapanda.errors import AlphaPandaError, UsageError
-from alphapanda.journal.journal import FILE, DamageError, Journal, Status
+from alphapanda.journal.journal import FILE, DamageError, Journal
 from alphapanda.model import events
+from alphapanda.model.events import RunStatus
 from alphapanda.research.table import WIDTH, count
 
 DIFFERENCE = 1
@@ -83,7 +85,7 @@ def facts_of(folder: Path, journal: Journal | AlphaPandaError) -> dict[str, Any]
     """Return what a list of runs says of one."""
     size = (folder / FILE).stat().st_size
     if not isinstance(journal, Journal):
-        return {"run": folder.name, "status": str(Status.QUARANTINED), "bytes": size,
+        return {"run": folder.name, "status": str(RunStatus.QUARANTINED), "bytes": size,
                 "trouble": str(journal)}  # fmt: skip
     contents, manifest = journal.contents, journal.contents.manifest
     return {
@@ -159,6 +161,16 @@ def spelt(value: Any) -> str:
     if isinstance(value, list):
         return "\n".join(map(str, value)) or "-"
     return str(value)
+
+
+def relay(run: str, *, json: bool) -> None:
+    """Publish a run's events that are not on the topics yet, and tell how many there are now."""
+    folder = folder_of(run)
+    envelopes = publish(folder)
+    if json:
+        print_json({"run": folder.name, "envelopes": envelopes})
+    else:
+        print_table(Text(f"{folder.name}: {count(envelopes)} envelopes are on the topics"))
 
 
 def schema() -> None:

@@ -299,6 +299,17 @@ def read_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {error}") from None
 
 
+def of_command(strategy: str, given: Mapping[str, Any], *, leaving: Sequence[str] = ()) -> Options:
+    """Return the options of a strategy by name, or of a run file with those given laid over.
+
+    `leaving` names what a run file may say that does not concern the command.
+    """
+    if not strategy.endswith(".toml"):
+        return make({**given, "strategies": strategy})
+    file = {k: v for k, v in read_file(Path(strategy)).items() if k not in leaving}
+    return make(overridden(file, given), where=f"{strategy}: ")
+
+
 def overridden(file: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run file's options with those of the command line laid over, params one by one."""
     values = {**file, **given}

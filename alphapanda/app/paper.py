@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,12 @@ from alphapanda.app import backtest as runs
 from alphapanda.app import recipe, recorder
 from alphapanda.app.options import Options
 from alphapanda.app.stopping import orderly
-from alphapanda.errors import OutsideError, UsageError, did_you_mean
+from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.journal import faults
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.model.columns import Columns
 from alphapanda.research.result import Result
-from alphapanda.research.rundir import RunDirectory
+from alphapanda.research.rundir import RunDirectory, make_folder
 
 SLICE_ROWS = 1_024
 """Rows of a feed at full speed that share one write to the disk."""
@@ -30,6 +31,9 @@ PAUSE_NS = 15 * 60 * 10**9
 """A longer gap between rows is a closed market, and is not waited for."""
 NAP_S = 0.1
 """How soon a waiting run notices that it is to stop."""
+
+FEEDS = {"replay": "replay:PATH"}
+"""Feeds by the word before the colon, and how each is written."""
 
 Show = Callable[["Standing"], None]
 
@@ -42,7 +46,6 @@ class Standing:
     course: runs.Course
     done: int = 0
     now: int = 0
-    envelopes: int = 0
 
 
 def parse_feed(feed: str) -> str:
@@ -58,10 +61,6 @@ def parse_feed(feed: str) -> str:
     return where
 
 
-FEEDS = {"replay": "replay:PATH"}
-"""Feeds by the word before the colon, and how each is written."""
-
-
 def parse_speed(text: str) -> float:
     """Return how many seconds of the market pass in one; infinite for `max`."""
     if text == "max":
@@ -75,8 +74,13 @@ def parse_speed(text: str) -> float:
     return speed
 
 
-def run(options: Options, folder: Path, *, speed: float, show: Show | None = None) -> Result:
+def run(
+    options: Options, folder: Path, *, speed: float, show: Show | None = None,
+    beside: Callable[[Path], AbstractContextManager[object]] = nullcontext,
+) -> Result:  # fmt: skip
     """Trade on paper until the feed ends, into a folder; go on if its journal has not ended.
+
+    `beside` gives what follows the journal in the folder while the run lasts.
 
     Raises:
         KeyboardInterrupt: after an orderly stop by Ctrl-C or SIGTERM.
@@ -85,7 +89,7 @@ def run(options: Options, folder: Path, *, speed: float, show: Show | None = Non
     specs, arguments = runs.found(options)
     with runs.opened(options, specs, arguments) as made:
         journal = unfinished(folder)
-        make(folder)
+        make_folder(folder)
         with RunDirectory(folder, joins=True) as directory:
             course = runs.start(made, directory)
             document = recipe.document(made, name=folder.name, mode="paper", broker="paper")
@@ -94,12 +98,13 @@ def run(options: Options, folder: Path, *, speed: float, show: Show | None = Non
             else:
                 same_run(journal, document)
                 made.recorder = recorder.resume(made, course, journal)
-                leftovers(directory)
+            leftovers(directory)
             standing = Standing(made, course)
-            if trade(standing, journal, speed=speed, show=show):
-                made.recorder.pause()
-                raise KeyboardInterrupt
-            return ended(standing, directory)
+            with beside(folder):
+                if trade(standing, journal, speed=speed, show=show):
+                    made.recorder.pause()
+                    raise KeyboardInterrupt
+                return ended(standing, directory)
 
 
 def unfinished(folder: Path) -> Journal | None:
@@ -112,21 +117,13 @@ def unfinished(folder: Path) -> Journal | None:
         return None
     if not (folder / FILE).is_file():
         raise UsageError(f"--out {folder}: there is something else; choose another")
-    if (folder / FILE).stat().st_size == 0:
-        (folder / FILE).unlink()
+    journal = Journal(folder / FILE)
+    journal.refresh()
+    if not journal.contents.manifest:  # killed before its first record was whole
         return None
-    journal = Journal.open(folder)
     if journal.contents.ended:
         raise UsageError(f"--out {folder}: this run has ended; choose another")
     return journal
-
-
-def make(folder: Path) -> None:
-    """Make a run's folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutsideError(f"can't make the folder {folder}: {error.strerror}") from error
 
 
 def leftovers(directory: RunDirectory) -> None:
@@ -162,7 +159,6 @@ def trade(standing: Standing, journal: Journal | None, *, speed: float, show: Sh
                 runs.feed(made, course, part, course.placer.take(part))
                 standing.done += part.rows
                 standing.now = last = int(part.ts[-1])
-                standing.envelopes = made.recorder.envelopes
                 if show is not None:
                     show(standing)
             if asked():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -16,12 +16,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from alphapanda import config, log
 from alphapanda.app import backtest as runs
 from alphapanda.app import options, paper
 from alphapanda.app.command import default_out
 from alphapanda.app.output import print_json, print_table
+from alphapanda.app.relaying import Relaying
 from alphapanda.app.show import result_table
 from alphapanda.errors import UsageError
+from alphapanda.journal.journal import Journal
+from alphapanda.model.calendar import INDIA
 from alphapanda.model.money import text
 from alphapanda.model.rows import Out
 from alphapanda.research.table import count
@@ -37,16 +41,26 @@ def trade(
     if "data" in given:
         raise UsageError("paper takes its data from --feed replay:PATH, not from --data")
     pace = paper.parse_speed(speed)
-    values: dict[str, Any] = {**given, "data": [paper.parse_feed(word) for word in feed]}
-    values["strategies"] = list(strategies) if len(strategies) > 1 else strategies[0]
-    made = options.make(values)
+    values = {**given, "data": [paper.parse_feed(word) for word in feed]}
+    if len(strategies) == 1:
+        made = options.of_command(strategies[0], values, leaving=["out", "journal"])
+    else:
+        made = options.make({**values, "strategies": list(strategies)})
     folder = out or default_out(made, what="paper-")
+    settings = config.load()
+
+    def beside(run: Path) -> AbstractContextManager[object]:
+        log.start(settings)
+        return Relaying(settings, Journal.open(run)) if settings.bus.enabled else nullcontext()
+
     try:
         with live_table(quiet=json) as show:
-            result = paper.run(made, folder, speed=pace, show=show)
+            result = paper.run(made, folder, speed=pace, show=show, beside=beside)
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped in order; it goes on with --out {folder}")
         raise
+    finally:
+        log.stop()
     if json:
         print_json(result.summary)
     else:
@@ -80,13 +94,13 @@ def standing_table(standing: paper.Standing, rate: float) -> RenderableType:
     """Return where a run stands: the feed, what was decided, and what is held."""
     made, course = standing.made, standing.course
     counts, tables = course.gatherer.counts, course.engine.tables
-    at = datetime.fromtimestamp(standing.now / 1e9, runs.IST)
+    at = datetime.fromtimestamp(standing.now / 1e9, INDIA)
     total = made.replay.rows
     left = (total - standing.done) / rate if rate else 0
     table = Table(box=box.SIMPLE, show_header=False, title=f"paper  {at:%Y-%m-%d %H:%M:%S} IST")
     table.add_row("rows", f"{count(standing.done)} of {count(total)}, {count(round(rate))}/s, "
                           f"{left:,.0f} s left")  # fmt: skip
-    table.add_row("envelopes", count(standing.envelopes))
+    table.add_row("envelopes", count(made.recorder.envelopes))
     table.add_row("signals", count(int(counts[Out.SIGNAL])))
     table.add_row("rejected", count(int(counts[Out.REJECTED])))
     table.add_row("orders", count(int(counts[Out.ORDER])))

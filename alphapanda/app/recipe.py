@@ -6,9 +6,10 @@ import hashlib
 import json
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,9 @@ FILES = ("costs", "limits")
 class Recorded:
     """What a core has to know of the market data that it was fed; stands for the replay."""
 
-    kind: str
     interval_ns: int
     columns: frozenset[str]
-    names: tuple[str, ...]
     days: tuple[date, ...]
-    notes: list[str] = field(default_factory=list)
-    repairs: Mapping[str, int] = field(default_factory=dict)
 
 
 def document(made: runs.Run, *, name: str, mode: str, broker: str) -> dict[str, Any]:
@@ -47,6 +44,7 @@ def document(made: runs.Run, *, name: str, mode: str, broker: str) -> dict[str, 
     replay, options, settings = made.replay, made.options, config.load()
     return {
         "run_id": f"{name}-{secrets.token_hex(4)}",
+        "begun_ns": time.time_ns(),
         "mode": mode,
         "broker": broker,
         "owner_id": settings.owner_id,
@@ -114,8 +112,8 @@ def rebuilt(document: Mapping[str, Any]) -> runs.Run:
     )
     options = options_of(document, specs)
     recorded: Any = Recorded(
-        market["kind"], market["interval_ns"], frozenset(market["columns"]),
-        tuple(market["names"]), tuple(map(date.fromisoformat, market["days"])),
+        market["interval_ns"], frozenset(market["columns"]),
+        tuple(map(date.fromisoformat, market["days"])),
     )  # fmt: skip
     enrolments = tuple(
         Enrolment(spec, spec.arguments(facts["params"]), tuple(bound["rows"]),
@@ -185,7 +183,7 @@ def fingerprint(document: Mapping[str, Any]) -> str:
     """Return a hash of what a run is, whenever it is made: to tell if one can go on as another."""
     left_out = (
         "made", "digest", "python", "machine", "packages", "run_id", "format", "code", "owner_id",
-        "account_id",
+        "account_id", "begun_ns",
     )  # fmt: skip
     kept = {name: value for name, value in document.items() if name not in left_out}
     kept["options"] = {

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from alphapanda import config
 from alphapanda.app.backtest import Course, Run, strategy_names
 from alphapanda.core.engine import Engine
 from alphapanda.core.program import package_sources
 from alphapanda.errors import UsageError
 from alphapanda.journal import faults
-from alphapanda.journal.journal import FILE, Journal, JournalWriter, Status
+from alphapanda.journal.journal import FILE, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
 from alphapanda.model.envelopes import Translator, rows_of
-from alphapanda.model.events import decode, encode
+from alphapanda.model.events import RunStatus, decode, encode
 from alphapanda.model.rows import OUT
 
-CHECKPOINT_ROWS = 250_000
-"""Market rows between two checkpoints, which are run again in a fraction of a second."""
 STOPPED = "stopped in order"
 CRASHED = "goes on after a crash"
 
@@ -30,40 +30,44 @@ class Recorder:
     """Writes what a core was given and what it said, before anything acts on it."""
 
     def __init__(
-        self, engine: Engine, writer: JournalWriter, translator: Translator, *, status: Status
+        self, engine: Engine, writer: JournalWriter, translator: Translator, *, status: RunStatus
     ) -> None:
-        self.translator = translator
+        self._translator = translator
         self._engine = engine
         self._writer = writer
         self._final = status
+        self._every = config.load().paper.checkpoint_rows
         self._since = 0
-        self.envelopes = writer.seq
+
+    @property
+    def envelopes(self) -> int:
+        """Envelopes of the run so far."""
+        return self._writer.seq
 
     def take(self, batch: Columns, controls: Any, rows: Sequence[Any]) -> None:
         """Write one batch: what came in, and what came out of it."""
         said = np.concatenate([*rows, np.empty(0, OUT)])
         if not (batch.rows or len(controls) or len(said)):
             return
-        envelopes = [encode(made) for made in self.translator.take(said, batch, controls)]
+        envelopes = [encode(made) for made in self._translator.take(said, batch, controls)]
         self._writer.batch(batch, controls, envelopes)
         faults.at("batch kept")
-        self.envelopes += len(envelopes)
         self._since += batch.rows
-        if self._since >= CHECKPOINT_ROWS:
+        if self._since >= self._every:
             self._writer.checkpoint(self._engine.snapshot())
             faults.at("checkpoint kept")
             self._since = 0
 
     def end(self, digest: str, note: str = "") -> None:
         """Say that the run has ended, with the digest of all its rows."""
-        self._writer.status(self._final, digest=digest, note=note)
+        self._writer.status(self._final, ts=time.time_ns(), digest=digest, note=note)
         faults.at("end kept")
         self._writer.close()
 
     def pause(self) -> None:
         """Stop in order: the run goes on another time."""
         self._writer.checkpoint(self._engine.snapshot())
-        self._writer.status(Status.RUNNING, note=STOPPED)
+        self._writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=STOPPED)
         self._writer.close()
 
 
@@ -80,7 +84,7 @@ def begin(made: Run, engine: Engine, folder: Path, document: dict[str, Any]) -> 
     """Begin a run's journal in its folder."""
     writer = JournalWriter.create(folder / FILE, document)
     faults.at("journal begun")
-    return Recorder(engine, writer, translator_of(made, document), status=Status.ENDED)
+    return Recorder(engine, writer, translator_of(made, document), status=RunStatus.ENDED)
 
 
 def resume(made: Run, course: Course, journal: Journal) -> Recorder:
@@ -101,7 +105,7 @@ def resume(made: Run, course: Course, journal: Journal) -> Recorder:
     writer = journal.writer()
     if notes[-1:] != [STOPPED]:
         notes.append(CRASHED)
-        writer.status(Status.RUNNING, note=CRASHED)
+        writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
     translator = translator_of(made, contents.manifest)
     first = restored(made, course.engine, journal)
     for number, batch in enumerate(journal.batches()):
@@ -111,7 +115,7 @@ def resume(made: Run, course: Course, journal: Journal) -> Recorder:
         course.gatherer.take(rows)
         course.gatherer.market(batch.columns)
     course.placer.skip(translator.position.controls)
-    final = Status.RECOVERED if CRASHED in notes else Status.ENDED
+    final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
     return Recorder(course.engine, writer, translator, status=final)
 
 

@@ -35,12 +35,7 @@ def sweep(
     *, json: bool,
 ) -> None:  # fmt: skip
     """Run one sweep and print its result."""
-    if strategy.endswith(".toml"):
-        values = options.overridden(options.read_file(Path(strategy)), given)
-        where = f"{strategy}: "
-    else:
-        values, where = {**given, "strategies": strategy}, ""
-    made = options.make(values, where=where)
+    made = options.of_command(strategy, given)
     folder = out or made.out or next(filter(is_free, numbered(default_out(made, "sweep-"))))
     try:
         with progress_bar(quiet=json) as progress:

@@ -104,11 +104,11 @@ def difference(
     recorded = read(batch.envelopes[at]) if at < len(batch.envelopes) else None
     fresh = read(replayed[at]) if at < len(replayed) else None
     name, old, new = first_field(recorded, fresh)
-    shown = fresh if fresh is not None else recorded
+    told = fresh if fresh is not None else recorded
     topic, kind, cause = "", "", 0
-    if isinstance(shown, Envelope):
-        topic, kind = topic_of(shown.type, shown.broker), str(shown.type)
-        cause = int(getattr(shown.data, "cause", 0))
+    if isinstance(told, Envelope):
+        topic, kind = topic_of(told.type, told.broker), str(told.type)
+        cause = int(getattr(told.data, "cause", 0))
     inputs = Inputs(translator.feed, before, batch.columns, batch.controls)
     row = input_row(inputs, batch, before, cause, translator.instruments)
     return Difference(batch.seq + at, topic, kind, name, old, new, row)

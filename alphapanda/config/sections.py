@@ -80,6 +80,8 @@ class Bus(Server):
     stuck_after_s: Seconds = says("Without progress while messages wait, until replaced.", 20)
     attempts: Count = says("At a message, on transient errors, before it is a dead letter.", 5)
     backoff_s: Seconds = says("Before the second attempt; doubled at each.", 0.2)
+    dedup_keep_s: Seconds = says("That Redis knows what was applied, to drop repeats.", 3600)
+    dedup_ids: Count = says("Newest ids that a process knows by itself.", 200_000)
     message_bytes: Count = says("The largest message.", 1_000_000)
     default: Topic = Topic()
     ticks: Ticks = Ticks()
@@ -153,7 +155,7 @@ class Security(Section):
 class Paper(Section):
     """Trading on paper."""
 
-    checkpoint_s: Seconds = says("Between two checkpoints of the state.", 30)
+    checkpoint_rows: int = says("Market rows between two checkpoints of the state.", 250_000, ge=1)
     stop_timeout_s: Seconds = says("For an orderly stop.", 10)
 
 

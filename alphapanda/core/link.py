@@ -54,15 +54,16 @@ class Whole(JITCodeLibrary):
 class PartCompiler(Compiler):
     """numba's compiler for a kernel."""
 
+    library: type[JITCodeLibrary] = Part
+
     def __init__(self, typing: Any, target: Any, library: Any, *more: Any) -> None:
         assert library is None
-        super().__init__(typing, target, Part(target.codegen(), "kernel"), *more)
+        made = self.library(target.codegen(), self.library.__name__)
+        made.enable_object_caching()
+        super().__init__(typing, target, made, *more)
 
 
-class WholeCompiler(Compiler):
+class WholeCompiler(PartCompiler):
     """numba's compiler for the entry, which is kept on disk."""
 
-    def __init__(self, typing: Any, target: Any, library: Any, *more: Any) -> None:
-        assert library is None
-        super().__init__(typing, target, Whole(target.codegen(), "entry"), *more)
-        self.state.library.enable_object_caching()
+    library = Whole

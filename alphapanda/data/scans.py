@@ -22,7 +22,13 @@ from alphapanda.data.schema import BAR_PRICES, NULL, Layout
 from alphapanda.errors import OutsideError, UsageError
 
 SETTINGS = "SET TimeZone = 'Asia/Kolkata'"
-OUTSIDE = ("out of memory", "no space left", "max_temp_directory_size", "offload")
+OUTSIDE = (
+    "out of memory",
+    "no space left",
+    "could not write",
+    "max_temp_directory_size",
+    "offload",
+)
 """What DuckDB says when the machine is too small, not the data wrong."""
 
 SCANNED = 4
@@ -147,6 +153,11 @@ def refuse(con: duckdb.DuckDBPyConnection, runs: Sequence[Run], defect: Defect) 
     raise UsageError(f"{path}, row {number + 1}: {said}: {defect.detail}. {remedy}") from defect
 
 
+def is_outside(error: Exception) -> bool:
+    """Tell whether DuckDB or Arrow failed because disk or memory is full."""
+    return any(word in str(error).lower() for word in OUTSIDE)
+
+
 def unreadable(
     con: duckdb.DuckDBPyConnection,
     paths: Sequence[str],
@@ -156,7 +167,7 @@ def unreadable(
 ) -> NoReturn:
     """Raise what a failure inside DuckDB or Arrow means to the user."""
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if any(word in str(error).lower() for word in OUTSIDE):
+    if is_outside(error):
         raise OutsideError(
             f"Sorting the data needs more than {memory_limit} of memory, or more room in the "
             f"temporary folder {tempfile.gettempdir()} ({said})."

@@ -87,12 +87,14 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
 }
 """What is read of each kind, besides `ts` and `instrument`."""
 
+BHAVCOPY = "an NSE bhavcopy (a day's summary, not a recording)"
+CHAIN = "an option chain (many contracts a row)"
 NOT_RUN = {
-    "an NSE bhavcopy (a day's summary, not a recording)": (
+    BHAVCOPY: (
         {"series", "ttl_trd_qnty"}, {"series", "tottrdqty"}, {"fininstrmtp", "tckrsymb"},
         {"exp_date", "open_int"}, {"expiry_dt", "open_int"},
     ),
-    "an option chain (many contracts a row)": ({"calls_ltp", "puts_ltp"},),
+    CHAIN: ({"calls_ltp", "puts_ltp"},),
     "a list of instruments": ({"instrument_token", "lot_size", "tick_size"},),
     "a depth ladder (one row a level)": (
         {"side", "price", "level"}, {"msg", "side", "price", "kind"}, {"first_update_id", "side"},
@@ -212,9 +214,10 @@ def refuse_other_files(described: Mapping[str, str], file: str) -> None:
     present = {normal(name) for name in described}
     for what, marks in NOT_RUN.items():
         if any(mark <= present for mark in marks):
-            raise UsageError(
-                f"{file} is {what}; it cannot be run. Give trades, quotes or bars instead."
-            )
+            todo = "Give trades, quotes or bars instead."
+            if what in (BHAVCOPY, CHAIN):
+                todo = f"Import it: alphapanda data import {file}"
+            raise UsageError(f"{file} is {what}; it cannot be run. {todo}")
 
 
 def epoch_unit_ns(number: int) -> int:

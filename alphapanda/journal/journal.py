@@ -13,7 +13,15 @@ from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal.packing import Batch, head_of, pack, unpack
 from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer
 from alphapanda.model.columns import Columns
-from alphapanda.model.events import RunStatus as Status
+from alphapanda.model.events import (
+    VERSION,
+    Envelope,
+    EventType,
+    RunState,
+    RunStatus,
+    encode,
+    event_id,
+)
 
 FILE = "journal.apj"
 FORMAT = 1
@@ -40,14 +48,14 @@ class Contents:
     torn: Torn | None = None
 
     @property
-    def status(self) -> Status:
+    def status(self) -> RunStatus:
         """How the run stands, by its last word."""
-        return Status(self.statuses[-1]["status"]) if self.statuses else Status.RUNNING
+        return RunStatus(self.statuses[-1]["status"]) if self.statuses else RunStatus.RUNNING
 
     @property
     def ended(self) -> bool:
         """Say if nothing will follow."""
-        return self.status in (Status.ENDED, Status.RECOVERED)
+        return self.status in (RunStatus.ENDED, RunStatus.RECOVERED)
 
     @property
     def digest(self) -> str:
@@ -136,25 +144,34 @@ class Journal:
         return self._reader.read(place.offset, place.end)
 
     def read(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        """Return up to `limit` envelopes (seq, JSON) behind a seq, as a relay or projector asks."""
-        if after + 1 >= self.seq:
+        """Return up to `limit` envelopes behind a place, as a relay or projector asks for them.
+
+        Place 0 is the start of the run, then come its envelopes (`seq` + 1), and last its end.
+        """
+        if not self.contents.manifest or after >= self.seq:
             self.refresh()
-        found: list[tuple[int, bytes]] = []
-        for number in range(self._batch_with(after + 1), len(self.contents.batches)):
-            place = self.contents.batches[number]
-            lines = self._lines(number)
-            start = max(after + 1 - place.seq, 0)
+        if not self.contents.manifest:
+            return []
+        found = [(0, state(self.contents, RunStatus.RUNNING))] if after < 0 else []
+        for number in range(self._batch_with(after), len(self.contents.batches)):
+            place, lines = self.contents.batches[number], self._lines(number)
+            start = max(after - place.seq, 0)
             chosen = lines[start : start + limit - len(found)]
-            found += zip(range(place.seq + start, place.seq + len(lines)), chosen, strict=False)
+            found += zip(range(place.seq + start + 1, place.seq + len(lines) + 1), chosen,
+                         strict=False)  # fmt: skip
             if len(found) >= limit:
-                break
+                return found
+        if self.contents.ended and after <= self.seq and len(found) < limit:
+            found.append((self.seq + 1, state(self.contents, self.contents.status)))
         return found
 
     def finished(self) -> bool:
         """Say if the run has ended, so that nothing will follow."""
         return self.contents.ended
 
-    def _batch_with(self, seq: int) -> int:
+    # `after` counts from 1 for the first envelope, so it is the seq of the next one.
+    def _batch_with(self, after: int) -> int:
+        seq = max(after, 0)
         low, high = 0, len(self.contents.batches)
         while low < high:
             middle = (low + high) // 2
@@ -211,9 +228,9 @@ class JournalWriter:
         """Add the state of the core behind the last batch."""
         self._writer.append(RecordKind.CHECKPOINT, snapshot)
 
-    def status(self, status: Status, **facts: Any) -> None:
-        """Add how the run stands."""
-        self._append(RecordKind.STATUS, {"status": status, **facts})
+    def status(self, status: RunStatus, *, ts: int, **facts: Any) -> None:
+        """Add how the run stands, since when (ns UTC)."""
+        self._append(RecordKind.STATUS, {"status": status, "ts": ts, **facts})
 
     def _append(self, kind: RecordKind, document: Mapping[str, Any]) -> None:
         self._writer.append(kind, json.dumps(document, ensure_ascii=False).encode())
@@ -221,6 +238,19 @@ class JournalWriter:
     def close(self) -> None:
         """Close the file."""
         self._writer.close()
+
+
+def state(contents: Contents, status: RunStatus) -> bytes:
+    """Return the event that says how a run stands: that it began, or how it ended."""
+    manifest = contents.manifest
+    word = contents.statuses[-1] if status != RunStatus.RUNNING else {"ts": manifest["begun_ns"]}
+    own = event_id(word["ts"], manifest["run_id"], str(status))
+    return encode(Envelope(
+        id=own, type=EventType.RUN_STATE, ts=word["ts"], key=manifest["run_id"], source="journal",
+        version=VERSION, broker=manifest["broker"], run_id=manifest["run_id"], seq=-1,
+        correlation_id=own, causation_id="", trace_id=own.replace("-", ""),
+        data=RunState(status=str(status), digest=word.get("digest", ""), note=word.get("note", "")),
+    ))  # fmt: skip
 
 
 def manifest_of(payload: bytes, path: Path) -> dict[str, Any]:
@@ -233,4 +263,4 @@ def manifest_of(payload: bytes, path: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-__all__ = ["FILE", "Contents", "DamageError", "Journal", "JournalWriter", "Place", "Status"]
+__all__ = ["FILE", "Contents", "DamageError", "Journal", "JournalWriter", "Place"]

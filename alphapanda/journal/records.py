@@ -168,16 +168,23 @@ class Writer:
     """Adds records to a file that nobody else writes; after a failed write or sync it is closed."""
 
     def __init__(self, path: Path, *, reader: Reader | None = None) -> None:
-        """Create the file, or go on behind what a reader found whole; a torn end is cut off."""
+        """Begin the file, or go on behind what a reader found whole; a torn end is cut off.
+
+        Raises:
+            LockError: if another process writes it, or has written since the reader read.
+        """
         self.path = path
-        flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if reader is None else 0)
-        self._file = os.open(path, flags, 0o644)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        found = reader or Reader(path)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unseen = next(found.records(), None)
         except OSError as error:
             os.close(self._file)
             raise LockError(f"{path}: another process is writing this run") from error
-        found = reader or Reader(path)
+        if unseen is not None:
+            os.close(self._file)
+            raise LockError(f"{path}: another process has written this run meanwhile")
         self.size, self.number, self.chain = found.offset, found.number, found.chain
         os.ftruncate(self._file, self.size)
         os.lseek(self._file, self.size, os.SEEK_SET)

@@ -6,7 +6,7 @@ IST is UTC+05:30 all year, so days are plain arithmetic and no time zone table i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date, timedelta, timezone
 from enum import IntEnum
 from functools import cache
 from itertools import pairwise
@@ -25,6 +25,9 @@ DAY = 24 * 60 * MINUTE
 
 IST = 330 * MINUTE
 """What IST is ahead of UTC."""
+
+INDIA = timezone(timedelta(minutes=330))
+"""The same, for times that people read."""
 
 EPOCH = date(1970, 1, 1).toordinal()
 

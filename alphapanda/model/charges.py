@@ -184,9 +184,9 @@ class Schedule:
         found = []
         for part, steps in self._parts(charge_class, exchange).items():
             if day < steps[0][0]:
-                found.append(f"{part}: the earliest known rate, of {steps[0][0]}")
+                found.append(f"charges: {part} unknown before {steps[0][0]}, that day's rate taken")
             elif _step(steps, day).approximate:
-                found.append(f"{part}: approximate")
+                found.append(f"charges: {part} approximate")
         return found
 
     def _parts(self, charge_class: ChargeClass, exchange: Exchange) -> _Parts:

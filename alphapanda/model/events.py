@@ -34,6 +34,26 @@ class EventError(AlphaPandaError):
     """Bytes that are no event: not JSON, an unknown type or version, a field out of place."""
 
 
+class Broker(StrEnum):
+    """Who takes the orders."""
+
+    REPLAY = "replay"
+    PAPER = "paper"
+    ZERODHA = "zerodha"
+
+
+class RunStatus(StrEnum):
+    """How a run stands."""
+
+    RUNNING = "running"
+    """Its journal has no end: it runs, or it was killed."""
+    ENDED = "ended"
+    RECOVERED = "crashed-recovered"
+    """It was killed once, went on, and ended."""
+    QUARANTINED = "quarantined"
+    """Its journal is damaged before its end."""
+
+
 class EventType(StrEnum):
     """Every type of event there is."""
 
@@ -60,26 +80,6 @@ class EventType(StrEnum):
     TRADING_STOPPED = "trading_stopped"
     RUN_STATE = "run_state"
     SYSTEM_ERROR = "system_error"
-
-
-class Broker(StrEnum):
-    """Whose money it was."""
-
-    REPLAY = "replay"
-    PAPER = "paper"
-    ZERODHA = "zerodha"
-
-
-class RunStatus(StrEnum):
-    """How a run stands."""
-
-    RUNNING = "running"
-    """It has no end yet: it runs, or it was killed."""
-    ENDED = "ended"
-    RECOVERED = "crashed-recovered"
-    """It was killed once, went on, and ended."""
-    QUARANTINED = "quarantined"
-    """Its journal is damaged before its end."""
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from alphapanda.model.events import SHARED, Broker, EventType
 
-BROKERS = tuple(map(str, Broker))
+BROKERS = tuple(Broker)
 DLQ = ".dlq"
 """What is added to a topic's name for the messages of it that could not be used."""
 

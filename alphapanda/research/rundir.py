@@ -31,6 +31,18 @@ def numbered(folder: Path) -> Iterator[Path]:
         yield folder.with_name(f"{folder.name}-{number}")
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, if it is not there.
+
+    Raises:
+        OutsideError: if the system does not let it be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutsideError(f"can't make the folder {folder}: {error.strerror}") from error
+
+
 class RunDirectory:
     """Writes a run; `finish` makes it visible, and leaving the context before leaves nothing.
 

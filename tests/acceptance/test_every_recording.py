@@ -138,9 +138,10 @@ def prices(recording: Recording, path: Path) -> dict[str, Decimal]:
 
 @pytest.mark.parametrize("file", REFUSED)
 def test_what_is_no_recording_is_refused(file: str) -> None:
-    """A ladder, a bhavcopy, a chain: the message says what it is."""
+    """A ladder, a bhavcopy, a chain: the message says what it is, and what can be imported."""
     strategy = str(ROOT / "strategies" / "ema_cross.py")
-    with pytest.raises(UsageError, match="cannot be run"):
+    todo = "Give trades" if "depth" in file else "Import it: alphapanda data import"
+    with pytest.raises(UsageError, match=f"cannot be run. {todo}"):
         alphapanda.backtest(strategy, shared("data", file), jit=False)
 
 

@@ -120,6 +120,21 @@ def test_full_disk(size: int, tmp_path: Path) -> None:
     assert left(tmp_path) == before
 
 
+@pytest.mark.parametrize("size", [100_000, 4_000_000])
+def test_import_onto_a_full_disk(tmp_path: Path, size: int) -> None:
+    """While rows are read, and while they are merged: an outside failure, and no row is there."""
+    data = session(2, 30_000)
+    done = subprocess.run(
+        [PROGRAM, "data", "import", data], cwd=tmp_path, text=True, capture_output=True,
+        check=False, timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "the import does not fit" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [".lock"]
+
+
 def test_reader_that_leaves(tmp_path: Path) -> None:
     """`alphapanda strategies | head -0` is no error and shows no traceback."""
     with_strategies(tmp_path)

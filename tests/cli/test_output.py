@@ -10,8 +10,11 @@ import select
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.running import PROGRAM, ROOT, command, left, process, session, with_strategies
@@ -94,6 +97,21 @@ def on_terminal(*words: str, cwd: Path, **variables: str) -> tuple[str, str]:
         out, _ = running.communicate(timeout=10)
     os.close(ours)
     return out, shown.decode()
+
+
+@pytest.mark.parametrize(("calendar", "told"), [("nse", True), ("always", False)])
+def test_day_bars_say_what_lets_them_trade(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], calendar: str, told: bool
+) -> None:
+    """A day's bar ends with the session: the summary names the calendar that fills its orders."""
+    days = [datetime(2025, 8, day, tzinfo=UTC) for day in (4, 5, 6, 7, 8)]
+    flat = dict.fromkeys(("open", "high", "low", "close"), [100.0] * len(days))
+    path = tmp_path / "days.parquet"
+    pq.write_table(pa.table({"date": days, "symbol": ["INFY"] * len(days), **flat}), path)
+    words = ("backtest", "sma_cross", "--no-jit", "--data", str(path), "--out", str(tmp_path / "r"))
+    done = command(*words, "--interval", "1d", "--calendar", calendar, "--json", capsys=capsys)
+    notes = json.loads(done.out)["notes"]
+    assert any("--calendar always fills them" in note for note in notes) is told
 
 
 def test_progress_on_a_terminal(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import alphapanda
+from alphapanda.app.honesty import stress_table
 from alphapanda.app.lab import open_lab
 from alphapanda.app.options import make
 from alphapanda.app.stress import stress, thinned
@@ -96,6 +98,21 @@ def test_a_loss_has_no_survival(pnl: int, base: int, left: float | None, word: s
     """A share is given only where there was a profit to keep."""
     assert share(pnl, base) == left
     assert verdict(pnl, base) == word
+
+
+def test_a_narrow_terminal_cuts_no_figure() -> None:
+    """At 80 columns crores are whole, beside the longest words."""
+    case = {
+        "case": "limit fills: through", "pnl": "-12345678.00", "change": "-23456789.00",
+        "survives": None, "verdict": "loss shrinks", "fills": 1_234_567, "charges": "34567890.00",
+    }  # fmt: skip
+    facts = {"strategies": ["x"], "from": "a", "to": "b", "notes": [], "cases": [case, case]}
+    console = Console(width=80)
+    with console.capture() as told:
+        console.print(stress_table(facts))
+    assert "…" not in told.get()
+    for figure in ("-₹1,23,45,678", "-₹2,34,56,789", "12,34,567", "₹3,45,67,890"):
+        assert figure in told.get()
 
 
 def test_the_command_line_of_stress(capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,7 +110,8 @@ class Kafka(Server):
         )
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(
-            self.java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self.settings)),
+            self.java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c",
+                      str(self.settings)),
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode != 0:

@@ -15,9 +15,9 @@ from alphapanda.data.catalogue import Part
 from alphapanda.data.importers import merging, staging
 from alphapanda.data.importers.choosing import files_of, open_source
 from alphapanda.data.importers.contracts import instruments_csv
-from alphapanda.data.importers.source import Contract, Source, Wanted
+from alphapanda.data.importers.source import Contract, Source, Wanted, no_room
 from alphapanda.data.importers.writing import write_rows
-from alphapanda.data.scans import connect
+from alphapanda.data.scans import connect, is_outside
 from alphapanda.data.schema import Kind
 from alphapanda.errors import UsageError
 
@@ -48,12 +48,19 @@ def import_files(
 ) -> Account:  # fmt: skip
     """Bring files into a catalogue; what is there already is not taken twice.
 
-    Raises: UsageError for a file, row or option that does not fit; then nothing has changed.
+    Raises:
+        UsageError: for a file, row or option that does not fit.
+        OutsideError: when disk or memory is full. Either way nothing has changed.
     """
     files = files_of(paths)
     with catalogue.locked(root), ExitStack() as resources:
         con = connect(memory_limit="1GB", threads=2, resources=resources)
-        return _Import(root, con, wanted, progress or _silent).run(files, replacing=replacing)
+        try:
+            return _Import(root, con, wanted, progress or _silent).run(files, replacing=replacing)
+        except duckdb.Error as error:
+            if is_outside(error):
+                raise no_room(str(root), error) from error
+            raise
 
 
 def _silent(what: str, done: int, total: int) -> None:

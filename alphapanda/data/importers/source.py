@@ -11,9 +11,9 @@ import duckdb
 from alphapanda.data.instruments import UNDERLYING
 from alphapanda.data.names import path_symbol
 from alphapanda.data.parquet import literal
-from alphapanda.data.scans import symbol_sql
+from alphapanda.data.scans import is_outside, symbol_sql
 from alphapanda.data.schema import FIELDS, Kind, Layout
-from alphapanda.errors import UsageError
+from alphapanda.errors import OutsideError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,15 @@ def ignored_columns(
     return tuple(name for name in described if name not in used)
 
 
-def unreadable_file(path: str, error: Exception) -> UsageError:
-    """Return the error of a file that DuckDB can't read."""
+def unreadable_file(path: str, error: Exception) -> UsageError | OutsideError:
+    """Return the error of a file that DuckDB can't read, or has no room to keep."""
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if is_outside(error):
+        return no_room(path, error)
     return UsageError(f"{path} cannot be read ({said}): write it again or leave it out.")
+
+
+def no_room(path: str, error: Exception) -> OutsideError:
+    """Return the error of an import for which the machine is too small."""
+    said = str(error).splitlines()[0]
+    return OutsideError(f"{path}: the import does not fit ({said}): free space or memory")

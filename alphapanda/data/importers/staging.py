@@ -86,7 +86,7 @@ def flaw_sql(kind: Kind) -> str:
 def told_interval(con: duckdb.DuckDBPyConnection, table: str, source: Source, *, file: int) -> int:
     """Return the interval of a source's bars: the usual step between them.
 
-    Raises: UsageError when one bar does not tell it.
+    Raises: UsageError when there are no rows, or one bar does not tell it.
     """
     steps = (
         f"SELECT ts - lag(ts) OVER (PARTITION BY instrument ORDER BY ts) AS step, "
@@ -99,6 +99,8 @@ def told_interval(con: duckdb.DuckDBPyConnection, table: str, source: Source, *,
     (clock,) = con.sql(f"SELECT max(clock) FROM ({steps})").fetchall()
     if clock[0] == 0:
         return DAY_NS
+    if not con.sql(f"SELECT 1 FROM {table} WHERE file = {file} LIMIT 1").fetchall():
+        raise UsageError(f"{source.path} holds no rows: leave it out.")
     if not counted:
         raise UsageError(
             f"{source.path}: one bar does not tell its interval: say --interval 1m, or name the "

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -159,6 +160,7 @@ def test_fractions_need_a_scale(tmp_path: Path) -> None:
     ("a.json", '{"data": {"candles": []}}', "no candles"),
     ("a.json", '{"data": {"candles": [["2025-08-04T09:15:00+0530", 1, 2, 1]]}}', "candle 1"),
     ("a.csv", "", "is empty"), ("a.csv", "time,ltp\n", "holds no rows"),
+    ("a.csv", "date,open,high,low,close\n", "holds no rows"),
     ("a.csv", "x,y\n1,2\n", "--map last=COLUMN"), ("a.txt", "x", "its name must end in"),
     ("a.csv", "date,open,high,low,close\n2025-08-04 09:15:00,1,2,1,2\n", "--interval"),
     ("a.parquet", "nothing", "cannot be read"),
@@ -169,6 +171,15 @@ def test_files_that_do_not_fit_say_why(tmp_path: Path, name: str, text: str, mes
     with pytest.raises(UsageError, match=message) as error:
         brought(tmp_path / "c", source)
     assert str(source) in str(error.value)
+
+
+def test_parquet_bars_without_rows_say_so(tmp_path: Path) -> None:
+    """Not that they tell no interval."""
+    none = dict.fromkeys(("open", "high", "low", "close"), pa.array([], type=pa.float64()))
+    times = pa.array([], type=pa.timestamp("ns", "UTC"))
+    pq.write_table(pa.table({"date": times, **none}), tmp_path / "a.parquet")
+    with pytest.raises(UsageError, match=r"a\.parquet holds no rows"):
+        brought(tmp_path / "c", tmp_path / "a.parquet")
 
 
 def test_mappings_are_kept_by_name(tmp_path: Path) -> None:

@@ -253,8 +253,8 @@ def test_before_the_first_date_the_earliest_rate_holds_and_is_told(
     first = ZERODHA.first_date(*key)
     early = date(2000, 1, 1)
     assert len(ZERODHA.doubts(early, *key)) >= 9
-    assert any("earliest known" in doubt for doubt in ZERODHA.doubts(first - timedelta(1), *key))
-    assert not any("earliest known" in doubt for doubt in ZERODHA.doubts(first, *key))
+    assert any("unknown before" in doubt for doubt in ZERODHA.doubts(first - timedelta(1), *key))
+    assert not any("unknown before" in doubt for doubt in ZERODHA.doubts(first, *key))
     assert ZERODHA.doubts(PANELS_OF, *key) == [], "known in full on the panels' day"
     assert (
         ZERODHA.rates(early, *key).exchange == ZERODHA.rates(ZERODHA.dates(*key)[0], *key).exchange

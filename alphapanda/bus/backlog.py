@@ -1,0 +1,51 @@
+"""How much of some topics a consumer group has before it: asked anew, past the group's own client.
+
+A client that is stuck knows no newer end of its partitions, so it can't be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from alphapanda.bus.client import connection, kafka, opened
+from alphapanda.bus.reading import partitions_of
+from alphapanda.config.settings import Settings
+
+
+class Share(NamedTuple):
+    """A partition: where it begins and ends, and what the group has committed (-1: nothing)."""
+
+    begin: int
+    end: int
+    committed: int
+
+    @property
+    def waiting(self) -> int:
+        """Return how many messages the group has not committed."""
+        return self.end - max(self.begin, self.committed)
+
+
+async def backlog(
+    settings: Settings, group: str, topics: Iterable[str]
+) -> dict[tuple[str, int], Share]:
+    """Return each partition's share.
+
+    Raises:
+        OutsideError: if the server does not answer.
+    """
+    wanted = set(topics)
+    consumer = kafka().AIOKafkaConsumer(
+        **connection(settings), group_id=group, enable_auto_commit=False
+    )
+    async with opened(consumer, settings):
+        known = sorted(wanted & await consumer.topics())
+        places = [place for topic in known for place in await partitions_of(consumer, topic)]
+        begins: dict[Any, int] = await consumer.beginning_offsets(places)
+        ends: dict[Any, int] = await consumer.end_offsets(places)
+        shares = {}
+        for place in places:
+            done = await consumer.committed(place)
+            key = (place.topic, place.partition)
+            shares[key] = Share(begins[place], ends[place], -1 if done is None else done)
+        return shares

@@ -1,0 +1,55 @@
+"""Where a relay is, in a small file that is replaced as a whole and survives a power cut."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from alphapanda import log
+from alphapanda.errors import OutsideError
+
+LOG = log.get(__name__)
+START = -1
+
+
+class FileCursor:
+    """The last sequence that was acknowledged; -1 before any."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> int:
+        """Return it. One that can't be read starts over: readers drop what they know by its id."""
+        try:
+            text = self.path.read_bytes()
+        except FileNotFoundError:
+            return START
+        except OSError as error:
+            raise OutsideError(f"{self.path}: {error.strerror}") from error
+        if text.endswith(b"\n") and text.strip().isdigit():
+            return int(text)
+        LOG.warning("cursor is damaged: everything is sent again", file=str(self.path))
+        return START
+
+    def store(self, seq: int) -> None:
+        """Write it, durably.
+
+        Raises:
+            OutsideError: if the disk refuses.
+        """
+        part = self.path.with_name(f"{self.path.name}.part")
+        try:
+            written = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+            try:
+                os.write(written, b"%d\n" % seq)
+                os.fsync(written)
+            finally:
+                os.close(written)
+            part.replace(self.path)
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise OutsideError(f"{self.path}: {error.strerror}") from error

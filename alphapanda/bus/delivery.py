@@ -1,0 +1,176 @@
+"""What is done with messages that have arrived: applied once, or put among the dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from alphapanda import log
+from alphapanda.bus.client import waits
+from alphapanda.bus.intake import PoisonError, taken_in
+from alphapanda.bus.letters import buried
+from alphapanda.bus.publisher import Publisher
+from alphapanda.bus.seen import Seen
+from alphapanda.config.settings import Settings
+from alphapanda.errors import OutsideError
+from alphapanda.model.events import Envelope
+
+LOG = log.get(__name__)
+Apply = Callable[[Sequence[Envelope]], Awaitable[None]]
+"""Takes envelopes in, all or none: a transaction, or something that bears a repeat."""
+OUTAGES: tuple[type[Exception], ...] = (OutsideError, OSError, TimeoutError)
+"""A part outside fails: waited for, as long as it takes."""
+MISTAKES: tuple[type[Exception], ...] = (ArithmeticError, LookupError, TypeError, ValueError)
+"""A message that our own code can't digest: a dead letter after some attempts."""
+ALERT_A_MINUTE = 10
+MINUTE_S = 60
+
+
+class Arrived(NamedTuple):
+    """A message and the envelope in it."""
+
+    message: Any
+    envelope: Envelope
+
+
+@dataclass
+class Delivered:
+    """What has been done so far."""
+
+    received: int = 0
+    applied: int = 0
+    repeats: int = 0
+    letters: int = 0
+    errors: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+def each(apply: Callable[[Envelope], Awaitable[None]]) -> Apply:
+    """Return an `Apply` that takes envelopes one by one, their ids bound to the log."""
+
+    async def apply_all(envelopes: Sequence[Envelope]) -> None:
+        for envelope in envelopes:
+            with log.bound(run_id=envelope.run_id, correlation_id=envelope.correlation_id):
+                await apply(envelope)
+
+    return apply_all
+
+
+class Delivery:
+    """Applies what arrives: repeats dropped, outages waited for, what can't be used put aside."""
+
+    def __init__(
+        self, settings: Settings, apply: Apply, seen: Seen, publisher: Publisher, *, group: str,
+        outages: tuple[type[Exception], ...] = OUTAGES,
+        mistakes: tuple[type[Exception], ...] = MISTAKES,
+    ) -> None:  # fmt: skip
+        self.settings, self.apply, self.seen, self.publisher = settings, apply, seen, publisher
+        self.group = group
+        self.outages: tuple[type[Exception], ...] = outages
+        self.mistakes: tuple[type[Exception], ...] = (PoisonError, *mistakes)
+        self.delivered = Delivered()
+        self.alive_s = time.monotonic()
+        self._recent: deque[float] = deque(maxlen=ALERT_A_MINUTE)
+
+    async def deliver(self, messages: Sequence[Any]) -> None:
+        """Do with messages what there is to do; afterwards none of them is needed again."""
+        self.delivered.received += len(messages)
+        arrived: list[Arrived] = []
+        ids: set[str] = set()
+        for message in messages:
+            try:
+                envelope = taken_in(message, self.settings.bus.message_bytes)
+            except PoisonError as error:
+                await self._bury(message, error)
+                continue
+            if envelope.id in ids:
+                self.delivered.repeats += 1
+            else:
+                ids.add(envelope.id)
+                arrived.append(Arrived(message, envelope))
+        known = await self.seen.known([one.envelope.id for one in arrived]) if arrived else set()
+        new = [one for one in arrived if one.envelope.id not in known]
+        self.delivered.repeats += len(arrived) - len(new)
+        applied = await self._apply(new)
+        # After it is done, so that a crash repeats and never skips.
+        if applied:
+            await self.seen.remember([one.envelope.id for one in applied])
+        self.delivered.applied += len(applied)
+        self.alive_s = time.monotonic()
+
+    async def _apply(self, new: Sequence[Arrived]) -> Sequence[Arrived]:
+        """Apply all at once, or each by itself if one of them can't be; return those that were."""
+        if not new:
+            return []
+        try:
+            await self._attempt(new)
+        except self.mistakes as error:
+            if isinstance(error, PoisonError) and len(new) == 1:
+                await self._bury(new[0].message, error)
+                return []
+            return [one for one in new if await self._apply_one(one)]
+        return new
+
+    async def _apply_one(self, one: Arrived) -> bool:
+        bus = self.settings.bus
+        for attempt, wait in enumerate(waits(bus.backoff_s), 1):
+            try:
+                await self._attempt([one])
+            except self.mistakes as error:
+                if isinstance(error, PoisonError) or attempt >= bus.attempts:
+                    await self._bury(one.message, error)
+                    return False
+                await self._wait(wait)
+            else:
+                return True
+        raise AssertionError("attempts do not end by themselves")
+
+    async def _attempt(self, new: Sequence[Arrived]) -> None:
+        """Apply; while a part outside fails, wait and try again."""
+        first = new[0].envelope
+        chain = first.correlation_id if len(new) == 1 else None
+        with log.bound(run_id=first.run_id or None, correlation_id=chain):
+            for wait in waits(self.settings.bus.backoff_s):
+                try:
+                    await self.apply([one.envelope for one in new])
+                except self.outages as error:
+                    LOG.warning("not applied, tried again", wait_s=wait, error=error)
+                    await self._wait(wait)
+                else:
+                    return
+
+    async def _wait(self, wait_s: float) -> None:
+        self.delivered.errors += 1
+        self.alive_s = time.monotonic()  # it is not stuck: it knows what it waits for
+        await asyncio.sleep(wait_s)
+
+    async def _bury(self, message: Any, error: BaseException) -> None:
+        """Put a message among the dead letters; what is not there is not committed either."""
+        name = type(error).__name__
+        reason = str(error) if isinstance(error, PoisonError) else f"{name}: {error}"
+        told = buried(self.settings, message, reason=reason, group=self.group)
+        LOG.warning(
+            "message put among the dead letters", topic=message.topic, partition=message.partition,
+            offset=message.offset, bytes=len(message.value or b""), reason=reason[:200],
+        )  # fmt: skip
+        for wait in waits(self.settings.bus.backoff_s):
+            try:
+                await self.publisher.publish([told])
+            except OutsideError:
+                await self._wait(wait)
+            else:
+                break
+        self.delivered.letters += 1
+        self.delivered.reasons[name] = self.delivered.reasons.get(name, 0) + 1
+        self._alert()
+
+    def _alert(self) -> None:
+        now = time.monotonic()
+        self._recent.append(now)
+        if len(self._recent) == ALERT_A_MINUTE and now - self._recent[0] < MINUTE_S:
+            LOG.error("many dead letters", group=self.group, within_s=round(now - self._recent[0]))
+            self._recent.clear()

@@ -1,0 +1,90 @@
+"""Dead letters: messages that could not be used, kept beside their topic with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from alphapanda.bus.publisher import Record
+from alphapanda.config.settings import Settings
+from alphapanda.errors import UsageError
+from alphapanda.model.topics import DLQ
+
+REASON_CHARS = 500
+CUT_BYTES = 64 * 1024
+"""What is kept of a message that was larger than a message may be."""
+
+
+class Letter(NamedTuple):
+    """A dead letter: its own offset in the topic of dead letters, and where it came from."""
+
+    partition: int
+    offset: int
+    ts_ms: int
+    topic: str
+    origin_partition: int
+    origin_offset: int
+    group: str
+    reason: str
+    sha256: str
+    size: int
+    key: bytes
+    value: bytes
+
+    @property
+    def whole(self) -> bool:
+        """Say if all of the message is here."""
+        return len(self.value) == self.size
+
+
+def buried(settings: Settings, message: Any, *, reason: str, group: str) -> Record:
+    """Return the dead letter of a message: its bytes as they were, and why, in headers."""
+    value: bytes = message.value or b""
+    size = str(len(value)).encode()
+    if len(value) > settings.bus.message_bytes - CUT_BYTES:
+        value = value[:CUT_BYTES]
+    headers = (
+        ("topic", message.topic.encode()),
+        ("partition", str(message.partition).encode()),
+        ("offset", str(message.offset).encode()),
+        ("reason", reason[:REASON_CHARS].encode("utf-8", "backslashreplace")),
+        ("sha256", hashlib.sha256(message.value or b"").hexdigest().encode()),
+        ("bytes", size),
+        ("group", group.encode()),
+    )
+    return Record(message.topic + DLQ, (message.key or b"")[:1000], value, headers)
+
+
+def letter(message: Any) -> Letter:
+    """Return the dead letter that a message of such a topic is; others' headers may be missing."""
+    told = {name: value.decode("utf-8", "replace") for name, value in message.headers}
+    value = message.value or b""
+    return Letter(
+        message.partition, message.offset, message.timestamp,
+        told.get("topic", message.topic.removesuffix(DLQ)), number(told.get("partition")),
+        number(told.get("offset")), told.get("group", ""), told.get("reason", "not said"),
+        told.get("sha256", ""), number(told.get("bytes", str(len(value)))), message.key or b"",
+        value,
+    )  # fmt: skip
+
+
+def number(text: str | None) -> int:
+    """Return a header's number, -1 if it holds none."""
+    return int(text) if text is not None and text.isdecimal() else -1
+
+
+def returned(letters: Iterable[Letter]) -> list[Record]:
+    """Return the messages that bring letters back to where they came from.
+
+    Raises:
+        UsageError: if one was cut.
+    """
+    found = list(letters)
+    for each in found:
+        if not each.whole:
+            raise UsageError(
+                f"{each.topic}{DLQ} offset {each.offset}: only {len(each.value)} of {each.size} "
+                "bytes were kept, so it can't be sent again"
+            )
+    return [Record(each.topic, each.key, each.value) for each in found]

@@ -1,0 +1,162 @@
+"""Looks at a topic without being a member of any group: for people, and for dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from alphapanda.bus.client import GROUP, connection, kafka, opened
+from alphapanda.bus.letters import letter, returned
+from alphapanda.bus.publisher import OVERHEAD, Publisher, Record, largest
+from alphapanda.config.settings import Settings
+from alphapanda.errors import UsageError, did_you_mean
+
+WAIT_MS = 500
+READ_TIMEOUT_S = 60
+
+
+async def newest(settings: Settings, topic: str, limit: int) -> list[Any]:
+    """Return up to `limit` of a topic's newest messages, by time, then partition and offset.
+
+    Raises:
+        UsageError: if there is no such topic.
+        OutsideError: if the server does not answer.
+    """
+    async with reader(settings) as consumer:
+        places = await partitions(consumer, topic)
+        begins = await consumer.beginning_offsets(places)
+        ends = await consumer.end_offsets(places)
+        consumer.assign(places)
+        for place in places:
+            consumer.seek(place, max(begins[place], ends[place] - limit))
+        found = []
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            while [place for place in places if await consumer.position(place) < ends[place]]:
+                for place, part in (await consumer.getmany(timeout_ms=WAIT_MS)).items():
+                    found += [one for one in part if one.offset < ends[place]]
+    return sorted(found, key=lambda one: (one.timestamp, one.partition, one.offset))[-limit:]
+
+
+async def following(settings: Settings, topic: str) -> AsyncIterator[Any]:
+    """Yield a topic's messages from now on, until the caller leaves.
+
+    Raises:
+        UsageError: if there is no such topic.
+        OutsideError: if the server does not answer.
+    """
+    async with reader(settings) as consumer:
+        places = await partitions(consumer, topic)
+        consumer.assign(places)
+        await consumer.seek_to_end(*places)
+        while True:
+            for part in (await consumer.getmany(timeout_ms=WAIT_MS)).values():
+                for one in part:
+                    yield one
+
+
+def reader(settings: Settings, **given: Any) -> Any:
+    """Return a consumer of no group, as a context."""
+    consumer = kafka().AIOKafkaConsumer(
+        **connection(settings), enable_auto_commit=False, isolation_level="read_committed",
+        auto_offset_reset="earliest", max_partition_fetch_bytes=largest(settings) + OVERHEAD,
+        **given,
+    )  # fmt: skip
+    return opened(consumer, settings)
+
+
+async def partitions(consumer: Any, topic: str) -> list[Any]:
+    """Return a topic's partitions.
+
+    Raises:
+        UsageError: if there is no such topic.
+    """
+    known = await consumer.topics()
+    if topic not in known:
+        raise UsageError(
+            f"no topic {topic}.{did_you_mean(topic, known)} `alphapanda bootstrap` makes topics"
+        )
+    return await partitions_of(consumer, topic)
+
+
+async def partitions_of(consumer: Any, topic: str) -> list[Any]:
+    """Return the partitions of a topic that there is."""
+    numbers = await consumer._client._wait_on_metadata(topic)
+    return [kafka().TopicPartition(topic, number) for number in sorted(numbers)]
+
+
+async def at(settings: Settings, topic: str, partition: int, offset: int) -> Any:
+    """Return the message at an offset.
+
+    Raises:
+        UsageError: if there is none.
+        OutsideError: if the server does not answer.
+    """
+    place = kafka().TopicPartition(topic, partition)
+    async with reader(settings) as consumer:
+        places = await partitions(consumer, topic)
+        if place not in places:
+            raise UsageError(f"{topic} has no partition {partition}")
+        begin = (await consumer.beginning_offsets([place]))[place]
+        end = (await consumer.end_offsets([place]))[place]
+        if not begin <= offset < end:
+            raise UsageError(f"{topic} partition {partition} has offsets {begin} to {end - 1}")
+        consumer.assign([place])
+        consumer.seek(place, offset)
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            return await consumer.getone()
+
+
+async def existing(settings: Settings, names: list[str]) -> list[str]:
+    """Return those of some topics that there are.
+
+    Raises:
+        OutsideError: if the server does not answer.
+    """
+    async with reader(settings) as consumer:
+        known = await consumer.topics()
+    return [name for name in names if name in known]
+
+
+async def send_again(settings: Settings, records: list[Record]) -> None:
+    """Send messages and wait for them.
+
+    Raises:
+        OutsideError: if the server does not answer.
+    """
+    publisher = Publisher(settings)
+    await publisher.start()
+    try:
+        await publisher.publish(records)
+    finally:
+        await publisher.stop()
+
+
+async def send_unsent(settings: Settings, topic: str, limit: int) -> tuple[int, int]:
+    """Send dead letters to where they came from, on from where this ended last.
+
+    Returns how many were sent, and how many were not because they had been cut.
+
+    Raises:
+        UsageError: if there is no such topic.
+        OutsideError: if the server does not answer.
+    """
+    async with reader(settings, group_id=f"{GROUP}.dlq.replay") as consumer:
+        places = await partitions(consumer, topic)
+        begins = await consumer.beginning_offsets(places)
+        ends = await consumer.end_offsets(places)
+        consumer.assign(places)
+        found: list[Any] = []
+        for place in places:
+            start = max(begins[place], await consumer.committed(place) or 0)
+            consumer.seek(place, start)
+            async with asyncio.timeout(READ_TIMEOUT_S):
+                while start < ends[place] and len(found) < limit:
+                    found.append(await consumer.getone(place))
+                    start = found[-1].offset + 1
+        whole = [one for one in map(letter, found) if one.whole]
+        await send_again(settings, returned(whole))
+        done = {kafka().TopicPartition(topic, one.partition): one.offset + 1 for one in found}
+        if done:
+            await consumer.commit(done)
+    return len(whole), len(found) - len(whole)

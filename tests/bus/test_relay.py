@@ -1,0 +1,270 @@
+"""The relay on a real server: every event arrives, in order, whatever is killed on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphapanda.bus import topics
+from alphapanda.bus.client import kafka
+from alphapanda.bus.cursor import FileCursor
+from alphapanda.bus.publisher import Publisher, Record, TooLargeError, producing
+from alphapanda.bus.reading import newest
+from alphapanda.bus.relay import Relay
+from alphapanda.config.settings import Settings
+from alphapanda.errors import OutsideError
+from alphapanda.model.events import Envelope, decode, encode
+from tests.bus.events import FILLS, ListOutbox, fill, message, name_of_own, settings_for, until
+from tests.servers import own
+from tests.servers.kafka import Kafka
+
+MANY = 100_000
+
+
+@pytest.fixture
+def settings(tmp_path: Path, kafka_address: str) -> Settings:
+    made = settings_for(tmp_path, kafka_address)
+    asyncio.run(topics.bootstrap(made, ["replay"]))
+    return made
+
+
+def arrived(settings: Settings, run: str) -> list[Envelope]:
+    """Return a run's events as they lie on the topic, repeats included."""
+    return asyncio.run(landed(settings, run))
+
+
+async def landed(settings: Settings, run: str) -> list[Envelope]:
+    found = await newest(settings, FILLS, MANY)
+    found.sort(key=lambda one: (one.partition, one.offset))
+    return [one for one in map(decode, (each.value for each in found)) if one.run_id == run]
+
+
+def once(events: Iterable[Envelope]) -> list[Envelope]:
+    """Return events without repeats, as every reader takes them."""
+    return list({one.id: one for one in reversed(list(events))}.values())[::-1]
+
+
+def by_key(events: Iterable[Envelope]) -> dict[str, list[int]]:
+    """Return each key's sequences in their order."""
+    told: dict[str, list[int]] = {}
+    for one in events:
+        told.setdefault(one.key, []).append(one.seq)
+    return told
+
+
+def test_a_run_is_published_and_a_second_relay_sends_nothing(settings: Settings) -> None:
+    """Bytes arrive as they were, by key and in order; the cursor says that all is done."""
+    run = name_of_own()
+    events = [fill(run, seq) for seq in range(5000)]
+    cursor = FileCursor(settings.base_dir / "relay.cursor")
+
+    async def go() -> Relay:
+        relay = Relay(settings, ListOutbox(events), cursor, run_id=run)
+        await relay.start()
+        await relay.health()
+        await relay.drained()
+        await relay.stop()
+        return relay
+
+    assert asyncio.run(go()).relayed.sent == 5000
+    assert cursor.load() == 4999
+    assert asyncio.run(go()).relayed.sent == 0
+    assert arrived(settings, run) == events
+
+
+def test_what_follows_is_sent_and_stop_flushes(settings: Settings) -> None:
+    """A live run's events go out as they come, and stop sends those that are there, within 5 s."""
+    run = name_of_own()
+    outbox = ListOutbox(ended=False)
+
+    async def go() -> Relay:
+        relay = Relay(settings, outbox, FileCursor(settings.base_dir / "c"), run_id=run, page=7)
+        await relay.start()
+        for seq in range(100):
+            outbox.rows.append((seq, encode(fill(run, seq))))
+            relay.wake()
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await relay.stop()
+        return relay
+
+    relay = asyncio.run(go())
+    assert relay.relayed.position == 99
+    assert [one.seq for one in arrived(settings, run)] == list(range(100))
+
+
+def test_killed_and_restarted_server_loses_nothing(tmp_path: Path) -> None:
+    """Kill -9 in mid run, twice: the run goes on, every event arrives, order in a key holds."""
+    run = name_of_own()
+    events = [fill(run, seq) for seq in range(60_000)]
+    outbox = ListOutbox(ended=False)
+
+    async def go(server: Kafka, settings: Settings) -> tuple[Relay, list[Envelope]]:
+        await topics.bootstrap(settings, ["replay"])
+        relay = Relay(settings, outbox, FileCursor(tmp_path / "c"), run_id=run, page=500)
+        await relay.start()
+        rows = [(one.seq, encode(one)) for one in events]
+        for part in range(3):
+            outbox.rows += rows[part * 20_000 : (part + 1) * 20_000]
+            await until(lambda goal=part: relay.relayed.position > goal * 20_000 + 3_000, 60)
+            if part < 2:
+                server.kill()
+                await asyncio.sleep(1 + 3 * part)
+                await asyncio.to_thread(server.start)
+        outbox.ended = True
+        async with asyncio.timeout(60):
+            await relay.drained()
+        await relay.stop()
+        # Read here: the server dies with the thread that started it.
+        return relay, await landed(settings, run)
+
+    with own(Kafka) as server:
+        settings = settings_for(tmp_path, server.url, send_timeout_s=2, connect_timeout_s=3)
+        relay, found = asyncio.run(go(server, settings))
+    assert relay.relayed.position == 59_999
+    assert relay.relayed.errors > 0
+    assert {one.seq for one in found} == set(range(60_000))
+    assert by_key(once(found)) == by_key(events)
+
+
+class Ledger:
+    """A cursor of a relay that is killed after some pages, before it can store."""
+
+    def __init__(self, pages: int) -> None:
+        self.seq, self.pages = -1, pages
+
+    def load(self) -> int:
+        """Return what was stored."""
+        return self.seq
+
+    def store(self, seq: int) -> None:
+        """Store, until it dies."""
+        if self.pages == 0:
+            raise OutsideError("killed here")
+        self.pages -= 1
+        self.seq = seq
+
+
+def test_a_relay_killed_before_its_cursor_moves_sends_again(settings: Settings) -> None:
+    """At least once: what was acknowledged but not noted is sent again, as the same envelopes."""
+    run = name_of_own()
+    events = [fill(run, seq) for seq in range(50)]
+    cursor = Ledger(3)
+
+    async def go() -> None:
+        relay = Relay(settings, ListOutbox(events), cursor, run_id=run, page=10)
+        await relay.start()
+        with pytest.raises(OutsideError, match="killed here"):
+            await relay.drained()
+        with pytest.raises(OutsideError, match="killed here"):
+            await relay.health()
+        await relay.stop()
+        cursor.pages = 99
+        again = Relay(settings, ListOutbox(events), cursor, run_id=run, page=10)
+        await again.start()
+        await again.drained()
+        await again.stop()
+
+    asyncio.run(go())
+    found = arrived(settings, run)
+    assert len(found) == 60
+    assert by_key(once(found)) == by_key(events)
+
+
+def test_a_producer_with_a_lost_sequence_is_replaced(settings: Settings) -> None:
+    """OUT_OF_ORDER_SEQUENCE never heals, so the next attempt has a new producer."""
+    run = name_of_own()
+
+    async def go() -> Publisher:
+        publisher = Publisher(settings)
+        await publisher.start()
+        await publisher.publish([message(fill(run, 0, orders=1))])
+        manager = publisher._producer._txn_manager
+        for place in list(manager._sequence_numbers):
+            manager.increment_sequence_number(place, 100)
+        with pytest.raises(OutsideError, match="OutOfOrderSequence"):
+            await publisher.publish([message(fill(run, 1, orders=1))])
+        await publisher.publish([message(fill(run, 1, orders=1))])
+        await publisher.stop()
+        return publisher
+
+    publisher = asyncio.run(go())
+    assert (publisher.sent.producers, publisher.sent.errors) == (2, 1)
+    assert [one.seq for one in arrived(settings, run)] == [0, 1]
+
+
+def test_a_server_that_answers_nothing_ends_a_send_in_time(
+    tmp_path: Path, own_kafka: Kafka, own_topics: Settings
+) -> None:
+    """Frozen, connections open: publish and stop come back within their own limits."""
+    quick = settings_for(tmp_path, own_kafka.url, send_timeout_s=1, stop_timeout_s=1)
+
+    async def go() -> None:
+        publisher = Publisher(quick)
+        await publisher.start()
+        own_kafka.pause()
+        try:
+            async with asyncio.timeout(5):
+                with pytest.raises(OutsideError, match="does not answer"):
+                    await publisher.publish([message(fill(name_of_own(), 0))])
+                await publisher.stop()
+        finally:
+            own_kafka.resume()
+
+    asyncio.run(go())
+
+
+def test_too_large_a_message_is_refused_before_it_is_sent(settings: Settings) -> None:
+    """It would fail for ever on the server, and take its neighbours with it."""
+
+    async def go() -> None:
+        publisher = Publisher(settings)
+        with pytest.raises(TooLargeError, match="2000000 bytes for"):
+            await publisher.publish([Record("market.ticks", b"k", b"x" * 2_000_000)])
+
+    asyncio.run(go())
+
+
+def test_no_server_stops_the_start(tmp_path: Path) -> None:
+    """The message says what to do, and nothing is left running."""
+    settings = settings_for(tmp_path, "127.0.0.1:1", connect_timeout_s=1)
+
+    async def go() -> None:
+        relay = Relay(settings, ListOutbox(), FileCursor(tmp_path / "c"), run_id="r")
+        with pytest.raises(OutsideError, match="ALPHAPANDA_BUS__SERVERS"):
+            await relay.start()
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(go())
+    assert threading.active_count() <= 2
+
+
+def test_the_producer_is_made_without_defaults_that_lose(settings: Settings) -> None:
+    """Acknowledged by all copies, idempotent, compressed: read back from the library's object."""
+
+    async def go() -> Any:
+        producer = kafka().AIOKafkaProducer(**producing(settings))
+        found = (
+            producer._sender._acks, producer._txn_manager is not None, producer._compression_type
+        )  # fmt: skip
+        await producer.stop()
+        return found
+
+    assert asyncio.run(go()) == (-1, True, "lz4")
+
+
+@pytest.mark.parametrize("text", [b"", b"12", b"twelve\n", b"-5\n", b"\x00\x00\n"])
+def test_a_damaged_cursor_starts_over(tmp_path: Path, text: bytes) -> None:
+    """Nothing is skipped: what is sent again is dropped by its id."""
+    cursor = FileCursor(tmp_path / "c")
+    assert cursor.load() == -1
+    cursor.store(41)
+    cursor.store(42)
+    assert (cursor.load(), [each.name for each in tmp_path.iterdir()]) == (42, ["c"])
+    (tmp_path / "c").write_bytes(text)
+    assert cursor.load() == -1

@@ -1,0 +1,271 @@
+"""A run replays bit for bit, and the checker is worth something: each sabotage is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import alphapanda
+from alphapanda.app.verify import verify
+from alphapanda.journal.journal import FILE, Journal
+from alphapanda.journal.packing import Batch
+from alphapanda.model.events import EventType, decode, encode
+from tests.cli.running import command, left, process, session
+from tests.journal.alike import envelopes, rewritten
+
+pytestmark = pytest.mark.core
+
+STRATEGY = '''
+from alphapanda import ema, param, strategy, target
+
+@strategy
+class Cross:
+    """Long while the fast average is above the slow one."""
+    quantity = param(10)
+    fast = ema(20)
+    slow = ema(60)
+
+    def on_tick(self, ctx):
+        if self.fast.value > self.slow.value:
+            target(ctx, self.quantity)
+        elif self.fast.value < self.slow.value:
+            target(ctx, 0)
+'''
+EMA = "ema_cross"
+MINE = """
+[strategy]
+qty = 10
+repeat_window = "1s"
+"""
+PLAIN = STRATEGY.replace("@strategy", "@strategy(compiled=False)")
+
+
+def recorded(folder: Path, text: str = STRATEGY, **options: Any) -> Path:
+    """Run a strategy with a journal and return the run's folder."""
+    (folder / "cross.py").write_text(text)
+    options = {"limits": "wide", "batch": 500, **options}
+    result = alphapanda.backtest(
+        str(folder / "cross.py"), session(), journal=True, out=folder / "run", **options
+    )
+    assert result.summary["fills"] > 20
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run with a journal."""
+    return recorded(tmp_path_factory.mktemp("recorded"))
+
+
+def test_a_run_replays(run: Path) -> None:
+    """The same inputs give the same envelopes and the digest of the summary."""
+    found = verify(run)
+    summary = json.loads((run / "summary.json").read_text())
+    assert found.identical
+    assert found.digest == found.recorded_digest == summary["digest"]
+    assert (found.rows, found.envelopes) == (summary["ticks"], summary["events"])
+    assert found.notes == []
+
+
+@pytest.mark.parametrize("options", [
+    {"calendar": "always", "costs": "0.03%", "cash": 5_000_000},
+    {"latency": "200ms", "slippage": "2bp", "product": "MIS", "params": ["quantity=3"]},
+    {"instrument": []},
+], ids=["always", "worse fills", "one instrument"])  # fmt: skip
+def test_options_come_back_from_the_journal(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Whatever a run was made with, its journal holds what it takes to make its core again."""
+    if "instrument" in options:
+        names = alphapanda.backtest(EMA, session()).names.instruments
+        options = {"instrument": [names[1]]}
+    assert verify(recorded(tmp_path, **options)).identical
+
+
+def test_files_of_rates_and_limits_are_kept(tmp_path: Path) -> None:
+    """Limits from a file hold in the replay as they were, though the file has changed since."""
+    limits = tmp_path / "mine.toml"
+    limits.write_text(MINE)
+    run = recorded(tmp_path, limits=str(limits))
+    limits.write_text("nonsense")
+    assert verify(run).identical
+
+
+def test_a_plain_strategy_replays(tmp_path: Path) -> None:
+    """A strategy in plain Python replays from its first row."""
+    assert verify(recorded(tmp_path, PLAIN, batch=3_000)).identical
+
+
+def test_the_strategy_of_then_is_run(tmp_path: Path) -> None:
+    """Edited or gone since, the strategy replays from the text that the journal kept."""
+    run = recorded(tmp_path)
+    (tmp_path / "cross.py").write_text(STRATEGY.replace("60", "61"))
+    assert verify(run).identical
+    (tmp_path / "cross.py").unlink()
+    assert verify(run).identical
+
+
+def changed(line: bytes, **data: Any) -> bytes:
+    """Return an envelope with other data."""
+    envelope = decode(line)
+    return encode(type(envelope)(**{
+        **{name: getattr(envelope, name) for name in envelope.__struct_fields__},
+        "data": type(envelope.data)(**{
+            **{name: getattr(envelope.data, name) for name in envelope.data.__struct_fields__},
+            **data,
+        }),
+    }))  # fmt: skip
+
+
+def fills(batches: list[Batch]) -> list[tuple[int, int]]:
+    """Return where fills stand: batch, line."""
+    return [
+        (b, n) for b, batch in enumerate(batches) for n, line in enumerate(batch.envelopes)
+        if decode(line).type == EventType.ORDER_FILLED
+    ]  # fmt: skip
+
+
+def drop_a_fill(batches: list[Batch]) -> int:
+    """Leave out a fill."""
+    b, n = fills(batches)[5]
+    del batches[b].envelopes[n]
+    return n
+
+
+def book_twice(batches: list[Batch]) -> int:
+    """Write a fill twice."""
+    b, n = fills(batches)[5]
+    batches[b].envelopes.insert(n, batches[b].envelopes[n])
+    return n + 1
+
+
+def out_of_order(batches: list[Batch]) -> int:
+    """Write a fill before its acknowledgement."""
+    b, n = fills(batches)[5]
+    lines = batches[b].envelopes
+    lines[n - 1], lines[n] = lines[n], lines[n - 1]
+    return n - 1
+
+
+def another_price(batches: list[Batch]) -> int:
+    """Write another price."""
+    b, n = fills(batches)[5]
+    batches[b].envelopes[n] = changed(batches[b].envelopes[n], price="1.00")
+    return n
+
+
+def copied(run: Path, folder: Path) -> Path:
+    """Return a folder that holds a run's journal alone, to be changed."""
+    copy = folder / "run"
+    copy.mkdir()
+    (copy / FILE).write_bytes((run / FILE).read_bytes())
+    return copy
+
+
+SABOTAGE: list[tuple[Callable[[list[Batch]], int], str]] = [
+    (drop_a_fill, "type"), (book_twice, "type"), (out_of_order, "type"),
+    (another_price, "data.price"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "field"), SABOTAGE, ids=[made.__name__ for made, _ in SABOTAGE]
+)
+def test_sabotage_is_found(
+    run: Path, sabotage: Callable[[list[Batch]], int], field: str, tmp_path: Path
+) -> None:
+    """What a core with a bug would have written is found, by sequence, topic and field."""
+    at = -1
+
+    def change(batches: list[Batch]) -> list[Batch]:
+        nonlocal at
+        b, _ = fills(batches)[5]
+        at = batches[b].seq + sabotage(batches)
+        return batches
+
+    copy = copied(run, tmp_path)
+    found = verify(rewritten(copy, change))
+    assert not found.identical
+    assert found.difference is not None
+    assert found.difference.seq == at
+    assert found.difference.field == field
+    assert found.difference.input["kind"] == "market"
+    assert found.difference.topic.startswith("replay.")
+
+
+def test_an_input_that_was_changed_is_found(run: Path, tmp_path: Path) -> None:
+    """Another price of one tick comes out as another envelope, caused by that tick or a later."""
+
+    def change(batches: list[Batch]) -> list[Batch]:
+        columns = batches[2].columns
+        last = columns.last.copy()
+        last[100:140] *= 2
+        batches[2] = batches[2]._replace(columns=columns._replace(last=last))
+        return batches
+
+    copy = copied(run, tmp_path)
+    found = verify(rewritten(copy, change))
+    assert found.difference is not None
+    assert found.difference.input["feed_seq"] >= 1_100
+
+
+def test_the_command_says_it_by_its_status(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Identical is 0, a difference 1, no journal 2, damage 3; --json says the same."""
+    same = command("verify", str(run), "--json", capsys=capsys)
+    assert (same.status, json.loads(same.out)["identical"]) == (0, True)
+    copy = copied(run, tmp_path)
+
+    def change(batches: list[Batch]) -> list[Batch]:
+        drop_a_fill(batches)
+        return batches
+
+    other = command("verify", str(rewritten(copy, change)), capsys=capsys)
+    assert other.status == 1
+    assert "DIFFERENT" in other.out
+    assert "replay.orders.filled" in other.out
+    (tmp_path / "none").mkdir()
+    assert command("verify", str(tmp_path / "none"), capsys=capsys).status == 2
+    text = bytearray((copy / FILE).read_bytes())
+    text[len(text) // 2] ^= 1
+    (copy / FILE).write_bytes(text)
+    damaged = command("verify", str(copy), capsys=capsys)
+    assert damaged.status == 3
+    assert "is damaged" in damaged.line
+
+
+def test_an_outbox_gives_every_envelope_in_order(run: Path) -> None:
+    """Read on from any place, in pieces of any size: the start, every envelope, and the end."""
+    for size in (1, 7, 100_000):
+        journal = Journal(run / FILE)
+        found: list[tuple[int, bytes]] = []
+        while piece := journal.read(found[-1][0] if found else -1, size):
+            assert len(piece) <= size
+            found += piece
+        assert [place for place, _ in found] == list(range(len(found)))
+        assert [line for _, line in found[1:-1]] == envelopes(run)
+        assert [decode(found[n][1]).data.status for n in (0, -1)] == ["running", "ended"]
+        assert journal.finished()
+    assert Journal.open(run).read(100, 5) == found[101:106]
+
+
+def test_runs_are_listed_and_shown(tmp_path: Path) -> None:
+    """`runs list` and `runs show` tell how runs stand, damaged ones too."""
+    words = ["backtest", EMA, "--data", session(), "--limits", "wide", "--json"]
+    for name in ("one", "two"):
+        assert process(*words, "--journal", "--out", f"runs/{name}", cwd=tmp_path).status == 0
+    assert process(*words, "--out", "runs/none", cwd=tmp_path).status == 0
+    file = tmp_path / "runs/two" / FILE
+    text = bytearray(file.read_bytes())
+    text[200] ^= 1
+    file.write_bytes(text)
+    told = json.loads(process("runs", "list", "--json", cwd=tmp_path).out)["runs"]
+    assert {run["run"]: run["status"] for run in told} == {"one": "ended", "two": "quarantined"}
+    shown = json.loads(process("runs", "show", "one", "--json", cwd=tmp_path).out)
+    assert sum(shown["events"].values()) == shown["envelopes"] > 0
+    assert FILE in left(tmp_path / "runs/one")
+    assert "quarantined" in process("runs", "list", cwd=tmp_path).out
+    assert process("runs", "show", "two", cwd=tmp_path).status == 3

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alphapanda.model.events import SHARED, Bar, Envelope, EventType, Tick
 from alphapanda.model.money import text
 from alphapanda.project.fold import REFUSED
-from alphapanda.project.live import BOUNDS, Change, Value
+from alphapanda.project.live import BOUNDS, RUNS, Change, Value
 from alphapanda.store.trading import Order, PnlSnapshot, Position, Run, Signal, Stage
 from alphapanda.store.words import SignalStatus
 
@@ -19,15 +19,17 @@ MONEY = {
     "filled_value", "price", "trigger_price", "cost", "realised", "charges", "last", "unrealised",
     "pnl",
 }  # fmt: skip
-HIDDEN = {"owner_id", "account_id", "broker", "event_id", "manifest"}
+HIDDEN = {"owner_id", "account_id", "broker", "run_id", "event_id", "manifest"}
 RAW, VALIDATED, REJECTED = (
     str(kind)
     for kind in (
         EventType.TRADING_SIGNAL, EventType.VALIDATED_SIGNAL, EventType.REJECTED_SIGNAL,
     )
 )  # fmt: skip
-RUNS = 20
-"""Runs, the latest, that a new board shows."""
+
+
+PIPELINE = "pipeline"
+"""Among a run's stages: the signals that wait for a verdict, and what can't be of the counts."""
 
 
 def shown(row: Mapping[str, Any]) -> Value:
@@ -43,32 +45,33 @@ def columns(row: Any) -> dict[str, Any]:
 
 def of_order(row: Order) -> Change:
     """Return how an order stands."""
-    return Change(row.broker, "orders", f"{row.run_id}/{row.order_id}", shown(columns(row)))
+    return Change(row.broker, row.run_id, "orders", str(row.order_id), shown(columns(row)))
 
 
 def of_position(row: Position) -> Change:
     """Return what is held."""
-    named = f"{row.run_id}/{row.strategy}/{row.instrument}"
-    return Change(row.broker, "positions", named, shown(columns(row)))
+    named = f"{row.strategy}/{row.instrument}"
+    return Change(row.broker, row.run_id, "positions", named, shown(columns(row)))
 
 
 def of_pnl(row: Mapping[str, Any]) -> Change:
     """Return a strategy's P&L."""
-    return Change(row["broker"], "pnl", f"{row['run_id']}/{row['strategy']}", shown(row))
+    return Change(row["broker"], row["run_id"], "pnl", row["strategy"], shown(row))
 
 
 def of_run(row: Run) -> Change:
     """Return how a run stands."""
-    return Change(row.broker, "runs", row.run_id, shown(columns(row)))
+    return Change(row.broker, row.run_id, "run", row.run_id, shown(columns(row)))
 
 
-def of_stages(run: Run, stages: Iterable[Stage], pending: int) -> Change:
-    """Return the counts of a run's stages, and which of them can't be."""
-    seen = {row.stage: {"count": row.count, "last_ns": row.last_ns} for row in stages}
-    counts = {stage: each["count"] for stage, each in seen.items()}
-    value = {"run_id": run.run_id, "stages": seen, "pending": pending}
-    return Change(run.broker, "stages", run.run_id,
-                  {**value, "impossible": list(impossible(counts, pending))})  # fmt: skip
+def of_stages(run: Run, stages: Iterable[Stage], pending: int) -> list[Change]:
+    """Return the counts of a run's stages, and last which of them can't be."""
+    seen: dict[str, Value] = {
+        row.stage: {"count": row.count, "last_ns": row.last_ns} for row in stages
+    }
+    wrong = list(impossible({stage: each["count"] for stage, each in seen.items()}, pending))
+    told = {**seen, PIPELINE: {"pending": pending, "impossible": wrong}}
+    return [Change(run.broker, run.run_id, "stages", stage, v) for stage, v in told.items()]
 
 
 def impossible(counts: Mapping[str, int], pending: int) -> Iterator[str]:
@@ -106,15 +109,16 @@ class Market:
             self._newest[told.instrument] = place
             kind = str(event.type)
             self._counts[kind] = self._counts.get(kind, 0) + 1
-            yield Change(SHARED, "ticks", told.instrument, {"ts": event.ts, **fields(told)})
-            yield Change(SHARED, "stages", kind, {"count": self._counts[kind], "last_ns": event.ts})
+            yield Change(SHARED, "", "ticks", told.instrument, {"ts": event.ts, **fields(told)})
+            counted = {"count": self._counts[kind], "last_ns": event.ts}
+            yield Change(SHARED, "", "stages", kind, counted)
 
 
 def of_system(event: Envelope) -> Change:
     """Return the last event of a type that concerns the system as a whole."""
-    about = event.run_id or event.key
-    return Change(event.broker, "system", f"{event.type}/{about}",
-                  {"ts": event.ts, "id": event.id, **fields(event.data)})  # fmt: skip
+    named = "/".join((event.type, event.run_id or event.key))
+    told = {"ts": event.ts, "id": event.id, **fields(event.data)}
+    return Change(event.broker, "", "system", named, told)
 
 
 def fields(data: Any) -> Value:
@@ -128,30 +132,35 @@ async def waiting(session: AsyncSession, run_id: str) -> int:
     return await session.scalar(mine.where(Signal.status == SignalStatus.RAW)) or 0
 
 
-async def everything(session: AsyncSession) -> list[Change]:
-    """Return what a new board shows of the tables: the latest runs and what belongs to them."""
-    latest = select(Run).order_by(Run.started_ns.desc()).limit(RUNS)
-    runs = list(await session.scalars(latest))[::-1]
-    found: list[Change] = []
-    for run in runs:
-        mine = run.run_id
-        stages = await session.scalars(select(Stage).where(Stage.run_id == mine))
-        found += [of_run(run), of_stages(run, stages, await waiting(session, mine))]
-        positions = await session.scalars(
-            select(Position).where(Position.run_id == mine).order_by(Position.seq)
-        )
-        found += map(of_position, positions)
-        orders = await session.scalars(
-            select(Order).where(Order.run_id == mine)
-            .order_by(Order.seq.desc()).limit(BOUNDS["orders"])
-        )  # fmt: skip
-        found += [of_order(row) for row in orders][::-1]
-        last = (
-            select(func.max(PnlSnapshot.seq)).where(PnlSnapshot.run_id == mine)
-            .group_by(PnlSnapshot.strategy)
-        )  # fmt: skip
-        pnl = await session.scalars(
-            select(PnlSnapshot).where(PnlSnapshot.run_id == mine, PnlSnapshot.seq.in_(last))
-        )
-        found += [of_pnl(columns(row)) for row in pnl]
-    return found
+async def latest(session: AsyncSession) -> list[str]:
+    """Return the runs that a new board shows, the newest last."""
+    begun = func.coalesce(Run.state_ns, Run.started_ns)
+    runs = await session.scalars(select(Run.run_id).order_by(begun.desc()).limit(RUNS))
+    return list(runs)[::-1]
+
+
+async def everything(session: AsyncSession, run: Run) -> list[Change]:
+    """Return all that a board shows of a run."""
+    mine = run.run_id
+    stages = await session.scalars(select(Stage).where(Stage.run_id == mine))
+    positions = await session.scalars(
+        select(Position).where(Position.run_id == mine).order_by(Position.seq)
+    )
+    orders = await session.scalars(
+        select(Order).where(Order.run_id == mine)
+        .order_by(Order.seq.desc()).limit(BOUNDS["orders"])
+    )  # fmt: skip
+    last = (
+        select(func.max(PnlSnapshot.seq)).where(PnlSnapshot.run_id == mine)
+        .group_by(PnlSnapshot.strategy)
+    )  # fmt: skip
+    pnl = await session.scalars(
+        select(PnlSnapshot).where(PnlSnapshot.run_id == mine, PnlSnapshot.seq.in_(last))
+    )
+    return [
+        of_run(run),
+        *of_stages(run, stages, await waiting(session, mine)),
+        *map(of_position, positions),
+        *[of_order(row) for row in orders][::-1],
+        *[of_pnl(columns(row)) for row in pnl],
+    ]

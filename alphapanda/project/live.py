@@ -1,4 +1,4 @@
-"""The live board: the latest of everything, by broker, for whoever looks at it now."""
+"""The live board: the latest of everything, by broker and run, for whoever looks at it now."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple, Protocol
 
-from alphapanda.model.events import SHARED, Broker
-
+RUNS = 20
+"""Runs of a broker that a board shows: those that changed last."""
 BOUNDS = {
-    "runs": 50, "stages": 50, "pnl": 500, "positions": 5_000, "orders": 5_000, "ticks": 10_000,
+    "run": 1, "stages": 100, "pnl": 100, "positions": 5_000, "orders": 1_000, "ticks": 10_000,
     "system": 100,
 }  # fmt: skip
-"""The parts of a board, and how many names each keeps: those that changed last."""
-BROKERS = (*map(str, Broker), SHARED)
+"""The parts of a run's board, and how many names each keeps: those that changed last."""
 
 Value = dict[str, Any]
+Parts = dict[str, dict[str, Value]]
+"""By part, then by name."""
 
 
 class Change(NamedTuple):
-    """What a name now stands for; None: it is gone."""
+    """What a name now stands for; None: it is gone. An empty `run_id` is the broker's own board."""
 
     broker: str
+    run_id: str
     part: str
     name: str
     value: Value | None
 
 
 class Live(Protocol):
-    """A board that one process writes, and any number of viewers watch."""
+    """A board: one process writes what it projects, any number of viewers watch."""
 
     async def start(self) -> None:
         """Begin; a server that does not answer is tried again."""
@@ -43,23 +45,37 @@ class Live(Protocol):
     def put(self, changes: Iterable[Change]) -> None:
         """Show changes, soon; never waits and never fails."""
 
-    async def get(self, broker: str, part: str) -> dict[str, Value]:
-        """Return a part of the board, by name."""
+    def shows(self, broker: str, run_id: str) -> bool:
+        """Say if this process has put all of a run; what it has not it can't keep current."""
+
+    async def runs(self, broker: str) -> list[str]:
+        """Return the runs that are shown, the one that changed last at the end."""
+
+    async def get(self, broker: str, run_id: str) -> Parts:
+        """Return a run's board; of an empty `run_id` the market's ticks, or what is the system's.
+
+        Raises:
+            OutsideError: if the server does not answer.
+        """
 
     def watch(self, broker: str) -> AbstractAsyncContextManager[AsyncIterator[list[Change]]]:
         """Give changes as they come, first all there is; a slow viewer gets only the latest."""
 
 
 class Memory:
-    """What a board shows."""
+    """What a board shows, within its bounds."""
 
     def __init__(self) -> None:
-        self._parts: dict[tuple[str, str], dict[str, Value]] = {}
+        self._runs: dict[str, dict[str, Parts]] = {}
 
     def take(self, change: Change) -> Iterator[Change]:
         """Take a change in, and yield it with those that go for want of room."""
-        broker, part, name, value = change
-        names = self._parts.setdefault((broker, part), {})
+        broker, run_id, part, name, value = change
+        runs = self._runs.setdefault(broker, {})
+        parts = runs[run_id] = runs.pop(run_id, {})
+        if len(runs) > RUNS + ("" in runs):
+            del runs[next(run for run in runs if run)]
+        names = parts.setdefault(part, {})
         names.pop(name, None)
         if value is not None:
             names[name] = value
@@ -67,37 +83,45 @@ class Memory:
         while len(names) > BOUNDS[part]:
             oldest = next(iter(names))
             del names[oldest]
-            yield Change(broker, part, oldest, None)
+            yield Change(broker, run_id, part, oldest, None)
 
-    def part(self, broker: str, part: str) -> dict[str, Value]:
-        """Return a part, by name."""
-        return dict(self._parts.get((broker, part), {}))
+    def runs(self, broker: str) -> list[str]:
+        """Return the runs of a broker, the one that changed last at the end."""
+        return [run for run in self._runs.get(broker, {}) if run]
 
-    def everything(self, broker: str | None = None) -> list[Change]:
-        """Return all there is as changes."""
+    def parts(self, broker: str, run_id: str) -> Parts:
+        """Return a run's board."""
+        found = self._runs.get(broker, {}).get(run_id, {})
+        return {part: dict(names) for part, names in found.items()}
+
+    def shows(self, broker: str, run_id: str) -> bool:
+        """Say if a run is there."""
+        return run_id in self._runs.get(broker, {})
+
+    def everything(self, only: str | None = None) -> list[Change]:
+        """Return all there is, of all brokers or of one, as changes."""
         return [
-            Change(*place, name, value)
-            for place, names in self._parts.items()
-            if broker is None or place[0] == broker
+            Change(broker, run_id, part, name, value)
+            for broker, runs in self._runs.items() if only in (None, broker)
+            for run_id, parts in runs.items()
+            for part, names in parts.items()
             for name, value in names.items()
-        ]
+        ]  # fmt: skip
 
 
 class Viewer:
     """What a viewer has not seen yet: of each name only the latest, so it stays bounded."""
 
-    def __init__(self, broker: str, first: Iterable[Change]) -> None:
+    def __init__(self, broker: str) -> None:
         self.broker = broker
         self._new = asyncio.Event()
-        self._unseen: dict[tuple[str, str], Change] = {}
+        self._unseen: dict[tuple[str, str, str], Change] = {}
         self._over = False
-        for change in first:
-            self.note(change)
 
     def note(self, change: Change) -> None:
-        """Note a change of this viewer's broker."""
+        """Note a change, if it is one of this viewer's broker."""
         if change.broker == self.broker:
-            self._unseen[change.part, change.name] = change
+            self._unseen[change[1:4]] = change
             self._new.set()
 
     def end(self) -> None:
@@ -123,6 +147,7 @@ class LocalLive:
     def __init__(self) -> None:
         self._memory = Memory()
         self._viewers: set[Viewer] = set()
+        self.shows = self._memory.shows
 
     async def start(self) -> None:
         """Nothing is needed."""
@@ -142,14 +167,20 @@ class LocalLive:
                 for viewer in self._viewers:
                     viewer.note(change)
 
-    async def get(self, broker: str, part: str) -> dict[str, Value]:
-        """Return a part of the board, by name."""
-        return self._memory.part(broker, part)
+    async def runs(self, broker: str) -> list[str]:
+        """Return the runs that are shown, the one that changed last at the end."""
+        return self._memory.runs(broker)
+
+    async def get(self, broker: str, run_id: str) -> Parts:
+        """Return a run's board."""
+        return self._memory.parts(broker, run_id)
 
     @asynccontextmanager
     async def watch(self, broker: str) -> AsyncIterator[AsyncIterator[list[Change]]]:
         """Give changes as they come, first all there is."""
-        viewer = Viewer(broker, self._memory.everything(broker))
+        viewer = Viewer(broker)
+        for change in self._memory.everything(broker):
+            viewer.note(change)
         self._viewers.add(viewer)
         try:
             yield viewer.changes()

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alphapanda.model.events import Broker, Envelope, RunStatus, decode, encode
+from alphapanda.model.events import Broker, Envelope, RunStatus
 from alphapanda.project import changes
 from alphapanda.project.fold import LONGEST, Fold, ImpossibleError
 from alphapanda.project.live import Change
-from alphapanda.project.sources import About
+from alphapanda.project.sequence import CONSUMER, Place, hold, in_order, insert_new, move
 from alphapanda.store.base import Base
 from alphapanda.store.database import Database, unreachable
-from alphapanda.store.trading import PROJECTIONS, Cursor, Held, Run, Stage
+from alphapanda.store.trading import PROJECTIONS, Cursor, Held, Run
 
-CONSUMER = "projector"
 MOST = 5_000
 """Events of a run in one transaction."""
 MODES = {Broker.REPLAY: "backtest", Broker.PAPER: "paper", Broker.ZERODHA: "live"}
 FAILURES = (SQLAlchemyError, OSError, TimeoutError)
 
 
-class Place(NamedTuple):
-    """How far a source has been read."""
+class About(NamedTuple):
+    """What a run's manifest says that its events do not."""
 
-    source: str
-    position: int
+    mode: str
+    strategies: tuple[str, ...]
+    manifest: dict[str, Any]
 
 
 class Refused(NamedTuple):
@@ -103,49 +101,59 @@ class Tables:
                 found = await session.scalar(mine)
         return -1 if found is None else found
 
-    async def everything(self) -> Applied:
-        """Return all that a new board shows, and which runs wait for an event.
+    async def shown(self, runs: Sequence[str] | None = None) -> Applied:
+        """Return all that a board shows of some runs, or of the latest, and what they wait for.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
+        applied = Applied()
+        with self._answering():
+            async with self._database.session() as session:
+                for run_id in await changes.latest(session) if runs is None else runs:
+                    run = await session.get(Run, run_id)
+                    if run is not None:
+                        applied.changes += await changes.everything(session, run)
+                        waits = await session.scalar(
+                            select(Held.seq).where(Held.run_id == run_id).limit(1)
+                        )
+                        applied.waits[run_id] = None if waits is None else run.seq + 1
+        return applied
+
+    async def runs(self) -> list[str]:
+        """Return the runs there are.
 
         Raises:
             OutsideError: if the database does not answer.
         """
         with self._answering():
             async with self._database.session() as session:
-                shown = await changes.everything(session)
-                holes = await session.execute(
-                    select(Run.run_id, Run.seq).where(Run.run_id.in_(select(Held.run_id)))
-                )
-                return Applied(shown, waits={run: seq + 1 for run, seq in holes})
-
-    async def runs(self) -> list[str]:
-        """Return the runs there are."""
-        with self._answering():
-            async with self._database.session() as session:
                 return list(await session.scalars(select(Run.run_id).order_by(Run.run_id)))
 
-    async def clear(self, runs: Iterable[str] | None) -> None:
-        """Drop the rows of some runs, or of all, and how far these have been read."""
+    async def clear(self, run_id: str | None = None) -> None:
+        """Drop the rows of a run, or of all, and how far it has been read, in one transaction.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
         with self._answering():
             async with self._database.session(writes=True) as session:
-                for run in [None] if runs is None else runs:
-                    for kind in PROJECTIONS:
-                        await session.execute(delete(kind).where(*belongs(kind, run)))
+                for kind in PROJECTIONS:
+                    await session.execute(delete(kind).where(*belongs(kind, run_id)))
                 await session.commit()
 
-    async def tell(self, run_id: str, about: About) -> Change:
-        """Note what the manifest says of a run, and its last word."""
+    async def tell(self, run_id: str, about: About) -> None:
+        """Note what the manifest of a run says, of which events have been taken in.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
         with self._answering():
             async with self._database.session(writes=True) as session:
-                run = await self._opened(session, run_id, about.broker, about.started_ns)
-                run.mode, run.strategies = about.mode, list(about.strategies)
-                run.status, run.manifest = about.status, about.manifest
-                run.digest = about.digest or None
-                times = select(func.max(Stage.last_ns)).where(Stage.run_id == run_id)
-                last = await session.scalar(times)
-                ended = about.status != RunStatus.RUNNING
-                run.ended_ns = max(last or 0, run.started_ns) if ended else None
+                run = await self._opened(session, run_id)
+                run.mode, run.manifest = about.mode, about.manifest
+                run.strategies = list(about.strategies)
                 await session.commit()
-        return changes.of_run(run)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -241,7 +249,7 @@ def changed(fold: Fold, pending: int) -> list[Change]:
     pnl = {row["strategy"]: row for row in fold.snapshots}
     return [
         changes.of_run(fold.run),
-        changes.of_stages(fold.run, fold.stages.values(), pending),
+        *changes.of_stages(fold.run, fold.stages.values(), pending),
         *map(changes.of_order, fold.orders.values()),
         *map(changes.of_position, fold.positions.values()),
         *map(changes.of_pnl, pnl.values()),
@@ -262,70 +270,6 @@ def stray(event: Envelope) -> str:
     if not run or len(run) > LONGEST or not run.isprintable():
         return "no run, or one with an impossible name"
     return "" if event.broker in tuple(Broker) else f"no broker {event.broker}"
-
-
-async def in_order(
-    session: AsyncSession, run: Run, fresh: dict[int, Envelope], most: int
-) -> list[Envelope]:
-    """Take the events that follow the run's last without a gap, held ones too, out of `fresh`."""
-    found: list[Envelope] = []
-    held: dict[int, str] = {}
-    place = run.seq + 1
-    while len(found) < most:
-        if place in fresh:
-            found.append(fresh.pop(place))
-        else:
-            if place not in held:
-                rows = await session.execute(
-                    select(Held.seq, Held.envelope)
-                    .where(Held.run_id == run.run_id, Held.seq >= place)
-                    .order_by(Held.seq).limit(most - len(found))
-                )  # fmt: skip
-                held = {row.seq: row.envelope for row in rows}
-            if place not in held:
-                break
-            found.append(decode(held.pop(place).encode()))
-        place += 1
-    return found
-
-
-async def hold(session: AsyncSession, run: Run, early: dict[int, Envelope]) -> int | None:
-    """Keep events that came too early, drop those taken in; return the first that is held."""
-    rows = [
-        {"run_id": run.run_id, "seq": seq, "envelope": encode(event).decode()}
-        for seq, event in early.items()
-    ]
-    await insert_new(session, Held, rows)
-    mine = Held.run_id == run.run_id
-    first = await session.scalar(select(func.min(Held.seq)).where(mine))
-    if first is not None and first <= run.seq:
-        await session.execute(delete(Held).where(mine, Held.seq <= run.seq))
-        first = await session.scalar(select(func.min(Held.seq)).where(mine))
-    return first
-
-
-async def move(session: AsyncSession, place: Place | None) -> None:
-    """Note how far a source has been read; never back."""
-    if place is None:
-        return
-    now = {"position": place.position, "updated_ns": time.time_ns()}
-    mine = {"consumer": CONSUMER, "source": place.source}
-    await insert_new(session, Cursor, [{**mine, **now}])
-    await session.execute(
-        update(Cursor).where(*[getattr(Cursor, key) == value for key, value in mine.items()])
-        .where(Cursor.position < place.position).values(**now)
-    )  # fmt: skip
-
-
-async def insert_new(
-    session: AsyncSession, kind: type[Base], rows: Sequence[dict[str, Any]]
-) -> None:  # fmt: skip
-    """Insert the rows that are not there yet."""
-    if not rows:
-        return
-    dialect = session.get_bind().dialect.name
-    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    await session.execute(insert(kind).on_conflict_do_nothing(), rows)
 
 
 def belongs(kind: type[Base], run_id: str | None) -> list[Any]:

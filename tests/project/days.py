@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 from sqlalchemy import select
 
+from alphapanda.config import sections
 from alphapanda.config.settings import Settings
 from alphapanda.model.events import Envelope, encode
 from alphapanda.model.rows import Out
+from alphapanda.project.follower import Source
+from alphapanda.project.live import Live, Memory, Parts
+from alphapanda.project.tables import About, Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import (
     PROJECTIONS,
@@ -113,19 +119,46 @@ class ListOutbox:
     """Events in memory, as a journal gives them; more may be let out later."""
 
     def __init__(self, events: Sequence[Envelope], *, out: int | None = None) -> None:
-        self.events = [(event.seq, encode(event)) for event in events]
+        self.lines = [encode(event) for event in events]
         self.out = len(events) if out is None else out
 
     def read(self, after: int, limit: int) -> list[tuple[int, bytes]]:
         """Return what is behind a place, as far as it was let out."""
-        return self.events[after + 1 : min(after + 1 + limit, self.out)]
+        return list(enumerate(self.lines))[after + 1 : min(after + 1 + limit, self.out)]
 
     def finished(self) -> bool:
         """Say if everything is out."""
-        return self.out == len(self.events)
+        return self.out == len(self.lines)
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 10) -> None:
+def source(events: Sequence[Envelope], *, out: int | None = None) -> Source:
+    """Return a run of some events as a source."""
+    about = About("backtest", ("ema_cross",), {"made": "up"})
+    return Source(events[0].run_id, ListOutbox(events, out=out), lambda: about)
+
+
+def with_redis(settings: Settings, url: str) -> Settings:
+    """Return settings with a Redis as well, and keys of their own in it."""
+    section = {"url": url, "prefix": f"test-{uuid.uuid4().hex[:10]}"}
+    return settings.model_copy(update={"redis": sections.Redis(**section)})
+
+
+async def board_of(live: Live, broker: str, run_id: str) -> Parts:
+    """Return a run's board as JSON holds it."""
+    found: Parts = msgspec.json.decode(msgspec.json.encode(await live.get(broker, run_id)))
+    return found
+
+
+async def tables_of(tables: Tables, run_id: str) -> Parts:
+    """Return what a board should show of a run."""
+    memory = Memory()
+    for change in (await tables.shown([run_id])).changes:
+        list(memory.take(change))
+    found: Parts = msgspec.json.decode(msgspec.json.encode(memory.parts("replay", run_id)))
+    return found
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 20) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(within_s):
         while not await check():  # noqa: ASYNC110 (what it waits for is in another process)

@@ -207,6 +207,26 @@ def relay(
 
 
 @app.command()
+def project(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN...]", help="By their journals. (default: topics, or all)"),
+    ] = None,
+    rebuild: Annotated[
+        bool, option("--rebuild", text="Drop their rows, or all for the topics, and begin anew.")
+    ] = False,
+    follow: Annotated[
+        bool, option("--follow", text="Go on with what comes to the topics, until Ctrl-C.")
+    ] = False,
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> int:
+    """Bring the tables and the board to what the topics say, or the journals under runs/."""
+    from alphapanda.app import project as projects  # noqa: PLC0415
+
+    return projects.project(runs or [], rebuild=rebuild, follow=follow, json=json)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of the events."""
     from alphapanda.app import journals  # noqa: PLC0415

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -21,6 +21,7 @@ from alphapanda.app import backtest as runs
 from alphapanda.app import options, paper
 from alphapanda.app.command import default_out
 from alphapanda.app.output import print_json, print_table
+from alphapanda.app.projecting import Projecting, wanted
 from alphapanda.app.relaying import Relaying
 from alphapanda.app.show import result_table
 from alphapanda.errors import UsageError
@@ -49,9 +50,17 @@ def trade(
     folder = out or default_out(made, what="paper-")
     settings = config.load()
 
-    def beside(run: Path) -> AbstractContextManager[object]:
+    tables: list[Projecting] = []
+
+    @contextmanager
+    def beside(run: Path) -> Iterator[None]:
         log.start(settings)
-        return Relaying(settings, Journal.open(run)) if settings.bus.enabled else nullcontext()
+        with ExitStack() as parts:
+            if settings.bus.enabled:
+                parts.enter_context(Relaying(settings, Journal.open(run)))
+            if wanted(settings):
+                tables.append(parts.enter_context(Projecting(settings, Journal.open(run))))
+            yield
 
     try:
         with live_table(quiet=json) as show:
@@ -65,6 +74,8 @@ def trade(
         print_json(result.summary)
     else:
         print_table(result_table(result, width=Console().width))
+    for part in tables:
+        part.told()
 
 
 @contextmanager

@@ -90,7 +90,7 @@ class Projector:
             if waited > PATIENCE_S:
                 raise OutsideError(
                     f"run {run}: event {seq} has not come for {waited:.0f} s, and later ones wait "
-                    "for it; from the run's journal: alphapanda project RUN --rebuild"
+                    "for it; from the run's journal: alphapanda project RUN"
                 )
 
     async def apply(self, events: Sequence[Envelope], place: Place | None = None) -> list[Refused]:

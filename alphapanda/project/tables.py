@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alphapanda.journal import faults
 from alphapanda.model.events import Broker, Envelope, RunStatus
 from alphapanda.project import changes
 from alphapanda.project.fold import LONGEST, Fold, ImpossibleError
@@ -141,6 +142,7 @@ class Tables:
                 for kind in PROJECTIONS:
                     await session.execute(delete(kind).where(*belongs(kind, run_id)))
                 await session.commit()
+        faults.at("rows dropped")
 
     async def tell(self, run_id: str, about: About) -> None:
         """Note what the manifest of a run says, of which events have been taken in.
@@ -170,6 +172,7 @@ class Tables:
             for run_id in sorted(events):  # in this order, so that two processes never deadlock
                 await self._run(session, run_id, events[run_id], applied)
             await move(session, place)
+            faults.at("page written")
             await session.commit()
         return applied
 

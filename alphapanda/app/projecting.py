@@ -11,7 +11,7 @@ from alphapanda.errors import OutsideError
 from alphapanda.journal.journal import Journal
 
 LOG = log.get(__name__)
-PATIENCE_S = 30.0
+PATIENCE_S = 10.0
 """How long the end of a run waits for tables that do not move."""
 
 

@@ -11,7 +11,6 @@ from alphapanda import log
 from alphapanda.bus.client import waits
 from alphapanda.bus.relay import Outbox
 from alphapanda.errors import OutsideError
-from alphapanda.journal import faults
 from alphapanda.journal.journal import Journal
 from alphapanda.model.events import decode
 from alphapanda.project.projector import Projector
@@ -119,9 +118,7 @@ class Follower:
         if found:
             place = found[-1][0]
             events = [decode(text) for _, text in found]
-            faults.at("page read")
             await self.projector.apply(events, Place(source_of(run_id), place))
-            faults.at("page kept")
             self.position = place
         if not self._told and self.position >= 0:
             await self.projector.tell(run_id, about())

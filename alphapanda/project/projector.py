@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from alphapanda import log
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
+from alphapanda.journal import faults
 from alphapanda.model.events import SHARED, Envelope, EventType
 from alphapanda.project import changes
 from alphapanda.project.live import Live, LocalLive
@@ -101,10 +102,12 @@ class Projector:
         Raises:
             OutsideError: if the database does not answer: nothing is lost, give them again.
         """
+        faults.at("page read")
         self.live.put(self._market.take(events))
         self.live.put(changes.of_system(event) for event in events if event.type in SYSTEM)
         mine = [event for event in events if belongs(event)]
         applied = await self.tables.apply(mine, place) if mine or place else Applied()
+        faults.at("page kept")
         self._note(applied)
         await self.show([
             change.run_id for change in applied.changes

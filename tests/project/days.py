@@ -143,6 +143,19 @@ def with_redis(settings: Settings, url: str) -> Settings:
     return settings.model_copy(update={"redis": sections.Redis(**section)})
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that make a process use a test's servers."""
+    given = {"ALPHAPANDA_BASE_DIR": str(settings.base_dir)}
+    if settings.database.enabled:
+        given["ALPHAPANDA_DATABASE__URL"] = settings.database.url.get_secret_value()
+    if settings.redis.enabled:
+        given["ALPHAPANDA_REDIS__URL"] = settings.redis.url.get_secret_value()
+        given["ALPHAPANDA_REDIS__PREFIX"] = settings.redis.prefix
+    if settings.bus.enabled:
+        given["ALPHAPANDA_BUS__SERVERS"] = settings.bus.servers
+    return given
+
+
 async def board_of(live: Live, broker: str, run_id: str) -> Parts:
     """Return a run's board as JSON holds it."""
     found: Parts = msgspec.json.decode(msgspec.json.encode(await live.get(broker, run_id)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
@@ -17,6 +19,7 @@ from alphapanda.bus.reading import newest
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
+from alphapanda.journal.faults import VARIABLE
 from alphapanda.model.events import Envelope, EventType, Rejection
 from alphapanda.model.topics import BROKERS
 from alphapanda.project.from_topics import TopicReader, rewind
@@ -25,7 +28,8 @@ from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Signal
 from tests.bus.events import message, send
-from tests.project.days import eventually, rows_of, using
+from tests.cli.running import process
+from tests.project.days import environment, eventually, rows_of, using
 from tests.project.made_up import event, trades
 from tests.servers import own
 from tests.servers.kafka import Kafka
@@ -191,6 +195,21 @@ def test_a_server_killed_in_the_middle(settings: Settings, server: Kafka) -> Non
 
     reading(settings, work)
     compared(settings, run, 500)
+
+
+@pytest.mark.parametrize("point", ["page written", "page kept"])
+def test_killed_between_two_steps_it_goes_on(settings: Settings, point: str) -> None:
+    """A process killed before or after its commit reads on: what comes again changes nothing."""
+    run = fresh()
+    sent(settings, trades(run, 100))
+    given = {**environment(settings), "ALPHAPANDA_BUS__SESSION_TIMEOUT_S": "6"}
+    killed = process("project", cwd=settings.base_dir, **given, **{VARIABLE: f"{point}:1"})
+    assert killed.status == -signal.SIGKILL
+    told = process("project", "--json", cwd=settings.base_dir, **given)
+    assert told.status in (0, 1), told.err  # 1: what other tests left is missing an event
+    assert json.loads(told.out)["source"] == "topics"
+    assert run not in json.loads(told.out)["waiting"]
+    compared(settings, run, 100)
 
 
 def test_topics_that_lost_their_oldest_are_no_source(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from alphapanda.bus.backlog import Share, backlog
@@ -52,13 +53,12 @@ class TopicReader:
         Raises:
             OutsideError: if database or server do not answer.
         """
-        await self.projector.start()
-        try:
+        async with AsyncExitStack() as undone:
+            undone.push_async_callback(self.projector.stop)
+            await self.projector.start()
             await self.projector.show()
             await self.processor.start()
-        except BaseException:
-            await self.projector.stop()
-            raise
+            undone.pop_all()
 
     async def stop(self) -> None:
         """Finish the page in hand, leave the group, stop the projector."""
@@ -139,8 +139,10 @@ async def rewind(settings: Settings) -> None:
     )
     async with opened(consumer, settings):
         consumer.assign([*begins])
+        errors = kafka().errors
+        busy: tuple[type[Exception], ...] = (errors.UnknownMemberIdError, errors.CommitFailedError)
         try:
             if begins:
                 await consumer.commit(begins)
-        except (kafka().errors.UnknownMemberIdError, kafka().errors.CommitFailedError):
+        except busy:
             raise UsageError(f"a projector reads the topics now (group {group}): stop it") from None

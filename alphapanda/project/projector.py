@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from alphapanda import log
@@ -59,13 +60,12 @@ class Projector:
             OutsideError: if the database does not answer, or has another schema; try it again.
         """
         assert not self.started, "the projector has been started already"
-        await self.database.start()
-        try:
+        async with AsyncExitStack() as undone:
+            await self.database.start()
+            undone.push_async_callback(self.database.stop)
             await require_current(self.database)
             await self.live.start()
-        except BaseException:
-            await self.database.stop()
-            raise
+            undone.pop_all()
         self.started = True
         LOG.info("projector started")
 

@@ -87,10 +87,12 @@ EXAMPLES = """Run what its roles say, in this process: all of them, or some besi
 \b
 One process, as paper:
   alphapanda run ema_cross --feed replay:data --speed 10x
-Three, with the topics between them; each may be stopped or killed, and goes on:
+Several, with the topics between them; each may be stopped or killed, and goes on:
   alphapanda run --role feed --feed replay:data --speed 10x
   alphapanda run --role trade ema_cross --feed bus: --out runs/mine
   alphapanda run --role relay --out runs/mine
+Tables and board, by all that is on the topics:
+  alphapanda run --role project
 What the database says is active, on another process's feed:
   alphapanda run --feed bus:
 """
@@ -123,7 +125,7 @@ def run(
     ] = None,
     role: Annotated[
         list[str] | None,
-        option(metavar="ROLE", panel=RUN, text="feed, trade or relay; again for each. "
+        option(metavar="ROLE", panel=RUN, text="feed, trade, relay or project; again for each. "
                "(default: all)"),
     ] = None,
     feed: Annotated[list[str] | None, option(metavar="FEED", panel=RUN, text=FEED)] = None,
@@ -236,6 +238,23 @@ def relay(
     from alphapanda.app import journals  # noqa: PLC0415
 
     journals.relay(run, json=json)
+
+
+@app.command()
+def project(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN...]", help="By their journals. (default: topics, or all)"),
+    ] = None,
+    rebuild: Annotated[
+        bool, option("--rebuild", text="Drop their rows, or all for the topics, and begin anew.")
+    ] = False,
+    json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
+) -> int:
+    """Bring the tables and the board to what the topics say, or the journals under runs/."""
+    from alphapanda.app import project as projects  # noqa: PLC0415
+
+    return projects.project(runs or [], rebuild=rebuild, json=json)
 
 
 @app.command()

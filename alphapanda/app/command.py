@@ -15,7 +15,6 @@ from alphapanda import config
 from alphapanda.app import backtest as runs
 from alphapanda.app import options, strategies
 from alphapanda.app.output import print_json, print_table
-from alphapanda.app.relaying import publish
 from alphapanda.app.show import result_table, strategy_facts, strategy_table
 from alphapanda.core.strategy import Spec
 from alphapanda.data.synth import synthesize
@@ -36,7 +35,13 @@ def backtest(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool =
     else:
         print_table(result_table(result, width=Console().width))
     if bus and result.path is not None:
+        from alphapanda.app.relaying import publish  # noqa: PLC0415 (heavy, and seldom asked for)
+
         publish(result.path)
+    if made.journal and result.path is not None:
+        from alphapanda.app.projecting import project  # noqa: PLC0415
+
+        project(result.path)
     if result.trouble:
         raise OutsideError(result.trouble)
     if result.summary["status"] == "interrupted":
@@ -51,26 +56,27 @@ def default_out(made: options.Options, what: str = "") -> Path:
 
 
 @contextmanager
-def progress_bar(*, quiet: bool, what: str = "backtest") -> Iterator[runs.Progress | None]:
-    """Show rows, rate and time left on a terminal; elsewhere nothing."""
+def progress_bar(
+    *, quiet: bool, what: str = "backtest", unit: str = "rows"
+) -> Iterator[runs.Progress | None]:
+    """Show what is done, its rate and the time left on a terminal; elsewhere nothing."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield None
         return
     columns = (
         TextColumn("{task.description}"), BarColumn(),
-        TextColumn("{task.completed:,.0f}/{task.total:,.0f} rows"),
-        TextColumn("{task.fields[rate]}"),
-        TextColumn("{task.fields[fills]} fills"), TimeRemainingColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit),
+        TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[fills]}"),
+        TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=1, rate="", fills="0")
+        task = bar.add_task(what, total=1, rate="", fills="")
 
         def show(done: int, total: int, fills: int) -> None:
             speed = bar.tasks[0].speed or 0
-            bar.update(
-                task, completed=done, total=total, rate=f"{speed:,.0f}/s", fills=f"{fills:,}"
-            )
+            made = f"{fills:,} fills" if fills else ""
+            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s", fills=made)
 
         yield show
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from alphapanda import config, log
 from alphapanda.app.lifecycle import Parts
@@ -70,7 +71,7 @@ class RunRelay:
         return self.relay
 
     async def _follow(self) -> None:
-        journal = await self._journal()
+        journal = await journal_in(self.folder)
         contents = journal.contents
         cursor = FileCursor(contents.path.with_name(CURSOR))
         relay = Relay(self.settings, journal, cursor, run_id=str(contents.manifest["run_id"]))
@@ -85,22 +86,23 @@ class RunRelay:
         self.relay = relay
         await relay.drained()
 
-    async def _journal(self) -> Journal:
-        file = self.folder / FILE
-        while True:
-            if file.is_file():
-                journal = Journal(file)
-                await asyncio.to_thread(journal.refresh)
-                if journal.contents.manifest:
-                    return journal
-            await asyncio.sleep(LOOK_S)
+
+async def journal_in(folder: Path) -> Journal:
+    """Wait for the journal of a folder, and return it."""
+    while True:
+        if (folder / FILE).is_file():
+            journal = Journal(folder / FILE)
+            await asyncio.to_thread(journal.refresh)
+            if journal.contents.manifest:
+                return journal
+        await asyncio.sleep(LOOK_S)
 
 
-def noticed(task: asyncio.Task[None]) -> None:
-    """Log why a relay has ended, if it was not stopped."""
+def noticed(task: asyncio.Task[Any]) -> None:
+    """Log why a part that follows a run has ended, if it was not stopped."""
     error = None if task.cancelled() else task.exception()
     if error is not None:
-        LOG.error("relay of a run ended", exc_info=error)
+        LOG.error("what follows a run ended", part=task.get_name(), exc_info=error)
 
 
 def drained(parts: Parts, relay: RunRelay) -> None:

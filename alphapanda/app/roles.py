@@ -6,6 +6,7 @@ beside `trade`, they go straight into the core.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -23,16 +24,19 @@ from alphapanda.app.feed import Subscribed
 from alphapanda.app.lifecycle import Part, Parts
 from alphapanda.app.options import Entry, Options
 from alphapanda.app.pacing import parse_speed
+from alphapanda.app.projecting import RunProjector, has_tables
 from alphapanda.app.relaying import RunRelay, drained
 from alphapanda.app.servers import ready
-from alphapanda.app.stopping import orderly
+from alphapanda.app.stopping import NAP_S, orderly
 from alphapanda.bus.feed_reader import FeedReader
 from alphapanda.bus.feed_sender import FeedSender
 from alphapanda.config.settings import Settings
 from alphapanda.data.replay import open_replay
-from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.errors import OutsideError, UsageError, did_you_mean
 from alphapanda.model.events import Broker
 from alphapanda.model.feeds import Feed
+from alphapanda.project.from_topics import TopicReader
+from alphapanda.project.projector import Projector
 from alphapanda.research.result import Result
 from alphapanda.store.active import active
 
@@ -48,6 +52,8 @@ class Role(StrEnum):
     """Runs strategies over a feed, and keeps the run's journal."""
     RELAY = "relay"
     """Publishes what the journal holds."""
+    PROJECT = "project"
+    """Keeps the tables and the board: by the journal beside a run, else by the topics."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +105,21 @@ def relay(process: Process) -> Part | None:
     return RunRelay(process.settings, process.folder)
 
 
+def projector(process: Process) -> Part | None:
+    """Return what projects the run's journal, or the topics."""
+    settings = process.settings
+    if process.folder is not None:
+        return RunProjector(settings, process.folder) if has_tables(settings) else None
+    return TopicReader(settings, Projector(settings))
+
+
 PARTS: dict[Role, Callable[[Process], Part | None]] = {
     Role.FEED: sender,
     Role.TRADE: reader,
     Role.RELAY: relay,
+    Role.PROJECT: projector,
 }
-"""The long-lived part of each role, None where the process can do without. A role more, such as
-one that makes read models of the topics, is a member of `Role` and a line here."""
+"""The long-lived part of each role, None where the process can do without."""
 
 
 def chosen(words: Sequence[str]) -> frozenset[Role]:
@@ -192,7 +206,9 @@ def trade(
     published: Any = process.parts.get(Role.RELAY)
     if published is not None:
         drained(parts, published)
-    return result
+    projected: Any = process.parts.get(Role.PROJECT)
+    trouble = parts.do(projected.drained()) if projected is not None else ""
+    return replace(result, trouble=result.trouble or trouble)
 
 
 def named(wanted: Wanted, kind: str, places: Sequence[str]) -> Options:
@@ -245,8 +261,8 @@ def publish(
     kind, places = feeds.parse(wanted.feed)
     if kind == feeds.BUS:
         raise UsageError("--role feed publishes a recording: --feed replay:PATH")
-    if wanted.strategies or Role.RELAY in wanted.roles:
-        raise UsageError("--role feed alone publishes; strategies and relay go with --role trade")
+    if wanted.strategies or wanted.roles != {Role.FEED}:
+        raise UsageError("--role feed alone publishes; what follows a run goes with --role trade")
     speed = speed_of(wanted, kind)
     options = of_run.make({**wanted.given, **data_of(kind, places)}, trades=False)
     served(settings)
@@ -261,18 +277,43 @@ def publish(
 
 
 def follow(wanted: Wanted, settings: Settings, parts: Parts) -> dict[str, Any]:
-    """Publish a run's journal, which another process writes, to its end."""
-    served(settings)
-    if wanted.out is None or wanted.strategies or wanted.feed or wanted.given:
-        raise UsageError("--role relay needs the run's folder, and nothing else: --out FOLDER")
-    ready(parts, settings, stores=False, brokers=[Broker.PAPER])
-    folder = wanted.out.expanduser().absolute()
-    source: Any = begun(Process(settings, wanted.roles, folder), parts).parts[Role.RELAY]
+    """Follow a run's journal, which another process writes, to its end; or the topics, until stop.
+
+    Raises:
+        OutsideError: if the tables lack something in the end; the message says what brings it.
+    """
+    topics = wanted.roles == {Role.PROJECT} and wanted.out is None
+    if topics or Role.RELAY in wanted.roles:
+        served(settings)
+    if wanted.strategies or wanted.feed or wanted.given or (wanted.out is None and not topics):
+        raise UsageError("to follow a run needs its folder, and nothing else: --out FOLDER")
+    ready(parts, settings, stores=Role.PROJECT in wanted.roles, brokers=[Broker.PAPER])
+    folder = None if wanted.out is None else wanted.out.expanduser().absolute()
+    made: Any = begun(Process(settings, wanted.roles, folder), parts).parts
     with orderly() as asked:
-        done = parts.unless(asked, source.drained())
-    if done is None:
+        if topics:
+            keep(parts, made[Role.PROJECT], asked)
+        done = {role: parts.unless(asked, part.drained()) for role, part in made.items()}
+    if None in done.values():
         raise KeyboardInterrupt(AGAIN)
-    return {"run": done.run_id, "sent": done.relayed.sent}
+    if done.get(Role.PROJECT):
+        raise OutsideError(done[Role.PROJECT])
+    relayed = done.get(Role.RELAY)
+    sent = {} if relayed is None else {"sent": relayed.relayed.sent}
+    return {"run": folder.name if folder else "", **sent}
+
+
+def keep(parts: Parts, part: Part, asked: Callable[[], bool]) -> None:
+    """Let a part run that has no end of its own.
+
+    Raises:
+        KeyboardInterrupt: when the process was asked to stop.
+        OutsideError: if the part is not well; the message says what to do.
+    """
+    while not asked():
+        parts.check(part.health)
+        time.sleep(NAP_S)
+    raise KeyboardInterrupt(AGAIN)
 
 
 def served(settings: Settings) -> None:

@@ -23,6 +23,7 @@ from alphapanda.app import paper
 from alphapanda.app.output import print_json, print_table
 from alphapanda.app.roles import Wanted, carry_out, chosen
 from alphapanda.app.show import result_table
+from alphapanda.errors import OutsideError
 from alphapanda.model.calendar import INDIA
 from alphapanda.model.money import text
 from alphapanda.model.rows import Out
@@ -51,6 +52,8 @@ def run(
         print_json(result.summary)
     else:
         print_table(result_table(result, width=Console().width))
+    if isinstance(result, Result) and result.trouble:
+        raise OutsideError(result.trouble)
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:

@@ -16,7 +16,6 @@ from alphapanda.model.events import (
     FeedStatus,
     Fill,
     Order,
-    Signal,
     Tick,
     decode,
 )
@@ -108,12 +107,12 @@ def negative(**prices: str) -> str:
     return next(found, "")
 
 
+# A signal may want nonsense: that is for the risk gate to refuse, and part of the run.
 CHECKS: dict[type, Callable[[Any], str]] = {
     Tick: lambda tick: negative(last=tick.last, bid=tick.bid, ask=tick.ask),
     Bar: wrong_bar,
     FeedState: wrong_feed,
     FeedGap: lambda gap: "" if gap.first <= gap.last else f"from {gap.first} to {gap.last}",
-    Signal: lambda signal: negative(price=signal.price),
     Order: lambda order: negative(price=order.price),
     Fill: wrong_fill,
 }

@@ -60,9 +60,10 @@ class Processor:
     def __init__(
         self, settings: Settings, *, name: str, topics: Sequence[str], apply: Apply,
         seen: Seen | None = None, outages: tuple[type[Exception], ...] = OUTAGES,
-        mistakes: tuple[type[Exception], ...] = MISTAKES,
+        mistakes: tuple[type[Exception], ...] = MISTAKES, batch: int = BATCH,
     ) -> None:  # fmt: skip
         self.settings, self.name, self.topics = settings, name, list(topics)
+        self.batch = batch
         self.group = f"{GROUP}.{name}"
         self.progress = Progress()
         self.publisher = Publisher(settings)
@@ -155,7 +156,7 @@ class Processor:
         while not self._stopping:
             # A rebalance waits for the lock: partitions change hands between two batches.
             async with self._busy:
-                parts = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
+                parts = await consumer.getmany(timeout_ms=POLL_MS, max_records=self.batch)
                 if parts:
                     await self.delivery.deliver([one for part in parts.values() for one in part])
                     await self._commit(

@@ -13,6 +13,8 @@ POINTS = (
     "record torn", "record written", "record synced", "journal begun", "batch kept",
     "checkpoint kept", "feed ended", "tables written", "folder filled", "end kept",
 )  # fmt: skip
+PROJECTED = ("page read", "page written", "page kept", "rows dropped")
+"""Points of the projector."""
 
 _passed: dict[str, int] = {}
 
@@ -25,7 +27,7 @@ def at(point: str) -> None:
 
 def due(point: str) -> bool:
     """Say if this is the point and the time at which to die."""
-    assert point in POINTS, point
+    assert point in (*POINTS, *PROJECTED), point
     wanted = os.environ.get(VARIABLE)
     if not wanted:
         return False

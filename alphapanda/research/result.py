@@ -132,7 +132,7 @@ class Result:
     """Where events come from, a chunk at a time."""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     trouble: str = ""
-    """Why the run, whole as it is, has no page."""
+    """Why the run, whole as it is, has no page, or is not in the tables."""
 
     @property
     def stats(self) -> dict[str, Any]:

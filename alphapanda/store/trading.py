@@ -68,7 +68,7 @@ class Run(Owned, Base):
         of_broker(),
         one_of("mode", MODES),
         one_of("status", RunStatus),
-        check("seq_sign", "seq >= 0"),
+        check("seq_sign", "seq >= -1"),
         check("order_of_times", "ended_ns IS NULL OR ended_ns >= started_ns"),
     )
 
@@ -79,14 +79,16 @@ class Run(Owned, Base):
     status: Mapped[Word] = mapped_column(index=True)
     started_ns: Mapped[Nanos] = mapped_column(index=True)
     ended_ns: Mapped[Nanos | None]
+    state_ns: Mapped[Nanos | None]
+    """When it was said how it stands."""
     seq: Mapped[Number]
-    """The last event that was taken in."""
+    """The last event that was taken in, all before it too; -1 for none."""
     digest: Mapped[Name | None]
     manifest: Mapped[Facts]
 
 
 class Signal(Projected, Base):
-    """A signal and what the risk gate said of it."""
+    """A signal and what the risk gate said of it; what it refused may be any nonsense."""
 
     __tablename__ = "signals"
     __table_args__ = (
@@ -95,8 +97,8 @@ class Signal(Projected, Base):
         one_of("kind", KINDS),
         one_of("product", PRODUCTS),
         one_of("status", SignalStatus),
-        check("quantity_sign", "quantity > 0"),
-        check("price_sign", "price >= 0 AND trigger_price >= 0"),
+        check("quantity_sign", "quantity >= 0 AND (quantity > 0 OR status <> 'validated')"),
+        check("price_sign", "status <> 'validated' OR (price >= 0 AND trigger_price >= 0)"),
         check("refusal", "(status = 'rejected') = (code IS NOT NULL)"),
     )
 
@@ -216,6 +218,31 @@ class PnlSnapshot(Projected, Base):
     pnl: Mapped[Money]
 
 
+class Stage(Owned, Base):
+    """How many events of a type a run has had, and when the last was."""
+
+    __tablename__ = "stages"
+    __table_args__ = (of_broker(), check("count_sign", "count > 0"))
+
+    run_id: Mapped[Name] = mapped_column(primary_key=True, sort_order=-1)
+    stage: Mapped[Word] = mapped_column(primary_key=True)
+    """A type of event, or `refused` for those that could not be true."""
+    broker: Mapped[Word]
+    count: Mapped[Number]
+    last_ns: Mapped[Nanos]
+
+
+class Held(Base):
+    """An event that came before one that it follows, kept until that has come."""
+
+    __tablename__ = "held"
+    __table_args__ = (check("seq_sign", "seq >= 0"),)
+
+    run_id: Mapped[Name] = mapped_column(primary_key=True)
+    seq: Mapped[Number] = mapped_column(primary_key=True, autoincrement=False)
+    envelope: Mapped[str]
+
+
 class Cursor(Base):
     """How far a consumer has read a source, kept in the transaction that used what it read."""
 
@@ -229,5 +256,5 @@ class Cursor(Base):
     updated_ns: Mapped[Nanos]
 
 
-PROJECTIONS = (Run, Signal, Order, Fill, Position, PnlSnapshot, Cursor)
+PROJECTIONS = (Run, Signal, Order, Fill, Position, PnlSnapshot, Stage, Held, Cursor)
 """Tables that hold nothing but what the journals say."""

@@ -12,11 +12,13 @@ from alphapanda.store.people import Alert, ApiKey, BrokerSession, User
 from alphapanda.store.trading import (
     Cursor,
     Fill,
+    Held,
     Order,
     PnlSnapshot,
     Position,
     Run,
     Signal,
+    Stage,
     Strategy,
 )
 
@@ -39,8 +41,8 @@ GOOD: dict[type[Base], dict[str, Any]] = {
     },
     Run: {
         **MINE, "run_id": "r1", "broker": "paper", "mode": "paper", "strategies": ["mine"],
-        "status": "running", "started_ns": TS, "ended_ns": None, "seq": 0, "digest": None,
-        "manifest": {"code": "abc"},
+        "status": "running", "started_ns": TS, "ended_ns": None, "state_ns": None, "seq": 0,
+        "digest": None, "manifest": {"code": "abc"},
     },
     Signal: {
         **PROJECTED, "signal_id": 1, "event_id": uuid.UUID(int=2), "seq": 1,
@@ -67,6 +69,11 @@ GOOD: dict[type[Base], dict[str, Any]] = {
         **PROJECTED, "seq": 4, "event_id": uuid.UUID(int=4), "realised": 10, "unrealised": -5,
         "charges": 3, "pnl": 2,
     },
+    Stage: {
+        **MINE, "run_id": "r1", "stage": "order_filled", "broker": "paper", "count": 3,
+        "last_ns": TS,
+    },
+    Held: {"run_id": "r1", "seq": 9, "envelope": "{}"},
     Cursor: {"consumer": "projector", "source": "journal:r1", "position": 0, "updated_ns": TS},
     User: {
         "id": USER, "owner_id": "mira", "name": "mira", "password_hash": "x", "role": "trader",

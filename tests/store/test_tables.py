@@ -21,11 +21,13 @@ from alphapanda.store.trading import (
     PROJECTIONS,
     Cursor,
     Fill,
+    Held,
     Order,
     PnlSnapshot,
     Position,
     Run,
     Signal,
+    Stage,
     Strategy,
 )
 from tests.store.rows import GOOD, TS, good
@@ -96,7 +98,11 @@ BAD: list[tuple[type[Base], dict[str, Any]]] = [
     (Run, {"status": "done"}),
     (Run, {"mode": "demo"}),
     (Run, {"ended_ns": TS - 1}),
-    (Signal, {"quantity": 0}),
+    (Signal, {"quantity": 0, "status": "validated"}),
+    (Signal, {"price": -1, "status": "validated"}),
+    (Signal, {"quantity": -1}),
+    (Stage, {"count": 0}),
+    (Held, {"seq": -1}),
     (Signal, {"side": "hold"}),
     (Signal, {"status": "rejected"}),
     (Signal, {"code": "QTY_LIMIT"}),
@@ -226,6 +232,6 @@ def test_the_schema_is_what_was_meant(migrated_database: Settings) -> None:
 
 def test_rows_of_trading_name_owner_and_account() -> None:
     """Strategies, runs and all that comes of them belong to somebody, from the start."""
-    shared = {"instruments", "cursors", "users", "api_keys"}
+    shared = {"instruments", "cursors", "held", "users", "api_keys"}
     for name, table in METADATA.tables.items():
         assert ({"owner_id", "account_id"} <= {*table.columns.keys()}) == (name not in shared), name

@@ -1,0 +1,109 @@
+"""The projector of a run: what its journal holds goes to the tables, beside the run or after it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from alphapanda import config, log
+from alphapanda.app.lifecycle import Parts
+from alphapanda.app.relaying import journal_in, noticed
+from alphapanda.config.settings import Settings
+from alphapanda.errors import OutsideError
+from alphapanda.project.follower import Follower, source_in
+from alphapanda.project.projector import Projector
+
+LOG = log.get(__name__)
+PATIENCE_S = 10.0
+"""How long the end of a run waits for tables that do not move."""
+
+
+def has_tables(settings: Settings) -> bool:
+    """Say if there are tables to project into: PostgreSQL, or SQLite's file, made before."""
+    database = settings.database
+    return database.enabled or (settings.base_dir / database.file.expanduser()).exists()
+
+
+class RunProjector:
+    """Projects the run of a folder from the moment its journal is there; a long-lived part.
+
+    A database that is down is waited for beside the run, never by the run.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.folder = folder
+        self.projector = Projector(settings)
+        self.follower: Follower | None = None
+        self._task: asyncio.Task[Follower] | None = None
+
+    async def start(self) -> None:
+        """Begin to look for the journal."""
+        assert self._task is None, "the projector has been started already"
+        self._task = asyncio.create_task(self._follow(), name="projector of a run")
+        self._task.add_done_callback(noticed)
+
+    async def stop(self) -> None:
+        """Finish the page in hand, and close; what is left comes another time."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        self._task = None
+        if self.follower is not None:
+            await self.follower.stop()
+        await self.projector.stop()
+
+    async def health(self) -> None:
+        """See that events are taken in, once there are any.
+
+        Raises:
+            OutsideError: if they are not; the message says what to do.
+        """
+        if self._task is None:
+            raise OutsideError("the projector does not run")
+        if self.follower is not None:
+            await self.follower.health()
+
+    async def drained(self) -> str:
+        """Wait until the run has ended and all of it is in; return what is left to do, if any."""
+        assert self._task is not None, "the projector has not been started"
+        try:
+            follower = await asyncio.shield(self._task)
+            if await follower.drained(PATIENCE_S):
+                return ""
+            why = follower.trouble or "no progress"
+        except Exception as error:  # a mistake of ours: the run is whole without its tables
+            LOG.exception("projector failed")
+            why = f"{type(error).__name__}: {error}"
+        return (
+            f"the run is whole, but its last events are not in the tables ({why}); "
+            f"after that: alphapanda project {self.folder}"
+        )
+
+    async def _follow(self) -> Follower:
+        source = source_in(await journal_in(self.folder))
+        self.follower = Follower(self.projector, source)
+        with log.bound(run_id=source.run_id):
+            await self.follower.start()
+        return self.follower
+
+
+def project(folder: Path) -> None:
+    """Project a run that has ended, where there are tables.
+
+    Raises:
+        OutsideError: if the database does not answer; the message says what to do.
+    """
+    settings = config.load()
+    if not has_tables(settings):
+        return
+    log.start(settings)
+    try:
+        with Parts(stop_timeout_s=settings.paper.stop_timeout_s) as parts:
+            part = RunProjector(settings, folder)
+            parts.start(part)
+            trouble = parts.do(part.drained())
+    finally:
+        log.stop()
+    if trouble:
+        raise OutsideError(trouble)

@@ -1,0 +1,166 @@
+"""Rows as the live board shows them: money as decimal strings, as in events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alphapanda.model.events import SHARED, Bar, Envelope, EventType, Tick
+from alphapanda.model.money import text
+from alphapanda.project.fold import REFUSED
+from alphapanda.project.live import BOUNDS, RUNS, Change, Value
+from alphapanda.store.trading import Order, PnlSnapshot, Position, Run, Signal, Stage
+from alphapanda.store.words import SignalStatus
+
+MONEY = {
+    "filled_value", "price", "trigger_price", "cost", "realised", "charges", "last", "unrealised",
+    "pnl",
+}  # fmt: skip
+HIDDEN = {"owner_id", "account_id", "broker", "run_id", "event_id", "manifest"}
+RAW, VALIDATED, REJECTED = (
+    str(kind)
+    for kind in (
+        EventType.TRADING_SIGNAL, EventType.VALIDATED_SIGNAL, EventType.REJECTED_SIGNAL,
+    )
+)  # fmt: skip
+
+
+PIPELINE = "pipeline"
+"""Among a run's stages: the signals that wait for a verdict, and what can't be of the counts."""
+
+
+def shown(row: Mapping[str, Any]) -> Value:
+    """Return a row's columns as a board shows them."""
+    visible = {column: value for column, value in row.items() if column not in HIDDEN}
+    return {c: text(value) if c in MONEY else value for c, value in visible.items()}
+
+
+def columns(row: Any) -> dict[str, Any]:
+    """Return a row of a table by column."""
+    return {column.name: getattr(row, column.name) for column in row.__table__.columns}
+
+
+def of_order(row: Order) -> Change:
+    """Return how an order stands."""
+    return Change(row.broker, row.run_id, "orders", str(row.order_id), shown(columns(row)))
+
+
+def of_position(row: Position) -> Change:
+    """Return what is held."""
+    named = f"{row.strategy}/{row.instrument}"
+    return Change(row.broker, row.run_id, "positions", named, shown(columns(row)))
+
+
+def of_pnl(row: Mapping[str, Any]) -> Change:
+    """Return a strategy's P&L."""
+    return Change(row["broker"], row["run_id"], "pnl", row["strategy"], shown(row))
+
+
+def of_run(row: Run) -> Change:
+    """Return how a run stands."""
+    return Change(row.broker, row.run_id, "run", row.run_id, shown(columns(row)))
+
+
+def of_stages(run: Run, stages: Iterable[Stage], pending: int) -> list[Change]:
+    """Return the counts of a run's stages, and last which of them can't be."""
+    seen: dict[str, Value] = {
+        row.stage: {"count": row.count, "last_ns": row.last_ns} for row in stages
+    }
+    wrong = list(impossible({stage: each["count"] for stage, each in seen.items()}, pending))
+    told = {**seen, PIPELINE: {"pending": pending, "impossible": wrong}}
+    return [Change(run.broker, run.run_id, "stages", stage, v) for stage, v in told.items()]
+
+
+def impossible(counts: Mapping[str, int], pending: int) -> Iterator[str]:
+    """Yield what can't be of a run's counts; `pending` are the signals that wait for a verdict."""
+    raw, validated, rejected = (counts.get(stage, 0) for stage in (RAW, VALIDATED, REJECTED))
+    if raw != validated + rejected + pending:
+        yield f"{raw} raw != {validated} validated + {rejected} rejected + {pending} pending"
+    placed, taken = (
+        counts.get(str(kind), 0) for kind in (EventType.ORDER_PLACED, EventType.ORDER_ACKNOWLEDGED)
+    )
+    if validated > placed:
+        yield f"{validated} validated > {placed} orders placed"
+    if taken and not placed:
+        yield f"{taken} orders acknowledged, none placed"
+    if counts.get(REFUSED):
+        yield f"{counts[REFUSED]} events that can't be true"
+
+
+class Market:
+    """The newest row of each instrument; older and repeated ones are passed over."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, tuple[int, int]] = {}
+        self._counts: dict[str, int] = {}
+
+    def take(self, events: Iterable[Envelope]) -> Iterator[Change]:
+        """Yield what rows of the market change."""
+        for event in events:
+            told = event.data
+            if not isinstance(told, (Tick, Bar)):
+                continue
+            place = event.ts, told.feed_seq
+            if place <= self._newest.get(told.instrument, (-1, -1)):
+                continue
+            self._newest[told.instrument] = place
+            kind = str(event.type)
+            self._counts[kind] = self._counts.get(kind, 0) + 1
+            yield Change(SHARED, "", "ticks", told.instrument, {"ts": event.ts, **fields(told)})
+            counted = {"count": self._counts[kind], "last_ns": event.ts}
+            yield Change(SHARED, "", "stages", kind, counted)
+
+
+def of_system(event: Envelope) -> Change:
+    """Return the last event of a type that concerns the system as a whole."""
+    named = "/".join((event.type, event.run_id or event.key))
+    told = {"ts": event.ts, "id": event.id, **fields(event.data)}
+    return Change(event.broker, "", "system", named, told)
+
+
+def fields(data: Any) -> Value:
+    """Return a payload's fields."""
+    return {field: getattr(data, field) for field in data.__struct_fields__}
+
+
+async def waiting(session: AsyncSession, run_id: str) -> int:
+    """Return how many signals of a run wait for a verdict."""
+    mine = select(func.count()).select_from(Signal).where(Signal.run_id == run_id)
+    return await session.scalar(mine.where(Signal.status == SignalStatus.RAW)) or 0
+
+
+async def latest(session: AsyncSession) -> list[str]:
+    """Return the runs that a new board shows, the newest last."""
+    begun = func.coalesce(Run.state_ns, Run.started_ns)
+    runs = await session.scalars(select(Run.run_id).order_by(begun.desc()).limit(RUNS))
+    return list(runs)[::-1]
+
+
+async def everything(session: AsyncSession, run: Run) -> list[Change]:
+    """Return all that a board shows of a run."""
+    mine = run.run_id
+    stages = await session.scalars(select(Stage).where(Stage.run_id == mine))
+    positions = await session.scalars(
+        select(Position).where(Position.run_id == mine).order_by(Position.seq)
+    )
+    orders = await session.scalars(
+        select(Order).where(Order.run_id == mine)
+        .order_by(Order.seq.desc()).limit(BOUNDS["orders"])
+    )  # fmt: skip
+    last = (
+        select(func.max(PnlSnapshot.seq)).where(PnlSnapshot.run_id == mine)
+        .group_by(PnlSnapshot.strategy)
+    )  # fmt: skip
+    pnl = await session.scalars(
+        select(PnlSnapshot).where(PnlSnapshot.run_id == mine, PnlSnapshot.seq.in_(last))
+    )
+    return [
+        of_run(run),
+        *of_stages(run, stages, await waiting(session, mine)),
+        *map(of_position, positions),
+        *[of_order(row) for row in orders][::-1],
+        *[of_pnl(columns(row)) for row in pnl],
+    ]

@@ -1,0 +1,88 @@
+"""A run's events in sequence: early ones are held until those before them have come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alphapanda.model.events import Envelope, decode, encode
+from alphapanda.store.base import Base
+from alphapanda.store.trading import Cursor, Held, Run
+
+CONSUMER = "projector"
+
+
+class Place(NamedTuple):
+    """How far a source has been read."""
+
+    source: str
+    position: int
+
+
+async def in_order(
+    session: AsyncSession, run: Run, fresh: dict[int, Envelope], most: int
+) -> list[Envelope]:
+    """Take the events that follow the run's last without a gap, held ones too, out of `fresh`."""
+    found: list[Envelope] = []
+    held: dict[int, str] = {}
+    place = run.seq + 1
+    while len(found) < most:
+        if place in fresh:
+            found.append(fresh.pop(place))
+        else:
+            if place not in held:
+                rows = await session.execute(
+                    select(Held.seq, Held.envelope)
+                    .where(Held.run_id == run.run_id, Held.seq >= place)
+                    .order_by(Held.seq).limit(most - len(found))
+                )  # fmt: skip
+                held = {row.seq: row.envelope for row in rows}
+            if place not in held:
+                break
+            found.append(decode(held.pop(place).encode()))
+        place += 1
+    return found
+
+
+async def hold(session: AsyncSession, run: Run, early: dict[int, Envelope]) -> int | None:
+    """Keep events that came too early, drop those taken in; return the first that is held."""
+    rows = [
+        {"run_id": run.run_id, "seq": seq, "envelope": encode(event).decode()}
+        for seq, event in early.items()
+    ]
+    await insert_new(session, Held, rows)
+    mine = Held.run_id == run.run_id
+    first = await session.scalar(select(func.min(Held.seq)).where(mine))
+    if first is not None and first <= run.seq:
+        await session.execute(delete(Held).where(mine, Held.seq <= run.seq))
+        first = await session.scalar(select(func.min(Held.seq)).where(mine))
+    return first
+
+
+async def move(session: AsyncSession, place: Place | None) -> None:
+    """Note how far a source has been read; never back."""
+    if place is None:
+        return
+    now = {"position": place.position, "updated_ns": time.time_ns()}
+    mine = {"consumer": CONSUMER, "source": place.source}
+    await insert_new(session, Cursor, [{**mine, **now}])
+    await session.execute(
+        update(Cursor).where(*[getattr(Cursor, key) == value for key, value in mine.items()])
+        .where(Cursor.position < place.position).values(**now)
+    )  # fmt: skip
+
+
+async def insert_new(
+    session: AsyncSession, kind: type[Base], rows: Sequence[dict[str, Any]]
+) -> None:  # fmt: skip
+    """Insert the rows that are not there yet."""
+    if not rows:
+        return
+    dialect = session.get_bind().dialect.name
+    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    await session.execute(insert(kind).on_conflict_do_nothing(), rows)

@@ -1,0 +1,289 @@
+"""Events as rows: each batch in one transaction, each event of a run once and by its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alphapanda.journal import faults
+from alphapanda.model.events import Broker, Envelope, RunStatus
+from alphapanda.project import changes
+from alphapanda.project.fold import LONGEST, Fold, ImpossibleError
+from alphapanda.project.live import Change
+from alphapanda.project.sequence import CONSUMER, Place, hold, in_order, insert_new, move
+from alphapanda.store.base import Base
+from alphapanda.store.database import Database, unreachable
+from alphapanda.store.trading import PROJECTIONS, Cursor, Held, Run
+
+MOST = 5_000
+"""Events of a run in one transaction."""
+MODES = {Broker.REPLAY: "backtest", Broker.PAPER: "paper", Broker.ZERODHA: "live"}
+FAILURES = (SQLAlchemyError, OSError, TimeoutError)
+
+
+class About(NamedTuple):
+    """What a run's manifest says that its events do not."""
+
+    mode: str
+    strategies: tuple[str, ...]
+    manifest: dict[str, Any]
+
+
+class Refused(NamedTuple):
+    """An event that can't be true, and why; it was passed over."""
+
+    event: Envelope
+    reason: str
+
+
+@dataclass
+class Applied:
+    """What became of some events."""
+
+    changes: list[Change] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    waits: dict[str, int | None] = field(default_factory=dict)
+    """By run, the seq that others wait for; None if none does."""
+    taken: int = 0
+    more: set[str] = field(default_factory=set)
+
+    def add(self, other: Applied) -> None:
+        """Add what became of further events."""
+        self.changes += other.changes
+        self.refused += other.refused
+        self.waits |= other.waits
+        self.taken += other.taken
+        self.more = other.more
+
+
+class Tables:
+    """The projected tables of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._owner = {
+            "owner_id": database.settings.owner_id,
+            "account_id": database.settings.account_id,
+        }
+
+    async def apply(self, events: Sequence[Envelope], place: Place | None = None) -> Applied:
+        """Take in events of runs, and where they were read, in one transaction.
+
+        Raises:
+            OutsideError: if the database does not answer: give the same events again.
+        """
+        strange = [Refused(event, why) for event in events if (why := stray(event))]
+        runs = by_run(event for event in events if not stray(event))
+        with self._answering():
+            try:
+                applied = await self._together(runs, place)
+            except (DataError, IntegrityError):
+                applied = await self._one_by_one(runs, place)
+            applied.refused += strange
+            while applied.more:
+                applied.add(await self._together({run: [] for run in applied.more}, None))
+        return applied
+
+    async def position(self, source: str) -> int:
+        """Return how far a source has been read, -1 for not at all.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
+        mine = select(Cursor.position).where(Cursor.consumer == CONSUMER, Cursor.source == source)
+        with self._answering():
+            async with self._database.session() as session:
+                found = await session.scalar(mine)
+        return -1 if found is None else found
+
+    async def shown(self, runs: Sequence[str] | None = None) -> Applied:
+        """Return all that a board shows of some runs, or of the latest, and what they wait for.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
+        applied = Applied()
+        with self._answering():
+            async with self._database.session() as session:
+                for run_id in await changes.latest(session) if runs is None else runs:
+                    run = await session.get(Run, run_id)
+                    if run is not None:
+                        applied.changes += await changes.everything(session, run)
+                        waits = await session.scalar(
+                            select(Held.seq).where(Held.run_id == run_id).limit(1)
+                        )
+                        applied.waits[run_id] = None if waits is None else run.seq + 1
+        return applied
+
+    async def runs(self) -> list[str]:
+        """Return the runs there are.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
+        with self._answering():
+            async with self._database.session() as session:
+                return list(await session.scalars(select(Run.run_id).order_by(Run.run_id)))
+
+    async def clear(self, run_id: str | None = None) -> None:
+        """Drop the rows of a run, or of all, and how far it has been read, in one transaction.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
+        with self._answering():
+            async with self._database.session(writes=True) as session:
+                for kind in PROJECTIONS:
+                    await session.execute(delete(kind).where(*belongs(kind, run_id)))
+                await session.commit()
+        faults.at("rows dropped")
+
+    async def tell(self, run_id: str, about: About) -> None:
+        """Note what the manifest of a run says, of which events have been taken in.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
+        with self._answering():
+            async with self._database.session(writes=True) as session:
+                run = await self._opened(session, run_id)
+                run.mode, run.manifest = about.mode, about.manifest
+                run.strategies = list(about.strategies)
+                await session.commit()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except FAILURES as error:
+            raise unreachable(self._database.settings, error) from error
+
+    async def _together(
+        self, events: dict[str, list[Envelope]], place: Place | None
+    ) -> Applied:  # fmt: skip
+        applied = Applied()
+        async with self._database.session(writes=True) as session:
+            for run_id in sorted(events):  # in this order, so that two processes never deadlock
+                await self._run(session, run_id, events[run_id], applied)
+            await move(session, place)
+            faults.at("page written")
+            await session.commit()
+        return applied
+
+    # The database refused something: each event in a transaction of its own shows which.
+    async def _one_by_one(
+        self, events: dict[str, list[Envelope]], place: Place | None
+    ) -> Applied:  # fmt: skip
+        applied = Applied()
+        for run_id in sorted(events):
+            async with self._database.session(writes=True) as session:
+                await self._run(session, run_id, events[run_id], applied, most=0)
+                await session.commit()
+            while run_id in applied.more:
+                applied.add(await self._next(run_id))
+        async with self._database.session(writes=True) as session:
+            await move(session, place)
+            await session.commit()
+        return applied
+
+    async def _next(self, run_id: str) -> Applied:
+        for skip in (False, True):
+            applied = Applied()
+            try:
+                async with self._database.session(writes=True) as session:
+                    await self._run(session, run_id, [], applied, most=1, skip=skip)
+                    await session.commit()
+            except (DataError, IntegrityError):
+                if skip:
+                    raise
+            else:
+                break
+        return applied
+
+    async def _run(
+        self, session: AsyncSession, run_id: str, events: list[Envelope], applied: Applied, *,
+        most: int = MOST, skip: bool = False,
+    ) -> None:  # fmt: skip
+        first = events[0] if events else None
+        run = await self._opened(session, run_id, *((first.broker, first.ts) if first else ()))
+        fresh = {event.seq: event for event in reversed(events) if event.seq > run.seq}
+        ready = await in_order(session, run, fresh, most)
+        fold = Fold(run)
+        await fold.load(session, ready)
+        words = [event for event in events if event.seq < 0]
+        for event in (*words, *ready):
+            try:
+                take = fold.skip if skip else fold.take
+                (take if event.seq >= 0 else fold.state)(event)
+            except ImpossibleError as error:
+                applied.refused.append(Refused(event, str(error)))
+        await fold.save(session)
+        applied.taken += len(ready)
+        waits = await hold(session, run, fresh)
+        applied.waits[run_id] = None if waits is None else run.seq + 1
+        applied.more.discard(run_id)
+        if waits == run.seq + 1:
+            applied.more.add(run_id)
+            applied.waits[run_id] = None
+        pending = await changes.waiting(session, run_id)
+        applied.changes += changed(fold, pending)
+
+    async def _opened(
+        self, session: AsyncSession, run_id: str, broker: str = "", ts: int = 0
+    ) -> Run:  # fmt: skip
+        mine = select(Run).where(Run.run_id == run_id).with_for_update()
+        if broker:
+            await insert_new(session, Run, [{
+                "run_id": run_id, "broker": broker, "mode": MODES[Broker(broker)],
+                "strategies": [], "status": RunStatus.RUNNING, "started_ns": ts, "ended_ns": None,
+                "state_ns": None, "seq": -1, "digest": None, "manifest": {}, **self._owner,
+            }])  # fmt: skip
+        return (await session.scalars(mine)).one()
+
+
+def changed(fold: Fold, pending: int) -> list[Change]:
+    """Return what a board shows otherwise now."""
+    pnl = {row["strategy"]: row for row in fold.snapshots}
+    return [
+        changes.of_run(fold.run),
+        *changes.of_stages(fold.run, fold.stages.values(), pending),
+        *map(changes.of_order, fold.orders.values()),
+        *map(changes.of_position, fold.positions.values()),
+        *map(changes.of_pnl, pnl.values()),
+    ]
+
+
+def by_run(events: Iterable[Envelope]) -> dict[str, list[Envelope]]:
+    """Return events by run, in the order in which they came."""
+    found: dict[str, list[Envelope]] = {}
+    for event in events:
+        found.setdefault(event.run_id, []).append(event)
+    return found
+
+
+def stray(event: Envelope) -> str:
+    """Return why an event can belong to no run, or an empty string."""
+    run = event.run_id
+    if not run or len(run) > LONGEST or not run.isprintable():
+        return "no run, or one with an impossible name"
+    return "" if event.broker in tuple(Broker) else f"no broker {event.broker}"
+
+
+def belongs(kind: type[Base], run_id: str | None) -> list[Any]:
+    """Return the condition that a row is a run's, or anybody's."""
+    if run_id is None:
+        return []
+    if kind is Cursor:
+        return [Cursor.consumer == CONSUMER, Cursor.source == source_of(run_id)]
+    return [kind.__table__.c.run_id == run_id]
+
+
+def source_of(run_id: str) -> str:
+    """Return what a run's journal is called in the table of cursors."""
+    return f"journal:{run_id}"

@@ -1,0 +1,229 @@
+"""The projector reads the topics of a real server: all runs, each event once, through kills."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from alphapanda.bus import topics
+from alphapanda.bus.client import connection, kafka, opened
+from alphapanda.bus.letters import letter
+from alphapanda.bus.reading import newest
+from alphapanda.config import sections
+from alphapanda.config.settings import Settings
+from alphapanda.errors import UsageError
+from alphapanda.journal.faults import VARIABLE
+from alphapanda.model.events import Envelope, EventType, Rejection
+from alphapanda.model.topics import BROKERS
+from alphapanda.project.from_topics import TopicReader, rewind
+from alphapanda.project.projector import Projector
+from alphapanda.project.tables import Tables
+from alphapanda.store.database import Database
+from alphapanda.store.trading import Signal
+from tests.bus.events import message, send
+from tests.cli.running import process
+from tests.project.days import environment, eventually, rows_of, using
+from tests.project.made_up import event, trades
+from tests.servers import own
+from tests.servers.kafka import Kafka
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Kafka]:
+    with own(Kafka) as started:
+        yield started
+
+
+@pytest.fixture
+def settings(migrated_database: Settings, server: Kafka) -> Settings:
+    bus = sections.Bus(enabled=True, servers=server.url, stuck_after_s=5)
+    made = migrated_database.model_copy(update={"bus": bus})
+    asyncio.run(topics.bootstrap(made, BROKERS))
+    return made
+
+
+def fresh() -> str:
+    return f"run-{uuid.uuid4().hex[:10]}"
+
+
+def reading(settings: Settings, work: Callable[[TopicReader], Awaitable[Any]]) -> TopicReader:
+    async def go() -> TopicReader:
+        reader = TopicReader(settings, Projector(settings))
+        await reader.start()
+        try:
+            await work(reader)
+        finally:
+            await reader.stop()
+        return reader
+
+    return asyncio.run(go())
+
+
+async def to_the_end(reader: TopicReader) -> None:
+    async with asyncio.timeout(60):
+        await reader.caught_up()
+
+
+def sent(settings: Settings, events: Sequence[Envelope]) -> None:
+    asyncio.run(send(settings, [message(each) for each in events]))
+
+
+def compared(settings: Settings, run: str, count: int) -> None:
+    """See that the tables are those of the run, taken in at once and in order."""
+    twin = fresh()
+
+    async def work(database: Database) -> None:
+        await Tables(database).apply(trades(twin, count))
+        assert await rows_of(database, run) == await rows_of(database, twin)
+        await Tables(database).clear(twin)
+
+    using(settings, work)
+
+
+def test_runs_on_the_topics_become_tables(settings: Settings) -> None:
+    """Of several runs, sent twice and on many topics, each event is taken in once.
+
+    Read again from the start it changes nothing; dropped and read again it is all there.
+    """
+    asyncio.run(rewind(settings))
+    reading(settings, to_the_end)  # what other tests left
+    one, two = fresh(), fresh()
+    pairs = zip(trades(one, 200), trades(two, 200), strict=True)
+    events = [each for pair in pairs for each in pair]
+    sent(settings, [*events, *events[100:900]])
+    seen: list[tuple[int, int]] = []
+
+    async def watched(reader: TopicReader) -> None:
+        assert await reader.caught_up(lambda done, total: seen.append((done, total))) >= 3_200
+        await reader.health()
+
+    reading(settings, watched)
+    assert seen[-1][0] == seen[-1][1]
+    compared(settings, one, 200)
+    compared(settings, two, 200)
+    asyncio.run(rewind(settings))
+    again = reading(settings, to_the_end)
+    assert again.processor.figures()["received"] >= 3_200
+    assert again.projector.progress.taken == 0
+    compared(settings, one, 200)
+    using(settings, lambda database: Tables(database).clear())
+    asyncio.run(rewind(settings))
+    reading(settings, to_the_end)
+    compared(settings, one, 200)
+    compared(settings, two, 200)
+
+
+def test_an_event_that_cannot_be_true_is_a_dead_letter(settings: Settings) -> None:
+    """It lies in its topic's .dlq with the reason, though it was held first; the rest goes on."""
+    run = fresh()
+    events = trades(run, 3)
+    wrong = msgspec.structs.replace(events[11].data, position=77)
+    events[11] = msgspec.structs.replace(events[11], data=wrong)
+    sent(settings, events[::-1])
+    found = reading(settings, to_the_end)
+    assert found.projector.progress.taken == 18
+    assert found.projector.progress.holes.get(run) is None
+    letters = [
+        letter(each) for each in asyncio.run(newest(settings, "replay.orders.filled.dlq", 100))
+    ]
+    mine = {each.reason for each in letters if run.encode() in each.value}
+    assert mine == {"a position that does not add up"}
+
+
+def test_a_signal_for_nonsense_is_part_of_the_run(settings: Settings) -> None:
+    """A wish at a price below 0, which the gate has refused, is no poison and leaves no hole."""
+    run = fresh()
+    events = trades(run, 2)[:8]
+    terms = {"price": "-1.00", "code": "PRICE"}
+    wish = msgspec.structs.replace(events[7].data, price="-1.00")
+    events[7] = msgspec.structs.replace(events[7], data=wish)
+    common = {name: getattr(wish, name) for name in ("cause", "strategy", "instrument", "order")}
+    verdict = Rejection(**common, qty=1, value=-1, limit=0, kind=1, **terms)
+    sent(settings, [*events, event(run, 7, EventType.REJECTED_SIGNAL, verdict, events[7].key)])
+    found = reading(settings, to_the_end)
+    assert found.projector.progress.holes.get(run) is None
+    assert found.projector.progress.refused == 0
+
+    async def work(database: Database) -> None:
+        signals = (await rows_of(database, run, Signal))["signals"]
+        assert {(row["status"], row["price"]) for row in signals} == {
+            ("validated", 0), ("rejected", -10_000),
+        }  # fmt: skip
+
+    using(settings, work)
+
+
+def test_a_hole_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that never comes stops its own run alone, and health names it and the remedy."""
+    run, other = fresh(), fresh()
+    events = trades(run, 3)
+    sent(settings, [*events[:5], *events[6:], *trades(other, 3)])
+    monkeypatch.setattr("alphapanda.project.projector.PATIENCE_S", 0)
+
+    async def work(reader: TopicReader) -> None:
+        await to_the_end(reader)
+        with pytest.raises(Exception, match=f"run {run}: event 4 has not come") as told:
+            await reader.health()
+        assert "alphapanda project RUN" in str(told.value)
+
+    reading(settings, work)
+    compared(settings, other, 3)
+
+
+def test_a_server_killed_in_the_middle(settings: Settings, server: Kafka) -> None:
+    """Killed and started again, everything arrives, once."""
+    run = fresh()
+    events = trades(run, 500)
+    sent(settings, events[:1500])
+
+    async def work(reader: TopicReader) -> None:
+        async def some() -> bool:
+            return reader.projector.progress.taken > 0
+
+        await eventually(some)
+        server.kill()
+        server.start()  # on this thread: it dies with the one that started it
+        await send(settings, [message(each) for each in events[1500:]])
+        await to_the_end(reader)
+
+    reading(settings, work)
+    compared(settings, run, 500)
+
+
+@pytest.mark.parametrize("point", ["page written", "page kept"])
+def test_killed_between_two_steps_it_goes_on(settings: Settings, point: str) -> None:
+    """A process killed before or after its commit reads on: what comes again changes nothing."""
+    run = fresh()
+    sent(settings, trades(run, 100))
+    given = {**environment(settings), "ALPHAPANDA_BUS__SESSION_TIMEOUT_S": "6"}
+    killed = process("project", cwd=settings.base_dir, **given, **{VARIABLE: f"{point}:1"})
+    assert killed.status == -signal.SIGKILL
+    told = process("project", "--json", cwd=settings.base_dir, **given)
+    assert told.status in (0, 1), told.err  # 1: what other tests left is missing an event
+    assert json.loads(told.out)["source"] == "topics"
+    assert run not in json.loads(told.out)["waiting"]
+    compared(settings, run, 100)
+
+
+def test_topics_that_lost_their_oldest_are_no_source(settings: Settings) -> None:
+    """What retention has taken can't be made again: refused, and the way is named."""
+    sent(settings, trades(fresh(), 3))
+    place = kafka().TopicPartition("replay.orders.submitted", 0)
+
+    async def forget() -> None:
+        client = kafka().admin.AIOKafkaAdminClient(**connection(settings))
+        async with opened(client, settings) as admin:
+            await admin.delete_records({place: kafka().admin.RecordsToDelete(1)})
+
+    asyncio.run(forget())
+    with pytest.raises(
+        UsageError, match=r"replay\.orders\.submitted: the oldest messages are gone"
+    ):
+        asyncio.run(rewind(settings))

@@ -1,0 +1,253 @@
+"""Events become rows once, in whatever order and however often they come."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given
+from hypothesis import settings as rules
+from hypothesis import strategies as st
+from sqlalchemy import event as hook
+from sqlalchemy import select
+
+from alphapanda.config.settings import Settings
+from alphapanda.errors import OutsideError
+from alphapanda.model.events import Envelope, EventType, RunState, event_id
+from alphapanda.project.tables import Place, Tables
+from alphapanda.store.database import Database
+from alphapanda.store.trading import Cursor, Held, Run
+from tests.core.cases import Case, cases
+from tests.project.days import check_recount, day, rows_of, using
+
+SOME = rules(
+    max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate],
+    suppress_health_check=[
+        HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture,
+    ],
+)  # fmt: skip
+
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def shuffled(events: Sequence[Envelope], draw: Random) -> list[Envelope]:
+    return draw.sample(events, len(events))
+
+
+def fresh() -> str:
+    return f"run-{uuid.uuid4().hex[:12]}"
+
+
+def state(run_id: str, ts: int, status: str, digest: str = "") -> Envelope:
+    made = event_id(ts, run_id, status)
+    return Envelope(
+        id=made, type=EventType.RUN_STATE, ts=ts, key=run_id, source="trade", version=1,
+        broker="replay", run_id=run_id, seq=-1, correlation_id=made, causation_id="",
+        trace_id="t", data=RunState(status=status, digest=digest),
+    )  # fmt: skip
+
+
+@SOME
+@given(case=cases(), seed=SEEDS)
+def test_any_interleaving_gives_the_same_tables(
+    migrated_database: Settings, case: Case, seed: int
+) -> None:
+    """Shuffled, repeated and cut anywhere, events end in the rows that they give in order."""
+    one, two = fresh(), fresh()
+    ordered, rows = day(case, one)
+    other, _ = day(case, two)
+    words = [("running", 1, ""), ("ended", 2**60, "d1"), ("ended", 2**60, "d2")]
+    ordered += [state(one, ts, status, digest) for status, ts, digest in words]
+    other += [state(two, ts, status, digest) for status, ts, digest in words]
+    draw = Random(seed)
+    mixed = shuffled(other + draw.choices(other, k=20), draw)
+    cuts = sorted(draw.choices(range(len(mixed) + 1), k=6))
+
+    async def work(database: Database) -> None:
+        tables = Tables(database)
+        applied = await tables.apply(ordered)
+        assert (applied.refused, applied.taken) == ([], len(rows))
+        await check_recount(database, case, one, rows)
+        for start, stop in zip([0, *cuts], [*cuts, len(mixed)], strict=True):
+            assert (await tables.apply(mixed[start:stop])).refused == []
+        assert await rows_of(database, one) == await rows_of(database, two)
+        assert (await tables.apply(mixed)).taken == 0
+        assert await rows_of(database, one) == await rows_of(database, two)
+
+    using(migrated_database, work)
+
+
+@SOME
+@given(case=cases(), seed=SEEDS)
+def test_the_tables_are_always_those_of_a_prefix(
+    migrated_database: Settings, case: Case, seed: int
+) -> None:
+    """While events are missing, the rows are those of the run up to the first that is."""
+    one, two = fresh(), fresh()
+    events, _ = day(case, one)
+    same, _ = day(case, two)
+    assume(events)
+    draw = Random(seed)
+    hole = draw.randrange(len(events))
+    mixed = shuffled([event for event in events if event.seq != hole], draw)
+
+    async def work(database: Database) -> None:
+        tables = Tables(database)
+        applied = await tables.apply(mixed)
+        assert applied.waits[one] == (hole if hole < len(events) - 1 else None)
+        await tables.apply(same[:hole])
+        found, expected = await rows_of(database, one), await rows_of(database, two)
+        held = found.pop("held")
+        assert [row["seq"] for row in sorted(held, key=lambda row: row["seq"])] == [
+            *range(hole + 1, len(events))
+        ]
+        assert expected.pop("held") == []
+        if hole:
+            assert found == expected
+        applied = await tables.apply([events[hole]])
+        await tables.apply(same[hole:])
+        assert applied.waits[one] is None
+        assert await rows_of(database, one) == await rows_of(database, two)
+
+    using(migrated_database, work)
+
+
+@SOME
+@given(case=cases(), seed=SEEDS)
+def test_events_that_cannot_be_true_are_passed_over(
+    migrated_database: Settings, case: Case, seed: int
+) -> None:
+    """An impossible event is refused with a reason, and the same ones in any order; others go on.
+
+    What it breaks may make later ones impossible too. The tables' own constraints are never met.
+    """
+    one, two = fresh(), fresh()
+    good = day(case, one)[0], day(case, two)[0]
+    assume(good[0])
+    draw = Random(seed)
+    spoilt = {draw.randrange(len(good[0])): draw.choice([*WRONG]) for _ in range(5)}
+    events, other = ([spoil(e, spoilt.get(e.seq)) for e in each] for each in good)
+    mixed = shuffled(other, draw)
+
+    async def work(database: Database) -> None:
+        tables = Tables(database)
+        first = await tables.apply(events)
+        refused = [(each.event.seq, each.reason) for each in first.refused]
+        assert "the database refuses it" not in [reason for _, reason in refused]
+        found = []
+        for event in mixed:
+            applied = await tables.apply([event])
+            found += [(each.event.seq, each.reason) for each in applied.refused]
+        assert found == refused
+        assert await rows_of(database, one) == await rows_of(database, two)
+        async with database.session() as session:
+            assert await session.scalar(select(Run.seq).where(Run.run_id == one)) == len(events) - 1
+
+    using(migrated_database, work)
+
+
+WRONG: dict[str, Any] = {
+    "qty": -(2**63), "price": "999999999999999.9999", "instrument": "N\0SE:X", "order": 2**62,
+    "position": 77, "pnl": "1.00", "kind": "NONE", "strategy": "s" * 200, "realised": "-0.01",
+}  # fmt: skip
+
+
+def spoil(event: Envelope, field: str | None) -> Envelope:
+    if field not in event.data.__struct_fields__:
+        return event
+    return msgspec.structs.replace(
+        event, data=msgspec.structs.replace(event.data, **{field: WRONG[field]})
+    )
+
+
+@rules(parent=SOME, max_examples=3)
+@given(case=cases())
+def test_what_the_database_refuses_stops_nothing_else(
+    migrated_database: Settings, case: Case
+) -> None:
+    """A constraint that strikes names its event, which is passed over; the rest is taken in."""
+    run_id = fresh()
+    events, _ = day(case, run_id)
+    bad = next((e.seq for e in events if e.type is EventType.PNL_SNAPSHOT), None)
+    if bad is None:
+        return
+    twin = fresh()
+    clash = [replace_id(e, events[bad].id) if e.seq == bad else e for e in day(case, twin)[0]]
+
+    async def work(database: Database) -> None:
+        tables = Tables(database)
+        await tables.apply(events)
+        applied = await tables.apply(clash, Place("a source", 7))
+        assert [(r.event.seq, r.reason) for r in applied.refused] == [
+            (bad, "the database refuses it")
+        ]
+        assert await tables.position("a source") == 7
+        async with database.session() as session:
+            assert (
+                await session.scalar(select(Run.seq).where(Run.run_id == twin)) == len(events) - 1
+            )
+            assert list(await session.scalars(select(Held))) == []
+
+    using(migrated_database, work)
+
+
+def replace_id(event: Envelope, other: str) -> Envelope:
+    return msgspec.structs.replace(event, id=other)
+
+
+@rules(parent=SOME, max_examples=5)
+@given(case=cases(), seed=SEEDS)
+def test_a_failed_transaction_leaves_nothing_half(
+    migrated_database: Settings, case: Case, seed: int
+) -> None:
+    """Rows and the place that was read move together: after a failure, both or none are there."""
+    run_id = fresh()
+    events, rows = day(case, run_id)
+    assume(events)
+    cut = Random(seed).randint(1, len(events))
+
+    async def work(database: Database) -> None:
+        tables, source = Tables(database), f"journal:{run_id}"
+        await tables.apply(events[:cut], Place(source, cut - 1))
+
+        def fail(_: Any, __: Any, statement: str, *___: Any) -> None:
+            if statement.startswith("UPDATE cursors"):  # the last there is before the commit
+                raise OSError("the line is cut")
+
+        hook.listen(database.engine.sync_engine, "before_cursor_execute", fail)
+        try:
+            with pytest.raises(OutsideError, match="line is cut"):
+                await tables.apply(events[cut:], Place(source, len(events)))
+        finally:
+            hook.remove(database.engine.sync_engine, "before_cursor_execute", fail)
+        assert await tables.position(source) == cut - 1
+        await tables.apply(events[cut:], Place(source, len(events) - 1))
+        await check_recount(database, case, run_id, rows)
+        async with database.session() as session:
+            cursor = select(Cursor.position).where(Cursor.source == source)
+            assert await session.scalar(cursor) == len(events) - 1
+
+    using(migrated_database, work)
+
+
+def test_a_stray_event_belongs_to_no_run(migrated_database: Settings) -> None:
+    """Events without a run, with a name no column holds, or of an unknown broker are refused."""
+    plain = state("a run", 1, "running")
+    strays = [
+        msgspec.structs.replace(plain, run_id=""),
+        msgspec.structs.replace(plain, run_id="r" * 65),
+        msgspec.structs.replace(plain, run_id="a\0b"),
+        msgspec.structs.replace(plain, broker="zerodah"),
+    ]
+
+    async def work(database: Database) -> None:
+        applied = await Tables(database).apply([*strays, plain, state("a run", 2, "nonsense")])
+        assert len(applied.refused) == len(strays) + 1
+        assert await Tables(database).runs() == ["a run"]
+
+    using(migrated_database, work)

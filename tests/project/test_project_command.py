@@ -205,6 +205,7 @@ def test_postgresql_down_in_the_middle_of_a_paper_run(
     """Killed and started again while a run trades: the run ends as ever, all is in the tables.
 
     Left down at the end: the result is printed, status 3 says which command brings the rest.
+    Down at the start: nothing begins.
     """
     paper = ["paper", "ema_cross", "--feed", f"replay:{session(2, ROWS)}", "--out"]
     with own(Postgres) as server, databases.Templates(tmp_path).migrated(
@@ -222,11 +223,17 @@ def test_postgresql_down_in_the_middle_of_a_paper_run(
             out, err = trading.communicate(timeout=120)
         assert trading.returncode == 0, err
         assert kept(settings, run) == recounted(run, templates, tmp_path_factory.mktemp("one"))
-        server.stop()
-        told = process(*paper, "two", "--speed", "max", *RULES, cwd=tmp_path, **given)
-        assert told.status == 3
-        assert json.loads(told.out)["digest"] == json.loads(out)["digest"]
-        assert f"alphapanda project {tmp_path / 'two'}" in told.err
+        with started(settings, [*paper, "two", "--speed", "1000x", *RULES]) as trading:
+            assert wait_until(lambda: taken_in(settings, tmp_path / "two") >= 100, 60)
+            server.stop()
+            told, err = trading.communicate(timeout=120)
+        assert trading.returncode == 3
+        assert json.loads(told)["digest"] == json.loads(out)["digest"]
+        assert f"alphapanda project {tmp_path / 'two'}" in err
+        refused = process(*paper, "three", "--speed", "max", *RULES, cwd=tmp_path, **given)
+        assert (refused.status, refused.out) == (3, "")
+        assert "PostgreSQL" in refused.err
+        assert not (tmp_path / "three").exists()
         server.start()  # on this thread: it dies with the one that started it
         assert projected(settings, str(tmp_path / "two")).status == 0
         two = recounted(tmp_path / "two", templates, tmp_path_factory.mktemp("two"))

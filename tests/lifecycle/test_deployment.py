@@ -135,7 +135,7 @@ def test_each_part_is_started_once_and_stopped_once() -> None:
     assert isinstance(result, Result)
     assert result.summary["digest"] == direct.summary["digest"]
     assert parts.told == Counter(f"{w} {n}" for w in ("start", "stop")
-                                 for n in ("Database", "FeedReader", "RunRelay"))  # fmt: skip
+                                 for n in ("Database", "FeedReader", "RunProjector", "RunRelay"))  # fmt: skip
 
 
 @pytest.mark.usefixtures("servers")
@@ -145,7 +145,7 @@ def test_whichever_part_can_not_start_nothing_is_left(when: str) -> None:
     sent, _ = carried_out(feed())
     for wanted, names in (
         (feed(), ["Database", "FeedSender"]),
-        (trade(sent["feed"]), ["Database", "FeedReader", "RunRelay"]),
+        (trade(sent["feed"]), ["Database", "FeedReader", "RunProjector", "RunRelay"]),
     ):
         for name in names:
             error, parts = carried_out(wanted, f"{when} {name}")

@@ -10,11 +10,9 @@ import pytest
 
 from alphapanda.bus import topics
 from alphapanda.config.settings import Settings
-from tests.bus.events import settings_for
+from tests.bus.events import LARGE, settings_for
 from tests.servers import own
 from tests.servers.kafka import Kafka
-
-LARGE = 6_000_000
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,8 @@ from alphapanda.model.events import (
 START_NS = 1_764_042_300 * 10**9
 FILLS = "replay.orders.filled"
 TICKS = "market.ticks"
+LARGE = 6_000_000
+"""The largest message on a server of our own: all that make topics there say so."""
 
 
 def name_of_own() -> str:

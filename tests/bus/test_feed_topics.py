@@ -20,7 +20,7 @@ from alphapanda.model.columns import Columns
 from alphapanda.model.events import Envelope, EventType, FeedStatus, decode
 from alphapanda.model.feeds import Feed, begin_ns, envelopes, state
 from alphapanda.model.instruments import Instrument
-from tests.bus.events import name_of_own, send, settings_for, until
+from tests.bus.events import LARGE, name_of_own, send, settings_for, until
 from tests.servers.kafka import Kafka
 
 NAMES = tuple(f"NSE:S{number}" for number in range(9))
@@ -175,18 +175,17 @@ def test_rows_that_never_come_are_a_gap(kafka_address: str, tmp_path: Path) -> N
 
 def test_an_outage_is_no_gap(own_kafka: Kafka, tmp_path: Path) -> None:
     """While the server does not answer nothing is given up, however long; then it goes on."""
-    settings = settings_of(
-        tmp_path, own_kafka.url, gap_after_s=1, request_timeout_s=1, connect_timeout_s=1
-    )
+    quick = {"gap_after_s": 1, "request_timeout_s": 1, "connect_timeout_s": 1}
+    settings = settings_of(tmp_path, own_kafka.url, message_bytes=LARGE, **quick)
     feed = feed_of_own()
     batch = rows(2_000, feed)
     events = list(envelopes(feed, batch, 0))
 
     async def trouble(reader: FeedReader) -> None:
         await until(lambda: reader._order.held > 0)
-        await asyncio.to_thread(own_kafka.kill)
+        own_kafka.kill()
         await until(lambda: reader.outages > 1)  # twice it would have given up
-        await asyncio.to_thread(own_kafka.start)
+        own_kafka.start()  # by this thread, with which it would die
         await send(settings, messages(events[500:600]))
         await publish(settings, feed, batch)
 

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from alphapanda.app.recorder import STOPPED
 from alphapanda.app.verify import verify
 from alphapanda.errors import AlphaPandaError
 from alphapanda.journal.journal import FILE, Journal
+from tests.bus.events import LARGE
 from tests.cli.running import PROGRAM, Told, command, process, session
 from tests.journal.alike import alike, envelopes
 from tests.servers.kafka import Kafka
@@ -27,6 +29,7 @@ ROWS = 6_000
 RULES = ["--limits", "wide", "--param", "fast=50", "--param", "slow=200"]
 LIVES = max(1, int(os.environ.get("ALPHAPANDA_TEST_KILLS", "6")) // 10)
 """Runs that are killed again and again; `make soak` asks for more."""
+LARGER = {"ALPHAPANDA_BUS__MESSAGE_BYTES": str(LARGE)}
 VICTIMS = ("feed", "trade", "server", "relay", "trade", "feed")
 
 
@@ -49,7 +52,7 @@ class Deployment:
             "SERVERS": self.server.url, "REQUEST_TIMEOUT_S": "2", "SEND_TIMEOUT_S": "5",
             "STUCK_AFTER_S": "4",
         }  # fmt: skip
-        settings = {f"ALPHAPANDA_BUS__{name}": value for name, value in bus.items()}
+        settings = {f"ALPHAPANDA_BUS__{name}": value for name, value in bus.items()} | LARGER
         settings["ALPHAPANDA_PAPER__CHECKPOINT_ROWS"] = "3000"
         with self.said(role).open("a") as errors:  # a pipe that nobody reads would be full once
             self.processes[role] = subprocess.Popen(
@@ -111,6 +114,11 @@ def feed_of(run: Path) -> str:
     return str(Journal.open(run).contents.manifest["feed"])
 
 
+def made_topics(folder: Path, server: Kafka) -> None:
+    told = process("bootstrap", cwd=folder, ALPHAPANDA_BUS__SERVERS=server.url, **LARGER)
+    assert told.status == 0, told.err
+
+
 def published(folder: Path, address: str, run_id: str) -> list[str]:
     """Return the ids of a run's fills on the topic, as they lie there."""
     told = process("tail", "paper.orders.filled", "--limit", "1000000", "--json", cwd=folder,
@@ -127,8 +135,7 @@ def test_whoever_is_killed_the_run_is_the_backtest(
     summary, backtest = whole
     chance = random.Random(f"{life} {time.time():.0f}" if life else "0")
     victims = chance.sample(VICTIMS, len(VICTIMS)) if life else list(VICTIMS)
-    address = {"ALPHAPANDA_BUS__SERVERS": own_kafka.url}
-    assert process("bootstrap", cwd=tmp_path, **address).status == 0
+    made_topics(tmp_path, own_kafka)
     made = Deployment(tmp_path, own_kafka, feed_of(backtest), "run")
     try:
         for role in ("feed", "trade", "relay"):
@@ -158,7 +165,7 @@ def test_each_role_stops_in_order(
     number: signal.Signals, own_kafka: Kafka, tmp_path: Path, whole: tuple[dict[str, Any], Path]
 ) -> None:
     """A signal ends each of them within 10 s, status 130, with a word on how it goes on."""
-    assert process("bootstrap", cwd=tmp_path, ALPHAPANDA_BUS__SERVERS=own_kafka.url).status == 0
+    made_topics(tmp_path, own_kafka)
     made = Deployment(tmp_path, own_kafka, feed_of(whole[1]), "run")
     try:
         for role in ("feed", "trade", "relay"):
@@ -173,7 +180,7 @@ def test_each_role_stops_in_order(
     assert time.monotonic() - asked < 10
     assert {each.status for each in told.values()} == {130}, told
     assert all("stopped in order" in each.err and each.out == "" for each in told.values()), told
-    assert 0 < made.rows() < 3 * ROWS
+    assert Journal.open(made.run).contents.statuses[-1]["note"] == STOPPED
 
 
 @pytest.mark.parametrize(("words", "said", "served"), [

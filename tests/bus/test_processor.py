@@ -21,8 +21,7 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.model.events import Envelope, encode
 from alphapanda.model.topics import DLQ
-from tests.bus.conftest import LARGE
-from tests.bus.events import FILLS, fill, message, name_of_own, send, settings_for, until
+from tests.bus.events import FILLS, LARGE, fill, message, name_of_own, send, settings_for, until
 
 
 @pytest.fixture

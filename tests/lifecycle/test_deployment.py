@@ -22,6 +22,7 @@ from alphapanda.model.events import Broker
 from alphapanda.research.result import Result
 from alphapanda.store import seeding
 from alphapanda.store.database import Database
+from tests.bus.events import name_of_own
 from tests.cli.running import session
 from tests.servers import databases
 
@@ -120,7 +121,12 @@ def feed() -> Wanted:
 
 
 def trade(feed_id: str) -> Wanted:
-    return Wanted(["ema_cross"], GIVEN, [f"bus:{feed_id}"])
+    return Wanted(["ema_cross"], GIVEN, [f"bus:{feed_id}"], out=folder_of_own())
+
+
+def folder_of_own() -> Path:
+    """Return a folder for a run that no other run has."""
+    return config.load().runs_dir / name_of_own()
 
 
 @pytest.mark.usefixtures("servers")
@@ -130,7 +136,8 @@ def test_each_part_is_started_once_and_stopped_once() -> None:
     assert sent["rows"] == 4_000
     assert parts.told == Counter(f"{w} {n}" for w in ("start", "stop")
                                  for n in ("Database", "FeedSender"))  # fmt: skip
-    direct, _ = carried_out(Wanted(["ema_cross"], GIVEN, feed().feed, speed="max"))
+    wanted = Wanted(["ema_cross"], GIVEN, feed().feed, speed="max", out=folder_of_own())
+    direct, _ = carried_out(wanted)
     result, parts = carried_out(trade(sent["feed"]))
     assert isinstance(result, Result)
     assert result.summary["digest"] == direct.summary["digest"]

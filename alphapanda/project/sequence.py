@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.model.events import Envelope, decode, encode
-from alphapanda.store.base import Base
+from alphapanda.project.rows import add
 from alphapanda.store.trading import Cursor, Held, Run
 
 CONSUMER = "projector"
@@ -55,7 +53,7 @@ async def hold(session: AsyncSession, run: Run, early: dict[int, Envelope]) -> i
         {"run_id": run.run_id, "seq": seq, "envelope": encode(event).decode()}
         for seq, event in early.items()
     ]
-    await insert_new(session, Held, rows)
+    await add(session, Held, rows)
     mine = Held.run_id == run.run_id
     first = await session.scalar(select(func.min(Held.seq)).where(mine))
     if first is not None and first <= run.seq:
@@ -70,19 +68,8 @@ async def move(session: AsyncSession, place: Place | None) -> None:
         return
     now = {"position": place.position, "updated_ns": time.time_ns()}
     mine = {"consumer": CONSUMER, "source": place.source}
-    await insert_new(session, Cursor, [{**mine, **now}])
+    await add(session, Cursor, [{**mine, **now}])
     await session.execute(
         update(Cursor).where(*[getattr(Cursor, key) == value for key, value in mine.items()])
         .where(Cursor.position < place.position).values(**now)
     )  # fmt: skip
-
-
-async def insert_new(
-    session: AsyncSession, kind: type[Base], rows: Sequence[dict[str, Any]]
-) -> None:  # fmt: skip
-    """Insert the rows that are not there yet."""
-    if not rows:
-        return
-    dialect = session.get_bind().dialect.name
-    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    await session.execute(insert(kind).on_conflict_do_nothing(), rows)

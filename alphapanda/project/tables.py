@@ -285,11 +285,10 @@ def stray(event: Envelope) -> str:
 
 def belongs(kind: type[Base], run_id: str | None) -> list[Any]:
     """Return the condition that a row is a run's, or anybody's."""
-    if run_id is None:
-        return []
     if kind is Cursor:
-        return [Cursor.consumer == CONSUMER, Cursor.source == source_of(run_id)]
-    return [kind.__table__.c.run_id == run_id]
+        ours = [Cursor.consumer == CONSUMER]
+        return ours if run_id is None else [*ours, Cursor.source == source_of(run_id)]
+    return [] if run_id is None else [kind.__table__.c.run_id == run_id]
 
 
 def source_of(run_id: str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import subprocess
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,7 +21,7 @@ from alphapanda.bus.letters import letter
 from alphapanda.bus.reading import newest
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
-from alphapanda.errors import UsageError
+from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal.faults import VARIABLE
 from alphapanda.model.events import Envelope, EventType, Rejection
 from alphapanda.model.topics import BROKERS
@@ -26,13 +29,14 @@ from alphapanda.project.from_topics import TopicReader, rewind
 from alphapanda.project.projector import Projector
 from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
-from alphapanda.store.trading import Signal
+from alphapanda.store.trading import Fill, Signal
 from tests.bus.events import message, send
-from tests.cli.running import process
+from tests.cli.running import PROGRAM, process
 from tests.project.days import environment, eventually, rows_of, using
 from tests.project.made_up import event, trades
-from tests.servers import own
+from tests.servers import databases, own
 from tests.servers.kafka import Kafka
+from tests.servers.postgres import Postgres
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +214,56 @@ def test_killed_between_two_steps_it_goes_on(settings: Settings, point: str) -> 
     assert json.loads(told.out)["source"] == "topics"
     assert run not in json.loads(told.out)["waiting"]
     compared(settings, run, 100)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_followed_until_stopped(settings: Settings, number: signal.Signals) -> None:
+    """What comes while it runs is taken in; Ctrl-C and SIGTERM end it in order, with status 130."""
+    run = fresh()
+    with subprocess.Popen(
+        [PROGRAM, "project", "--follow"], cwd=settings.base_dir,
+        env={**os.environ, **environment(settings)}, stderr=subprocess.PIPE, text=True,
+    ) as following:  # fmt: skip
+        try:
+            assert following.stderr is not None
+            assert "Ctrl-C stops" in following.stderr.readline()
+            sent(settings, trades(run, 20))
+
+            async def there(database: Database) -> bool:
+                fills = (await rows_of(database, run, Fill))["fills"]
+                return len(fills) == 20
+
+            async def arrived(database: Database) -> None:
+                await eventually(lambda: there(database))
+
+            using(settings, arrived)
+            following.send_signal(number)
+            assert following.wait(20) == 130
+        finally:
+            following.kill()
+    compared(settings, run, 20)
+
+
+def test_a_database_that_goes_away_ends_a_single_pass(tmp_path: Path, server: Kafka) -> None:
+    """Asked to catch up once, it does not wait for ever: the error names the database."""
+    run = fresh()
+    with own(Postgres) as postgres, databases.Templates(tmp_path).migrated(
+        tmp_path, postgres.url
+    ) as made:  # fmt: skip
+        bus = sections.Bus(enabled=True, servers=server.url)
+        settings = made.model_copy(update={"bus": bus})
+
+        async def work(reader: TopicReader) -> None:
+            await to_the_end(reader)
+            postgres.stop()
+            await send(settings, [message(each) for each in trades(run, 5)])
+            with pytest.raises(OutsideError, match="PostgreSQL at"):
+                await reader.caught_up()
+            postgres.start()
+            await to_the_end(reader)
+
+        reading(settings, work)
+        compared(settings, run, 5)
 
 
 def test_topics_that_lost_their_oldest_are_no_source(settings: Settings) -> None:

@@ -23,6 +23,7 @@ from alphapanda.config import sections
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal.faults import VARIABLE
+from alphapanda.journal.journal import Journal
 from alphapanda.model.events import Envelope, EventType, Rejection
 from alphapanda.model.topics import BROKERS
 from alphapanda.project.from_topics import TopicReader, rewind
@@ -31,7 +32,7 @@ from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Fill, Signal
 from tests.bus.events import message, send
-from tests.cli.running import PROGRAM, process
+from tests.cli.running import PROGRAM, process, session
 from tests.project.days import environment, eventually, rows_of, using
 from tests.project.made_up import event, trades
 from tests.servers import databases, own
@@ -264,6 +265,33 @@ def test_a_database_that_goes_away_ends_a_single_pass(tmp_path: Path, server: Ka
 
         reading(settings, work)
         compared(settings, run, 5)
+
+
+@pytest.mark.core
+def test_topics_and_journal_give_the_same_tables(settings: Settings) -> None:
+    """A real run, projected beside itself from its journal, is the same when made from the topics.
+
+    But for its manifest, which no event holds.
+    """
+    told = process("paper", "ema_cross", "--feed", f"replay:{session(2, 3_000)}", "--speed", "max",
+                   "--limits", "wide", "--param", "fast=3", "--param", "slow=8", "--out", "run",
+                   "--json", cwd=settings.base_dir, **environment(settings))  # fmt: skip
+    assert told.status == 0, told.err
+    run = str(Journal.open(settings.base_dir / "run").contents.manifest["run_id"])
+
+    def rows() -> dict[str, Any]:
+        found = dict(using(settings, lambda database: rows_of(database, run)))
+        del found["runs"][0]["manifest"]
+        return found
+
+    beside = rows()
+    assert beside["fills"]
+    assert reading(settings, to_the_end).projector.progress.taken >= 0
+    assert rows() == beside
+    using(settings, lambda database: Tables(database).clear())
+    asyncio.run(rewind(settings))
+    reading(settings, to_the_end)
+    assert rows() == beside
 
 
 def test_topics_that_lost_their_oldest_are_no_source(settings: Settings) -> None:

@@ -34,17 +34,25 @@ async def in_order(
             found.append(fresh.pop(place))
         else:
             if place not in held:
-                rows = await session.execute(
-                    select(Held.seq, Held.envelope)
-                    .where(Held.run_id == run.run_id, Held.seq >= place)
-                    .order_by(Held.seq).limit(most - len(found))
-                )  # fmt: skip
-                held = {row.seq: row.envelope for row in rows}
+                held = await held_from(session, run.run_id, place, most - len(found))
             if place not in held:
                 break
             found.append(decode(held.pop(place).encode()))
         place += 1
     return found
+
+
+async def held_from(
+    session: AsyncSession, run_id: str, place: int, most: int
+) -> dict[int, str]:  # fmt: skip
+    """Return up to `most` events that are held, if the one at a place is among them."""
+    mine = Held.run_id == run_id
+    if await session.scalar(select(func.min(Held.seq)).where(mine, Held.seq >= place)) != place:
+        return {}
+    rows = await session.execute(
+        select(Held.seq, Held.envelope).where(mine, Held.seq >= place, Held.seq < place + most)
+    )
+    return {row.seq: row.envelope for row in rows}
 
 
 async def hold(session: AsyncSession, run: Run, early: dict[int, Envelope]) -> int | None:

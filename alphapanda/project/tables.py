@@ -123,16 +123,6 @@ class Tables:
                         applied.waits[run_id] = None if waits is None else run.seq + 1
         return applied
 
-    async def runs(self) -> list[str]:
-        """Return the runs there are.
-
-        Raises:
-            OutsideError: if the database does not answer.
-        """
-        with self._answering():
-            async with self._database.session() as session:
-                return list(await session.scalars(select(Run.run_id).order_by(Run.run_id)))
-
     async def clear(self, run_id: str | None = None) -> None:
         """Drop the rows of a run, or of all, and how far it has been read, in one transaction.
 

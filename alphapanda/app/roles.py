@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from alphapanda import log
 from alphapanda.app import backtest as runs
 from alphapanda.app import feed as feeds
@@ -303,15 +305,16 @@ def follow(wanted: Wanted, settings: Settings, parts: Parts) -> dict[str, Any]:
     return {"run": folder.name if folder else "", **sent}
 
 
-def keep(parts: Parts, part: Part, asked: Callable[[], bool]) -> None:
-    """Let a part run that has no end of its own.
+def keep(parts: Parts, reader: TopicReader, asked: Callable[[], bool]) -> None:
+    """Follow the topics, which have no end; an outage of the database is waited for.
 
     Raises:
         KeyboardInterrupt: when the process was asked to stop.
-        OutsideError: if the part is not well; the message says what to do.
+        OutsideError: if the reader has ended; the message says what to do.
     """
+    Console(stderr=True).print("the topics are followed; Ctrl-C stops")
     while not asked():
-        parts.check(part.health)
+        parts.check(reader.processor.health)
         time.sleep(NAP_S)
     raise KeyboardInterrupt(AGAIN)
 

@@ -12,6 +12,7 @@ from alphapanda.model.events import SHARED, Bar, Envelope, EventType, Tick
 from alphapanda.model.money import text
 from alphapanda.project.fold import REFUSED
 from alphapanda.project.live import BOUNDS, RUNS, Change, Value
+from alphapanda.project.rows import Row, read
 from alphapanda.store.trading import Order, PnlSnapshot, Position, Run, Signal, Stage
 from alphapanda.store.words import SignalStatus
 
@@ -32,39 +33,37 @@ PIPELINE = "pipeline"
 """Among a run's stages: the signals that wait for a verdict, and what can't be of the counts."""
 
 
-def shown(row: Mapping[str, Any]) -> Value:
+def shown(columns: Mapping[str, Any]) -> Value:
     """Return a row's columns as a board shows them."""
-    visible = {column: value for column, value in row.items() if column not in HIDDEN}
-    return {c: text(value) if c in MONEY else value for c, value in visible.items()}
+    return {
+        column: text(value) if column in MONEY else value
+        for column, value in columns.items() if column not in HIDDEN
+    }  # fmt: skip
 
 
-def columns(row: Any) -> dict[str, Any]:
-    """Return a row of a table by column."""
-    return {column.name: getattr(row, column.name) for column in row.__table__.columns}
-
-
-def of_order(row: Order) -> Change:
+def of_order(row: Row) -> Change:
     """Return how an order stands."""
-    return Change(row.broker, row.run_id, "orders", str(row.order_id), shown(columns(row)))
+    return Change(row.broker, row.run_id, "orders", str(row.order_id), shown(vars(row)))
 
 
-def of_position(row: Position) -> Change:
+def of_position(row: Row) -> Change:
     """Return what is held."""
     named = f"{row.strategy}/{row.instrument}"
-    return Change(row.broker, row.run_id, "positions", named, shown(columns(row)))
+    return Change(row.broker, row.run_id, "positions", named, shown(vars(row)))
 
 
-def of_pnl(row: Mapping[str, Any]) -> Change:
+def of_pnl(row: Row) -> Change:
     """Return a strategy's P&L."""
-    return Change(row["broker"], row["run_id"], "pnl", row["strategy"], shown(row))
+    return Change(row.broker, row.run_id, "pnl", row.strategy, shown(vars(row)))
 
 
-def of_run(row: Run) -> Change:
+def of_run(run: Run) -> Change:
     """Return how a run stands."""
-    return Change(row.broker, row.run_id, "run", row.run_id, shown(columns(row)))
+    columns = {column.name: getattr(run, column.name) for column in run.__table__.columns}
+    return Change(run.broker, run.run_id, "run", run.run_id, shown(columns))
 
 
-def of_stages(run: Run, stages: Iterable[Stage], pending: int) -> list[Change]:
+def of_stages(run: Run, stages: Iterable[Row], pending: int) -> list[Change]:
     """Return the counts of a run's stages, and last which of them can't be."""
     seen: dict[str, Value] = {
         row.stage: {"count": row.count, "last_ns": row.last_ns} for row in stages
@@ -142,25 +141,23 @@ async def latest(session: AsyncSession) -> list[str]:
 async def everything(session: AsyncSession, run: Run) -> list[Change]:
     """Return all that a board shows of a run."""
     mine = run.run_id
-    stages = await session.scalars(select(Stage).where(Stage.run_id == mine))
-    positions = await session.scalars(
-        select(Position).where(Position.run_id == mine).order_by(Position.seq)
-    )
-    orders = await session.scalars(
-        select(Order).where(Order.run_id == mine)
-        .order_by(Order.seq.desc()).limit(BOUNDS["orders"])
-    )  # fmt: skip
+    newest = select(Order.order_id).where(Order.run_id == mine).order_by(Order.seq.desc())
     last = (
         select(func.max(PnlSnapshot.seq)).where(PnlSnapshot.run_id == mine)
         .group_by(PnlSnapshot.strategy)
     )  # fmt: skip
-    pnl = await session.scalars(
-        select(PnlSnapshot).where(PnlSnapshot.run_id == mine, PnlSnapshot.seq.in_(last))
-    )
+    chosen = Order.order_id.in_(newest.limit(BOUNDS["orders"]))
     return [
         of_run(run),
-        *of_stages(run, stages, await waiting(session, mine)),
-        *map(of_position, positions),
-        *[of_order(row) for row in orders][::-1],
-        *[of_pnl(columns(row)) for row in pnl],
-    ]
+        *of_stages(run, await read(session, Stage, Stage.run_id == mine),
+                   await waiting(session, mine)),
+        *map(of_position, await in_order(session, Position, Position.run_id == mine)),
+        *map(of_order, await in_order(session, Order, Order.run_id == mine, chosen)),
+        *map(of_pnl, await read(session, PnlSnapshot, PnlSnapshot.run_id == mine,
+                                PnlSnapshot.seq.in_(last))),
+    ]  # fmt: skip
+
+
+async def in_order(session: AsyncSession, kind: type[Position | Order], *where: Any) -> list[Row]:
+    """Return rows in the order in which they last changed."""
+    return sorted(await read(session, kind, *where), key=lambda row: row.seq)

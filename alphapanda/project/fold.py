@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alphapanda.errors import AlphaPandaError
 from alphapanda.model import events as model
 from alphapanda.model.events import Envelope, EventType, RunStatus
-from alphapanda.model.money import to_scaled
 from alphapanda.model.rows import Code
+from alphapanda.project.facts import (
+    ImpossibleError,
+    bounded,
+    money,
+    name,
+    one_of,
+    positive,
+    refuse,
+    short,
+    side,
+    size,
+    uuid,
+)
+from alphapanda.project.rows import Row, read, write
 from alphapanda.store.trading import Fill, Order, PnlSnapshot, Position, Run, Signal, Stage
-from alphapanda.store.words import KINDS, PRODUCTS, TIFS, OrderStatus, Side, SignalStatus
+from alphapanda.store.words import KINDS, PRODUCTS, TIFS, OrderStatus, SignalStatus
 
 REFUSED = "refused"
 """The stage that counts events that could not be true."""
 CHANGE = "rejected_change"
 """The stage of refusals that answer no signal, but a change or cancellation of an order."""
-LARGEST = (1 << 63) - 1
-LONGEST = 64
 ORDERS = (model.Order, model.OrderEnd, model.Fill)
 SIGNALS = (model.Signal, model.Rejection)
 MOVES = (model.Fill, model.Charge)
@@ -35,22 +43,18 @@ ENDS = {
 RANKS = {status: rank for rank, status in enumerate(RunStatus)}
 
 
-class ImpossibleError(AlphaPandaError):
-    """An event that can't be true after those before it."""
-
-
 class Fold:
     """The rows of a run that some events touch; `load` them, `take` each event, then `save`."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.signals: dict[int, Signal] = {}
-        self.orders: dict[int, Order] = {}
-        self.positions: dict[tuple[str, str], Position] = {}
-        self.stages: dict[str, Stage] = {}
-        self.fills: list[dict[str, Any]] = []
-        self.snapshots: list[dict[str, Any]] = []
-        self._new: list[Any] = []
+        self.signals: dict[int, Row] = {}
+        self.orders: dict[int, Row] = {}
+        self.positions: dict[tuple[str, str], Row] = {}
+        self.stages: dict[str, Row] = {}
+        self.fills: list[Row] = []
+        self.snapshots: list[Row] = []
+        self._before = run.seq
         self._steps: dict[EventType, Callable[[Envelope], None]] = {
             EventType.TRADING_SIGNAL: self._signal,
             EventType.VALIDATED_SIGNAL: self._validated,
@@ -74,27 +78,31 @@ class Fold:
         run = self.run.run_id
         wanted = {each.order for each in data if isinstance(each, SIGNALS)}
         if wanted:
-            mine = select(Signal).where(Signal.run_id == run, Signal.signal_id.in_(wanted))
-            self.signals = {row.signal_id: row for row in await session.scalars(mine)}
+            mine = (Signal.run_id == run, Signal.signal_id.in_(wanted))
+            self.signals = {row.signal_id: row for row in await read(session, Signal, *mine)}
         wanted |= {each.order for each in data if isinstance(each, ORDERS)}
         if wanted:
-            placed = select(Order).where(Order.run_id == run, Order.order_id.in_(wanted))
-            self.orders = {row.order_id: row for row in await session.scalars(placed)}
+            placed = (Order.run_id == run, Order.order_id.in_(wanted))
+            self.orders = {row.order_id: row for row in await read(session, Order, *placed)}
         moved = {each.instrument for each in data if isinstance(each, MOVES)}
         if moved:
-            held = select(Position).where(Position.run_id == run, Position.instrument.in_(moved))
-            rows = await session.scalars(held)
+            held = (Position.run_id == run, Position.instrument.in_(moved))
+            rows = await read(session, Position, *held)
             self.positions = {(row.strategy, row.instrument): row for row in rows}
-        counts = await session.scalars(select(Stage).where(Stage.run_id == run))
-        self.stages = {row.stage: row for row in counts}
+        self.stages = {row.stage: row for row in await read(session, Stage, Stage.run_id == run)}
 
     async def save(self, session: AsyncSession) -> None:
         """Write what has changed; the caller commits."""
-        session.add_all(self._new)
-        await session.flush()
-        for kind, rows in ((Fill, self.fills), (PnlSnapshot, self.snapshots)):
-            if rows:
-                await session.execute(insert(kind), rows)
+        await write(session, Signal, self.touched(self.signals))
+        await write(session, Order, self.touched(self.orders))
+        await write(session, Position, self.touched(self.positions))
+        await write(session, Fill, self.fills)
+        await write(session, PnlSnapshot, self.snapshots)
+        await write(session, Stage, self.stages.values())
+
+    def touched(self, rows: Mapping[Any, Row]) -> list[Row]:
+        """Return the rows that events have changed since they were loaded."""
+        return [row for row in rows.values() if row.seq > self._before]
 
     def take(self, event: Envelope) -> None:
         """Take in the next event of the run.
@@ -134,11 +142,10 @@ class Fold:
     def _count(self, stage: str, ts: int) -> None:
         row = self.stages.get(stage)
         if row is None:
-            row = self.stages[stage] = Stage(
+            row = self.stages[stage] = Row(
                 run_id=self.run.run_id, stage=stage, broker=self.run.broker, count=0, last_ns=ts,
                 owner_id=self.run.owner_id, account_id=self.run.account_id,
             )  # fmt: skip
-            self._new.append(row)
         row.count += 1
         row.last_ns = max(row.last_ns, ts)
 
@@ -169,7 +176,7 @@ class Fold:
     def _signal(self, event: Envelope) -> None:
         told = event.data
         refuse(told.order in self.signals, f"signal {told.order} a second time")
-        row = Signal(
+        row = Row(
             **self._base(event), signal_id=told.order, event_id=uuid(event.id), seq=event.seq,
             instrument=name(told.instrument), side=side(told.qty), quantity=size(told.qty),
             kind=one_of(told.kind, KINDS), product=one_of(told.product, PRODUCTS),
@@ -177,9 +184,8 @@ class Fold:
             code=None, value=None, bound=None,
         )  # fmt: skip
         self.signals[told.order] = row
-        self._new.append(row)
 
-    def _verdict(self, event: Envelope) -> Signal:
+    def _verdict(self, event: Envelope) -> Row:
         row = self.signals.get(event.data.order)
         if row is None or row.status != SignalStatus.RAW:
             raise ImpossibleError(f"a verdict on {event.data.order}, which is no signal that waits")
@@ -210,7 +216,7 @@ class Fold:
         told = event.data
         refuse(told.order in self.orders, f"order {told.order} a second time")
         refuse(told.qty == 0, "an order for nothing")
-        row = Order(
+        row = Row(
             **self._base(event), order_id=told.order, client_order_id=name(event.key),
             broker_order_id=None, seq=event.seq, instrument=name(told.instrument),
             side=side(told.qty), quantity=size(told.qty), filled=0, filled_value=0,
@@ -220,9 +226,8 @@ class Fold:
             updated_ns=event.ts,
         )  # fmt: skip
         self.orders[told.order] = row
-        self._new.append(row)
 
-    def _known(self, event: Envelope) -> Order:
+    def _known(self, event: Envelope) -> Row:
         told = event.data
         row = self.orders.get(told.order)
         if row is None:
@@ -231,13 +236,13 @@ class Fold:
         refuse(not same, f"order {told.order} is another's")
         return row
 
-    def _touch(self, event: Envelope, row: Order) -> None:
+    def _touch(self, event: Envelope, row: Row) -> None:
         row.seq, row.updated_ns = event.seq, event.ts
 
     def _asked(self, event: Envelope) -> None:
         self._touch(event, self._known(event))
 
-    def _terms(self, event: Envelope) -> Order:
+    def _terms(self, event: Envelope) -> Row:
         row, told = self._known(event), event.data
         quantity, price, trigger = size(told.qty), positive(told.price), positive(told.trigger)
         refuse(side(told.qty) != row.side, "an order changes its side")
@@ -280,12 +285,12 @@ class Fold:
         refuse(told.position == 0 and cost != 0, "a flat position that cost something")
         bounded(cost, position.realised + realised, position.charges + charges)
         bounded(row.filled_value + quantity * price)
-        self.fills.append({
-            **self._base(event), "seq": event.seq, "event_id": uuid(event.id),
-            "order_id": row.order_id, "trade_id": None, "instrument": row.instrument,
-            "side": row.side, "quantity": quantity, "price": price, "charges": charges,
-            "realised": realised,
-        })  # fmt: skip
+        self.fills.append(Row(
+            **self._base(event), seq=event.seq, event_id=uuid(event.id),
+            order_id=row.order_id, trade_id=None, instrument=row.instrument,
+            side=row.side, quantity=quantity, price=price, charges=charges,
+            realised=realised,
+        ))  # fmt: skip
         row.filled += quantity
         row.filled_value += quantity * price
         if row.filled == row.quantity:
@@ -298,20 +303,19 @@ class Fold:
 
     # --- positions and P&L --------------------------------------------------------------------
 
-    def _position(self, event: Envelope) -> Position:
+    def _position(self, event: Envelope) -> Row:
         key = name(event.data.strategy), name(event.data.instrument)
         found = self.positions.get(key)
-        return found or Position(
+        return found or Row(
             **self._base(event), instrument=key[1], seq=event.seq, quantity=0, cost=0, realised=0,
             charges=0, last=0,
         )  # fmt: skip
 
-    def _moved(self, event: Envelope, position: Position) -> None:
+    def _moved(self, event: Envelope, position: Row) -> None:
         position.seq, position.ts = event.seq, event.ts
         key = position.strategy, position.instrument
         if key not in self.positions:
             self.positions[key] = position
-            self._new.append(position)
 
     def _charge(self, event: Envelope) -> None:
         position = self._position(event)
@@ -325,74 +329,7 @@ class Fold:
         realised, unrealised = money(told.realised), money(told.unrealised)
         charges, pnl = money(told.charges), money(told.pnl)
         refuse(pnl != realised + unrealised - charges, "pnl is not realised + unrealised - charges")
-        self.snapshots.append({
-            **self._base(event), "seq": event.seq, "event_id": uuid(event.id),
-            "realised": realised, "unrealised": unrealised, "charges": charges, "pnl": pnl,
-        })  # fmt: skip
-
-
-def refuse(wrong: bool, why: str) -> None:
-    """Refuse an event for a reason.
-
-    Raises:
-        ImpossibleError: if the reason is given.
-    """
-    if wrong:
-        raise ImpossibleError(why)
-
-
-def bounded(*amounts: int) -> None:
-    """Refuse what passes int64."""
-    refuse(any(abs(amount) > LARGEST for amount in amounts), "an amount beyond int64")
-
-
-def money(text: str) -> int:
-    """Return rupees as a scaled int that a column holds."""
-    amount = to_scaled(text)
-    bounded(amount)
-    return amount
-
-
-def size(qty: int) -> int:
-    """Return a quantity without its sign."""
-    bounded(qty)
-    return abs(qty)
-
-
-def positive(text: str) -> int:
-    """Return a price."""
-    price = money(text)
-    refuse(price < 0, f"a price of {text}")
-    return price
-
-
-def name(text: str | None, longest: int = LONGEST) -> str:
-    """Return a text that a column holds."""
-    if not text or len(text) > longest or not text.isprintable():
-        raise ImpossibleError(f"a name of more than {longest} characters, or of unprintable ones")
-    return text
-
-
-def short(text: str) -> str:
-    """Return a word that a column holds."""
-    return name(text, 32)
-
-
-def one_of(word: str, known: Iterable[str]) -> str:
-    """Return a word as columns spell it."""
-    found = word.lower()
-    refuse(found not in known, f"the word '{word[:40]}'")
-    return found
-
-
-def side(qty: int) -> Side:
-    """Return the side of a signed quantity."""
-    return Side.BUY if qty >= 0 else Side.SELL
-
-
-def uuid(text: str) -> UUID:
-    """Return an event's id."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise ImpossibleError("an id that is no UUID") from None
+        self.snapshots.append(Row(
+            **self._base(event), seq=event.seq, event_id=uuid(event.id),
+            realised=realised, unrealised=unrealised, charges=charges, pnl=pnl,
+        ))  # fmt: skip

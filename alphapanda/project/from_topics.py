@@ -78,7 +78,7 @@ class TopicReader:
         """Wait until all that is on the topics now has been taken in; return how many messages.
 
         Raises:
-            OutsideError: if the server does not answer, or the reader has ended.
+            OutsideError: if server or database do not answer, or the reader has ended.
         """
         first = await self._shares()
         total = sum(share.waiting for share in first.values())
@@ -86,6 +86,7 @@ class TopicReader:
         while any(now[place].committed < share.end for place, share in first.items()
                   if share.waiting):  # fmt: skip
             await self.processor.health()
+            await self.projector.database.health()
             await asyncio.sleep(LOOK_S)
             now = await self._shares()
             if show is not None:

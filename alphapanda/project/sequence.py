@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.model.events import Envelope, decode, encode
-from alphapanda.store.base import Base
+from alphapanda.project.rows import add
 from alphapanda.store.trading import Cursor, Held, Run
 
 CONSUMER = "projector"
@@ -36,17 +34,25 @@ async def in_order(
             found.append(fresh.pop(place))
         else:
             if place not in held:
-                rows = await session.execute(
-                    select(Held.seq, Held.envelope)
-                    .where(Held.run_id == run.run_id, Held.seq >= place)
-                    .order_by(Held.seq).limit(most - len(found))
-                )  # fmt: skip
-                held = {row.seq: row.envelope for row in rows}
+                held = await held_from(session, run.run_id, place, most - len(found))
             if place not in held:
                 break
             found.append(decode(held.pop(place).encode()))
         place += 1
     return found
+
+
+async def held_from(
+    session: AsyncSession, run_id: str, place: int, most: int
+) -> dict[int, str]:  # fmt: skip
+    """Return up to `most` events that are held, if the one at a place is among them."""
+    mine = Held.run_id == run_id
+    if await session.scalar(select(func.min(Held.seq)).where(mine, Held.seq >= place)) != place:
+        return {}
+    rows = await session.execute(
+        select(Held.seq, Held.envelope).where(mine, Held.seq >= place, Held.seq < place + most)
+    )
+    return {row.seq: row.envelope for row in rows}
 
 
 async def hold(session: AsyncSession, run: Run, early: dict[int, Envelope]) -> int | None:
@@ -55,7 +61,7 @@ async def hold(session: AsyncSession, run: Run, early: dict[int, Envelope]) -> i
         {"run_id": run.run_id, "seq": seq, "envelope": encode(event).decode()}
         for seq, event in early.items()
     ]
-    await insert_new(session, Held, rows)
+    await add(session, Held, rows)
     mine = Held.run_id == run.run_id
     first = await session.scalar(select(func.min(Held.seq)).where(mine))
     if first is not None and first <= run.seq:
@@ -70,19 +76,8 @@ async def move(session: AsyncSession, place: Place | None) -> None:
         return
     now = {"position": place.position, "updated_ns": time.time_ns()}
     mine = {"consumer": CONSUMER, "source": place.source}
-    await insert_new(session, Cursor, [{**mine, **now}])
+    await add(session, Cursor, [{**mine, **now}])
     await session.execute(
         update(Cursor).where(*[getattr(Cursor, key) == value for key, value in mine.items()])
         .where(Cursor.position < place.position).values(**now)
     )  # fmt: skip
-
-
-async def insert_new(
-    session: AsyncSession, kind: type[Base], rows: Sequence[dict[str, Any]]
-) -> None:  # fmt: skip
-    """Insert the rows that are not there yet."""
-    if not rows:
-        return
-    dialect = session.get_bind().dialect.name
-    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    await session.execute(insert(kind).on_conflict_do_nothing(), rows)

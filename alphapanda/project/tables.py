@@ -13,10 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.journal import faults
 from alphapanda.model.events import Broker, Envelope, RunStatus
+from alphapanda.model.topics import BROKERS
 from alphapanda.project import changes
-from alphapanda.project.fold import LONGEST, Fold, ImpossibleError
+from alphapanda.project.facts import LONGEST, ImpossibleError
+from alphapanda.project.fold import Fold
 from alphapanda.project.live import Change
-from alphapanda.project.sequence import CONSUMER, Place, hold, in_order, insert_new, move
+from alphapanda.project.rows import add
+from alphapanda.project.sequence import CONSUMER, Place, hold, in_order, move
 from alphapanda.store.base import Base
 from alphapanda.store.database import Database, unreachable
 from alphapanda.store.trading import PROJECTIONS, Cursor, Held, Run
@@ -78,8 +81,7 @@ class Tables:
         Raises:
             OutsideError: if the database does not answer: give the same events again.
         """
-        strange = [Refused(event, why) for event in events if (why := stray(event))]
-        runs = by_run(event for event in events if not stray(event))
+        runs, strange = by_run(events)
         with self._answering():
             try:
                 applied = await self._together(runs, place)
@@ -120,16 +122,6 @@ class Tables:
                         )
                         applied.waits[run_id] = None if waits is None else run.seq + 1
         return applied
-
-    async def runs(self) -> list[str]:
-        """Return the runs there are.
-
-        Raises:
-            OutsideError: if the database does not answer.
-        """
-        with self._answering():
-            async with self._database.session() as session:
-                return list(await session.scalars(select(Run.run_id).order_by(Run.run_id)))
 
     async def clear(self, run_id: str | None = None) -> None:
         """Drop the rows of a run, or of all, and how far it has been read, in one transaction.
@@ -239,7 +231,7 @@ class Tables:
     ) -> Run:  # fmt: skip
         mine = select(Run).where(Run.run_id == run_id).with_for_update()
         if broker:
-            await insert_new(session, Run, [{
+            await add(session, Run, [{
                 "run_id": run_id, "broker": broker, "mode": MODES[Broker(broker)],
                 "strategies": [], "status": RunStatus.RUNNING, "started_ns": ts, "ended_ns": None,
                 "state_ns": None, "seq": -1, "digest": None, "manifest": {}, **self._owner,
@@ -249,22 +241,28 @@ class Tables:
 
 def changed(fold: Fold, pending: int) -> list[Change]:
     """Return what a board shows otherwise now."""
-    pnl = {row["strategy"]: row for row in fold.snapshots}
+    pnl = {row.strategy: row for row in fold.snapshots}
     return [
         changes.of_run(fold.run),
         *changes.of_stages(fold.run, fold.stages.values(), pending),
-        *map(changes.of_order, fold.orders.values()),
-        *map(changes.of_position, fold.positions.values()),
+        *map(changes.of_order, fold.touched(fold.orders)),
+        *map(changes.of_position, fold.touched(fold.positions)),
         *map(changes.of_pnl, pnl.values()),
     ]
 
 
-def by_run(events: Iterable[Envelope]) -> dict[str, list[Envelope]]:
-    """Return events by run, in the order in which they came."""
+def by_run(events: Iterable[Envelope]) -> tuple[dict[str, list[Envelope]], list[Refused]]:
+    """Return events by run, in the order in which they came, and those that belong to none."""
     found: dict[str, list[Envelope]] = {}
+    strange = []
     for event in events:
-        found.setdefault(event.run_id, []).append(event)
-    return found
+        if event.run_id in found and event.broker in BROKERS:
+            found[event.run_id].append(event)
+        elif why := stray(event):
+            strange.append(Refused(event, why))
+        else:
+            found[event.run_id] = [event]
+    return found, strange
 
 
 def stray(event: Envelope) -> str:
@@ -272,16 +270,15 @@ def stray(event: Envelope) -> str:
     run = event.run_id
     if not run or len(run) > LONGEST or not run.isprintable():
         return "no run, or one with an impossible name"
-    return "" if event.broker in tuple(Broker) else f"no broker {event.broker}"
+    return "" if event.broker in BROKERS else f"no broker {event.broker}"
 
 
 def belongs(kind: type[Base], run_id: str | None) -> list[Any]:
     """Return the condition that a row is a run's, or anybody's."""
-    if run_id is None:
-        return []
     if kind is Cursor:
-        return [Cursor.consumer == CONSUMER, Cursor.source == source_of(run_id)]
-    return [kind.__table__.c.run_id == run_id]
+        ours = [Cursor.consumer == CONSUMER]
+        return ours if run_id is None else [*ours, Cursor.source == source_of(run_id)]
+    return [] if run_id is None else [kind.__table__.c.run_id == run_id]
 
 
 def source_of(run_id: str) -> str:

@@ -141,8 +141,8 @@ def test_each_part_is_started_once_and_stopped_once() -> None:
     result, parts = carried_out(trade(sent["feed"]))
     assert isinstance(result, Result)
     assert result.summary["digest"] == direct.summary["digest"]
-    assert parts.told == Counter(f"{w} {n}" for w in ("start", "stop")
-                                 for n in ("Database", "FeedReader", "RunProjector", "RunRelay"))  # fmt: skip
+    names = ("Database", "FeedReader", "RunProjector", "RunRelay")
+    assert parts.told == Counter(f"{word} {n}" for word in ("start", "stop") for n in names)
 
 
 @pytest.mark.usefixtures("servers")

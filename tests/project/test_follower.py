@@ -101,7 +101,9 @@ def test_stopped_it_goes_on_another_time(migrated_database: Settings) -> None:
     compared(migrated_database, run, 60)
 
 
-@pytest.mark.parametrize("statement", ["INSERT INTO signals", "UPDATE orders", "UPDATE cursors"])
+@pytest.mark.parametrize(
+    "statement", ["INSERT INTO signals", "INSERT INTO orders", "UPDATE cursors"]
+)
 def test_a_database_that_fails_is_tried_again(migrated_database: Settings, statement: str) -> None:
     """Whatever statement an outage strikes, the page is taken in later, once."""
     run = fresh()

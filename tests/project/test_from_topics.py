@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import subprocess
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,21 +21,23 @@ from alphapanda.bus.letters import letter
 from alphapanda.bus.reading import newest
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
-from alphapanda.errors import UsageError
+from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal.faults import VARIABLE
+from alphapanda.journal.journal import Journal
 from alphapanda.model.events import Envelope, EventType, Rejection
 from alphapanda.model.topics import BROKERS
 from alphapanda.project.from_topics import TopicReader, rewind
 from alphapanda.project.projector import Projector
 from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
-from alphapanda.store.trading import Signal
+from alphapanda.store.trading import Fill, Signal
 from tests.bus.events import message, send
-from tests.cli.running import process
+from tests.cli.running import PROGRAM, process, session
 from tests.project.days import environment, eventually, rows_of, using
 from tests.project.made_up import event, trades
-from tests.servers import own
+from tests.servers import databases, own
 from tests.servers.kafka import Kafka
+from tests.servers.postgres import Postgres
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +215,83 @@ def test_killed_between_two_steps_it_goes_on(settings: Settings, point: str) -> 
     assert json.loads(told.out)["source"] == "topics"
     assert run not in json.loads(told.out)["waiting"]
     compared(settings, run, 100)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_followed_until_stopped(settings: Settings, number: signal.Signals) -> None:
+    """What comes while it runs is taken in; Ctrl-C and SIGTERM end it in order, with status 130."""
+    run = fresh()
+    with subprocess.Popen(
+        [PROGRAM, "run", "--role", "project"], cwd=settings.base_dir,
+        env={**os.environ, **environment(settings)}, stderr=subprocess.PIPE, text=True,
+    ) as following:  # fmt: skip
+        try:
+            assert following.stderr is not None
+            assert "Ctrl-C stops" in following.stderr.readline()
+            sent(settings, trades(run, 20))
+
+            async def there(database: Database) -> bool:
+                fills = (await rows_of(database, run, Fill))["fills"]
+                return len(fills) == 20
+
+            async def arrived(database: Database) -> None:
+                await eventually(lambda: there(database))
+
+            using(settings, arrived)
+            following.send_signal(number)
+            assert following.wait(20) == 130
+        finally:
+            following.kill()
+    compared(settings, run, 20)
+
+
+def test_a_database_that_goes_away_ends_a_single_pass(tmp_path: Path, server: Kafka) -> None:
+    """Asked to catch up once, it does not wait for ever: the error names the database."""
+    run = fresh()
+    with own(Postgres) as postgres, databases.Templates(tmp_path).migrated(
+        tmp_path, postgres.url
+    ) as made:  # fmt: skip
+        bus = sections.Bus(enabled=True, servers=server.url)
+        settings = made.model_copy(update={"bus": bus})
+
+        async def work(reader: TopicReader) -> None:
+            await to_the_end(reader)
+            postgres.stop()
+            await send(settings, [message(each) for each in trades(run, 5)])
+            with pytest.raises(OutsideError, match="PostgreSQL at"):
+                await reader.caught_up()
+            postgres.start()
+            await to_the_end(reader)
+
+        reading(settings, work)
+        compared(settings, run, 5)
+
+
+@pytest.mark.core
+def test_topics_and_journal_give_the_same_tables(settings: Settings) -> None:
+    """A real run, projected beside itself from its journal, is the same when made from the topics.
+
+    But for its manifest, which no event holds.
+    """
+    told = process("paper", "ema_cross", "--feed", f"replay:{session(2, 3_000)}", "--speed", "max",
+                   "--limits", "wide", "--param", "fast=3", "--param", "slow=8", "--out", "run",
+                   "--json", cwd=settings.base_dir, **environment(settings))  # fmt: skip
+    assert told.status == 0, told.err
+    run = str(Journal.open(settings.base_dir / "run").contents.manifest["run_id"])
+
+    def rows() -> dict[str, Any]:
+        found = dict(using(settings, lambda database: rows_of(database, run)))
+        del found["runs"][0]["manifest"]
+        return found
+
+    beside = rows()
+    assert beside["fills"]
+    assert reading(settings, to_the_end).projector.progress.taken >= 0
+    assert rows() == beside
+    using(settings, lambda database: Tables(database).clear())
+    asyncio.run(rewind(settings))
+    reading(settings, to_the_end)
+    assert rows() == beside
 
 
 def test_topics_that_lost_their_oldest_are_no_source(settings: Settings) -> None:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alphapanda.model.columns import Columns
-from tests.bench import indicators, latency, workloads
+from tests.bench import indicators, latency, trading, workloads
 
 PAIRS = 5
 CLI = [sys.executable, "-c", "from alphapanda.cli import main; main()"]
@@ -186,7 +186,7 @@ def resident() -> float:
 
 def main() -> None:
     """Measure and print."""
-    known = ["A", "B", "C", "D", "latency", "indicators", "memory", "processes"]
+    known = ["A", "B", "C", "D", "latency", "indicators", "memory", "processes", "trading"]
     names = sys.argv[1:] or known
     say(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}, load "
         f"{os.getloadavg()[0]:.2f}; medians of {PAIRS} runs")  # fmt: skip
@@ -207,6 +207,11 @@ def main() -> None:
     if "processes" in names:
         with tempfile.TemporaryDirectory() as folder:
             processes(Path(folder))
+    if "trading" in names:
+        with tempfile.TemporaryDirectory() as folder:
+            data = Path(folder, "ticks.parquet")
+            write_ticks(data, workloads.load("A").columns)
+            trading.measure(say, Path(folder), data)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ ROWS = 6_000
 RULES = ["--limits", "wide", "--param", "fast=50", "--param", "slow=200"]
 LIVES = max(1, int(os.environ.get("ALPHAPANDA_TEST_KILLS", "6")) // 10)
 """Runs that are killed again and again; `make soak` asks for more."""
+OUTSIDE = 3
 LARGER = {"ALPHAPANDA_BUS__MESSAGE_BYTES": str(LARGE)}
 VICTIMS = ("feed", "trade", "server", "relay", "trade", "feed")
 
@@ -36,8 +37,11 @@ VICTIMS = ("feed", "trade", "server", "relay", "trade", "feed")
 class Deployment:
     """A feed, a run and its relay, each a process, which may be killed and started again."""
 
-    def __init__(self, folder: Path, server: Kafka, feed: str, run: str) -> None:
+    def __init__(
+        self, folder: Path, server: Kafka, feed: str, run: str, *, supervised: bool = False
+    ) -> None:
         self.folder, self.server, self.run = folder, server, folder / run
+        self.supervised = supervised
         self.words = {
             "feed": ["--feed", f"replay:{session(3, ROWS)}", "--speed", "1000x"],
             "trade": ["ema_cross", "--feed", f"bus:{feed}", *RULES, "--out", run],
@@ -76,20 +80,34 @@ class Deployment:
 
     def rows(self) -> int:
         """Return how many rows of the feed the run has had, while all live."""
-        for role, each in self.processes.items():
-            assert not each.poll(), (role, each.returncode, self.said(role).read_text())
+        for role, each in list(self.processes.items()):
+            if not self.started_again(role):
+                assert not each.poll(), (role, each.returncode, self.said(role).read_text())
         try:
             self.journal.refresh()
         except (AlphaPandaError, OSError):
             return 0
         return sum(place.rows for place in self.journal.contents.batches)
 
+    def started_again(self, role: str) -> bool:
+        """Start a role again that found no server when it started, as whoever runs it would."""
+        found = self.supervised and self.processes[role].poll() == OUTSIDE
+        if found:
+            output = self.processes[role].stdout
+            assert output is not None
+            output.close()
+            self.start(role)
+        return found
+
     def ended(self) -> dict[str, Told]:
         """Wait for all to end by themselves, and return what they said."""
         told = {}
-        for role, each in self.processes.items():
-            out, _ = each.communicate(timeout=90)
-            told[role] = Told(each.returncode, out, self.said(role).read_text())
+        for role in self.processes:
+            out, _ = self.processes[role].communicate(timeout=90)
+            while self.started_again(role):
+                out, _ = self.processes[role].communicate(timeout=90)
+            status = self.processes[role].returncode
+            told[role] = Told(status, out, self.said(role).read_text())
         self.processes.clear()
         return told
 
@@ -136,7 +154,7 @@ def test_whoever_is_killed_the_run_is_the_backtest(
     chance = random.Random(f"{life} {time.time():.0f}" if life else "0")
     victims = chance.sample(VICTIMS, len(VICTIMS)) if life else list(VICTIMS)
     made_topics(tmp_path, own_kafka)
-    made = Deployment(tmp_path, own_kafka, feed_of(backtest), "run")
+    made = Deployment(tmp_path, own_kafka, feed_of(backtest), "run", supervised=life > 0)
     try:
         for role in ("feed", "trade", "relay"):
             made.start(role)

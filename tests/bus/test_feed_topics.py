@@ -175,7 +175,7 @@ def test_rows_that_never_come_are_a_gap(kafka_address: str, tmp_path: Path) -> N
 
 def test_an_outage_is_no_gap(own_kafka: Kafka, tmp_path: Path) -> None:
     """While the server does not answer nothing is given up, however long; then it goes on."""
-    quick = {"gap_after_s": 1, "request_timeout_s": 1, "connect_timeout_s": 1}
+    quick = {"gap_after_s": 4, "request_timeout_s": 1, "connect_timeout_s": 1}
     settings = settings_of(tmp_path, own_kafka.url, message_bytes=LARGE, **quick)
     feed = feed_of_own()
     batch = rows(2_000, feed)

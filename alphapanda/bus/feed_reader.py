@@ -188,15 +188,18 @@ class FeedReader:
         if self._consumer is None:  # the last one could not be replaced
             await self._replace()
             return {}
-        places = self._behind() if self._order.held > HELD else []
+        places = self._awaited() if self._order.held > HELD else []
         found: dict[Any, list[Any]] = await self._consumer.getmany(
             *places, timeout_ms=POLL_MS, max_records=BATCH
         )
         return {place: part for place, part in found.items() if part}
 
-    def _behind(self) -> list[Any]:
-        """Return the partitions in which the row that comes next may still be."""
-        return [place for place, seq in self._reached.items() if seq < self._order.next]
+    def _awaited(self) -> list[Any]:
+        """Return the partitions that may hold the row that comes next, or the feed's end."""
+        return [
+            place for place in self._places
+            if self._reached.get(place, -1) < self._order.next
+        ]  # fmt: skip
 
     def _rows(self, place: Any, part: list[Any]) -> list[Row]:
         if place not in self._reached:
@@ -239,7 +242,7 @@ class FeedReader:
         It is asked past the client that reads: one that is stuck knows no newer end, and is
         replaced.
         """
-        places = self._behind() or list(self._places)
+        places = self._awaited()
         try:
             async with reader(self.settings) as other:
                 ends = await other.end_offsets(places)

@@ -74,6 +74,9 @@ class Deployment:
             self.server.kill()
             self.server.start()
             return
+        self.rows()
+        if self.processes[victim].poll() is not None or self.journal.contents.ended:
+            return  # the run was quicker than its killer
         self.processes[victim].kill()
         self.processes[victim].communicate()
         self.start(victim)

@@ -259,19 +259,25 @@ def note_calendar(made: Run) -> None:
     calendar, days = made.rules.calendar, made.replay.days
     if calendar.is_always:
         return
-    groups = used_groups(made)
-    idle = [day for day in days if not any(calendar.session(day, g) for g in groups)]
     interval_ns = made.replay.interval_ns
     if interval_ns and interval_ns % DAY_NS == 0:
         made.notes.append("orders made on a day's bar are for the next day's open")
-    elif idle:
-        made.notes.append(
-            f"{len(idle)} of {len(days)} days have no session in the calendar (first {idle[0]}): "
-            "their rows only set the last price; --calendar always trades at any time"
-        )
+    else:
+        note_idle_days(made)
     if days[0] < calendar.known_from or days[-1] > calendar.known_until:
         made.notes.append(
             f"holidays are known from {calendar.known_from} to {calendar.known_until} only"
+        )
+
+
+def note_idle_days(made: Run) -> None:
+    """Say which days of the data have no session."""
+    calendar, days, groups = made.rules.calendar, made.replay.days, used_groups(made)
+    idle = [day for day in days if not any(calendar.session(day, g) for g in groups)]
+    if idle:
+        made.notes.append(
+            f"{len(idle)} of {len(days)} days have no session in the calendar (first {idle[0]}): "
+            "their rows only set the last price; --calendar always trades at any time"
         )
 
 

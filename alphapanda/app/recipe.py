@@ -22,11 +22,10 @@ from alphapanda.core.engine import Enrolment
 from alphapanda.core.strategy import Spec, text_of
 from alphapanda.data.replay import Replay
 from alphapanda.model.charges import Schedule
-from alphapanda.model.instruments import Exchange, Instrument, OptionType, Product, Segment
+from alphapanda.model.instruments import NAMED, Instrument, Product
 from alphapanda.model.limits import load_limits
 from alphapanda.model.state import Fill
 
-TYPED = {"exchange": Exchange, "segment": Segment, "option_type": OptionType}
 FILES = ("costs", "limits")
 """Options that may name a file, whose text the journal keeps."""
 
@@ -87,7 +86,7 @@ def feed_id(options: Options, source: Any) -> str:
 def instrument_facts(instrument: Instrument) -> dict[str, Any]:
     """Return an instrument as JSON holds it."""
     facts: dict[str, Any] = {f.name: getattr(instrument, f.name) for f in fields(instrument)}
-    facts.update({name: facts[name].name for name in TYPED})
+    facts.update({name: facts[name].name for name in NAMED})
     facts["expiry"] = None if instrument.expiry is None else str(instrument.expiry)
     return facts
 
@@ -95,7 +94,7 @@ def instrument_facts(instrument: Instrument) -> dict[str, Any]:
 def instrument_of(facts: Mapping[str, Any]) -> Instrument:
     """Return the instrument of such facts."""
     values = dict(facts)
-    values.update({name: kind[facts[name]] for name, kind in TYPED.items()})
+    values.update({name: kind[facts[name]] for name, kind in NAMED.items()})
     if facts["expiry"] is not None:
         values["expiry"] = date.fromisoformat(facts["expiry"])
     return Instrument(**values)

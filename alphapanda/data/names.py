@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from alphapanda.data.instruments import UNDERLYING
+from alphapanda.data.parquet import literal
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.columns import Int32
 
@@ -96,6 +97,15 @@ def full_name(symbol: str, exchange: str | None) -> str:
     if ":" in symbol:
         return symbol
     return f"{exchange or ('NFO' if UNDERLYING.fullmatch(symbol) else 'NSE')}:{symbol}"
+
+
+def full_name_sql(symbol: str, exchange: str | None) -> str:
+    """Return the SQL that is `full_name` of the symbols that an expression gives."""
+    told = literal(exchange) if exchange else (
+        f"CASE WHEN regexp_full_match({symbol}, {literal(UNDERLYING.pattern)}) "
+        "THEN 'NFO' ELSE 'NSE' END"
+    )  # fmt: skip
+    return f"CASE WHEN contains({symbol}, ':') THEN {symbol} ELSE {told} || ':' || {symbol} END"
 
 
 def path_symbol(path: str) -> str:

@@ -34,12 +34,10 @@ from alphapanda.model.events import (
     Tick,
     event_id,
 )
-from alphapanda.model.instruments import Exchange, Instrument, OptionType, Segment
+from alphapanda.model.instruments import NAMED, Instrument
 from alphapanda.model.money import BOUND, text, to_scaled
 
 BAR = "bar"
-WORDS = {"exchange": Exchange, "segment": Segment, "option_type": OptionType}
-"""Fields of an instrument that are written as a member's name."""
 PLACE = ("ts", "row")
 """Columns that are no field of a payload."""
 
@@ -231,7 +229,7 @@ def listing(instrument: Instrument) -> Listing:
     """Return an instrument as an event holds it: what goes without saying is left out."""
     usual = {field.name: field.default for field in msgspec.structs.fields(Listing)}
     values: dict[str, Any] = {f.name: getattr(instrument, f.name) for f in fields(instrument)}
-    values.update({name: values[name].name for name in WORDS})
+    values.update({name: values[name].name for name in NAMED})
     values.update({name: text(values[name]) for name in money_of(Listing)})
     values["expiry"] = "" if instrument.expiry is None else str(instrument.expiry)
     return Listing(**{name: value for name, value in values.items() if value != usual[name]})
@@ -240,7 +238,7 @@ def listing(instrument: Instrument) -> Listing:
 def instrument_of(given: Listing) -> Instrument:
     """Return the instrument that an event holds."""
     values = msgspec.structs.asdict(given)
-    values.update({name: kind[values[name]] for name, kind in WORDS.items()})
+    values.update({name: kind[values[name]] for name, kind in NAMED.items()})
     values.update({name: to_scaled(values[name]) for name in money_of(Listing)})
     values["expiry"] = date.fromisoformat(values["expiry"]) if values["expiry"] else None
     return Instrument(**values)

@@ -66,6 +66,10 @@ SPOT_NAMES = {
 """Index symbols by the name that contracts on them carry, both as in Kite's instruments file."""
 
 
+NAMED = {"exchange": Exchange, "segment": Segment, "option_type": OptionType}
+"""Fields of an instrument that are written as a member's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """One thing traded, as known on a day; prices are scaled (1 = Rs 0.0001)."""

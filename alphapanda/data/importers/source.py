@@ -8,8 +8,7 @@ from datetime import date
 
 import duckdb
 
-from alphapanda.data.instruments import UNDERLYING
-from alphapanda.data.names import path_symbol
+from alphapanda.data.names import full_name_sql, path_symbol
 from alphapanda.data.parquet import literal
 from alphapanda.data.scans import is_outside, symbol_sql
 from alphapanda.data.schema import FIELDS, Kind, Layout
@@ -86,17 +85,7 @@ class Source:
             fallback = known[0] if known else path_symbol(self.path)
         if fallback is not None:
             symbol = f"coalesce({symbol}, {literal(fallback)})"
-        if wanted.exchange is not None:
-            exchange = literal(wanted.exchange)
-        else:
-            derivative = literal(UNDERLYING.pattern)
-            exchange = (
-                f"CASE WHEN regexp_full_match({symbol}, {derivative}) THEN 'NFO' ELSE 'NSE' END"
-            )
-        return (
-            f"CASE WHEN contains({symbol}, ':') THEN {symbol} ELSE {exchange} || ':' || {symbol} "
-            "END"
-        )
+        return full_name_sql(symbol, wanted.exchange)
 
 
 def ignored_columns(

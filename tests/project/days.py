@@ -46,20 +46,6 @@ def day(case: Case, run_id: str) -> tuple[list[Envelope], list[Row]]:
     ]
 
 
-def using(settings: Settings, work: Callable[[Database], Awaitable[Any]]) -> Any:
-    """Do some work with a database that is started, and stopped afterwards."""
-
-    async def run() -> Any:
-        database = Database(settings)
-        await database.start()
-        try:
-            return await work(database)
-        finally:
-            await database.stop()
-
-    return asyncio.run(run())
-
-
 async def rows_of(database: Database, run_id: str, *kinds: Any) -> dict[str, list[dict[str, Any]]]:
     """Return all rows of a run, without what differs between runs of the same day."""
     found = {}

@@ -17,9 +17,10 @@ from alphapanda.project.follower import Follower, Source
 from alphapanda.project.projector import Projector
 from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
-from tests.project.days import ListOutbox, eventually, rows_of, source, using
+from tests.project.days import ListOutbox, eventually, rows_of, source
 from tests.project.made_up import trades
 from tests.servers import databases, own
+from tests.servers.databases import using
 from tests.servers.postgres import Postgres
 
 

@@ -33,9 +33,10 @@ from alphapanda.store.database import Database
 from alphapanda.store.trading import Fill, Signal
 from tests.bus.events import message, send
 from tests.cli.running import PROGRAM, process, session
-from tests.project.days import environment, eventually, rows_of, using
+from tests.project.days import environment, eventually, rows_of
 from tests.project.made_up import event, trades
 from tests.servers import databases, own
+from tests.servers.databases import using
 from tests.servers.kafka import Kafka
 from tests.servers.postgres import Postgres
 

@@ -23,8 +23,9 @@ from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Run
 from tests.cli.running import PROGRAM, Told, process, session
-from tests.project.days import environment, rows_of, using, with_redis
+from tests.project.days import environment, rows_of, with_redis
 from tests.servers import databases, own
+from tests.servers.databases import using
 from tests.servers.postgres import Postgres
 from tests.servers.process import wait_until
 

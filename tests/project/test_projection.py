@@ -22,7 +22,8 @@ from alphapanda.project.tables import Place, Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Cursor, Held, Run
 from tests.core.cases import Case, cases
-from tests.project.days import check_recount, day, rows_of, using
+from tests.project.days import check_recount, day, rows_of
+from tests.servers.databases import using
 
 SOME = rules(
     max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate],

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alphapanda.config.settings import Settings
 from alphapanda.store import migrating
+from alphapanda.store.database import Database
 
 FILE = "alphapanda.db"
 
@@ -30,6 +31,20 @@ def run_sql(server: str, *statements: str) -> list[Any]:
             return rows
         finally:
             await connection.close()
+
+    return asyncio.run(run())
+
+
+def using(settings: Settings, work: Callable[[Database], Awaitable[Any]]) -> Any:
+    """Do some work with a database that is started, and stopped afterwards."""
+
+    async def run() -> Any:
+        database = Database(settings)
+        await database.start()
+        try:
+            return await work(database)
+        finally:
+            await database.stop()
 
     return asyncio.run(run())
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from alphapanda.config.settings import Settings
 from alphapanda.store import audit
 from alphapanda.store.database import Database
+from tests.servers.databases import using
 from tests.store.rows import TS
 
 FACTS: dict[str, Any] = {"limit": 10**15, "why": 'drill ₹ " \\ \n', "was": None, "on": True,
@@ -31,18 +32,6 @@ async def checked(database: Database, *changes: str) -> int | None:
         for change in changes:
             await session.execute(text(change))
         return await audit.first_bad(session)
-
-
-def using(settings: Settings, work: Any) -> Any:
-    async def run() -> Any:
-        database = Database(settings)
-        await database.start()
-        try:
-            return await work(database)
-        finally:
-            await database.stop()
-
-    return asyncio.run(run())
 
 
 CHANGES = [

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
@@ -20,21 +19,9 @@ from alphapanda.errors import OutsideError, UsageError
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Cursor
 from tests.servers import own
-from tests.servers.databases import settings_of
+from tests.servers.databases import settings_of, using
 from tests.servers.postgres import Postgres
 from tests.store.rows import good
-
-
-def using(settings: Settings, work: Callable[[Database], Awaitable[Any]]) -> Any:
-    async def run() -> Any:
-        database = Database(settings)
-        await database.start()
-        try:
-            return await work(database)
-        finally:
-            await database.stop()
-
-    return asyncio.run(run())
 
 
 async def count(database: Database) -> int:

@@ -81,14 +81,12 @@ def publish(replay: Replay, sender: FeedSender, parts: Parts, *, speed: float) -
     Raises:
         KeyboardInterrupt: after an orderly stop by Ctrl-C or SIGTERM; started again it goes on.
     """
-    pace, first = Pace(speed), sender.next
+    first = sender.next
     with orderly() as asked:
-        for batch in slices(replay.batches(), first):
-            for part in pace.parts(batch, asked):
-                parts.unless(asked, sender.send(part))
-            if asked():
-                raise KeyboardInterrupt
-        parts.unless(asked, sender.end())
+        for _, part in recorded(replay, speed)(first, asked):
+            parts.unless(asked, sender.send(part))
+        if not asked():
+            parts.unless(asked, sender.end())
         if asked():
             raise KeyboardInterrupt
     return {"feed": sender.feed.id, "first": first, "rows": sender.next}

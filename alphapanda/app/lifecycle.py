@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from alphapanda import log
 from alphapanda.app.stopping import NAP_S
+from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 
 LOG = log.get(__name__)
@@ -141,6 +142,17 @@ class Parts:
         except Exception as error:
             LOG.exception("part not stopped in order", part=type(part).__name__)
             self._failed.append(error)
+
+
+@contextmanager
+def living(settings: Settings) -> Iterator[Parts]:
+    """Give parts, and logs, to a command that needs some for a while."""
+    log.start(settings)
+    try:
+        with Parts(stop_timeout_s=settings.paper.stop_timeout_s) as parts:
+            yield parts
+    finally:
+        log.stop()
 
 
 async def started(part: Part, level: list[Part]) -> None:

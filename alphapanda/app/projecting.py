@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alphapanda import config, log
-from alphapanda.app.lifecycle import Parts
+from alphapanda.app.lifecycle import living
 from alphapanda.app.relaying import journal_in, noticed
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.project.follower import Follower, source_in
-from alphapanda.project.projector import Projector
+
+if TYPE_CHECKING:
+    from alphapanda.project.follower import Follower
 
 LOG = log.get(__name__)
 PATIENCE_S = 10.0
@@ -31,6 +33,8 @@ class RunProjector:
     """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
+        from alphapanda.project.projector import Projector  # noqa: PLC0415 (SQLAlchemy)
+
         self.folder = folder
         self.projector = Projector(settings)
         self.follower: Follower | None = None
@@ -81,6 +85,8 @@ class RunProjector:
         )
 
     async def _follow(self) -> Follower:
+        from alphapanda.project.follower import Follower, source_in  # noqa: PLC0415
+
         source = source_in(await journal_in(self.folder))
         self.follower = Follower(self.projector, source)
         with log.bound(run_id=source.run_id):
@@ -97,13 +103,9 @@ def project(folder: Path) -> None:
     settings = config.load()
     if not has_tables(settings):
         return
-    log.start(settings)
-    try:
-        with Parts(stop_timeout_s=settings.paper.stop_timeout_s) as parts:
-            part = RunProjector(settings, folder)
-            parts.start(part)
-            trouble = parts.do(part.drained())
-    finally:
-        log.stop()
+    with living(settings) as parts:
+        part = RunProjector(settings, folder)
+        parts.start(part)
+        trouble = parts.do(part.drained())
     if trouble:
         raise OutsideError(trouble)

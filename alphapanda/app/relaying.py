@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda import config, log
-from alphapanda.app.lifecycle import Parts
+from alphapanda.app.lifecycle import Parts, living
 from alphapanda.bus import topics
 from alphapanda.bus.client import waits
 from alphapanda.bus.cursor import FileCursor
@@ -131,14 +131,10 @@ def publish(folder: Path) -> int:
     if not journal.finished():
         raise UsageError(f"{folder}: the run has not ended; its own process publishes it")
     settings = config.load()
-    log.start(settings)
-    try:
-        with Parts(stop_timeout_s=settings.paper.stop_timeout_s) as parts:
-            broker = str(journal.contents.manifest["broker"])
-            parts.check(partial(topics.health, settings, [broker]))
-            relay = RunRelay(settings, journal.contents.path.parent)
-            parts.start(relay)
-            drained(parts, relay)
-    finally:
-        log.stop()
+    with living(settings) as parts:
+        broker = str(journal.contents.manifest["broker"])
+        parts.check(partial(topics.health, settings, [broker]))
+        relay = RunRelay(settings, journal.contents.path.parent)
+        parts.start(relay)
+        drained(parts, relay)
     return journal.seq

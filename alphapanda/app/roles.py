@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -37,10 +37,10 @@ from alphapanda.data.replay import open_replay
 from alphapanda.errors import OutsideError, UsageError, did_you_mean
 from alphapanda.model.events import Broker
 from alphapanda.model.feeds import Feed
-from alphapanda.project.from_topics import TopicReader
-from alphapanda.project.projector import Projector
 from alphapanda.research.result import Result
-from alphapanda.store.active import active
+
+if TYPE_CHECKING:
+    from alphapanda.project.from_topics import TopicReader
 
 AGAIN = "started again, it goes on"
 
@@ -112,6 +112,9 @@ def projector(process: Process) -> Part | None:
     settings = process.settings
     if process.folder is not None:
         return RunProjector(settings, process.folder) if has_tables(settings) else None
+    from alphapanda.project.from_topics import TopicReader  # noqa: PLC0415 (SQLAlchemy)
+    from alphapanda.project.projector import Projector  # noqa: PLC0415
+
     return TopicReader(settings, Projector(settings))
 
 
@@ -176,6 +179,8 @@ def trade(
     options = None if not wanted.strategies else named(wanted, kind, places)
     database = ready(parts, settings, stores=options is None, brokers=[Broker.PAPER])
     if options is None:
+        from alphapanda.store.active import active  # noqa: PLC0415 (SQLAlchemy)
+
         assert database is not None
         if bus:
             feeds.refuse_choosing(wanted.given)

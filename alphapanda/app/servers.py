@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from alphapanda import log
@@ -11,8 +12,9 @@ from alphapanda.app.lifecycle import Parts
 from alphapanda.bus import seen, topics
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.store import migrating
-from alphapanda.store.database import Database
+
+if TYPE_CHECKING:
+    from alphapanda.store.database import Database
 
 
 def ready(
@@ -27,9 +29,12 @@ def ready(
     """
     if settings.bus.enabled or settings.redis.enabled or settings.database.enabled or stores:
         log.start(settings)
-    database = Database(settings) if settings.database.enabled or stores else None
-    checks = []
-    if database is not None:
+    database, checks = None, []
+    if settings.database.enabled or stores:
+        from alphapanda.store import migrating  # noqa: PLC0415 (SQLAlchemy)
+        from alphapanda.store.database import Database  # noqa: PLC0415
+
+        database = Database(settings)
         parts.start(database)
         parts.do(migrating.require_current(database))
         checks.append(database.health)

@@ -54,7 +54,7 @@ class Projector:
         self._market = changes.Market()
 
     async def start(self) -> None:
-        """Open the database and the board.
+        """Open the database and the board, and take in what lies ready there.
 
         Raises:
             OutsideError: if the database does not answer, or has another schema; try it again.
@@ -64,6 +64,7 @@ class Projector:
             await self.database.start()
             undone.push_async_callback(self.database.stop)
             await require_current(self.database)
+            await self._tell_of(await self.tables.release())
             await self.live.start()
             undone.pop_all()
         self.started = True
@@ -108,15 +109,7 @@ class Projector:
         mine = [event for event in events if belongs(event)]
         applied = await self.tables.apply(mine, place) if mine or place else Applied()
         faults.at("page kept")
-        self._note(applied)
-        await self.show([
-            change.run_id for change in applied.changes
-            if change.part == "run" and not self.live.shows(change.broker, change.run_id)
-        ])  # fmt: skip
-        self.live.put(applied.changes)
-        for event, reason in applied.refused:
-            LOG.error("event refused", id=event.id, type=event.type, run_id=event.run_id,
-                      seq=event.seq, reason=reason)  # fmt: skip
+        await self._tell_of(applied)
         return applied.refused
 
     async def tell(self, run_id: str, about: About) -> None:
@@ -138,6 +131,17 @@ class Projector:
             shown = await self.tables.shown(runs)
             self._note(shown)
             self.live.put(shown.changes)
+
+    async def _tell_of(self, applied: Applied) -> None:
+        self._note(applied)
+        await self.show([
+            change.run_id for change in applied.changes
+            if change.part == "run" and not self.live.shows(change.broker, change.run_id)
+        ])  # fmt: skip
+        self.live.put(applied.changes)
+        for event, reason in applied.refused:
+            LOG.error("event refused", id=event.id, type=event.type, run_id=event.run_id,
+                      seq=event.seq, reason=reason)  # fmt: skip
 
     def _note(self, applied: Applied) -> None:
         self.progress.taken += applied.taken

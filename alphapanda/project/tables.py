@@ -88,8 +88,21 @@ class Tables:
             except (DataError, IntegrityError):
                 applied = await self._one_by_one(runs, place)
             applied.refused += strange
-            while applied.more:
-                applied.add(await self._together({run: [] for run in applied.more}, None))
+            await self._go_on(applied)
+        return applied
+
+    async def release(self) -> Applied:
+        """Take in events that are held though none is missing: their process died between pages.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
+        ready = select(Held.run_id).join(Run, Run.run_id == Held.run_id)
+        applied = Applied()
+        with self._answering():
+            async with self._database.session() as session:
+                applied.more = {*await session.scalars(ready.where(Held.seq == Run.seq + 1))}
+            await self._go_on(applied)
         return applied
 
     async def position(self, source: str) -> int:
@@ -155,6 +168,10 @@ class Tables:
             yield
         except FAILURES as error:
             raise unreachable(self._database.settings, error) from error
+
+    async def _go_on(self, applied: Applied) -> None:
+        while applied.more:
+            applied.add(await self._together({run: [] for run in applied.more}, None))
 
     async def _together(
         self, events: dict[str, list[Envelope]], place: Place | None

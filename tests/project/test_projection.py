@@ -18,11 +18,13 @@ from sqlalchemy import select
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.model.events import Envelope, EventType, RunState, event_id
-from alphapanda.project.tables import Place, Tables
+from alphapanda.project.projector import Projector
+from alphapanda.project.tables import MOST, Place, Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Cursor, Held, Run
 from tests.core.cases import Case, cases
 from tests.project.days import check_recount, day, rows_of
+from tests.project.made_up import trades
 from tests.servers.databases import using
 
 SOME = rules(
@@ -251,5 +253,43 @@ def test_a_stray_event_belongs_to_no_run(migrated_database: Settings) -> None:
         assert len(applied.refused) == len(strays) + 1
         async with database.session() as session:
             assert list(await session.scalars(select(Run.run_id))) == ["a run"]
+
+    using(migrated_database, work)
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_what_lies_ready_is_taken_in_by_the_next_start(
+    migrated_database: Settings, pages: int
+) -> None:
+    """Killed between two pages of events that were held, a projector that starts takes them in."""
+    run, twin = fresh(), fresh()
+    events = [event for event in trades(run, 2_000) if event.seq >= 0]
+    same = [event for event in trades(twin, 2_000) if event.seq >= 0]
+
+    class KilledError(Exception):
+        """Stands for the end of the process."""
+
+    async def work(database: Database) -> None:
+        tables = Tables(database)
+        await tables.apply(same)
+        await tables.apply(events[1:])
+        left = [pages]
+
+        def die(_: Any) -> None:
+            if not left[0]:
+                raise KilledError
+            left[0] -= 1
+
+        hook.listen(database.engine.sync_engine, "begin", die)
+        with pytest.raises(KilledError):
+            await tables.apply(events[:1])
+        hook.remove(database.engine.sync_engine, "begin", die)
+        waiting = len(events) - MOST * pages
+        assert len((await rows_of(database, run, Held))["held"]) == waiting
+        projector = Projector(migrated_database)
+        await projector.start()
+        await projector.stop()
+        assert projector.progress.taken == waiting
+        assert await rows_of(database, run) == await rows_of(database, twin)
 
     using(migrated_database, work)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from alphapanda import config, log
 from alphapanda.app.lifecycle import living
 from alphapanda.app.relaying import journal_in, noticed
+from alphapanda.app.servers import stored
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 
@@ -79,10 +80,7 @@ class RunProjector:
         except Exception as error:  # a mistake of ours: the run is whole without its tables
             LOG.exception("projector failed")
             why = f"{type(error).__name__}: {error}"
-        return (
-            f"the run is whole, but its last events are not in the tables ({why}); "
-            f"after that: alphapanda project {self.folder}"
-        )
+        return left(self.folder, why)
 
     async def _follow(self) -> Follower:
         from alphapanda.project.follower import Follower, source_in  # noqa: PLC0415
@@ -104,8 +102,20 @@ def project(folder: Path) -> None:
     if not has_tables(settings):
         return
     with living(settings) as parts:
+        try:
+            stored(parts, settings)
+        except OutsideError as error:
+            raise OutsideError(left(folder, str(error))) from error
         part = RunProjector(settings, folder)
         parts.start(part)
         trouble = parts.do(part.drained())
     if trouble:
         raise OutsideError(trouble)
+
+
+def left(folder: Path, why: str) -> str:
+    """Return what is to be done about a run that is not all in the tables."""
+    return (
+        f"the run is whole, but its last events are not in the tables ({why}); "
+        f"after that: alphapanda project {folder}"
+    )

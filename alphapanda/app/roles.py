@@ -177,7 +177,8 @@ def trade(
     if bus:
         served(settings)
     options = None if not wanted.strategies else named(wanted, kind, places)
-    database = ready(parts, settings, stores=options is None, brokers=[Broker.PAPER])
+    keeps = Role.PROJECT in wanted.roles and has_tables(settings)
+    database = ready(parts, settings, stores=keeps or options is None, brokers=[Broker.PAPER])
     if options is None:
         from alphapanda.store.active import active  # noqa: PLC0415 (SQLAlchemy)
 

@@ -31,12 +31,7 @@ def ready(
         log.start(settings)
     database, checks = None, []
     if settings.database.enabled or stores:
-        from alphapanda.store import migrating  # noqa: PLC0415 (SQLAlchemy)
-        from alphapanda.store.database import Database  # noqa: PLC0415
-
-        database = Database(settings)
-        parts.start(database)
-        parts.do(migrating.require_current(database))
+        database = stored(parts, settings)
         checks.append(database.health)
     # A login at the broker, for whoever trades live, belongs here: before anything is asked of it.
     if settings.redis.enabled:
@@ -44,6 +39,21 @@ def ready(
     if settings.bus.enabled:
         checks.append(partial(topics.health, settings, brokers))
     parts.check(*checks)
+    return database
+
+
+def stored(parts: Parts, settings: Settings) -> Database:
+    """Start the database, and see that its schema is this version's.
+
+    Raises:
+        OutsideError: if it does not answer, or has another schema; the message says what to do.
+    """
+    from alphapanda.store import migrating  # noqa: PLC0415 (SQLAlchemy)
+    from alphapanda.store.database import Database  # noqa: PLC0415
+
+    database = Database(settings)
+    parts.start(database)
+    parts.do(migrating.require_current(database))
     return database
 
 

@@ -20,6 +20,7 @@ from alphapanda.model.events import decode
 from alphapanda.project.follower import source_in
 from alphapanda.project.live_redis import RedisLive
 from alphapanda.project.tables import Tables
+from alphapanda.store import migrating
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Run
 from tests.cli.running import PROGRAM, Told, process, session
@@ -151,6 +152,22 @@ def test_what_is_missing_is_told(tmp_path: Path, run: Path) -> None:
     nobody = {**base, "ALPHAPANDA_DATABASE__URL": "postgresql://nobody@localhost:9/none"}
     down = process("project", str(run), cwd=tmp_path, **nobody)
     assert (down.status, "localhost:9/none does not answer" in down.line) == (3, True)
+
+
+def test_tables_of_an_older_version_are_told(tmp_path: Path) -> None:
+    """A backtest has its result and names both remedies; what trades does not begin."""
+    migrating.upgrade(databases.settings_of(tmp_path, ""), "0001")
+    given = {"cwd": tmp_path, "ALPHAPANDA_BASE_DIR": str(tmp_path)}
+    told = process("backtest", "ema_cross", "--data", session(2, 500), "--journal", "--out", "one",
+                   *RULES, **given)  # fmt: skip
+    assert (told.status, json.loads(told.out)["status"]) == (3, "complete")
+    assert "alphapanda db upgrade" in told.err
+    assert f"alphapanda project {tmp_path / 'one'}" in told.err
+    refused = process("paper", "ema_cross", "--feed", f"replay:{session(2, 500)}", "--out", "two",
+                      *RULES, **given)  # fmt: skip
+    assert (refused.status, refused.out) == (3, "")
+    assert "alphapanda db upgrade" in refused.line
+    assert not (tmp_path / "two").exists()
 
 
 @pytest.fixture

@@ -157,7 +157,10 @@ class Journal:
             return []
         found = [(0, state(self.contents, RunStatus.RUNNING))] if after < 0 else []
         for number in range(self._batch_with(after), len(self.contents.batches)):
-            place, lines = self.contents.batches[number], self._lines(number)
+            place = self.contents.batches[number]
+            if not place.count:
+                continue
+            lines = self._lines(number)
             start = max(after - place.seq, 0)
             chosen = lines[start : start + limit - len(found)]
             found += zip(range(place.seq + start + 1, place.seq + len(lines) + 1), chosen,

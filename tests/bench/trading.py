@@ -12,9 +12,14 @@ import numpy as np
 from alphapanda.app import backtest as runs
 from alphapanda.app import options, paper
 from alphapanda.app.feed import recorded
+from alphapanda.app.lifecycle import Parts
+from alphapanda.app.projecting import RunProjector
+from alphapanda.config import sections
+from alphapanda.config.settings import Settings
 from alphapanda.data.replay import open_replay
 from alphapanda.journal.journal import Journal
 from alphapanda.model.columns import Columns
+from alphapanda.store import migrating
 
 RULES = {
     "calendar": "always",
@@ -42,13 +47,27 @@ def measure(say: Callable[[str], None], folder: Path, data: Path) -> None:
             f"envelopes/s ({rows:,} ticks, {journal.seq:,} envelopes, {syncs:,} writes synced)"
         )
     say(told)
+    one_by_one(say, folder / "single", data)
+    settings = Settings(base_dir=folder, database=sections.Database(enabled=False),
+                        logs=sections.Logs(console="off"))  # fmt: skip
+    migrating.upgrade(settings)
+    with Parts(stop_timeout_s=10) as parts:
+        projector = RunProjector(settings, folder / "projected")
+        parts.start(projector)
+        one_by_one(say, folder / "projected", data, ", beside a projector into SQLite")
+        assert not parts.do(projector.drained())
+
+
+def one_by_one(say: Callable[[str], None], folder: Path, data: Path, beside: str = "") -> None:
+    """Trade on a row a write, and tell how long each took."""
     made, replay = ready(data)
     times: list[int] = []
     with replay:
-        paper.run(made, folder / "single", None, timed(replay, times))
+        paper.run(made, folder, None, timed(replay, times))
     p50, p99, worst = (np.percentile(times, q) / 1000 for q in (50, 99, 100))
-    say(f"paper, a row a write ({len(times):,} rows), from its arrival until what it caused is on "
-        f"the disk: p50 {p50:.0f} us, p99 {p99:.0f} us, worst {worst:.0f} us")  # fmt: skip
+    say(f"paper, a row a write ({len(times):,} rows){beside}, from its arrival until what it "
+        f"caused is on the disk: p50 {p50:.0f} us, p99 {p99:.0f} us, worst {worst:.0f} us"
+    )  # fmt: skip
 
 
 def ready(data: Path) -> tuple[runs.Run, Any]:

@@ -35,8 +35,8 @@ from alphapanda.bus.feed_sender import FeedSender
 from alphapanda.config.settings import Settings
 from alphapanda.data.replay import open_replay
 from alphapanda.errors import OutsideError, UsageError, did_you_mean
-from alphapanda.model.events import Broker
-from alphapanda.model.feeds import Feed
+from alphapanda.model.events import Broker, Envelope
+from alphapanda.model.feeds import Feed, phases
 from alphapanda.research.result import Result
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ class Process:
     folder: Path | None = None
     feed: Feed | None = None
     """The feed that this process has the rows of."""
+    phases: Sequence[Envelope] = ()
+    """The changes of phase of its days."""
     subscribes: str | None = None
     """The feed whose rows come from another process; empty for whichever runs."""
     taken: int = 0
@@ -90,7 +92,7 @@ def sender(process: Process) -> Part | None:
     """Return what publishes the feed's rows."""
     if Role.TRADE in process.roles or process.feed is None:
         return None
-    return FeedSender(process.settings, process.feed)
+    return FeedSender(process.settings, process.feed, process.phases)
 
 
 def reader(process: Process) -> Part | None:
@@ -277,7 +279,9 @@ def publish(
     replay = stack.enter_context(open_replay(runs.replay_options(options, ())))
     ready(parts, settings, stores=False, brokers=[Broker.PAPER])
     feed = feeds.described(options, replay)
-    source: Any = begun(Process(settings, wanted.roles, wanted.out, feed), parts).parts[Role.FEED]
+    days = phases(feed, runs.read_calendar(options.calendar))
+    process = begun(Process(settings, wanted.roles, wanted.out, feed, days), parts)
+    source: Any = process.parts[Role.FEED]
     try:
         return feeds.publish(replay, source, parts, speed=speed)
     except KeyboardInterrupt:

@@ -1,12 +1,14 @@
 """Publishes a feed's rows, in order, each page acknowledged before the next; a long-lived part.
 
 Killed and started again it goes on without a hole: all pages before the newest row on the topic
-are there, and of the last page some rows may come twice, under the same ids.
+are there, and of the last page some rows may come twice, under the same ids. So may the changes of
+phase of its days, each of which goes out with the first page behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 
 import msgspec
@@ -20,6 +22,7 @@ from alphapanda.config.settings import Settings
 from alphapanda.model.columns import Columns
 from alphapanda.model.events import SHARED, Envelope, FeedStatus, encode
 from alphapanda.model.feeds import Feed, begin_ns, envelopes, event_of, state
+from alphapanda.model.state import NEVER
 from alphapanda.model.topics import topic_of
 
 LOG = log.get(__name__)
@@ -42,9 +45,10 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 class FeedSender:
     """Sends one feed; `start`, then `send` from row `next` on, `end`, and `stop`."""
 
-    def __init__(self, settings: Settings, feed: Feed) -> None:
+    def __init__(self, settings: Settings, feed: Feed, phases: Sequence[Envelope] = ()) -> None:
         self.settings, self.feed = settings, feed
         self.next = 0
+        self._phases = deque(phases)
         self.publisher = Publisher(settings)
         self._ts = begin_ns(feed)
 
@@ -84,14 +88,19 @@ class FeedSender:
         """Publish the rows that follow; without a server it waits, as long as it takes."""
         for at in range(0, batch.rows, PAGE):
             page = batch.slice(at, at + PAGE)
-            await self.publisher.insist(messages(envelopes(self.feed, page, self.next)))
-            self.next += page.rows
             self._ts = int(page.ts[-1])
+            events = [*self._due(self._ts), *envelopes(self.feed, page, self.next)]
+            await self.publisher.insist(messages(events))
+            self.next += page.rows
 
     async def end(self) -> None:
         """Say that no row follows."""
         ended = state(self.feed, FeedStatus.ENDED, ts=self._ts, last=self.next - 1)
-        await self.publisher.insist(messages([ended]))
+        await self.publisher.insist(messages([*self._due(NEVER), ended]))
+
+    def _due(self, until: int) -> Iterator[Envelope]:
+        while self._phases and self._phases[0].ts <= until:
+            yield self._phases.popleft()
 
 
 def messages(events: Iterable[Envelope]) -> list[Record]:

@@ -13,7 +13,7 @@ from alphapanda.model.topics import TOPICS
 
 LOG = log.get(__name__)
 STATES = TOPICS[EventType.FEED_STATE].name
-MOST = 10_000
+MOST = 50_000
 """Events of the market's state that are looked at."""
 
 

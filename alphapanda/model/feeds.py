@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 import msgspec
 import numpy as np
 
-from alphapanda.model.calendar import day_start_ns
+from alphapanda.model.calendar import DAY, Calendar, day_start_ns, session_group
 from alphapanda.model.columns import Columns
 from alphapanda.model.envelopes import tick_id
 from alphapanda.model.events import (
@@ -31,6 +31,7 @@ from alphapanda.model.events import (
     Listing,
     Money,
     Payload,
+    SessionPhase,
     Tick,
     event_id,
 )
@@ -110,6 +111,22 @@ def gap(feed: str, first: int, last: int, *, ts: int) -> Envelope:
     own = event_id(ts, feed, "gap", first, last)
     data = FeedGap(feed=feed, first=first, last=last)
     return shared(EventType.FEED_GAP, own, ts, key=feed, feed=feed, data=data)
+
+
+def phases(feed: Feed, calendar: Calendar) -> list[Envelope]:
+    """Return the events of each change of phase on a feed's days, by time, its groups apart."""
+    made = []
+    for group in {session_group(each) for each in feed.instruments}:
+        sessions = [calendar.session(day, group) for day in feed.days]
+        changes = [change for one in sessions if one is not None for change in one.changes]
+        ends = [change.ts for change in changes[1:]] + [day_start_ns(feed.days[-1]) + DAY]
+        for (ts, phase), until in zip(changes, ends, strict=False):
+            own = event_id(ts, feed.id, group.name, phase.name)
+            data = SessionPhase(group=group.name, phase=phase.name, until=until)
+            made.append(shared(
+                EventType.SESSION_PHASE, own, ts, key=feed.id, feed=feed.id, data=data
+            ))  # fmt: skip
+    return sorted(made, key=lambda event: (event.ts, event.data.group))
 
 
 def shared(

@@ -31,7 +31,7 @@ TOPICS: dict[EventType, Topic] = {
     EventType.MARKET_BAR: Topic("market.bars", INSTRUMENT, "feed", MARKET_READERS),
     EventType.FEED_STATE: Topic("market.status", FEED, "feed", MARKET_READERS),
     EventType.FEED_GAP: Topic("market.status", FEED, "trade", READERS),
-    EventType.SESSION_PHASE: Topic("market.status", FEED, "feed", MARKET_READERS),
+    EventType.SESSION_PHASE: Topic("market.status", FEED, "feed", READERS),
     EventType.TRADING_SIGNAL: Topic("{broker}.signals.raw", PAIR, "trade", READERS),
     EventType.VALIDATED_SIGNAL: Topic("{broker}.signals.validated", PAIR, "trade", READERS),
     EventType.REJECTED_SIGNAL: Topic("{broker}.signals.rejected", PAIR, "trade", READERS),

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alphapanda.model.events import SHARED, Bar, Envelope, EventType, Tick
+from alphapanda.model.events import SHARED, Bar, Envelope, EventType, SessionPhase, Tick
 from alphapanda.model.money import text
 from alphapanda.project.fold import REFUSED
 from alphapanda.project.live import BOUNDS, RUNS, Change, Value
@@ -115,7 +115,8 @@ class Market:
 
 def of_system(event: Envelope) -> Change:
     """Return the last event of a type that concerns the system as a whole."""
-    named = "/".join((event.type, event.run_id or event.key))
+    of_group = [event.data.group] if isinstance(event.data, SessionPhase) else []
+    named = "/".join([event.type, event.run_id or event.key, *of_group])
     told = {"ts": event.ts, "id": event.id, **fields(event.data)}
     return Change(event.broker, "", "system", named, told)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from alphapanda.bus.feed_reader import FeedReader
 from alphapanda.bus.feed_sender import FeedSender, messages
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
+from alphapanda.model.calendar import Calendar
 from alphapanda.model.columns import Columns
 from alphapanda.model.events import Envelope, EventType, FeedStatus, decode
-from alphapanda.model.feeds import Feed, begin_ns, envelopes, state
+from alphapanda.model.feeds import Feed, begin_ns, envelopes, phases, state
 from alphapanda.model.instruments import Instrument
 from tests.bus.events import LARGE, name_of_own, send, settings_for, until
 from tests.servers.kafka import Kafka
@@ -47,9 +48,12 @@ def settings_of(folder: Path, address: str, **bus: Any) -> Settings:
     return made
 
 
-async def publish(settings: Settings, feed: Feed, batch: Columns, *, end: bool = True) -> int:
+async def publish(
+    settings: Settings, feed: Feed, batch: Columns, *, end: bool = True,
+    days: Sequence[Envelope] = (),
+) -> int:  # fmt: skip
     """Publish a feed from where it is; return that place."""
-    sender = FeedSender(settings, feed)
+    sender = FeedSender(settings, feed, days)
     await sender.start()
     try:
         first = sender.next
@@ -90,11 +94,17 @@ def same(found: list[tuple[int, Columns]], batch: Columns) -> None:
         assert np.concatenate([wanted[:0], *parts]).tolist() == wanted.tolist(), name
 
 
+async def told_of(settings: Settings, feed: Feed, kind: EventType) -> list[Envelope]:
+    """Return what the market's status says of a feed, repeats left out."""
+    events = [decode(one.value) for one in await reading.newest(settings, "market.status", 1000)]
+    mine = {e.id: e for e in events if e.key == feed.id and e.type == kind}
+    return list(mine.values())
+
+
 async def gaps(settings: Settings, feed: Feed) -> list[tuple[int, int]]:
     """Return the gaps of a feed that are on the topic."""
-    events = [decode(one.value) for one in await reading.newest(settings, "market.status", 1000)]
-    mine = [e.data for e in events if e.key == feed.id and e.type == EventType.FEED_GAP]
-    return [(gap.first, gap.last) for gap in mine]
+    told = await told_of(settings, feed, EventType.FEED_GAP)
+    return [(gap.data.first, gap.data.last) for gap in told]
 
 
 def test_a_feed_arrives_as_it_was_sent(kafka_address: str, tmp_path: Path) -> None:
@@ -134,6 +144,47 @@ def test_a_sender_that_was_killed_goes_on_without_a_hole(
     first, found = asyncio.run(go())
     assert page < first <= 2 * page
     same(found, batch)
+
+
+def test_the_phases_of_the_days_come_along(kafka_address: str, tmp_path: Path) -> None:
+    """Each with the first rows behind it, each group's own, none lost when the sender is killed."""
+    settings = settings_of(tmp_path, kafka_address)
+    feed = feed_of_own()._replace(days=(date(2025, 11, 25), date(2025, 11, 26)))
+    future = Instrument.assumed("NFO:NIFTY25NOVFUT")
+    feed = feed._replace(instruments=(*feed.instruments[:-1], future))
+    batch = rows(3_000, feed)
+    batch = batch._replace(ts=begin_ns(feed) + 12 * HOUR * np.arange(3_000) // 1_000)
+    days = phases(feed, Calendar.nse())
+
+    async def go() -> list[list[Envelope]]:
+        found = []
+        for part, end in ((batch.slice(0, 1_100), False), (batch, True)):
+            await publish(settings, feed, part, end=end, days=days)
+            found.append(await told_of(settings, feed, EventType.SESSION_PHASE))
+        return found
+
+    early, whole = asyncio.run(go())
+    assert [(group, minutes(event), phase, minutes(event, event.data.until))
+            for event in whole for group, phase in [(event.data.group, event.data.phase)]
+            if event.ts < begin_ns(feed) + 24 * HOUR] == [
+        ("EQUITY", "09:00", "PRE_OPEN", "09:15"), ("DERIVATIVES", "09:15", "OPEN", "15:30"),
+        ("EQUITY", "09:15", "OPEN", "15:30"), ("DERIVATIVES", "15:30", "CLOSED", "33:15"),
+        ("EQUITY", "15:30", "CLOSED", "15:40"), ("EQUITY", "15:40", "POST_CLOSE", "16:00"),
+        ("EQUITY", "16:00", "CLOSED", "33:00"),
+    ]  # fmt: skip
+    assert early == [event for event in whole if event.ts <= batch.ts[1_099]]
+    assert (len(early), len(whole)) == (3, 14)
+    assert minutes(whole[-1], whole[-1].data.until) == "48:00"
+    assert phases(feed, Calendar.always()) == []
+
+
+HOUR = 3_600 * 10**9
+
+
+def minutes(event: Envelope, ts: int | None = None) -> str:
+    """Return a time since the start of the feed's first day, 2025-11-25 in India."""
+    past = ((ts or event.ts) - 1_764_009_000 * 10**9) // (60 * 10**9)
+    return f"{past // 60:02}:{past % 60:02}"
 
 
 def test_a_feed_that_had_ended_begins_anew(kafka_address: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +22,7 @@ from alphapanda.app import feed as feeds
 from alphapanda.app import options as of_run
 from alphapanda.app import paper
 from alphapanda.app.command import default_out
+from alphapanda.app.failing import failure_told
 from alphapanda.app.feed import Subscribed
 from alphapanda.app.lifecycle import Part, Parts
 from alphapanda.app.options import Entry, Options
@@ -34,7 +35,8 @@ from alphapanda.bus.feed_reader import FeedReader
 from alphapanda.bus.feed_sender import FeedSender
 from alphapanda.config.settings import Settings
 from alphapanda.data.replay import open_replay
-from alphapanda.errors import OutsideError, UsageError, did_you_mean
+from alphapanda.errors import AlphaPandaError, OutsideError, UsageError, did_you_mean
+from alphapanda.journal.journal import FILE, Journal
 from alphapanda.model.events import Broker, Envelope
 from alphapanda.model.feeds import Feed, phases
 from alphapanda.research.result import Result
@@ -158,16 +160,30 @@ def carry_out(
             return trade(wanted, settings, parts, stack, show)
         if Role.FEED in wanted.roles:
             return publish(wanted, settings, parts, stack)
-        return follow(wanted, settings, parts)
+        return follow(wanted, settings, parts, stack)
 
 
-def begun(process: Process, parts: Parts) -> Process:
-    """Start the parts of a process's roles, concurrently."""
+def begun(process: Process, parts: Parts, stack: ExitStack) -> Process:
+    """Start the parts of a process's roles, concurrently; from now on its failure is told."""
     log.start(process.settings)
     made = {role: PARTS[role](process) for role in Role if role in process.roles}
     process.parts = {role: part for role, part in made.items() if part is not None}
     parts.start(*process.parts.values())
+    stack.enter_context(failure_told(
+        process.settings, parts, "+".join(role for role in Role if role in process.roles),
+        lambda: concerned(process),
+    ))  # fmt: skip
     return process
+
+
+def concerned(process: Process) -> str:
+    """Return the run, or the feed, that a process is there for."""
+    if process.folder is None:
+        return process.feed.id if process.feed is not None else ""
+    journal = Journal(process.folder / FILE)
+    with suppress(OSError, AlphaPandaError):  # there is none yet, or it is damaged
+        journal.refresh()
+    return str(journal.contents.manifest.get("run_id", process.folder.name))
 
 
 def trade(
@@ -200,7 +216,7 @@ def trade(
     process = begun(
         Process(settings, wanted.roles, folder, subscribes=before if bus else None,
                 taken=paper.taken(journal)),
-        parts,
+        parts, stack,
     )  # fmt: skip
     if replay is not None:
         made = runs.prepare(options, rules, replay, specs, arguments)
@@ -280,7 +296,7 @@ def publish(
     ready(parts, settings, stores=False, brokers=[Broker.PAPER])
     feed = feeds.described(options, replay)
     days = phases(feed, runs.read_calendar(options.calendar))
-    process = begun(Process(settings, wanted.roles, wanted.out, feed, days), parts)
+    process = begun(Process(settings, wanted.roles, wanted.out, feed, days), parts, stack)
     source: Any = process.parts[Role.FEED]
     try:
         return feeds.publish(replay, source, parts, speed=speed)
@@ -288,7 +304,9 @@ def publish(
         raise KeyboardInterrupt(AGAIN) from None
 
 
-def follow(wanted: Wanted, settings: Settings, parts: Parts) -> dict[str, Any]:
+def follow(
+    wanted: Wanted, settings: Settings, parts: Parts, stack: ExitStack
+) -> dict[str, Any]:  # fmt: skip
     """Follow a run's journal, which another process writes, to its end; or the topics, until stop.
 
     Raises:
@@ -301,7 +319,7 @@ def follow(wanted: Wanted, settings: Settings, parts: Parts) -> dict[str, Any]:
         raise UsageError("to follow a run needs its folder, and nothing else: --out FOLDER")
     ready(parts, settings, stores=Role.PROJECT in wanted.roles, brokers=[Broker.PAPER])
     folder = None if wanted.out is None else wanted.out.expanduser().absolute()
-    made: Any = begun(Process(settings, wanted.roles, folder), parts).parts
+    made: Any = begun(Process(settings, wanted.roles, folder), parts, stack).parts
     with orderly() as asked:
         if topics:
             keep(parts, made[Role.PROJECT], asked)

@@ -16,9 +16,10 @@ import pytest
 from alphapanda import config
 from alphapanda.app.lifecycle import Part, Parts
 from alphapanda.app.roles import Role, Wanted, carry_out
-from alphapanda.bus import topics
+from alphapanda.bus import reading, topics
 from alphapanda.errors import OutsideError, UsageError
-from alphapanda.model.events import Broker
+from alphapanda.journal.journal import Journal
+from alphapanda.model.events import Broker, EventType, decode
 from alphapanda.research.result import Result
 from alphapanda.store import seeding
 from alphapanda.store.database import Database
@@ -225,3 +226,40 @@ def test_without_names_the_active_strategies_trade() -> None:
     result, _ = carried_out(wanted)
     assert list(result.summary["strategies"]) == ["ema_cross"]
     assert result.summary["strategies"]["ema_cross"]["params"]["fast"] == 50
+
+
+FAILS = """
+from alphapanda import state, strategy
+
+@strategy(compiled=False)
+class Fails:
+    \"\"\"Fails in the middle of the day.\"\"\"
+    seen = state(0)
+
+    def on_tick(self, ctx):
+        self.seen += 1
+        if self.seen == 1_500:
+            raise ValueError("no more, password=hunter2")
+"""
+
+
+@pytest.mark.usefixtures("servers")
+def test_who_fails_says_so_on_the_topics(tmp_path: Path) -> None:
+    """A strategy that fails ends its run: `system_error` names the run and why, without secrets."""
+    file = tmp_path / "fails.py"
+    file.write_text(FAILS)
+    wanted = Wanted([str(file)], {"limits": "wide"}, feed().feed, speed="max", out=folder_of_own())
+    with pytest.raises(UsageError, match="no more"):
+        carried_out(wanted)
+    assert wanted.out is not None
+    run_id = Journal.open(wanted.out).contents.manifest["run_id"]
+    found = [
+        event
+        for one in asyncio.run(reading.newest(config.load(), "paper.system", 1_000))
+        if (event := decode(one.value)).run_id == run_id
+    ]
+    assert {event.type for event in found} == {EventType.RUN_STATE, EventType.SYSTEM_ERROR}
+    [told] = [event.data for event in found if event.type == EventType.SYSTEM_ERROR]
+    assert told.part == "feed+trade+relay+project"
+    assert "fails.py:12" in told.message
+    assert "ValueError: no more, password=***" in told.message

@@ -116,7 +116,7 @@ def gap(feed: str, first: int, last: int, *, ts: int) -> Envelope:
 def phases(feed: Feed, calendar: Calendar) -> list[Envelope]:
     """Return the events of each change of phase on a feed's days, by time, its groups apart."""
     made = []
-    for group in {session_group(each) for each in feed.instruments}:
+    for group in sorted({session_group(each) for each in feed.instruments}):
         sessions = [calendar.session(day, group) for day in feed.days]
         changes = [change for one in sessions if one is not None for change in one.changes]
         ends = [change.ts for change in changes[1:]] + [day_start_ns(feed.days[-1]) + DAY]

@@ -32,10 +32,9 @@ from alphapanda.core.records import view
 from alphapanda.core.strategy import Spec, text_of
 from alphapanda.data.instruments import read_masters
 from alphapanda.data.replay import Replay, ReplayOptions, open_replay
-from alphapanda.data.schema import DAY_NS
 from alphapanda.data.sessions import Placer, day_end, session_controls
 from alphapanda.errors import AlphaPandaError, UsageError, did_you_mean
-from alphapanda.model.calendar import INDIA, Calendar, Session, SessionGroup, session_group
+from alphapanda.model.calendar import DAY, INDIA, Calendar, Session, SessionGroup, session_group
 from alphapanda.model.charges import Schedule, charge_class
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument, Master, Product, Segment
@@ -260,7 +259,7 @@ def note_calendar(made: Run) -> None:
     if calendar.is_always:
         return
     interval_ns = made.replay.interval_ns
-    if interval_ns and interval_ns % DAY_NS == 0:
+    if interval_ns and interval_ns % DAY == 0:
         made.notes.append("orders made on a day's bar are for the next day's open")
     else:
         note_idle_days(made)

@@ -18,12 +18,11 @@ from alphapanda.core import series
 from alphapanda.core.strategy import short
 from alphapanda.data.schema import SPELLINGS, epoch_unit_ns, normal
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.declaration import Indicator
 from alphapanda.model.money import SCALE
 
 Floats = NDArray[np.float64]
-DAY_NS = 86_400_000_000_000
-IST_NS = 19_800_000_000_000
 STRATEGY_ONLY = ("bar", "leg", "legs", "warmup")
 
 
@@ -216,9 +215,9 @@ def days_of(data: Any) -> NDArray[Any] | None:
         values = times.to_numpy(dtype="datetime64[ns]")  # UTC
     if np.issubdtype(values.dtype, np.datetime64):
         ns = values.astype("datetime64[ns]").astype(np.int64)
-        return np.asarray((ns + (IST_NS if zoned else 0)) // DAY_NS)
+        return np.asarray((ns + (IST if zoned else 0)) // DAY)
     if np.issubdtype(values.dtype, np.integer) and len(values):
-        return np.asarray((values * epoch_unit_ns(int(values[0])) + IST_NS) // DAY_NS)
+        return np.asarray((values * epoch_unit_ns(int(values[0])) + IST) // DAY)
     raise UsageError(f"the times are of type {dtype}: parse them first, or give day=")
 
 

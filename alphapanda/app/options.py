@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.calendar import DAY
 from alphapanda.model.instruments import Product
 from alphapanda.model.interval import parse_interval
 from alphapanda.model.money import BOUND, to_scaled
@@ -256,7 +257,6 @@ def as_ns(value: Any) -> int:
     return length
 
 
-DAY = parse_interval("1d")
 CONVERT: dict[str, Any] = {
     "data": texts, "instrument": texts, "instruments": texts, "map": as_map, "kind": as_kind,
     "interval": as_interval, "repair": as_flag, "qty_scale": as_whole, "exchange": as_text,

@@ -26,7 +26,8 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from alphapanda import config
-from alphapanda.data.schema import IST_NS, SPELLINGS, epoch_unit_ns, normal
+from alphapanda.data.schema import SPELLINGS, epoch_unit_ns, normal
+from alphapanda.model.calendar import IST
 
 How = Literal["whole", "cut", "changed"]
 TABLES = {".parquet", ".pq", ".csv"}
@@ -173,7 +174,7 @@ def stamps_ns(column: pa.ChunkedArray) -> Any:
         return None
     zone = getattr(kind, "tz", None)
     ns = column.cast(pa.timestamp("ns", tz=zone)).cast(pa.int64()).fill_null(0).to_numpy()
-    return ns if zone else ns - IST_NS
+    return ns if zone else ns - IST
 
 
 def changed(table: pa.Table, future: Any, *, seed: int, kept: set[str]) -> pa.Table:

@@ -11,11 +11,10 @@ import numpy as np
 
 from alphapanda.app.backtest import Run, used_groups
 from alphapanda.app.crew import Span
-from alphapanda.data.sessions import DAY, Placer, day_end, session_controls
-from alphapanda.model.calendar import day_start_ns
+from alphapanda.data.sessions import Placer, day_end, session_controls
+from alphapanda.model.calendar import DAY, IST, day_start_ns
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import CONTROL, Control, Scope
-from alphapanda.research.tally import IST
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from alphapanda.app.lab import Lab
 from alphapanda.app.memory import changes, indicators, instance, memory
 from alphapanda.core.engine import Engine
 from alphapanda.core.strategy import Spec, short
-from alphapanda.data.schema import DAY_NS, IST_NS
-from alphapanda.model.calendar import Phase
+from alphapanda.model.calendar import DAY, IST, Phase
 from alphapanda.model.columns import Columns
 from alphapanda.research.decisions import decisions
 
@@ -80,7 +79,7 @@ class Warmth:
 
 def starts(lab: Lab, number: int) -> list[int]:
     """Return rows at which the later runs start: first rows of days, or within an only day."""
-    days = (lab.columns.ts + IST_NS) // DAY_NS
+    days = (lab.columns.ts + IST) // DAY
     firsts = np.nonzero(np.diff(days))[0] + 1
     if len(firsts):
         chosen = np.linspace(0, len(firsts) - 1, min(number, len(firsts))).astype(int)
@@ -223,9 +222,9 @@ class Lockstep:
 
 def todays(lab: Lab, row: int) -> Table:
     """Return the control rows of a row's day that come before it."""
-    day = (int(lab.columns.ts[row]) + IST_NS) // DAY_NS
+    day = (int(lab.columns.ts[row]) + IST) // DAY
     early = lab.controls[lab.controls["at"] <= row]
-    mine: Table = early[((early["ts"] + IST_NS) // DAY_NS == day) & (early["at"] < row)].copy()
+    mine: Table = early[((early["ts"] + IST) // DAY == day) & (early["at"] < row)].copy()
     mine["at"] = 0
     return mine
 

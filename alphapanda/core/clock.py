@@ -11,7 +11,7 @@ from alphapanda.core.emit import call, emit, emit_order, emit_pnl
 from alphapanda.core.flags import HOOK_SESSION, STRATEGIES, TICK_BARS, TIMERS
 from alphapanda.core.glue import close_bar, open_session
 from alphapanda.core.orders import end_all, place_system, request_cancel
-from alphapanda.model.calendar import Phase
+from alphapanda.model.calendar import DAY, IST, Phase
 from alphapanda.model.charges import portion
 from alphapanda.model.funds import equity
 from alphapanda.model.instruments import OptionType, Product
@@ -19,9 +19,6 @@ from alphapanda.model.rows import ChargeKind, Code, Control, Kind, Out, Reason, 
 from alphapanda.model.state import NEVER, Core, Hook, Record
 
 MINUTE = 60_000_000_000
-DAY = 86_400_000_000_000
-IST = 19_800_000_000_000
-"""India's offset from UTC in ns."""
 
 
 def advance(core: Core, ts: int) -> None:

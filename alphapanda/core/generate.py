@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alphapanda import indicators, rules
-from alphapanda.core.clock import DAY
 from alphapanda.core.strategy import Spec, legs_of, short
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.calendar import DAY
 from alphapanda.model.rows import Out
 from alphapanda.model.state import TABLES, Hook
 

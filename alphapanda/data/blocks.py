@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alphapanda.data.schema import IST_NS
+from alphapanda.model.calendar import IST
 from alphapanda.model.columns import Int64
 
 Mask = NDArray[np.bool_]
@@ -149,7 +149,7 @@ def repeated(block: Block) -> Mask | None:
 
 def time_text(ts: int) -> str:
     """Return ns UTC as text in IST, to the ns."""
-    return str(np.datetime64(ts + IST_NS, "ns")).replace("T", " ")
+    return str(np.datetime64(ts + IST, "ns")).replace("T", " ")
 
 
 # The end of the block that starts at `start`: the last change of time within `size` rows, or the

@@ -20,8 +20,9 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
-from alphapanda.data.schema import DAY_NS, SECOND_NS, Kind
+from alphapanda.data.schema import SECOND_NS, Kind
 from alphapanda.errors import OutsideError, UsageError
+from alphapanda.model.calendar import DAY
 from alphapanda.model.interval import interval_text, parse_interval
 
 FILE = "rows.parquet"
@@ -79,7 +80,7 @@ def span_length(kind: Kind, interval_ns: int) -> int:
     """Return how much of an ISO date names a part: files of a useful size."""
     if kind != "bar" or interval_ns < MINUTE_NS:
         return len("2025-08-04")
-    return len("2025-08") if interval_ns < DAY_NS else len("2025")
+    return len("2025-08") if interval_ns < DAY else len("2025")
 
 
 def is_catalogue(path: str | Path) -> bool:

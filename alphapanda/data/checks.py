@@ -24,14 +24,13 @@ from alphapanda.data.blocks import (
 )
 from alphapanda.data.schema import (
     BAR_PRICES,
-    DAY_NS,
     FRACTION,
-    IST_NS,
     NULL,
     PRICES,
     QUANTITIES,
     Kind,
 )
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.columns import Int64
 from alphapanda.model.money import BOUND, SCALE
 
@@ -114,7 +113,7 @@ class Checks:
             return block
         order = grouping(block["row"])
         row, volume = block["row"][order], block["volume"][order]
-        day = (block["ts"][order] + IST_NS) // DAY_NS
+        day = (block["ts"][order] + IST) // DAY
         first = heads(row)
         carried = np.where(self._volume_day[row[first]] == day[first], self._volume[row[first]], 0)
         head = np.union1d(first, heads(day))

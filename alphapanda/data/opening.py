@@ -34,9 +34,7 @@ from alphapanda.data.scans import (
     where,
 )
 from alphapanda.data.schema import (
-    DAY_NS,
     FIELDS,
-    IST_NS,
     NAIVE,
     SECOND_NS,
     Kind,
@@ -45,6 +43,7 @@ from alphapanda.data.schema import (
 )
 from alphapanda.data.survey import Survey
 from alphapanda.errors import UsageError
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.interval import interval_text, parse_interval
 
 STEP_ROWS = 200_000
@@ -215,7 +214,7 @@ class Opening:
     def _range_text(self, runs: Sequence[Run]) -> str:
         edges: list[int] = []
         for run in runs:
-            day = f"({run.layout.time_sql()} + {IST_NS}) // {DAY_NS}"
+            day = f"({run.layout.time_sql()} + {IST}) // {DAY}"
             query = f"SELECT min({day}), max({day}) FROM {scan(run.paths)}"
             edges += [day for day in self._con.sql(query).fetchall()[0] if day is not None]
         if not edges:
@@ -229,7 +228,7 @@ class Opening:
         if self._options.interval is not None:
             return _whole_days(parse_interval(self._options.interval))
         if any(run.layout.types["ts"] == "DATE" for run in runs):
-            return DAY_NS
+            return DAY
         told = {file: usual_step(steps) for file, steps in survey.steps.items() if steps}
         if not told:
             return _whole_days(self._usual_step(runs[0]))
@@ -283,7 +282,7 @@ class Opening:
             f"--interval {interval_text(interval_ns)}, though bars are {interval_text(step)} apart"
             for step in sorted(told - {interval_ns})
         ]
-        if interval_ns % DAY_NS:
+        if interval_ns % DAY:
             return [*notes, f"stamps are bar starts: shifted by {interval_text(interval_ns)}"]
         hour, minute = divmod(close_ns // MINUTE_NS, 60)
         return [*notes, f"day bars enter at {hour}:{minute:02} IST of their day"]
@@ -311,7 +310,7 @@ def runs_of(layouts: Mapping[str, Layout], paths: Sequence[str]) -> tuple[Run, .
 
 
 def _whole_days(interval_ns: int) -> int:
-    if interval_ns > DAY_NS and interval_ns % DAY_NS:
+    if interval_ns > DAY and interval_ns % DAY:
         raise UsageError(
             f"Bars of {interval_text(interval_ns)} are neither within a day nor whole days: "
             "give the interval with --interval."

@@ -33,8 +33,9 @@ from alphapanda.data.scans import (
     stream,
     unreadable,
 )
-from alphapanda.data.schema import DAY_NS, FIELDS, IST_NS, Layout
+from alphapanda.data.schema import FIELDS, Layout
 from alphapanda.errors import UsageError
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.columns import Columns
 
 __all__ = ["FileInfo", "Replay", "ReplayOptions", "open_replay"]
@@ -204,10 +205,10 @@ class Replay:
     # A bar enters at its end, where all of it is known.
     def _end_sql(self, layout: Layout) -> str:
         stamp, interval_ns = layout.time_sql(), self.interval_ns
-        if interval_ns % DAY_NS or not interval_ns:
+        if interval_ns % DAY or not interval_ns:
             return f"({stamp} + {interval_ns})"
-        end = interval_ns - DAY_NS - IST_NS + self._opened.close_ns
-        return f"(({stamp} + {IST_NS}) // {DAY_NS} * {DAY_NS} + {end})"
+        end = interval_ns - DAY - IST + self._opened.close_ns
+        return f"(({stamp} + {IST}) // {DAY} * {DAY} + {end})"
 
     # Days that are sorted together: as many as stay within CHUNK_ROWS. They leave no gap, so that
     # days on which all rows are late are read too.

@@ -15,6 +15,7 @@ from typing import Literal
 
 from alphapanda.data.parquet import identifier
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.calendar import IST, day_start_ns
 from alphapanda.model.money import SCALE
 
 Kind = Literal["tick", "bar", "quote"]
@@ -29,9 +30,6 @@ FRACTION = -(1 << 60)
 """Mark of a quantity that is not whole."""
 
 SECOND_NS = 1_000_000_000
-DAY_NS = 86_400 * SECOND_NS
-IST_NS = 19_800 * SECOND_NS
-"""Indian Standard Time is ahead of UTC by this much, all year."""
 
 SPELLINGS = {
     "ts": (
@@ -147,7 +145,7 @@ class Layout:
             return f"epoch_ns(TRY_CAST({column} AS TIMESTAMPTZ_NS))"
         if dtype in ZONED:
             return _epoch_ns(column, dtype)
-        return f"({_epoch_ns(column, dtype)} - {IST_NS})"
+        return f"({_epoch_ns(column, dtype)} - {IST})"
 
     def field_sql(self, name: str, *, qty_scale: int) -> str:
         """Return a price or quantity as an int64 or a mark, as SQL."""
@@ -174,7 +172,7 @@ class Layout:
     # statistics; anything else is compared as ns.
     def _bound(self, day: date) -> tuple[str, str]:
         dtype = self.types["ts"]
-        start_ns = (day - date(1970, 1, 1)).days * DAY_NS - IST_NS
+        start_ns = day_start_ns(day)
         if dtype in INTEGERS:
             return self.column("ts"), str(start_ns // self.unit_ns)
         if dtype in ZONED:

@@ -9,14 +9,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alphapanda.model.calendar import Calendar, Session, SessionGroup, day_start_ns
+from alphapanda.model.calendar import DAY, Calendar, Session, SessionGroup, day_start_ns
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import CONTROL, Control
 from alphapanda.model.state import NEVER
 
 Controls = NDArray[Any]
 Side = Literal["left", "right"]
-DAY = 86_400_000_000_000
 
 
 class Row(NamedTuple):

@@ -25,7 +25,8 @@ from alphapanda.data.blocks import (
 )
 from alphapanda.data.checks import Defect
 from alphapanda.data.names import NOT_SELECTED
-from alphapanda.data.schema import DAY_NS, IST_NS, NULL
+from alphapanda.data.schema import NULL
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.columns import Int64
 
 NO_TIME = np.iinfo(np.int64).min
@@ -134,10 +135,10 @@ class Survey:
             counter[int(step)] += int(count)
 
     def _count_days(self, ts: Int64) -> None:
-        first, last = ((int(edge) + IST_NS) // DAY_NS for edge in (ts.min(), ts.max()))
+        first, last = ((int(edge) + IST) // DAY for edge in (ts.min(), ts.max()))
         if first == last:
             self.days[first] += len(ts)
             return
-        days, counts = np.unique((ts + IST_NS) // DAY_NS, return_counts=True)
+        days, counts = np.unique((ts + IST) // DAY, return_counts=True)
         for day, count in zip(days.tolist(), counts.tolist(), strict=True):
             self.days[day] += count

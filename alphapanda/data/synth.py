@@ -38,6 +38,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from alphapanda.errors import OutsideError, UsageError
+from alphapanda.model.calendar import day_start_ns
 
 Kind = Literal["tick", "bar"]
 Progress = Callable[[int, int], None]
@@ -69,8 +70,6 @@ MOST_JUMPS, HIGHEST = 100, 0.95
 _GRIDS_A_RUPEE = 20
 _EPOCH = date(1990, 1, 1)
 _ZONE = "Asia/Kolkata"
-_IST_NS = 19_800 * 10**9
-_DAY_NS = 86_400 * 10**9
 _MINUTE_NS = 60 * 10**9
 _US = 10**6  # times are whole microseconds: many readers drop what is finer
 _PRE_OPEN_S = 9 * 3600
@@ -516,7 +515,7 @@ def _tick_tables(names: Sequence[str], made: Sequence[_Rows], *, day: date) -> I
         taken = _taken(ticks, rows)
         yield pa.table(
             [
-                _time(taken.us * 1000 + _midnight_ns(day)),
+                _time(taken.us * 1000 + day_start_ns(day)),
                 pa.DictionaryArray.from_arrays(code[rows], dictionary),
                 _rupees(taken.last),
                 taken.qty.astype(np.int64),
@@ -528,10 +527,6 @@ def _tick_tables(names: Sequence[str], made: Sequence[_Rows], *, day: date) -> I
             ],
             schema=TICK_SCHEMA,
         )
-
-
-def _midnight_ns(day: date) -> int:
-    return (day - date(1970, 1, 1)).days * _DAY_NS - _IST_NS
 
 
 def _taken(ticks: _Rows, rows: _Int64) -> _Rows:
@@ -572,7 +567,7 @@ def _bar_tables(names: Sequence[str], made: Sequence[_Rows], *, day: date) -> It
     bars = _joined(_Bars, each)
     code = np.repeat(codes, [len(part.minute) for part in each])
     order = np.argsort(bars.minute * len(names) + code)
-    open_ns = _midnight_ns(day) + _OPEN_S * 10**9
+    open_ns = day_start_ns(day) + _OPEN_S * 10**9
     prices = (bars.open, bars.high, bars.low, bars.close)
     yield pa.table(
         [

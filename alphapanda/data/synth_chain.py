@@ -23,6 +23,7 @@ from alphapanda.data.importers.contracts import instruments_csv, stem, strike_te
 from alphapanda.data.importers.source import Contract
 from alphapanda.data.synth import PLAIN, TICK_SIZE, Style, replacing, share_days
 from alphapanda.errors import UsageError
+from alphapanda.model.calendar import day_start_ns
 
 LOT = 500
 STEP = 10
@@ -124,7 +125,7 @@ def quotes(contracts: Sequence[Contract], day: date, spot: Floats) -> pa.Table:
     middle = np.maximum(np.rint(value / TICK_SIZE).astype(np.int64), 1)
     wide = np.where(middle < 20, 1, 2)
     bid, ask = (middle - wide).ravel(), (middle + wide).ravel()
-    midnight = (day - date(1970, 1, 1)).days * 86_400 - 19_800
+    midnight = day_start_ns(day) // 10**9
     ts = (midnight + OPEN_S + minutes) * 10**9 - 1000
     size = np.full(bid.size, 10 * LOT)
     return pa.table([

@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.research.stats import Fills
 from alphapanda.research.trades import Path
 
 Int64 = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-DAY_NS = 86_400 * 10**9
-IST_NS = 19_800 * 10**9
 GRID = 4_000
 """Points of a curve that is computed over all instruments."""
 EPOCH = date(1970, 1, 1)
@@ -47,7 +46,7 @@ def thinned(curve: Curve, most: int) -> Curve:
 def days_of(*stamps: Int64) -> tuple[Int64, Int64, Int64]:
     """Return the days of India on which there is anything, with the first and last time in each."""
     ts = np.sort(np.concatenate(stamps))
-    number = (ts + IST_NS) // DAY_NS
+    number = (ts + IST) // DAY
     days, first = np.unique(number, return_index=True)
     last = np.append(first[1:], len(ts)) - 1
     return days, ts[first], ts[last[last >= 0]]
@@ -113,7 +112,7 @@ def _prices(path: Path, where: slice | None, fills: Fills, mine: Int64, at: Int6
 
 def day_closes(curve: Curve, days: Int64, cash: int) -> Int64:
     """Return the equity at the end of each day, the initial cash before them."""
-    number = (curve.ts + IST_NS) // DAY_NS
+    number = (curve.ts + IST) // DAY
     path = np.append(cash, curve.value)
     return np.append(cash, path[np.searchsorted(number, days, side="right")]).astype(np.int64)
 

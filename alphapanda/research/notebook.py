@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from alphapanda.errors import UsageError
+from alphapanda.model.calendar import IST
 from alphapanda.model.money import SCALE, to_scaled
 from alphapanda.research import curves
 from alphapanda.research.report import figures, heading
@@ -109,4 +110,4 @@ def benchmark_of(result: Any, cash: int) -> curves.Curve:
 
 def clock(ns: Any) -> Any:
     """Return ns UTC as times of India without a zone, as charts draw them."""
-    return (np.asarray(ns) + curves.IST_NS).astype("datetime64[ns]")
+    return (np.asarray(ns) + IST).astype("datetime64[ns]")

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from alphapanda.model.calendar import IST
 from alphapanda.model.columns import Columns
 from alphapanda.research.events import decimals, labels, times
 
@@ -30,7 +31,6 @@ WAIT_ROWS = 65_536
 
 SESSION_S = 22_500
 _STEPS_S = (1, 5, 15, 60, 300, 900, 3_600, 86_400, 7 * 86_400, 28 * 86_400)
-_IST_NS = 19_800 * 10**9
 _READ = ("ts", "row", "last", "high", "low")
 _FIELDS = ("row", "ts", "last_ts", "high", "low", "last", "cut")
 
@@ -78,7 +78,7 @@ class PricePath:
     def _cut(self, batch: Columns, fills: Any) -> None:
         order, row = _by_instrument(batch.row)
         ts = batch.ts if order is None else batch.ts[order]
-        bucket = (ts + _IST_NS) // self.step
+        bucket = (ts + IST) // self.step
         begins = np.append(True, (np.diff(row) != 0) | (np.diff(bucket) != 0))
         cut = np.zeros(len(row), bool)
         cut[_cuts(row, ts, fills)] = True
@@ -105,7 +105,7 @@ class PricePath:
         columns = {name: column[order] for name, column in columns.items()}
         if not len(order):
             return columns
-        bucket = (columns["ts"] + _IST_NS) // self.step
+        bucket = (columns["ts"] + IST) // self.step
         new = (np.diff(columns["row"]) != 0) | (np.diff(bucket) != 0)
         starts = np.flatnonzero(np.append(True, new | (columns["cut"][1:] != 0)))
         ends = np.append(starts[1:], len(order)) - 1

@@ -48,6 +48,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from alphapanda.model.calendar import DAY, IST
+
 Int64 = NDArray[np.int64]
 Exact = NDArray[Any]
 """int64 where that is proven to hold the numbers, else Python ints (dtype object)."""
@@ -55,8 +57,6 @@ Exact = NDArray[Any]
 DAYS_A_YEAR = 252
 
 _INT64_MAX = (1 << 63) - 1
-_IST_NS = 19_800 * 10**9
-_DAY_NS = 86_400 * 10**9
 
 
 class Fills(NamedTuple):
@@ -242,8 +242,8 @@ def _mean_half_up(total: int, count: int) -> int | None:
 
 def _closes(equity_ts: Int64, path: Int64, *, fill_ts: Int64) -> list[int]:
     # [D + 1]: the initial cash, then each day's close.
-    equity_days = (equity_ts + _IST_NS) // _DAY_NS
-    days = np.unique(np.concatenate((equity_days, (fill_ts + _IST_NS) // _DAY_NS)))
+    equity_days = (equity_ts + IST) // DAY
+    days = np.unique(np.concatenate((equity_days, (fill_ts + IST) // DAY)))
     known = np.searchsorted(equity_days, days, side="right")
     return [int(path[0]), *path[known].tolist()]
 

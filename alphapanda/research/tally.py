@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.rows import OUT_FIELDS, Out
 from alphapanda.research.stats import risk
 
-IST = 19_800 * 10**9
-DAY = 86_400 * 10**9
 TS, TYPE, ROW, QTY, PRICE, A, D = (
     OUT_FIELDS.index(name) for name in ("ts", "type", "row", "qty", "price", "a", "d")
 )

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.rows import OUT, Out
 from alphapanda.research.result import as_fills
 from alphapanda.research.stats import statistics
-from alphapanda.research.tally import DAY, IST, Tally
+from alphapanda.research.tally import Tally
 
 CASH = 50_000 * 10_000
 FIRST = 1_754_278_200 * 10**9

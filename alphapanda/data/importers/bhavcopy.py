@@ -12,8 +12,9 @@ from alphapanda.data.importers.source import Contract, Source, Wanted
 from alphapanda.data.importers.table import TextTable, number_sql, time_sql
 from alphapanda.data.layouts import describe
 from alphapanda.data.parquet import identifier, scan
-from alphapanda.data.schema import DAY_NS, Layout, normal
+from alphapanda.data.schema import Layout, normal
 from alphapanda.errors import UsageError
+from alphapanda.model.calendar import DAY
 
 EQUITY: tuple[dict[str, str], ...] = (
     {"symbol": "symbol", "series": "series", "day": "date1", "open": "open_price",
@@ -167,5 +168,5 @@ def _bars(
     return Source(
         file.path, rows, Layout("bar", {each: each for each in types}, types),
         reject="CASE WHEN open = 0 AND high = 0 AND low = 0 THEN 'not traded' END",
-        interval_ns=DAY_NS, contracts=contracts, notes=notes, day=listed,
+        interval_ns=DAY, contracts=contracts, notes=notes, day=listed,
     )  # fmt: skip

@@ -9,10 +9,8 @@ import duckdb
 from alphapanda.data.importers.source import Source, Wanted, unreadable_file
 from alphapanda.data.schema import (
     BAR_PRICES,
-    DAY_NS,
     FIELDS,
     FRACTION,
-    IST_NS,
     NULL,
     PRICES,
     QUANTITIES,
@@ -20,10 +18,11 @@ from alphapanda.data.schema import (
     Kind,
 )
 from alphapanda.errors import UsageError
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.interval import interval_text
 from alphapanda.model.money import BOUND
 
-DATE_SQL = f"strftime(make_timestamp((ts + {IST_NS}) // 1000), '%Y-%m-%d')"
+DATE_SQL = f"strftime(make_timestamp((ts + {IST}) // 1000), '%Y-%m-%d')"
 """The IST date of a row."""
 
 NEEDED: dict[Kind, tuple[str, ...]] = {"tick": ("last",), "bar": BAR_PRICES, "quote": ()}
@@ -90,7 +89,7 @@ def told_interval(con: duckdb.DuckDBPyConnection, table: str, source: Source, *,
     """
     steps = (
         f"SELECT ts - lag(ts) OVER (PARTITION BY instrument ORDER BY ts) AS step, "
-        f"(ts + {IST_NS}) % {DAY_NS} AS clock FROM {table} WHERE file = {file} AND flaw IS NULL"
+        f"(ts + {IST}) % {DAY} AS clock FROM {table} WHERE file = {file} AND flaw IS NULL"
     )
     counted = con.sql(
         f"SELECT step, count(*) AS n FROM ({steps}) WHERE step > 0 GROUP BY step ORDER BY n "
@@ -98,7 +97,7 @@ def told_interval(con: duckdb.DuckDBPyConnection, table: str, source: Source, *,
     ).fetchall()
     (clock,) = con.sql(f"SELECT max(clock) FROM ({steps})").fetchall()
     if clock[0] == 0:
-        return DAY_NS
+        return DAY
     if not con.sql(f"SELECT 1 FROM {table} WHERE file = {file} LIMIT 1").fetchall():
         raise UsageError(f"{source.path} holds no rows: leave it out.")
     if not counted:
@@ -107,7 +106,7 @@ def told_interval(con: duckdb.DuckDBPyConnection, table: str, source: Source, *,
             "file after it (RELIANCE_minute)."
         )
     step = int(counted[0][0])
-    if step % SECOND_NS or (step > DAY_NS and step % DAY_NS):
+    if step % SECOND_NS or (step > DAY and step % DAY):
         raise UsageError(f"{source.path}: bars are {interval_text(step)} apart: say --interval.")
     return step
 

@@ -23,7 +23,7 @@ from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day, group_o
 from alphapanda.data.scans import connect
 from alphapanda.data.schema import FIELDS, Kind
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.calendar import Calendar, SessionGroup, session_group
+from alphapanda.model.calendar import EPOCH, Calendar, SessionGroup, session_group
 from alphapanda.model.interval import interval_text, parse_interval
 
 
@@ -154,14 +154,13 @@ class _Check:
 
     def _keepchosen(self) -> None:
         first, last = self._asked.first, self._asked.last
-        epoch = date(1970, 1, 1).toordinal()
         known: set[str] = set()
         for table in self._tables:
             query = f"SELECT DISTINCT instrument FROM {table} WHERE instrument IS NOT NULL"
             names = {name for (name,) in self._con.sql(query).fetchall()}
             known |= names
-            drop = [f"{DAY_SQL} < {first.toordinal() - epoch}"] if first else []
-            drop += [f"{DAY_SQL} > {last.toordinal() - epoch}"] if last else []
+            drop = [f"{DAY_SQL} < {first.toordinal() - EPOCH}"] if first else []
+            drop += [f"{DAY_SQL} > {last.toordinal() - EPOCH}"] if last else []
             if drop:
                 self._con.execute(f"DELETE FROM {table} WHERE {' OR '.join(drop)}").fetchall()
             if self._asked.instruments:

@@ -10,11 +10,19 @@ from typing import Any
 import duckdb
 
 from alphapanda.data.blocks import time_text
-from alphapanda.data.schema import DAY_NS, IST_NS, Kind
-from alphapanda.model.calendar import Calendar, Session, SessionGroup, session_group
+from alphapanda.data.schema import Kind
+from alphapanda.model.calendar import (
+    DAY,
+    EPOCH,
+    IST,
+    Calendar,
+    Session,
+    SessionGroup,
+    session_group,
+)
 from alphapanda.model.instruments import Exchange, Instrument
 
-DAY_SQL = f"((ts + {IST_NS}) // {DAY_NS})"
+DAY_SQL = f"((ts + {IST}) // {DAY})"
 """The IST day of a row, in days since 1970."""
 
 NEVER = 1 << 62
@@ -67,7 +75,7 @@ class Rows:
     @property
     def whole_days(self) -> bool:
         """Tell whether the rows are day bars."""
-        return bool(self.interval_ns) and not self.interval_ns % DAY_NS
+        return bool(self.interval_ns) and not self.interval_ns % DAY
 
     def sessions(self, name: str, first: date, last: date) -> list[Session]:
         """Return an instrument's sessions from first to last."""
@@ -89,4 +97,4 @@ def group_of(name: str) -> SessionGroup:
 
 def day(number: int) -> date:
     """Return a day from its number since 1970."""
-    return date.fromordinal(number + date(1970, 1, 1).toordinal())
+    return date.fromordinal(number + EPOCH)

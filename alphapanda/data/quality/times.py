@@ -9,8 +9,8 @@ from itertools import pairwise
 from alphapanda.data.blocks import time_text
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day
 from alphapanda.data.quality.values import collected
-from alphapanda.data.schema import DAY_NS, SECOND_NS
-from alphapanda.model.calendar import Phase, Session
+from alphapanda.data.schema import SECOND_NS
+from alphapanda.model.calendar import DAY, EPOCH, Phase, Session
 
 SILENCE_NS = 30 * SECOND_NS
 SILENCE_MEDIANS = 10
@@ -43,7 +43,7 @@ def found(rows: Rows, days: Days) -> Iterator[Finding]:
         return
     yield from _missing_days(rows, days)
     yield from _outside(rows)
-    if rows.kind == "bar" and rows.interval_ns % DAY_NS:
+    if rows.kind == "bar" and rows.interval_ns % DAY:
         yield from _missing_bars(rows, days)
     elif rows.kind != "bar":
         yield from _silences(rows)
@@ -73,12 +73,11 @@ def _declare_spans(rows: Rows, days: Days) -> None:
     if days:
         named = [(name, int(rows.groups[name])) for name in days]
         rows.con.executemany("INSERT INTO session_of VALUES (?, ?)", named)
-    epoch = date(1970, 1, 1).toordinal()
     made = []
     for group in sorted({rows.groups[name] for name in days}):
         every = sorted({d for name, of in days.items() if rows.groups[name] == group for d in of})
         for session in rows.calendar.sessions(every[0], every[-1], group):
-            number = session.day.toordinal() - epoch
+            number = session.day.toordinal() - EPOCH
             made += [(int(group), number, *span, False) for span in spans(session)]
             made += [(int(group), number, *span, True) for span in spans(session, Phase.OPEN)]
     if made:

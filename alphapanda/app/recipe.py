@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from alphapanda.core.engine import Enrolment
 from alphapanda.core.strategy import Spec, text_of
 from alphapanda.data.replay import Replay
 from alphapanda.model.charges import Schedule
-from alphapanda.model.instruments import NAMED, Instrument, Product
+from alphapanda.model.instruments import Instrument, Product
 from alphapanda.model.limits import load_limits
 from alphapanda.model.state import Fill
 
@@ -56,7 +56,7 @@ def document(made: runs.Run, *, name: str, mode: str, broker: str) -> dict[str, 
             "columns": sorted(replay.columns), "names": list(replay.names),
             "days": [str(day) for day in replay.days],
         },
-        "instruments": [instrument_facts(instrument) for instrument in made.instruments],
+        "instruments": [instrument.facts() for instrument in made.instruments],
         "enrolments": [
             {"rows": list(e.rows), "products": [p.name for p in e.products]}
             for e in made.enrolments
@@ -83,23 +83,6 @@ def feed_id(options: Options, source: Any) -> str:
     return "replay:" + hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]
 
 
-def instrument_facts(instrument: Instrument) -> dict[str, Any]:
-    """Return an instrument as JSON holds it."""
-    facts: dict[str, Any] = {f.name: getattr(instrument, f.name) for f in fields(instrument)}
-    facts.update({name: facts[name].name for name in NAMED})
-    facts["expiry"] = None if instrument.expiry is None else str(instrument.expiry)
-    return facts
-
-
-def instrument_of(facts: Mapping[str, Any]) -> Instrument:
-    """Return the instrument of such facts."""
-    values = dict(facts)
-    values.update({name: kind[facts[name]] for name, kind in NAMED.items()})
-    if facts["expiry"] is not None:
-        values["expiry"] = date.fromisoformat(facts["expiry"])
-    return Instrument(**values)
-
-
 def rebuilt(document: Mapping[str, Any]) -> runs.Run:
     """Return the run that a recipe describes, with `Recorded` in place of its replay.
 
@@ -122,7 +105,7 @@ def rebuilt(document: Mapping[str, Any]) -> runs.Run:
         for spec, facts, bound in zip(
             specs, document["strategies"], document["enrolments"], strict=True)
     )  # fmt: skip
-    instruments = tuple(map(instrument_of, document["instruments"]))
+    instruments = tuple(map(Instrument.of, document["instruments"]))
     return runs.Run(options, recorded, specs, instruments, enrolments, rules(document), [])
 
 

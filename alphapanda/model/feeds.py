@@ -7,7 +7,6 @@ reads the topics has the columns of the recording, bit for bit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_type_hints
@@ -35,7 +34,7 @@ from alphapanda.model.events import (
     Tick,
     event_id,
 )
-from alphapanda.model.instruments import NAMED, Instrument
+from alphapanda.model.instruments import Instrument
 from alphapanda.model.money import BOUND, text, to_scaled
 
 BAR = "bar"
@@ -245,17 +244,15 @@ def feed_of(data: FeedState) -> Feed:
 def listing(instrument: Instrument) -> Listing:
     """Return an instrument as an event holds it: what goes without saying is left out."""
     usual = {field.name: field.default for field in msgspec.structs.fields(Listing)}
-    values: dict[str, Any] = {f.name: getattr(instrument, f.name) for f in fields(instrument)}
-    values.update({name: values[name].name for name in NAMED})
+    values = instrument.facts()
     values.update({name: text(values[name]) for name in money_of(Listing)})
-    values["expiry"] = "" if instrument.expiry is None else str(instrument.expiry)
+    values["expiry"] = values["expiry"] or ""
     return Listing(**{name: value for name, value in values.items() if value != usual[name]})
 
 
 def instrument_of(given: Listing) -> Instrument:
     """Return the instrument that an event holds."""
     values = msgspec.structs.asdict(given)
-    values.update({name: kind[values[name]] for name, kind in NAMED.items()})
     values.update({name: to_scaled(values[name]) for name in money_of(Listing)})
-    values["expiry"] = date.fromisoformat(values["expiry"]) if values["expiry"] else None
-    return Instrument(**values)
+    values["expiry"] = values["expiry"] or None
+    return Instrument.of(values)

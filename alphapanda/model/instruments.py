@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.dated import Steps, a_date, in_force, read_table, rows_of
@@ -105,6 +106,22 @@ class Instrument:
     def spot(self) -> str:
         """The symbol whose price a contract settles at; empty for what is no contract."""
         return SPOT_NAMES.get(self.underlying, self.underlying) if self.expiry else ""
+
+    def facts(self) -> dict[str, Any]:
+        """Return it as JSON holds it; prices stay scaled."""
+        facts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        facts.update({name: facts[name].name for name in NAMED})
+        facts["expiry"] = None if self.expiry is None else str(self.expiry)
+        return facts
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Instrument:
+        """Return the instrument of such facts."""
+        values = dict(facts)
+        values.update({name: kind[facts[name]] for name, kind in NAMED.items()})
+        if facts["expiry"] is not None:
+            values["expiry"] = date.fromisoformat(facts["expiry"])
+        return cls(**values)
 
     @classmethod
     def assumed(cls, name: str) -> Instrument:

@@ -96,8 +96,8 @@ class Market:
         self._newest: dict[str, tuple[int, int]] = {}
         self._counts: dict[str, int] = {}
 
-    def take(self, events: Iterable[Envelope]) -> Iterator[Change]:
-        """Yield what rows of the market change."""
+    def take(self, events: Iterable[Envelope], others: int = 0) -> Iterator[Change]:
+        """Yield what rows of the market change; `others` of the same kind came before them."""
         for event in events:
             told = event.data
             if not isinstance(told, (Tick, Bar)):
@@ -107,7 +107,8 @@ class Market:
                 continue
             self._newest[told.instrument] = place
             kind = str(event.type)
-            self._counts[kind] = self._counts.get(kind, 0) + 1
+            self._counts[kind] = self._counts.get(kind, 0) + 1 + others
+            others = 0
             yield Change(SHARED, "", "ticks", told.instrument, {"ts": event.ts, **fields(told)})
             counted = {"count": self._counts[kind], "last_ns": event.ts}
             yield Change(SHARED, "", "stages", kind, counted)

@@ -12,7 +12,8 @@ from alphapanda.bus.client import waits
 from alphapanda.bus.relay import Outbox
 from alphapanda.errors import OutsideError
 from alphapanda.journal.journal import Journal
-from alphapanda.model.events import decode
+from alphapanda.model.events import Envelope, decode
+from alphapanda.project.newest import NewestRows
 from alphapanda.project.projector import Projector
 from alphapanda.project.sequence import Place
 from alphapanda.project.tables import About, source_of
@@ -26,20 +27,27 @@ STOP_S = 5.0
 
 
 class Source(NamedTuple):
-    """A run whose events can be read; `about` is asked once there are any."""
+    """A run whose events can be read; `about` is asked once there are any.
+
+    `market` returns the newest row of each instrument since it was last asked, and how many it
+    passed over.
+    """
 
     run_id: str
     outbox: Outbox
     about: Callable[[], About]
+    market: Callable[[], tuple[list[Envelope], int]] | None = None
 
 
 def source_in(journal: Journal) -> Source:
     """Return a journal as a source."""
     manifest = journal.contents.manifest
     names = tuple(facts["name"] for facts in manifest["strategies"])
+    trades = manifest["mode"] == "paper" and not journal.contents.ended
     return Source(
-        str(manifest["run_id"]), journal, lambda: About(manifest["mode"], names, manifest)
-    )
+        str(manifest["run_id"]), journal, lambda: About(manifest["mode"], names, manifest),
+        NewestRows(journal).take if trades else None,
+    )  # fmt: skip
 
 
 class Follower:
@@ -110,7 +118,7 @@ class Follower:
             OutsideError: if the database does not answer, or the journal is damaged.
             EventError: if it holds an event that this version does not know.
         """
-        run_id, outbox, about = self.source
+        run_id, outbox, about, market = self.source
         if self.position is None:
             self.position = await self.projector.tables.position(source_of(run_id))
             await self.projector.show([run_id])
@@ -120,6 +128,8 @@ class Follower:
             events = [decode(text) for _, text in found]
             await self.projector.apply(events, Place(source_of(run_id), place))
             self.position = place
+        if market is not None:
+            self.projector.market(*await asyncio.to_thread(market))
         if not self._told and self.position >= 0:
             await self.projector.tell(run_id, about())
             self._told = True

@@ -112,6 +112,10 @@ class Projector:
         await self._tell_of(applied)
         return applied.refused
 
+    def market(self, events: Sequence[Envelope], others: int) -> None:
+        """Show rows of the market, and that so many others came before them."""
+        self.live.put(self._market.take(events, others))
+
     async def tell(self, run_id: str, about: About) -> None:
         """Note what the manifest of a run says, of which events have been taken in.
 

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from alphapanda.config.settings import Settings
@@ -196,6 +197,12 @@ def test_runs_are_projected_by_themselves(
         board = asyncio.run(board_of(live, broker, source_in(Journal.open(run)).run_id))
         assert board["stages"]["order_filled"]["count"] == len(rows["fills"])
         assert {*board} == {"run", "stages", "positions", "orders", "pnl"}
+    market = asyncio.run(board_of(live, "shared", ""))
+    rows = pq.read_table(session(2, 3_000)).sort_by("ts").to_pylist()
+    assert market["stages"]["market_tick"]["count"] == len(rows)
+    shown = {name: (tick["ts"], tick["last"]) for name, tick in market["ticks"].items()}
+    last = {f"NSE:{row['symbol']}": (row["ts"].value, f"{row['last']:.2f}") for row in rows}
+    assert shown == last
 
 
 async def board_of(settings: Settings, broker: str, run_id: str) -> Any:

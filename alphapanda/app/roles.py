@@ -40,6 +40,7 @@ from alphapanda.journal.journal import FILE, Journal
 from alphapanda.model.events import Broker, Envelope
 from alphapanda.model.feeds import Feed, phases
 from alphapanda.research.result import Result
+from alphapanda.research.rundir import claimed, remove_empty
 
 if TYPE_CHECKING:
     from alphapanda.project.from_topics import TopicReader
@@ -205,7 +206,7 @@ def trade(
             feeds.refuse_choosing(wanted.given)
         given = {**parts.do(active(database)), **wanted.given}
         options = of_run.make({**given, **data_of(kind, places)})
-    folder = (wanted.out or default_out(options, what="paper-")).expanduser().absolute()
+    folder = folder_of(wanted.out, options, stack)
     specs, arguments = runs.found(options)
     rules = runs.rules_of(options)
     replay = None
@@ -235,6 +236,15 @@ def trade(
     projected: Any = process.parts.get(Role.PROJECT)
     trouble = parts.do(projected.drained()) if projected is not None else ""
     return replace(result, trouble=result.trouble or trouble)
+
+
+def folder_of(out: Path | None, options: Options, stack: ExitStack) -> Path:
+    """Return the folder of a run; if nobody chose it, one of its own, gone if it stays empty."""
+    if out is not None:
+        return out.expanduser().absolute()
+    folder = claimed(default_out(options, what="paper-")).absolute()
+    stack.callback(remove_empty, folder)
+    return folder
 
 
 def named(wanted: Wanted, kind: str, places: Sequence[str]) -> Options:

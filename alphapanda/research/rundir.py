@@ -31,15 +31,37 @@ def numbered(folder: Path) -> Iterator[Path]:
         yield folder.with_name(f"{folder.name}-{number}")
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, if it is not there.
+def claimed(folder: Path) -> Path:
+    """Make a folder whose name nobody chose, by the first of its names that nobody else has.
 
     Raises:
         OutsideError: if the system does not let it be made.
     """
+    for each in numbered(folder):
+        with suppress(FileExistsError):
+            make_folder(each, anew=True)
+            return each
+    raise AssertionError("numbers do not end")
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder that nothing was put into."""
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def make_folder(folder: Path, *, anew: bool = False) -> None:
+    """Make a folder, and those above it, if it is not there.
+
+    Raises:
+        OutsideError: if the system does not let it be made.
+        FileExistsError: if it was to be made `anew`, and is there.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=not anew)
     except OSError as error:
+        if anew and isinstance(error, FileExistsError):
+            raise
         raise OutsideError(f"can't make the folder {folder}: {error.strerror}") from error
 
 

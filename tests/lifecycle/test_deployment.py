@@ -19,7 +19,11 @@ from alphapanda.app.roles import Role, Wanted, carry_out
 from alphapanda.bus import reading, topics
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal.journal import Journal
-from alphapanda.model.events import Broker, EventType, decode
+from alphapanda.model.events import SHARED, Broker, Envelope, EventType, decode
+from alphapanda.model.feeds import event_of
+from alphapanda.model.topics import BROKERS, TOPICS, topic_of
+from alphapanda.model.topics import topics as table_topics
+from alphapanda.project import changes, from_topics
 from alphapanda.research.result import Result
 from alphapanda.store import seeding
 from alphapanda.store.database import Database
@@ -226,6 +230,60 @@ def test_without_names_the_active_strategies_trade() -> None:
     result, _ = carried_out(wanted)
     assert list(result.summary["strategies"]) == ["ema_cross"]
     assert result.summary["strategies"]["ema_cross"]["params"]["fast"] == 50
+
+
+@pytest.mark.usefixtures("servers")
+def test_what_lies_on_the_topics_is_as_the_table_says() -> None:
+    """Type, topic, key and producer of all that a feed, and a run on it, have published."""
+    sent, _ = carried_out(feed())
+    by_feed = {event.type: event for event in published(sent["feed"])}
+    assert {*by_feed} == made_by("feed") - {EventType.MARKET_BAR}
+    wanted = trade(sent["feed"])
+    carried_out(wanted)
+    assert wanted.out is not None
+    run_id = Journal.open(wanted.out).contents.manifest["run_id"]
+    by_trade = {event.type: event for event in published(run_id)}
+    assert {EventType.ORDER_FILLED, EventType.PNL_SNAPSHOT, EventType.RUN_STATE} <= {*by_trade}
+    assert {*by_trade} <= made_by("trade")
+    for kind in EventType:  # the projector reads all, a run what a feed says of itself
+        assert {*from_topics.TOPICS} >= {topic_of(kind, broker) for broker in brokers_of(kind)}
+    of_rows = {event_of(kind) for kind in ("tick", "quote", "bar")}
+    assert {k for k in EventType if "trade" in TOPICS[k].consumers} == {
+        *of_rows, EventType.FEED_STATE
+    }  # fmt: skip
+
+
+def made_by(producer: str) -> set[EventType]:
+    """Return the types that the table says somebody produces."""
+    return {kind for kind in EventType if TOPICS[kind].producer == producer}
+
+
+def brokers_of(kind: EventType) -> tuple[str, ...]:
+    """Return the brokers whose topics a type of event is on."""
+    return (SHARED,) if TOPICS[kind].name.startswith("market.") else BROKERS
+
+
+def published(whose: str) -> list[Envelope]:
+    """Return the events of a run or feed on all topics, each checked against the table."""
+    found = []
+    for name in table_topics(Broker.PAPER):
+        for one in asyncio.run(reading.newest(config.load(), name, 10_000)):
+            event = decode(one.value)
+            if whose not in (event.run_id, event.source):
+                continue
+            found.append(event)
+            assert topic_of(event.type, event.broker) == name
+            facts = {"feed": event.source, "run": event.run_id, **changes.fields(event.data)}
+            key = KEYS[TOPICS[event.type].key].format(**facts)
+            assert (one.key.decode(), event.key) == (key, key)
+    return found
+
+
+KEYS = {
+    "EXCHANGE:SYMBOL": "{instrument}", "feed": "{feed}", "strategy:instrument":
+    "{strategy}:{instrument}", "run id:order": "{run}:{order}", "strategy": "{strategy}",
+    "run id": "{run}",
+}  # fmt: skip
 
 
 FAILS = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,14 @@ from alphapanda.bus import topics
 from alphapanda.bus.client import kafka
 from alphapanda.bus.cursor import FileCursor
 from alphapanda.bus.publisher import Publisher, Record, TooLargeError, producing
-from alphapanda.bus.reading import newest
 from alphapanda.bus.relay import Relay
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.model.events import Envelope, decode, encode
-from tests.bus.events import FILLS, ListOutbox, fill, message, name_of_own, settings_for, until
+from alphapanda.model.events import Envelope, encode
+from tests.bus.arrivals import by_key, landed, once
+from tests.bus.events import ListOutbox, fill, message, name_of_own, settings_for, until
 from tests.servers import own
 from tests.servers.kafka import Kafka
-
-MANY = 100_000
 
 
 @pytest.fixture
@@ -36,25 +33,6 @@ def settings(tmp_path: Path, kafka_address: str) -> Settings:
 def arrived(settings: Settings, run: str) -> list[Envelope]:
     """Return a run's events as they lie on the topic, repeats included."""
     return asyncio.run(landed(settings, run))
-
-
-async def landed(settings: Settings, run: str) -> list[Envelope]:
-    found = await newest(settings, FILLS, MANY)
-    found.sort(key=lambda one: (one.partition, one.offset))
-    return [one for one in map(decode, (each.value for each in found)) if one.run_id == run]
-
-
-def once(events: Iterable[Envelope]) -> list[Envelope]:
-    """Return events without repeats, as every reader takes them."""
-    return list({one.id: one for one in reversed(list(events))}.values())[::-1]
-
-
-def by_key(events: Iterable[Envelope]) -> dict[str, list[int]]:
-    """Return each key's sequences in their order."""
-    told: dict[str, list[int]] = {}
-    for one in events:
-        told.setdefault(one.key, []).append(one.seq)
-    return told
 
 
 def test_a_run_is_published_and_a_second_relay_sends_nothing(settings: Settings) -> None:

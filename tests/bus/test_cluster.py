@@ -126,6 +126,7 @@ def test_nodes_fail_again_and_again(faults: list[str], tmp_path: Path, cluster: 
         async with day.going_on():
             for fault in faults:
                 await outage(day, cluster, fault, chance.uniform(5, 60) if MANY else 2)
+        await until(lambda: len(asyncio.all_tasks()) == 1)  # no failed client has left any
         return await landed(day.settings, day.run)
 
     found = asyncio.run(go())
@@ -134,6 +135,27 @@ def test_nodes_fail_again_and_again(faults: list[str], tmp_path: Path, cluster: 
     applied = [day.events[seq] for seq in day.table.rows]
     assert by_key(applied) == by_key(day.events)
     assert day.reader.figures()["letters"] == 0
+
+
+def test_a_reader_that_knows_only_the_dead_is_replaced(tmp_path: Path, cluster: Cluster) -> None:
+    """A client never asks the settings' addresses again: where all it knows are gone, it goes."""
+    day = Day(settings_for(tmp_path, cluster.url, topics=SPREAD, **COPIES, **QUICK))
+
+    async def go() -> None:
+        async with day.going_on():
+            first = await leader(day.settings, cluster)
+            known = day.reader._consumer._client.cluster
+            number = cluster.nodes.index(first) + 1
+            known._brokers = {number: known._brokers[number]}
+            first.kill()
+            before = len(day.events)
+            await day.caught_up(before + 1)
+            first.launch()
+            await until(first.is_ready, MOST_S)
+
+    asyncio.run(go())
+    assert day.reader.progress.replaced > 0
+    assert sorted(day.table.rows) == list(range(len(day.events)))
 
 
 def test_copies_need_as_many_nodes(tmp_path: Path, cluster: Cluster, own_kafka: Kafka) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +18,7 @@ from alphapanda.errors import UsageError
 from alphapanda.model.events import decode
 from alphapanda.model.topics import DLQ
 from tests.bus.events import FILLS, fill, message, name_of_own, send, settings_for
-from tests.cli.running import Told, command
+from tests.cli.running import command, facts
 from tests.servers import own
 from tests.servers.redis import Redis
 
@@ -45,11 +43,6 @@ def server(tmp_path: Path, kafka_address: str, monkeypatch: pytest.MonkeyPatch) 
     made = settings_for(tmp_path, kafka_address)
     asyncio.run(topics.bootstrap(made, ["replay"]))
     return made
-
-
-def facts(done: Told) -> Any:
-    assert (done.status, done.err) == (0, "")
-    return json.loads(done.out)
 
 
 def test_bootstrap_makes_topics_once(server: Settings, capsys: pytest.CaptureFixture[str]) -> None:

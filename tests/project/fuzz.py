@@ -84,7 +84,7 @@ KINDS: dict[str, list[Spoil]] = {
     "belongs on": [changed(broker="paper")],
     "the years 1990": [changed(ts=1), changed(ts=2**63 - 1)],
 }  # fmt: skip
-ORDERS = {"price is -1.00": data(b'"price":"-1.00"')}
+ORDERS = {"price is -1.00": data(b'"price":"-1.00\\n"')}
 FILLS = {**ORDERS, "qty is 0": data(b'"qty":0')}
 LARGE = {"the most is": instead(b"x" * FIVE_MB)}
 

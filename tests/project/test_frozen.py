@@ -64,7 +64,7 @@ def frozen_relay(run: Path, last: int, settings: Settings) -> subprocess.Popen[b
 def test_a_relay_that_was_taken_for_dead_changes_nothing(settings: Settings) -> None:
     """Woken when another has ended its work, it sends a page again and leaves the cursor there."""
     run = settings.base_dir / "run"
-    told = process("backtest", "ema_cross", "--data", session(4, 8_000), "--limits", "wide",
+    told = process("backtest", "ema_cross", "--data", session(3, 6_000), "--limits", "wide",
                    "--param", "fast=3", "--param", "slow=8", "--journal", "--out", "run",
                    cwd=settings.base_dir, **environment(settings))  # fmt: skip
     assert told.status == 0, told.err

@@ -48,9 +48,11 @@ bench: setup ## Measure the core against the numba floor
 bounds: setup ## Run the tests of the core with every array access checked
 	NUMBA_BOUNDSCHECK=1 ALPHAPANDA_CACHE_DIR=build/bounds $(BIN)/python -m pytest -m core
 
-soak: provision ## Kill paper trading and its roles 200 times; each run must end as if it had not been
-	ALPHAPANDA_TEST_KILLS=200 $(BIN)/python -m pytest --timeout 0 -k "again_and_again or whoever_is_killed" \
-		tests/journal/test_paper.py tests/bus/test_processes_by_role.py
+soak: provision ## Kill paper trading, its roles and servers 200 times; each run must end as if it had not been
+	ALPHAPANDA_TEST_KILLS=200 $(BIN)/python -m pytest --timeout 0 \
+		-k "again_and_again or whoever_is_killed or frozen or bad_messages" tests/journal/test_paper.py \
+		tests/bus/test_processes_by_role.py tests/bus/test_cluster.py tests/project/test_frozen.py \
+		tests/project/test_fuzz.py
 
 golden: setup ## Rewrite the golden files; read the diff before committing it
 	$(BIN)/python -m tests.golden.rewrite

@@ -14,6 +14,7 @@ from alphapanda import config
 from alphapanda.app.output import print_json
 from alphapanda.bus import letters, reading, topics
 from alphapanda.bus.letters import Letter
+from alphapanda.bus.reading import Replayed
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import INDIA
 from alphapanda.model.events import EventError, decode
@@ -48,7 +49,7 @@ def tail(topic: str, *, limit: int, follow: bool, json: bool) -> None:
         print_json({"topic": topic, "messages": [as_facts(each) for each in found]})
         return
     for each in found:
-        sys.stdout.write(f"{as_line(each)}\n")
+        sys.stdout.write(f"{printable(as_line(each))}\n")
     if follow:
         asyncio.run(print_following(topic))
 
@@ -56,7 +57,7 @@ def tail(topic: str, *, limit: int, follow: bool, json: bool) -> None:
 async def print_following(topic: str) -> None:
     """Print what comes, until interrupted."""
     async for message in reading.following(config.load(), topic):
-        sys.stdout.write(f"{as_line(message)}\n")
+        sys.stdout.write(f"{printable(as_line(message))}\n")
         sys.stdout.flush()
 
 
@@ -101,11 +102,12 @@ def list_letters(topic: str | None, *, limit: int, json: bool) -> None:
         print_json({"letters": [about(each) for each in found]})
         return
     for each in found:
-        sys.stdout.write(
+        line = (
             f"{moment(each.ts_ms * 1_000_000)}  {each.topic:<26} letter "
             f"{each.partition}/{each.offset} of {each.origin_partition}/{each.origin_offset}, "
-            f"{each.size} bytes: {each.reason}\n"
+            f"{each.size} bytes: {each.reason}"
         )
+        sys.stdout.write(f"{printable(line)}\n")
     if not found:
         sys.stdout.write("no dead letters\n")
 
@@ -121,7 +123,7 @@ def show_letters(
         return
     for each in found:
         for name, value in about(each).items():
-            sys.stdout.write(f"{name:<16} {value}\n")
+            sys.stdout.write(f"{name:<16} {printable(str(value))}\n")
         sys.stdout.write(f"{shown(each.value)}\n\n")
 
 
@@ -130,23 +132,38 @@ def replay_letters(
 ) -> None:  # fmt: skip
     """Send dead letters to their topic again and say how many."""
     checked(limit)
-    sent, cut = asyncio.run(replayed(topic, offset, partition, limit))
+    name = plain(topic)
+    done = asyncio.run(replayed(topic, offset, partition, limit))
     if json:
-        print_json({"topic": plain(topic), "sent": sent, "cut": cut})
+        print_json({"topic": name, **done._asdict()})
         return
-    left = f"; {cut} were too large to be kept whole and are not" if cut else ""
-    sys.stdout.write(f"{sent} sent to {plain(topic)} again{left}\n")
+    said = [f"{done.sent} sent to {name} again"]
+    if done.cut:
+        said.append(f"{done.cut} were too large to be kept whole and are not")
+    if done.bad:
+        said.append(f"{done.bad} can't be used now either and are not: alphapanda dlq show {name}")
+    sys.stdout.write(f"{'; '.join(said)}\n")
 
 
 async def replayed(
     topic: str, offset: int | None, partition: int, limit: int
-) -> tuple[int, int]:  # fmt: skip
-    """Send one letter, or those that have not been sent; return how many were, and were not."""
+) -> Replayed:  # fmt: skip
+    """Send one letter, or those that have not been sent; return how many were, and were not.
+
+    Raises:
+        UsageError: if the one would only come back.
+    """
     settings = config.load()
     if offset is not None:
-        one = await chosen(topic, offset, partition, 1)
-        await reading.send_again(settings, letters.returned(one))
-        return len(one), 0
+        (one,) = await chosen(topic, offset, partition, 1)
+        why = letters.unfit(settings, one)
+        if why:
+            raise UsageError(printable(
+                f"{one.topic}{DLQ} offset {one.offset}: it can't be sent again, it would only come "
+                f"back: {why}"
+            ))  # fmt: skip
+        await reading.send_again(settings, letters.returned([one]))
+        return Replayed(1)
     return await reading.send_unsent(settings, plain(topic) + DLQ, limit)
 
 
@@ -186,11 +203,15 @@ def about(letter: Letter) -> dict[str, Any]:
 
 def shown(value: bytes) -> str:
     """Return bytes as text that can be printed, its beginning if it is long."""
-    text = value[:SHOWN_BYTES].decode("utf-8", "backslashreplace")
-    more = f" ... {len(value) - SHOWN_BYTES} bytes more" if len(value) > SHOWN_BYTES else ""
+    text = printable(value[:SHOWN_BYTES].decode("utf-8", "backslashreplace"))
     return (
-        "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text) + more
+        text if len(value) <= SHOWN_BYTES else f"{text} ... {len(value) - SHOWN_BYTES} bytes more"
     )
+
+
+def printable(text: str) -> str:
+    """Return text in which nothing moves the cursor or ends the line: others have written it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def plain(topic: str) -> str:

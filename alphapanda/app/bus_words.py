@@ -58,7 +58,10 @@ def replay(
     limit: Limit = 20,
     json: Json = False,
 ) -> None:
-    """Send dead letters to their topic again, each once; with --offset one, as often as asked."""
+    """Send dead letters to their topic again, each once; with --offset one, as often as asked.
+
+    Those that can't be used now either stay where they are.
+    """
     from alphapanda.app import bus  # noqa: PLC0415
 
     bus.replay_letters(topic, offset=offset, partition=partition, limit=limit, json=json)

@@ -5,6 +5,7 @@ A client that is stuck knows no newer end of its partitions, so it can't be aske
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -38,7 +39,8 @@ async def backlog(
     consumer = kafka().AIOKafkaConsumer(
         **connection(settings), group_id=group, enable_auto_commit=False
     )
-    async with opened(consumer, settings):
+    # Without the group's coordinator `committed` asks for ever.
+    async with opened(consumer, settings), asyncio.timeout(settings.bus.connect_timeout_s):
         known = sorted(wanted & await consumer.topics())
         places = [place for topic in known for place in await partitions_of(consumer, topic)]
         begins: dict[Any, int] = await consumer.beginning_offsets(places)

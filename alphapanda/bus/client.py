@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from types import ModuleType
 from typing import Any
@@ -15,6 +15,7 @@ from alphapanda.errors import OutsideError, UsageError
 
 CLIENT = "alphapanda"
 METADATA_MS = 60_000
+CANCEL_S = 0.2
 QUIET = logging.NullHandler()
 """What aiokafka says goes to the log, and not to stderr where there is none."""
 GROUP = "alphapanda"
@@ -88,8 +89,7 @@ async def open_client(client: Any, settings: Settings) -> None:
         undone.push_async_callback(close_client, client, settings)
         lost = failures()
         try:
-            async with asyncio.timeout(settings.bus.connect_timeout_s):
-                await client.start()
+            await within(settings.bus.connect_timeout_s, client.start())
         except lost as error:
             raise unreachable(settings, error) from error
         undone.pop_all()
@@ -100,14 +100,40 @@ async def close_client(client: Any, settings: Settings) -> None:
     stop = client.close if hasattr(client, "close") else client.stop
     lost = failures()
     try:
-        async with asyncio.timeout(settings.bus.stop_timeout_s / 2):
-            await stop()
+        await within(settings.bus.stop_timeout_s / 2, stop())
     except lost:
         inner = getattr(client, "client", None) or getattr(client, "_client", None)
         if inner is not None:
             with suppress(*failures()):
-                async with asyncio.timeout(1):
-                    await inner.close()
+                await within(1, inner.close())
+
+
+async def within(limit_s: float, work: Coroutine[Any, Any, None]) -> None:
+    """Await something of a client's, for so long.
+
+    It is a task of its own, for a client may swallow that it is cancelled, so that a limit around
+    it never ends; and cancels what it awaits itself, so that the caller seems to be cancelled.
+
+    Raises:
+        TimeoutError: if it has not ended by then, or was cancelled from inside.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task], timeout=limit_s)
+    finally:
+        if not task.done():
+            task.cancel()
+            task.add_done_callback(noticed)
+            await asyncio.wait([task], timeout=CANCEL_S)
+    if not task.done() or task.cancelled():
+        raise TimeoutError
+    task.result()
+
+
+def noticed(future: asyncio.Future[Any]) -> None:
+    """Take a failure's exception, so that asyncio does not report it as forgotten."""
+    if not future.cancelled():
+        future.exception()
 
 
 @asynccontextmanager

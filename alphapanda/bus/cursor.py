@@ -31,13 +31,18 @@ class FileCursor:
         LOG.warning("cursor is damaged: everything is sent again", file=str(self.path))
         return START
 
-    def store(self, seq: int) -> None:
-        """Write it, durably.
+    def store(self, seq: int) -> int:
+        """Write it, durably, unless a later one is there; return the later.
+
+        A relay that was taken for dead may wake and store beside its successor.
 
         Raises:
             OutsideError: if the disk refuses.
         """
-        part = self.path.with_name(f"{self.path.name}.part")
+        there = self.load()
+        if there >= seq:
+            return there
+        part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         try:
             written = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
             try:
@@ -53,3 +58,4 @@ class FileCursor:
                 os.close(folder)
         except OSError as error:
             raise OutsideError(f"{self.path}: {error.strerror}") from error
+        return seq

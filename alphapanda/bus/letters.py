@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from alphapanda.bus.intake import PoisonError, taken_in
 from alphapanda.bus.publisher import Record
 from alphapanda.config.settings import Settings
-from alphapanda.errors import UsageError
 from alphapanda.model.topics import DLQ
 
 REASON_CHARS = 500
+DIGITS = 20
+"""More than any number has that was written here."""
 CUT_BYTES = 64 * 1024
 """What is kept of a message that was larger than a message may be."""
 
@@ -58,33 +60,33 @@ def buried(settings: Settings, message: Any, *, reason: str, group: str) -> Reco
 
 def letter(message: Any) -> Letter:
     """Return the dead letter that a message of such a topic is; others' headers may be missing."""
-    told = {name: value.decode("utf-8", "replace") for name, value in message.headers}
+    told = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers}
     value = message.value or b""
     return Letter(
         message.partition, message.offset, message.timestamp,
-        told.get("topic", message.topic.removesuffix(DLQ)), number(told.get("partition")),
-        number(told.get("offset")), told.get("group", ""), told.get("reason", "not said"),
+        told.get("topic", message.topic.removesuffix(DLQ)), number(told.get("partition", "")),
+        number(told.get("offset", "")), told.get("group", ""), told.get("reason", "not said"),
         told.get("sha256", ""), number(told.get("bytes", str(len(value)))), message.key or b"",
         value,
     )  # fmt: skip
 
 
-def number(text: str | None) -> int:
+def number(text: str) -> int:
     """Return a header's number, -1 if it holds none."""
-    return int(text) if text is not None and text.isdecimal() else -1
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < DIGITS else -1
+
+
+def unfit(settings: Settings, letter: Letter) -> str:
+    """Say why a letter would only come back if it were sent again; empty if it need not."""
+    if not letter.whole:
+        return f"only {len(letter.value)} of {letter.size} bytes were kept"
+    try:
+        taken_in(letter, settings.bus.message_bytes)
+    except PoisonError as error:
+        return str(error)
+    return ""
 
 
 def returned(letters: Iterable[Letter]) -> list[Record]:
-    """Return the messages that bring letters back to where they came from.
-
-    Raises:
-        UsageError: if one was cut.
-    """
-    found = list(letters)
-    for each in found:
-        if not each.whole:
-            raise UsageError(
-                f"{each.topic}{DLQ} offset {each.offset}: only {len(each.value)} of {each.size} "
-                "bytes were kept, so it can't be sent again"
-            )
-    return [Record(each.topic, each.key, each.value) for each in found]
+    """Return the messages that bring letters back to where they came from."""
+    return [Record(each.topic, each.key, each.value) for each in letters]

@@ -113,10 +113,14 @@ class Processor:
         Raises:
             OutsideError: if it does not, or is stuck.
         """
-        if self._watch is None or self._loop is None:
+        if self._watch is None:
             raise OutsideError(f"the processor {self.name} does not run")
         if self._watch.done() and not self._watch.cancelled() and self._watch.exception():
             raise OutsideError(f"the processor {self.name} has ended: {self._watch.exception()}")
+        if self._loop is None:
+            raise OutsideError(
+                f"the processor {self.name} has no client: a stuck one is being replaced"
+            )
         silent = time.monotonic() - self.delivery.alive_s
         if self.progress.lag and silent > 2 * self.settings.bus.stuck_after_s:
             raise OutsideError(
@@ -186,8 +190,7 @@ class Processor:
             assert loop is not None
             await asyncio.wait([loop], timeout=bus.stuck_after_s / CHECKS)
             if loop.done():
-                self._raise_bugs(loop)
-                await self._replace(loop.exception())
+                await self._replace(self._failure(loop))
                 behind_s = None
                 continue
             now = time.monotonic()
@@ -201,12 +204,15 @@ class Processor:
                 await self._replace(TimeoutError(f"no progress in {bus.stuck_after_s:g} s"))
                 behind_s = None
 
-    def _raise_bugs(self, loop: asyncio.Task[None]) -> None:
-        """Let what is no failure of the server's end the processor: it would only come again."""
+    def _failure(self, loop: asyncio.Task[None]) -> BaseException | None:
+        """Return why a client has ended; what is no failure of the server's would come again."""
+        if loop.cancelled():  # from inside the client
+            return None
         error = loop.exception()
         if error is not None and not isinstance(error, failures()):
             LOG.error("processor ended", group=self.group, exc_info=error)
             raise error
+        return error
 
     async def _replace(self, why: BaseException | None) -> None:
         LOG.warning("consumer replaced", group=self.group, reason=why, **self.figures())

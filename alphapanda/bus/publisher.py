@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 from alphapanda import log
 from alphapanda.bus.client import (
+    CANCEL_S,
     close_client,
     connection,
     failures,
     kafka,
+    noticed,
     open_client,
     unreachable,
     waits,
@@ -28,7 +30,6 @@ from alphapanda.errors import OutsideError, UsageError
 
 LOG = log.get(__name__)
 BATCH_BYTES = 256 * 1024
-CANCEL_S = 0.2
 OVERHEAD = 1024
 """Of a message, beside key, value and headers."""
 
@@ -169,12 +170,10 @@ class Publisher:
             await asyncio.wait([sender], timeout=CANCEL_S)
         noticed(sender)
         await close_client(producer.client, self.settings)
-
-
-def noticed(future: asyncio.Future[Any]) -> None:
-    """Take a failure's exception, so that asyncio does not report it as forgotten."""
-    if not future.cancelled():
-        future.exception()
+        # A request that waits to hear which servers there are would do so for ever now, and keep
+        # its messages in memory.
+        producer.client.force_metadata_update()
+        producer.client._md_update_fut.cancel()
 
 
 def largest(settings: Settings) -> int:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from alphapanda.bus.client import GROUP, connection, kafka, opened
-from alphapanda.bus.letters import letter, returned
+from alphapanda.bus.letters import letter, returned, unfit
 from alphapanda.bus.publisher import OVERHEAD, Publisher, Record, largest
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError, did_you_mean
 
 WAIT_MS = 500
 READ_TIMEOUT_S = 60
+
+
+class Replayed(NamedTuple):
+    """How many dead letters were sent again, and not: those cut, and those that are no events."""
+
+    sent: int
+    cut: int = 0
+    bad: int = 0
 
 
 async def newest(settings: Settings, topic: str, limit: int) -> list[Any]:
@@ -138,10 +146,10 @@ async def send_again(settings: Settings, records: list[Record]) -> None:
         await publisher.stop()
 
 
-async def send_unsent(settings: Settings, topic: str, limit: int) -> tuple[int, int]:
+async def send_unsent(settings: Settings, topic: str, limit: int) -> Replayed:
     """Send dead letters to where they came from, on from where this ended last.
 
-    Returns how many were sent, and how many were not because they had been cut.
+    Those that would only come back are passed over, and stay where they are.
 
     Raises:
         UsageError: if there is no such topic.
@@ -160,9 +168,11 @@ async def send_unsent(settings: Settings, topic: str, limit: int) -> tuple[int, 
                 while start < ends[place] and len(found) < limit:
                     found.append(await consumer.getone(place))
                     start = found[-1].offset + 1
-        whole = [one for one in map(letter, found) if one.whole]
-        await send_again(settings, returned(whole))
+        letters = list(map(letter, found))
+        fit = [one for one in letters if not unfit(settings, one)]
+        await send_again(settings, returned(fit))
         done = {kafka().TopicPartition(topic, one.partition): one.offset + 1 for one in found}
         if done:
             await consumer.commit(done)
-    return len(whole), len(found) - len(whole)
+    cut = sum(not one.whole for one in letters)
+    return Replayed(len(fit), cut, len(letters) - len(fit) - cut)

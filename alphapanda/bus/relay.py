@@ -44,8 +44,8 @@ class Cursor(Protocol):
     def load(self) -> int:
         """Return the last sequence that was acknowledged, -1 before any."""
 
-    def store(self, seq: int) -> None:
-        """Keep it durably."""
+    def store(self, seq: int) -> int:
+        """Keep it durably, unless a later one is kept; return the later."""
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -159,9 +159,10 @@ class Relay:
             page = await asyncio.to_thread(self.outbox.read, self.relayed.position, self.page)
             if page:
                 await self._send([addressed(text) for _, text in page])
-                # Only now: whatever lies behind the cursor has been acknowledged.
-                self.relayed.position = page[-1][0]
-                await asyncio.to_thread(self.cursor.store, self.relayed.position)
+                # Only now: whatever lies behind the cursor has been acknowledged, by this relay or
+                # by one that has taken over.
+                last = page[-1][0]
+                self.relayed.position = await asyncio.to_thread(self.cursor.store, last)
             elif ended:
                 return
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeGuard
 from uuid import UUID
 
 from alphapanda.errors import AlphaPandaError
@@ -52,9 +53,14 @@ def positive(text: str) -> int:
     return price
 
 
+def is_name(text: str | None, longest: int = LONGEST) -> TypeGuard[str]:
+    """Say if a column may hold a text."""
+    return text is not None and 0 < len(text) <= longest and text.isprintable()
+
+
 def name(text: str | None, longest: int = LONGEST) -> str:
     """Return a text that a column holds."""
-    if not text or len(text) > longest or not text.isprintable():
+    if not is_name(text, longest):
         raise ImpossibleError(f"a name of more than {longest} characters, or of unprintable ones")
     return text
 

@@ -13,6 +13,7 @@ from alphapanda.model.rows import Code
 from alphapanda.project.facts import (
     ImpossibleError,
     bounded,
+    is_name,
     money,
     name,
     one_of,
@@ -85,6 +86,7 @@ class Fold:
             placed = (Order.run_id == run, Order.order_id.in_(wanted))
             self.orders = {row.order_id: row for row in await read(session, Order, *placed)}
         moved = {each.instrument for each in data if isinstance(each, MOVES)}
+        moved = set(filter(is_name, moved))  # PostgreSQL refuses even to look for some others
         if moved:
             held = (Position.run_id == run, Position.instrument.in_(moved))
             rows = await read(session, Position, *held)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from alphapanda.bus import topics
+from alphapanda.bus.client import kafka, opened
 from alphapanda.bus.intake import PoisonError, taken_in
 from alphapanda.bus.letters import buried
-from alphapanda.bus.publisher import Record
+from alphapanda.bus.publisher import Record, producing
 from alphapanda.bus.seen import SeenHere, SeenInRedis
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.model.events import decode
 from alphapanda.model.topics import DLQ
 from tests.bus.events import FILLS, fill, message, name_of_own, send, settings_for
-from tests.cli.running import Told, command
+from tests.cli.running import command, facts
 from tests.servers import own
 from tests.servers.redis import Redis
 
@@ -44,11 +43,6 @@ def server(tmp_path: Path, kafka_address: str, monkeypatch: pytest.MonkeyPatch) 
     made = settings_for(tmp_path, kafka_address)
     asyncio.run(topics.bootstrap(made, ["replay"]))
     return made
-
-
-def facts(done: Told) -> Any:
-    assert (done.status, done.err) == (0, "")
-    return json.loads(done.out)
 
 
 def test_bootstrap_makes_topics_once(server: Settings, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,27 +144,60 @@ def test_dead_letters_are_listed_shown_and_sent_again_once(
     shown = command("dlq", "show", FILLS, "--offset", number, capsys=capsys).out
     assert sent.value.decode() in shown
     words = ("dlq", "replay", FILLS, "--json")
-    assert facts(command(*words, capsys=capsys)) == {"topic": FILLS, "sent": 1, "cut": 0}
-    assert facts(command(*words, capsys=capsys)) == {"topic": FILLS, "sent": 0, "cut": 0}
+    assert facts(command(*words, capsys=capsys)) == {"topic": FILLS, "sent": 1, "cut": 0, "bad": 0}
+    assert facts(command(*words, capsys=capsys)) == {"topic": FILLS, "sent": 0, "cut": 0, "bad": 0}
     tail = facts(command("tail", FILLS, "--limit", "1", "--json", capsys=capsys))
     assert tail["messages"][0]["envelope"]["run_id"] == run
     assert facts(command(*words, "--offset", number, capsys=capsys))["sent"] == 1
 
 
-def test_a_letter_that_was_cut_is_not_sent_again(
+def test_letters_that_would_only_come_back_are_not_sent_again(
     server: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Half a message is no message; the others are sent."""
-    command("dlq", "replay", SPOILT, "--limit", "1000", capsys=capsys)
-    large = buried(server, Message(SPOILT, b"x" * 2_000_000), reason="large", group="g")
-    small = buried(server, Message(SPOILT, b"{}"), reason="small", group="g")
-    asyncio.run(send(server, [large, small]))
-    done = facts(command("dlq", "replay", SPOILT, "--json", capsys=capsys))
-    assert done == {"topic": SPOILT, "sent": 1, "cut": 1}
+    """Half a message is no message, and what is still no event stays; the others are sent."""
+    command("dlq", "replay", FILLS, "--limit", "1000", capsys=capsys)
+    good = message(fill(name_of_own(), 1))
+    dead = {
+        "large": Message(FILLS, b"x" * 2_000_000),
+        "small": Message(FILLS, good.value, good.key),
+        "\x1b[31m\nnone": Message(FILLS, b'{"type":"\\u001b[31m"}'),
+    }
+    records = [buried(server, one, reason=why, group="g") for why, one in dead.items()]
+    asyncio.run(send(server, records))
+    done = command("dlq", "replay", FILLS, capsys=capsys)
+    assert "1 sent to replay.orders.filled again; 1 were too large" in done.out
+    assert "1 can't be used now either and are not: alphapanda dlq show" in done.out
+    listed = facts(command("dlq", "list", FILLS, "--limit", "3", "--json", capsys=capsys))
+    offsets = {one["reason"]: str(one["offset"]) for one in listed["letters"]}
+    assert [one["whole"] for one in listed["letters"]] == [False, True, True]
+    words = ("dlq", "replay", FILLS, "--offset")
+    for why, said in (("large", "only 65536 of 2000000 bytes"), ("\x1b[31m\nnone", "not an event")):
+        told = command(*words, offsets[why], capsys=capsys)
+        assert (told.status, said in told.line) == (2, True)
+    assert command(*words, offsets["small"], capsys=capsys).status == 0
+    for word in ("list", "show"):
+        lines = command("dlq", word, FILLS, "--limit", "3", capsys=capsys).out.split("\n")
+        assert all(line.isprintable() for line in lines)
+        assert any("\\x1b[31m\\nnone" in line for line in lines)
+
+
+def test_letters_that_others_have_written_are_read(
+    server: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Headers may be missing, empty or nonsense: it is listed with what can be told of it."""
+    headers = [("offset", b"9" * 5_000), ("partition", "\u0663".encode()), ("reason", None)]
+
+    async def go() -> None:
+        client = kafka().AIOKafkaProducer(**producing(server))
+        async with opened(client, server) as producer:
+            for given in (headers, []):
+                await producer.send_and_wait(SPOILT + DLQ, b"x", b"k", headers=given)
+
+    asyncio.run(go())
     listed = facts(command("dlq", "list", SPOILT, "--limit", "2", "--json", capsys=capsys))
-    assert {one["reason"]: one["whole"] for one in listed["letters"]} == {
-        "large": False, "small": True
-    }  # fmt: skip
+    assert [(one["origin_offset"], one["origin_partition"]) for one in listed["letters"]] == [
+        (-1, -1), (-1, -1)
+    ]  # fmt: skip
 
 
 def test_every_released_event_is_taken_in() -> None:

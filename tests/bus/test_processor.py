@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.model.events import Envelope, encode
 from alphapanda.model.topics import DLQ
+from tests.bus.arrivals import Table
 from tests.bus.events import FILLS, LARGE, fill, message, name_of_own, send, settings_for, until
 
 
@@ -29,23 +29,6 @@ def settings(tmp_path: Path, kafka_address: str) -> Settings:
     made = settings_for(tmp_path, kafka_address, backoff_s=0.01)
     asyncio.run(topics.bootstrap(made, ["replay"]))
     return made
-
-
-class Table:
-    """What has been applied, in order; a test says what fails."""
-
-    def __init__(self, run: str) -> None:
-        self.run = run
-        self.rows: list[int] = []
-        self.fail: dict[int, list[Exception]] = {}
-
-    async def apply(self, envelopes: Sequence[Envelope]) -> None:
-        """Take envelopes in, or fail as told."""
-        mine = [one.seq for one in envelopes if one.run_id == self.run]
-        for seq in mine:
-            if self.fail.get(seq):
-                raise self.fail[seq].pop(0)
-        self.rows += mine
 
 
 def processor(settings: Settings, table: Table, **given: Any) -> Processor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,14 @@ from alphapanda.bus import topics
 from alphapanda.bus.client import kafka
 from alphapanda.bus.cursor import FileCursor
 from alphapanda.bus.publisher import Publisher, Record, TooLargeError, producing
-from alphapanda.bus.reading import newest
 from alphapanda.bus.relay import Relay
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.model.events import Envelope, decode, encode
-from tests.bus.events import FILLS, ListOutbox, fill, message, name_of_own, settings_for, until
+from alphapanda.model.events import Envelope, encode
+from tests.bus.arrivals import by_key, landed, once
+from tests.bus.events import ListOutbox, fill, message, name_of_own, settings_for, until
 from tests.servers import own
 from tests.servers.kafka import Kafka
-
-MANY = 100_000
 
 
 @pytest.fixture
@@ -36,25 +34,6 @@ def settings(tmp_path: Path, kafka_address: str) -> Settings:
 def arrived(settings: Settings, run: str) -> list[Envelope]:
     """Return a run's events as they lie on the topic, repeats included."""
     return asyncio.run(landed(settings, run))
-
-
-async def landed(settings: Settings, run: str) -> list[Envelope]:
-    found = await newest(settings, FILLS, MANY)
-    found.sort(key=lambda one: (one.partition, one.offset))
-    return [one for one in map(decode, (each.value for each in found)) if one.run_id == run]
-
-
-def once(events: Iterable[Envelope]) -> list[Envelope]:
-    """Return events without repeats, as every reader takes them."""
-    return list({one.id: one for one in reversed(list(events))}.values())[::-1]
-
-
-def by_key(events: Iterable[Envelope]) -> dict[str, list[int]]:
-    """Return each key's sequences in their order."""
-    told: dict[str, list[int]] = {}
-    for one in events:
-        told.setdefault(one.key, []).append(one.seq)
-    return told
 
 
 def test_a_run_is_published_and_a_second_relay_sends_nothing(settings: Settings) -> None:
@@ -142,12 +121,13 @@ class Ledger:
         """Return what was stored."""
         return self.seq
 
-    def store(self, seq: int) -> None:
+    def store(self, seq: int) -> int:
         """Store, until it dies."""
         if self.pages == 0:
             raise OutsideError("killed here")
         self.pages -= 1
         self.seq = seq
+        return seq
 
 
 def test_a_relay_killed_before_its_cursor_moves_sends_again(settings: Settings) -> None:
@@ -176,26 +156,92 @@ def test_a_relay_killed_before_its_cursor_moves_sends_again(settings: Settings) 
     assert by_key(once(found)) == by_key(events)
 
 
-def test_a_producer_with_a_lost_sequence_is_replaced(settings: Settings) -> None:
-    """OUT_OF_ORDER_SEQUENCE never heals, so the next attempt has a new producer."""
+class Frozen(ListOutbox):
+    """The outbox of a relay that is stopped with a page in its hand, until it is woken."""
+
+    def __init__(self, events: list[Envelope], *, at: int) -> None:
+        super().__init__(events)
+        self.at, self.asleep, self.woken = at, threading.Event(), threading.Event()
+
+    def read(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return what follows, late."""
+        page = super().read(after, limit)
+        if after >= self.at and not self.woken.is_set():
+            self.asleep.set()
+            assert self.woken.wait(60)
+        return page
+
+
+def test_a_relay_that_wakes_beside_its_successor_sends_a_page(settings: Settings) -> None:
+    """It sends again what it had in its hand and no more; the cursor stays where the other is."""
+    run = name_of_own()
+    events = [fill(run, seq) for seq in range(100)]
+    path, outbox = settings.base_dir / "c", Frozen(events, at=29)
+
+    async def go() -> Relay:
+        old = Relay(settings, outbox, FileCursor(path), run_id=run, page=10)
+        await old.start()
+        await until(outbox.asleep.is_set)
+        new = Relay(settings, ListOutbox(events), FileCursor(path), run_id=run, page=7)
+        await new.start()
+        await new.drained()
+        await new.stop()
+        outbox.woken.set()
+        await old.drained()
+        await old.stop()
+        return old
+
+    assert asyncio.run(go()).relayed.sent == 40
+    assert FileCursor(path).load() == 99
+    found = arrived(settings, run)
+    assert len(found) == 110
+    assert by_key(once(found)) == by_key(events)
+
+
+async def lose_sequence(publisher: Publisher) -> None:
+    """Let the server and the producer differ on what was sent."""
+    manager = publisher._producer._txn_manager
+    for place in list(manager._sequence_numbers):
+        manager.increment_sequence_number(place, 100)
+
+
+async def fence(publisher: Publisher) -> None:
+    """Let another producer send as the next epoch of this one."""
+    own = publisher._producer._txn_manager._pid_and_epoch
+    other = Publisher(publisher.settings)
+    await other.start()
+    other._producer._txn_manager._pid_and_epoch = own._replace(epoch=own.epoch + 1)
+    await other.publish([message(fill("another", 0, orders=1))])
+    await other.stop()
+
+
+@pytest.mark.parametrize(("spoil", "said"), [
+    (lose_sequence, "OutOfOrderSequence"), (fence, "ProducerFenced"),
+])  # fmt: skip
+def test_a_producer_that_never_heals_is_replaced(
+    settings: Settings, spoil: Callable[[Publisher], Awaitable[None]], said: str
+) -> None:
+    """Every later send of it fails too; the next attempt has a new producer, within 5 s."""
     run = name_of_own()
 
     async def go() -> Publisher:
         publisher = Publisher(settings)
         await publisher.start()
         await publisher.publish([message(fill(run, 0, orders=1))])
-        manager = publisher._producer._txn_manager
-        for place in list(manager._sequence_numbers):
-            manager.increment_sequence_number(place, 100)
-        with pytest.raises(OutsideError, match="OutOfOrderSequence"):
+        await spoil(publisher)
+        with pytest.raises(OutsideError, match=said):
             await publisher.publish([message(fill(run, 1, orders=1))])
-        await publisher.publish([message(fill(run, 1, orders=1))])
+        async with asyncio.timeout(5):
+            await publisher.publish([message(fill(run, 1, orders=1))])
+        await spoil(publisher)
+        async with asyncio.timeout(5):
+            await publisher.insist([message(fill(run, 2, orders=1))])
         await publisher.stop()
         return publisher
 
     publisher = asyncio.run(go())
-    assert (publisher.sent.producers, publisher.sent.errors) == (2, 1)
-    assert [one.seq for one in arrived(settings, run)] == [0, 1]
+    assert (publisher.sent.producers, publisher.sent.errors) == (3, 2)
+    assert [one.seq for one in arrived(settings, run)] == [0, 1, 2]
 
 
 def test_a_server_that_answers_nothing_ends_a_send_in_time(
@@ -260,11 +306,14 @@ def test_the_producer_is_made_without_defaults_that_lose(settings: Settings) -> 
 
 @pytest.mark.parametrize("text", [b"", b"12", b"twelve\n", b"-5\n", b"\x00\x00\n"])
 def test_a_damaged_cursor_starts_over(tmp_path: Path, text: bytes) -> None:
-    """Nothing is skipped: what is sent again is dropped by its id."""
+    """Nothing is skipped: what is sent again is dropped by its id. A whole one never goes back."""
     cursor = FileCursor(tmp_path / "c")
     assert cursor.load() == -1
     cursor.store(41)
     cursor.store(42)
     assert (cursor.load(), [each.name for each in tmp_path.iterdir()]) == (42, ["c"])
+    assert FileCursor(tmp_path / "c").store(17) == 42
+    assert cursor.load() == 42
     (tmp_path / "c").write_bytes(text)
     assert cursor.load() == -1
+    assert cursor.store(3) == cursor.load() == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -54,6 +55,12 @@ def command(*words: str, capsys: pytest.CaptureFixture[str]) -> Told:
     status = cli.status(words)
     said = capsys.readouterr()
     return Told(status, said.out, said.err)
+
+
+def facts(done: Told) -> Any:
+    """Return the object that a command printed, which ended well."""
+    assert (done.status, done.err) == (0, "")
+    return json.loads(done.out)
 
 
 def process(*words: str, cwd: Path, **variables: str) -> Told:

@@ -7,15 +7,12 @@ import json
 import os
 import signal
 import subprocess
-import uuid
-from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from alphapanda.bus import topics
 from alphapanda.bus.client import connection, kafka, opened
 from alphapanda.bus.letters import letter
 from alphapanda.bus.reading import newest
@@ -24,10 +21,8 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal.faults import VARIABLE
 from alphapanda.journal.journal import Journal
-from alphapanda.model.events import Envelope, EventType, Rejection
-from alphapanda.model.topics import BROKERS
+from alphapanda.model.events import EventType, Rejection
 from alphapanda.project.from_topics import TopicReader, rewind
-from alphapanda.project.projector import Projector
 from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Fill, Signal
@@ -35,62 +30,11 @@ from tests.bus.events import message, send
 from tests.cli.running import PROGRAM, process, session
 from tests.project.days import environment, eventually, rows_of
 from tests.project.made_up import event, trades
+from tests.project.on_topics import compared, fresh, reading, sent, to_the_end
 from tests.servers import databases, own
 from tests.servers.databases import using
 from tests.servers.kafka import Kafka
 from tests.servers.postgres import Postgres
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Kafka]:
-    with own(Kafka) as started:
-        yield started
-
-
-@pytest.fixture
-def settings(migrated_database: Settings, server: Kafka) -> Settings:
-    bus = sections.Bus(enabled=True, servers=server.url, stuck_after_s=5)
-    made = migrated_database.model_copy(update={"bus": bus})
-    asyncio.run(topics.bootstrap(made, BROKERS))
-    return made
-
-
-def fresh() -> str:
-    return f"run-{uuid.uuid4().hex[:10]}"
-
-
-def reading(settings: Settings, work: Callable[[TopicReader], Awaitable[Any]]) -> TopicReader:
-    async def go() -> TopicReader:
-        reader = TopicReader(settings, Projector(settings))
-        await reader.start()
-        try:
-            await work(reader)
-        finally:
-            await reader.stop()
-        return reader
-
-    return asyncio.run(go())
-
-
-async def to_the_end(reader: TopicReader) -> None:
-    async with asyncio.timeout(60):
-        await reader.caught_up()
-
-
-def sent(settings: Settings, events: Sequence[Envelope]) -> None:
-    asyncio.run(send(settings, [message(each) for each in events]))
-
-
-def compared(settings: Settings, run: str, count: int) -> None:
-    """See that the tables are those of the run, taken in at once and in order."""
-    twin = fresh()
-
-    async def work(database: Database) -> None:
-        await Tables(database).apply(trades(twin, count))
-        assert await rows_of(database, run) == await rows_of(database, twin)
-        await Tables(database).clear(twin)
-
-    using(settings, work)
 
 
 def test_runs_on_the_topics_become_tables(settings: Settings) -> None:

@@ -160,6 +160,40 @@ WRONG: dict[str, Any] = {
 }  # fmt: skip
 
 
+ODD: dict[str, list[Any]] = {
+    "amount": ["999999999999999.9999", "-999999999999999.99", "-0.00", "1.00\n"],
+    "text": ["\0", "a\nb", "x" * 200, "\u20b9" * 65, "'; drop table runs; --", "NSE:INFY"],
+    "number": [0, -1, 2**63 - 1, -(2**63)],
+}
+
+
+def test_whatever_a_value_is_the_next_event_is_taken_in(migrated_database: Settings) -> None:
+    """No value of any field is taken for an outage of the database, which would be waited for."""
+    kinds = trades(fresh(), 2)[1:7]
+
+    async def work(database: Database) -> None:
+        tables = Tables(database)
+        for place, field, value in [
+            (place, field, value)
+            for place, event in enumerate(kinds)
+            for field, now in msgspec.to_builtins(event.data).items()
+            for value in ODD[kind_of(now)]
+        ]:
+            run = fresh()
+            events = trades(run, 2)[1:-1]
+            told = msgspec.structs.replace(events[place].data, **{field: value})
+            events[place] = msgspec.structs.replace(events[place], data=told)
+            assert (await tables.apply(events)).taken == len(events), (place, field, value)
+
+    using(migrated_database, work)
+
+
+def kind_of(value: Any) -> str:
+    if isinstance(value, int):
+        return "number"
+    return "amount" if value.strip("-").replace(".", "").isdecimal() else "text"
+
+
 def spoil(event: Envelope, field: str | None) -> Envelope:
     if field not in event.data.__struct_fields__:
         return event

@@ -15,10 +15,11 @@ import pytest
 from tests.servers import kafka, postgres, redis
 from tests.servers.process import MissingError, Server
 
-S = TypeVar("S", bound=Server)
+S = TypeVar("S", bound=Server | kafka.Cluster)
 
 VARIABLES = {
     postgres.Postgres: postgres.VARIABLE, redis.Redis: redis.VARIABLE, kafka.Kafka: kafka.VARIABLE,
+    kafka.Cluster: kafka.VARIABLE,
 }  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def own(kind: type[S]) -> Iterator[S]:
             server.remove()
 
 
-def started(server: Server) -> None:
+def started(server: Server | kafka.Cluster) -> None:
     try:
         server.start()
     except BaseException:
@@ -61,7 +62,7 @@ def started(server: Server) -> None:
         raise
 
 
-def absent(kind: type[Server], error: MissingError) -> NoReturn:
+def absent(kind: type[Server | kafka.Cluster], error: MissingError) -> NoReturn:
     reason = f"{error} (or set {VARIABLES[kind]})"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)

@@ -81,6 +81,11 @@ class Server:
 
     def start(self) -> Self:
         """Start it and wait until it answers."""
+        self.launch()
+        return self.wait()
+
+    def launch(self) -> None:
+        """Start it; it dies with the thread that does so."""
         assert self.process is None, f"{self.name} runs already"
         with (self.folder / "output.txt").open("ab") as output:
             self.process = subprocess.Popen(
@@ -88,6 +93,10 @@ class Server:
                 stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, **self.environment},
             )  # fmt: skip
+
+    def wait(self) -> Self:
+        """Wait until it answers."""
+        assert self.process is not None, f"{self.name} has not been started"
         until = time.monotonic() + self.start_timeout_s
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > until:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +66,9 @@ class Database:
         Raises:
             OutsideError: if there is none; the message says what to do.
         """
-        try:
+        with answering(self.settings):
             async with self.engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
-            raise unreachable(self.settings, error) from error
 
     @asynccontextmanager
     async def session(self, *, writes: bool = False) -> AsyncIterator[AsyncSession]:
@@ -138,15 +136,31 @@ def patience(settings: Settings, *, patient: bool) -> dict[str, Any]:
     """
     limits = settings.database
     server = {"application_name": "alphapanda", "timezone": "UTC"}
+    given = {
+        "timeout": limits.connect_timeout_s,
+        "server_settings": server,
+        "connection_class": released_at_once(),
+    }
     if patient:
-        return {"timeout": limits.connect_timeout_s, "server_settings": server}
+        return given
     server["statement_timeout"] = milliseconds(limits.statement_timeout_s)
     server["idle_in_transaction_session_timeout"] = milliseconds(limits.idle_timeout_s)
-    return {
-        "timeout": limits.connect_timeout_s,
-        "command_timeout": limits.command_timeout_s,
-        "server_settings": server,
-    }
+    return {**given, "command_timeout": limits.command_timeout_s}
+
+
+def released_at_once() -> type[Any]:
+    """Return connections that say goodbye without waiting for an answer, which may never come.
+
+    The wait would be added to the limit of whatever has failed, and to that of a stop, once for
+    each connection of the pool.
+    """
+    import asyncpg  # noqa: PLC0415 (only where there is a PostgreSQL)
+
+    class Connection(asyncpg.Connection):  # type: ignore[misc]
+        async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 (theirs)
+            self.terminate()
+
+    return Connection
 
 
 def milliseconds(seconds: float) -> str:
@@ -166,6 +180,19 @@ def prepare_sqlite(connection: Any, _: Any) -> None:
 def begin_sqlite(connection: Connection) -> None:
     """Begin a transaction: the driver itself would not before a CREATE TABLE."""
     connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN"))
+
+
+@contextmanager
+def answering(settings: Settings) -> Iterator[None]:
+    """Use the database inside.
+
+    Raises:
+        OutsideError: if it does not answer; the message says what to do.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        raise unreachable(settings, error) from error
 
 
 def unreachable(settings: Settings, error: BaseException) -> OutsideError:

@@ -157,7 +157,7 @@ def released_at_once() -> type[Any]:
     import asyncpg  # noqa: PLC0415 (only where there is a PostgreSQL)
 
     class Connection(asyncpg.Connection):  # type: ignore[misc]
-        async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 (theirs)
+        async def close(self, **_: Any) -> None:
             self.terminate()
 
     return Connection

@@ -29,7 +29,7 @@ class Proxy:
         far, slash, name = rest.partition("/")
         self._far = int(far)
         self._url = f"{before}{HOST}:{{}}{slash}{name}"
-        self._blocked, self._late_s = False, 0.0
+        self._blocked, self._late_s, self._piece = False, 0.0, CHUNK
         self._due: tuple[int, Callable[[], None]] | None = None
         self._lines: set[asyncio.WriteTransport] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -47,9 +47,9 @@ class Proxy:
         """Accept whatever comes and let nothing through, either way."""
         self._blocked = True
 
-    def delay(self, seconds: float) -> None:
+    def delay(self, seconds: float, *, piece: int = CHUNK) -> None:
         """Let each piece of an answer come late, one after the other."""
-        self._late_s = seconds
+        self._late_s, self._piece = seconds, piece
 
     def cut(self) -> None:
         """Reset all connections that are open; new ones are served."""
@@ -61,7 +61,7 @@ class Proxy:
 
     def heal(self) -> None:
         """Let everything through again, first what was held up."""
-        self._blocked, self._late_s, self._due = False, 0.0, None
+        self._blocked, self._late_s, self._piece, self._due = False, 0.0, CHUNK, None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -110,7 +110,7 @@ class Proxy:
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False
     ) -> None:  # fmt: skip
-        while chunk := await reader.read(CHUNK):
+        while chunk := await reader.read(self._piece if answers else CHUNK):
             await asyncio.sleep(self._late_s if answers else 0)
             await self._open()
             writer.write(chunk)
@@ -131,6 +131,6 @@ class Proxy:
             do()
 
     def _cut(self) -> None:
-        for line in self._lines:
+        for line in [each for each in self._lines if not each.is_closing()]:
             line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             line.abort()

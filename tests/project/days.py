@@ -148,12 +148,12 @@ async def board_of(live: Live, broker: str, run_id: str) -> Parts:
     return found
 
 
-async def tables_of(tables: Tables, run_id: str) -> Parts:
+async def tables_of(tables: Tables, run_id: str, broker: str = "replay") -> Parts:
     """Return what a board should show of a run."""
     memory = Memory()
     for change in (await tables.shown([run_id])).changes:
         list(memory.take(change))
-    found: Parts = msgspec.json.decode(msgspec.json.encode(memory.parts("replay", run_id)))
+    found: Parts = msgspec.json.decode(msgspec.json.encode(memory.parts(broker, run_id)))
     return found
 
 

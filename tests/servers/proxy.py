@@ -48,7 +48,7 @@ class Proxy:
         self._blocked = True
 
     def delay(self, seconds: float, *, piece: int = CHUNK) -> None:
-        """Let each piece of an answer come late, one after the other."""
+        """Let each piece of an answer, of so many bytes, come late, one after the other."""
         self._late_s, self._piece = seconds, piece
 
     def cut(self) -> None:
@@ -56,7 +56,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._cut)
 
     def after(self, answers: int, do: Callable[[], None]) -> None:
-        """Do something as soon as so many further pieces of answers have passed."""
+        """Do something as soon as so many further answers, or parts of them, have passed."""
         self._due = answers, do
 
     def heal(self) -> None:
@@ -110,11 +110,13 @@ class Proxy:
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False
     ) -> None:  # fmt: skip
-        while chunk := await reader.read(self._piece if answers else CHUNK):
-            await asyncio.sleep(self._late_s if answers else 0)
-            await self._open()
-            writer.write(chunk)
-            await writer.drain()
+        while chunk := await reader.read(CHUNK):
+            size = self._piece if answers else CHUNK
+            for start in range(0, len(chunk), size):
+                await asyncio.sleep(self._late_s if answers else 0)
+                await self._open()
+                writer.write(chunk[start : start + size])
+                await writer.drain()
             if answers and self._due is not None:
                 self._count(*self._due)
         await self._open()

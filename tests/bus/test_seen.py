@@ -12,7 +12,6 @@ import pytest
 
 from alphapanda.bus.delivery import Delivery
 from alphapanda.bus.publisher import Publisher
-from alphapanda.bus.redis import client
 from alphapanda.bus.seen import SeenInRedis
 from alphapanda.config.settings import Settings
 from alphapanda.model.events import Envelope
@@ -115,9 +114,7 @@ def test_a_flushed_redis_leaves_each_its_own(far: Far) -> None:
         first, second = (SeenInRedis(far.settings, group="g") for _ in range(2))
         await first.remember(["a"])
         assert await second.known(["a"]) == {"a"}
-        redis, _ = client(far.settings)
-        await redis.flushall()
-        await redis.aclose()
+        far.server.flush()
         assert (await first.known(["a"]), await second.known(["a"])) == ({"a"}, set())
         assert (first.failures, second.failures) == (0, 0)
         await first.stop()

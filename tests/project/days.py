@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from alphapanda.config import sections
@@ -33,6 +34,7 @@ from tests.core.auditor import Books
 from tests.core.cases import Case
 from tests.core.harness import Row
 from tests.core.test_envelopes import names, told
+from tests.servers.proxy import Proxy
 
 OWN = {"run_id", "event_id", "client_order_id"}
 """Columns that differ between two runs of the same day."""
@@ -127,6 +129,13 @@ def with_redis(settings: Settings, url: str) -> Settings:
     """Return settings with a Redis as well, and keys of their own in it."""
     section = {"url": url, "prefix": f"test-{uuid.uuid4().hex[:10]}"}
     return settings.model_copy(update={"redis": sections.Redis(**section)})
+
+
+def by_way(direct: Settings, name: str, way: Proxy, **limits: Any) -> Settings:
+    """Return settings that reach one of the servers by a proxy, with other limits."""
+    section = getattr(direct, name)
+    changed = section.model_copy(update={"url": SecretStr(way.url), **limits})
+    return direct.model_copy(update={name: changed})
 
 
 def environment(settings: Settings) -> dict[str, str]:

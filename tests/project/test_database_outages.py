@@ -9,12 +9,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from pydantic import SecretStr
 
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.project.follower import Follower, Source
-from tests.project.days import eventually, source
+from tests.project.days import by_way, eventually, source
 from tests.project.made_up import trades
 from tests.project.test_follower import compared, following, fresh, to_the_end
 from tests.servers import databases, own
@@ -46,12 +45,9 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
     templates = databases.Templates(folder)
     with own(Postgres) as server, templates.migrated(folder, server.url) as direct:  # noqa: SIM117
         with Proxy(direct.database.url.get_secret_value()) as way:
-            limits = {
-                "url": SecretStr(way.url), "command_timeout_s": LIMIT_S,
-                "statement_timeout_s": LIMIT_S * 0.8, "connect_timeout_s": LIMIT_S,
-            }  # fmt: skip
-            section = direct.database.model_copy(update=limits)
-            yield Far(server, way, direct.model_copy(update={"database": section}), direct)
+            limits = {"command_timeout_s": LIMIT_S, "statement_timeout_s": LIMIT_S * 0.8,
+                      "connect_timeout_s": LIMIT_S}  # fmt: skip
+            yield Far(server, way, by_way(direct, "database", way, **limits), direct)
 
 
 @pytest.fixture(autouse=True)
@@ -177,9 +173,9 @@ def test_struck_between_any_two_answers(
     assert struck == len(steps)
 
 
-@pytest.mark.parametrize("fault", ["frozen", "silent"])
+@pytest.mark.parametrize("fault", ["frozen", "silent", "slow"])
 def test_a_stop_does_not_wait_for_it(fault: str, far: Far) -> None:
-    """Stopped in the middle of a page whose answer never comes, it ends; another goes on."""
+    """Stopped in the middle of a page, of answers late or never, it ends; another goes on."""
     run = fresh()
     events = trades(run, 100)
     part = source(events, out=60)

@@ -31,28 +31,29 @@ from alphapanda.project.projector import Projector
 from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Fill, Signal
-from tests.bus.events import message, send
+from tests.bus.events import message, send, settings_for, until
 from tests.cli.running import PROGRAM, process, session
-from tests.project.days import environment, eventually, rows_of
+from tests.project.days import by_way, environment, eventually, rows_of
 from tests.project.made_up import event, trades
 from tests.servers import databases, own
 from tests.servers.databases import using
 from tests.servers.kafka import Kafka
 from tests.servers.postgres import Postgres
+from tests.servers.proxy import Proxy
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Kafka]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     with own(Kafka) as started:
+        folder = tmp_path_factory.mktemp("topics")
+        asyncio.run(topics.bootstrap(settings_for(folder, started.url), BROKERS))
         yield started
 
 
 @pytest.fixture
 def settings(migrated_database: Settings, server: Kafka) -> Settings:
     bus = sections.Bus(enabled=True, servers=server.url, stuck_after_s=5)
-    made = migrated_database.model_copy(update={"bus": bus})
-    asyncio.run(topics.bootstrap(made, BROKERS))
-    return made
+    return migrated_database.model_copy(update={"bus": bus})
 
 
 def fresh() -> str:
@@ -266,6 +267,35 @@ def test_a_database_that_goes_away_ends_a_single_pass(tmp_path: Path, server: Ka
 
         reading(settings, work)
         compared(settings, run, 5)
+
+
+def test_a_database_that_falls_silent_is_waited_for(tmp_path: Path, server: Kafka) -> None:
+    """Health names it; a stop meanwhile comes within 10 s; the next one takes in what was left."""
+    run = fresh()
+    with (
+        own(Postgres) as postgres,
+        databases.Templates(tmp_path).migrated(tmp_path, postgres.url) as made,
+        Proxy(made.database.url.get_secret_value()) as way,
+    ):
+        direct = made.model_copy(update={"bus": sections.Bus(enabled=True, servers=server.url)})
+        settings = by_way(direct, "database", way)
+
+        async def go() -> None:
+            reader = TopicReader(settings, Projector(settings))
+            await reader.start()
+            await to_the_end(reader)
+            way.blackhole()
+            await send(settings, [message(each) for each in trades(run, 5)])
+            await until(lambda: reader.processor.delivery.delivered.errors > 0)
+            with pytest.raises(OutsideError, match="PostgreSQL at"):
+                await reader.health()
+            async with asyncio.timeout(10):
+                await reader.stop()
+
+        asyncio.run(go())
+        way.heal()
+        reading(settings, to_the_end)
+        compared(direct, run, 5)
 
 
 @pytest.mark.core

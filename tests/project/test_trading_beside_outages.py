@@ -8,7 +8,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from pydantic import SecretStr
 
 from alphapanda.app.lifecycle import Parts
 from alphapanda.app.projecting import RunProjector
@@ -19,7 +18,7 @@ from alphapanda.project.follower import source_in
 from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
 from tests.cli.running import MONDAY, process, session
-from tests.project.days import tables_of, with_redis
+from tests.project.days import by_way, tables_of, with_redis
 from tests.project.test_project_command import (
     RULES,
     board_of,
@@ -64,12 +63,6 @@ def direct(
     """Give settings with a database of its own, and a Redis."""
     with templates.migrated(tmp_path, postgres_url) as settings:
         yield with_redis(settings, redis_url)
-
-
-def by_way(direct: Settings, name: str, way: Proxy) -> Settings:
-    """Return settings that reach one of the servers by a proxy."""
-    section = getattr(direct, name).model_copy(update={"url": SecretStr(way.url)})
-    return direct.model_copy(update={name: section})
 
 
 @pytest.mark.parametrize("server", ["database", "redis"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -64,10 +65,12 @@ class Database:
         """Ask the database for an answer.
 
         Raises:
-            OutsideError: if there is none; the message says what to do.
+            OutsideError: if there is none in time; the message says what to do.
         """
+        limits = self.settings.database
+        limit_s = limits.connect_timeout_s + limits.command_timeout_s  # of all it takes together
         with answering(self.settings):
-            async with self.engine.connect() as connection:
+            async with asyncio.timeout(limit_s), self.engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
 
     @asynccontextmanager

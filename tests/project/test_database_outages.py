@@ -90,7 +90,7 @@ async def told_in_time(ask: Callable[[], Awaitable[None]]) -> list[str]:
         except OutsideError as error:
             said.append(str(error))
         took.append(time.monotonic() - began)
-    assert min(took) < LIMIT_S + 1
+    assert min(took) < 2 * LIMIT_S + 1
     return said
 
 

@@ -216,6 +216,11 @@ def test_a_connection_that_falls_silent_ends_in_time(postgres_url: str, tmp_path
         assert min(took) < 1.5
         way.heal()
         await asyncio.gather(*(database.health() for _ in range(4)))
+        way.delay(0.45)  # each answer is in time, all of them are not
+        with pytest.raises(OutsideError, match="does not answer"):
+            await database.health()
+        way.heal()
+        await asyncio.gather(*(database.health() for _ in range(4)))
         way.blackhole()
         async with asyncio.timeout(1.5):
             await database.stop()

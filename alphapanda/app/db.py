@@ -13,7 +13,7 @@ from alphapanda.app.output import print_json
 from alphapanda.core.strategy import validated
 from alphapanda.errors import UsageError
 from alphapanda.store import migrating, seeding
-from alphapanda.store.database import Database, address_of
+from alphapanda.store.database import Database, address_of, answering
 
 
 def upgrade(*, json: bool) -> None:
@@ -71,9 +71,10 @@ async def seeded(database: Database, wanted: dict[str, dict[str, Any]]) -> dict[
     """Write what is missing in one transaction, and return the names by what became of them."""
     await database.start()
     try:
-        async with database.session(writes=True) as session:
-            told = await seeding.seed(session, database.settings, wanted, now_ns=time.time_ns())
-            await session.commit()
+        with answering(database.settings):
+            async with database.session(writes=True) as session:
+                told = await seeding.seed(session, database.settings, wanted, now_ns=time.time_ns())
+                await session.commit()
         return told
     finally:
         await database.stop()

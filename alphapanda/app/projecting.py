@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from alphapanda import config, log
 from alphapanda.app.lifecycle import living
-from alphapanda.app.relaying import journal_in, noticed
+from alphapanda.app.relaying import journal_in, noticed, see_alive
 from alphapanda.app.servers import stored
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
@@ -64,8 +64,7 @@ class RunProjector:
         Raises:
             OutsideError: if they are not; the message says what to do.
         """
-        if self._task is None:
-            raise OutsideError("the projector does not run")
+        see_alive(self._task, "projector")
         if self.follower is not None:
             await self.follower.health()
 

@@ -58,10 +58,7 @@ class RunRelay:
         Raises:
             OutsideError: if it does not.
         """
-        if self._task is None:
-            raise OutsideError("the relay does not run")
-        if self._task.done() and not self._task.cancelled() and self._task.exception():
-            raise OutsideError(f"the relay has ended: {self._task.exception()}")
+        see_alive(self._task, "relay")
 
     async def drained(self) -> Relay:
         """Wait until the run has ended and every envelope of it is acknowledged."""
@@ -96,6 +93,18 @@ async def journal_in(folder: Path) -> Journal:
             if journal.contents.manifest:
                 return journal
         await asyncio.sleep(LOOK_S)
+
+
+def see_alive(task: asyncio.Task[Any] | None, part: str) -> None:
+    """See that what follows a run has not failed.
+
+    Raises:
+        OutsideError: if it has, or was never started.
+    """
+    if task is None:
+        raise OutsideError(f"the {part} does not run")
+    if task.done() and not task.cancelled() and task.exception() is not None:
+        raise OutsideError(f"the {part} has ended: {task.exception()}")
 
 
 def noticed(task: asyncio.Task[Any]) -> None:

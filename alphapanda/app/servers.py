@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from alphapanda import log
 from alphapanda.app.lifecycle import Parts
-from alphapanda.bus import seen, topics
+from alphapanda.bus import redis, topics
 from alphapanda.config.settings import Settings
-from alphapanda.errors import OutsideError
 
 if TYPE_CHECKING:
     from alphapanda.store.database import Database
@@ -35,7 +33,7 @@ def ready(
         checks.append(database.health)
     # A login at the broker, for whoever trades live, belongs here: before anything is asked of it.
     if settings.redis.enabled:
-        checks.append(partial(redis_health, settings))
+        checks.append(partial(redis.health, settings))
     if settings.bus.enabled:
         checks.append(partial(topics.health, settings, brokers))
     parts.check(*checks)
@@ -55,22 +53,3 @@ def stored(parts: Parts, settings: Settings) -> Database:
     parts.start(database)
     parts.do(migrating.require_current(database))
     return database
-
-
-async def redis_health(settings: Settings) -> None:
-    """Ask Redis for an answer.
-
-    Raises:
-        OutsideError: if there is none.
-    """
-    client, lost = seen.client(settings)
-    try:
-        await client.ping()
-    except lost as error:
-        url = urlsplit(settings.redis.url.get_secret_value())
-        raise OutsideError(
-            f"Redis at {url.hostname}:{url.port or 6379} does not answer ({error}): start it, set "
-            "ALPHAPANDA_REDIS__URL, or do without by ALPHAPANDA_REDIS__ENABLED=false"
-        ) from error
-    finally:
-        await client.aclose()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from alphapanda import log
+from alphapanda.bus.redis import bounded, client
 from alphapanda.config.settings import Settings
-from alphapanda.errors import UsageError
 
 LOG = log.get(__name__)
 
@@ -58,6 +58,7 @@ class SeenInRedis:
 
     def __init__(self, settings: Settings, *, group: str) -> None:
         self.here = SeenHere(settings.bus.dedup_ids)
+        self._settings = settings
         self.failures = 0
         self._prefix = f"{settings.redis.prefix}:seen:{group}:"
         self._keep_ms = max(1, round(settings.bus.dedup_keep_s * 1000))
@@ -69,8 +70,9 @@ class SeenInRedis:
         known = await self.here.known(ids)
         others = [each for each in ids if each not in known]
         if others:
+            call = self._redis.mget([self._prefix + each for each in others])
             try:
-                found = await self._redis.mget([self._prefix + each for each in others])
+                found = await bounded(self._settings, call)
             except self._errors as error:
                 self._failed(error)
             else:
@@ -85,7 +87,7 @@ class SeenInRedis:
             async with self._redis.pipeline(transaction=False) as pipe:
                 for each in ids:
                     pipe.set(self._prefix + each, b"1", px=self._keep_ms)
-                await pipe.execute()
+                await bounded(self._settings, pipe.execute())
         except self._errors as error:
             self._failed(error)
 
@@ -98,28 +100,6 @@ class SeenInRedis:
         if not self._told:
             LOG.warning("no Redis: repeats are known in this process alone", error=error)
         self._told = True
-
-
-def client(settings: Settings) -> tuple[Any, tuple[type[Exception], ...]]:
-    """Return a Redis client whose calls end in time and are never made twice; and its errors.
-
-    Raises:
-        UsageError: if the package is not installed.
-    """
-    try:
-        from redis import asyncio, backoff, exceptions  # noqa: PLC0415 (only where it is used)
-        from redis.asyncio.retry import Retry  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"Redis needs the package {error.name}: pip install 'alphapanda[servers]'"
-        ) from None
-    limits = settings.redis
-    made = asyncio.from_url(
-        limits.url.get_secret_value(), max_connections=limits.connections,
-        socket_connect_timeout=limits.connect_timeout_s, socket_timeout=limits.timeout_s,
-        retry=Retry(backoff.NoBackoff(), 0),
-    )  # fmt: skip
-    return made, (exceptions.RedisError, OSError, TimeoutError)
 
 
 def seen_of(settings: Settings, *, group: str) -> Seen:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple, Protocol
 
+from alphapanda.errors import OutsideError
+
 RUNS = 20
 """Runs of a broker that a board shows: those that changed last."""
 BOUNDS = {
@@ -14,6 +16,8 @@ BOUNDS = {
     "system": 100,
 }  # fmt: skip
 """The parts of a run's board, and how many names each keeps: those that changed last."""
+WHOLE = (RUNS + 1) * sum(BOUNDS.values())
+"""As many names as all boards of a broker have together."""
 
 Value = dict[str, Any]
 Parts = dict[str, dict[str, Value]]
@@ -59,7 +63,11 @@ class Live(Protocol):
         """
 
     def watch(self, broker: str) -> AbstractAsyncContextManager[AsyncIterator[list[Change]]]:
-        """Give changes as they come, first all there is; a slow viewer gets only the latest."""
+        """Give changes as they come, first all there is; a slow viewer gets only the latest.
+
+        Raises:
+            OutsideError: to one who is so slow that watching again is less to read.
+        """
 
 
 class Memory:
@@ -110,19 +118,26 @@ class Memory:
 
 
 class Viewer:
-    """What a viewer has not seen yet: of each name only the latest, so it stays bounded."""
+    """What a viewer has not seen yet: of each name only the latest, and never more than a board.
+
+    Names come and go without end, so to one who does not look something has to be said.
+    """
 
     def __init__(self, broker: str) -> None:
         self.broker = broker
         self._new = asyncio.Event()
         self._unseen: dict[tuple[str, str, str], Change] = {}
-        self._over = False
+        self._over = self._lost = False
 
     def note(self, change: Change) -> None:
         """Note a change, if it is one of this viewer's broker."""
-        if change.broker == self.broker:
-            self._unseen[change[1:4]] = change
-            self._new.set()
+        if change.broker != self.broker or self._lost:
+            return
+        self._unseen[change[1:4]] = change
+        self._new.set()
+        if len(self._unseen) > WHOLE:
+            self._lost = True
+            self._unseen.clear()
 
     def end(self) -> None:
         """Let the viewer go once it has seen all."""
@@ -130,10 +145,19 @@ class Viewer:
         self._new.set()
 
     async def changes(self) -> AsyncIterator[list[Change]]:
-        """Yield what is new whenever there is something."""
+        """Yield what is new whenever there is something.
+
+        Raises:
+            OutsideError: if more was new at once than a whole board has.
+        """
         while True:
             await self._new.wait()
             self._new.clear()
+            if self._lost:
+                raise OutsideError(
+                    f"more than {WHOLE} changes have not been looked at: watch again, it begins "
+                    "with all there is"
+                )
             seen, self._unseen = list(self._unseen.values()), {}
             if seen:
                 yield seen

@@ -20,8 +20,8 @@ from typing import Any
 import msgspec
 
 from alphapanda import log
+from alphapanda.bus import redis
 from alphapanda.bus.client import waits
-from alphapanda.bus.seen import client
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.project.live import RUNS, Change, Memory, Parts, Viewer
@@ -35,18 +35,21 @@ BACKOFF_S, MOST_S = 0.1, 2.0
 KEEP_S = 86_400
 """A board that nobody writes any more goes after this; a writer renews its own."""
 CHUNK = 1_000
+UNSENT = 20_000
+"""Changes that wait for a slow Redis, beyond which all there is now is sent instead."""
 
 
 class RedisLive:
     """A board in Redis. It shows what this process puts, and reads what any process put."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings.redis
-        self._client, self._failures = client(settings)
+        self._settings = settings
+        self._client, self._failures = redis.client(settings)
         self._memory = Memory()
         self._mark = self._key("mark", uuid.uuid4().hex)
         self._unsent: dict[tuple[str, ...], Change] = {}
         self._whole = False
+        """Whether Redis has, or is being sent, all but what is unsent."""
         self._new = asyncio.Event()
         self._ending = False
         self._sender: asyncio.Task[None] | None = None
@@ -64,7 +67,7 @@ class RedisLive:
         if self._sender is not None:
             self._ending = True
             self._new.set()
-            await asyncio.wait([self._sender], timeout=4 * self._settings.timeout_s)
+            await asyncio.wait([self._sender], timeout=4 * self._settings.redis.timeout_s)
             self._sender.cancel()
             await asyncio.wait([self._sender])
             self._sender = None
@@ -86,7 +89,10 @@ class RedisLive:
         """Show changes, soon."""
         for given in changes:
             for change in self._memory.take(given):
-                self._unsent[change[:4]] = change
+                if self._whole:
+                    self._unsent[change[:4]] = change
+            if len(self._unsent) > UNSENT:
+                self._begin_anew()
         self._new.set()
 
     async def runs(self, broker: str) -> list[str]:
@@ -121,17 +127,16 @@ class RedisLive:
             await asyncio.wait([listener])
 
     def _key(self, *parts: str) -> str:
-        return ":".join((self._settings.prefix, "live", *parts))
+        return ":".join((self._settings.redis.prefix, "live", *parts))
 
     async def _bounded(self, call: Any) -> Any:
-        async with asyncio.timeout(2 * self._settings.timeout_s):
-            return await call
+        return await redis.bounded(self._settings, call)
 
     async def _asked(self, call: Any) -> Any:
         try:
             return await self._bounded(call)
         except self._failures as error:
-            raise unreachable(error) from error
+            raise redis.unreachable(self._settings, error) from error
 
     # --- the way there ------------------------------------------------------------------------
 
@@ -157,33 +162,37 @@ class RedisLive:
             if self._trouble:
                 LOG.warning("Redis is back: the board was sent anew")
                 self._trouble = ""
-            if self._ending and not self._unsent:
+            if self._ending and self._whole and not self._unsent:
                 return
 
     async def _failed(self, error: Exception) -> None:
-        self._whole = False  # so what was not sent needs no keeping: memory has it
+        self._begin_anew()
         if not self._trouble:
             LOG.warning("the board does not reach Redis", error=type(error).__name__)
-        self._trouble = str(unreachable(error))
+        self._trouble = str(redis.unreachable(self._settings, error))
         # A connection whose answer was not waited for would give it to the next question.
         with suppress(*self._failures):
             await self._client.connection_pool.disconnect(inuse_connections=True)
 
+    def _begin_anew(self) -> None:
+        self._whole = False
+        self._unsent.clear()  # memory has it
+
     async def _copy(self, changes: list[Change]) -> None:
-        if self._whole:
-            self._whole = await self._bounded(self._client.exists(self._mark)) == 1
+        if self._whole and not await self._bounded(self._client.exists(self._mark)):
+            self._begin_anew()
         anew = not self._whole
         if anew:
-            changes = self._memory.everything()
+            changes, self._whole = self._memory.everything(), True
         elif not changes:
             return
         async with self._client.pipeline(transaction=True) as pipe:
             for board in {change[:2]: None for change in changes}:
                 theirs = [change for change in changes if change[:2] == board]
                 self._add(pipe, *board, theirs, anew=anew)
-            pipe.set(self._mark, 1, ex=KEEP_S)
+            # A Redis flushed since it was asked must not look as if it had all there is.
+            pipe.set(self._mark, 1, ex=KEEP_S, xx=not anew)
             await self._bounded(pipe.execute())
-        self._whole = True
 
     def _add(
         self, pipe: Any, broker: str, run_id: str, changes: list[Change], *, anew: bool
@@ -239,12 +248,3 @@ class RedisLive:
             if message["type"] == "message":
                 for each in msgspec.json.decode(message["data"]):
                     viewer.note(Change(viewer.broker, *each))
-
-
-def unreachable(error: BaseException) -> OutsideError:
-    """Return the error that says what to do when there is no Redis."""
-    why = str(error).strip().partition("\n")[0] or type(error).__name__
-    return OutsideError(
-        f"Redis does not answer ({why}): start it, or set ALPHAPANDA_REDIS__URL, or "
-        "ALPHAPANDA_REDIS__ENABLED=false for a board in the process"
-    )

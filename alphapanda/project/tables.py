@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.journal import faults
@@ -21,13 +20,12 @@ from alphapanda.project.live import Change
 from alphapanda.project.rows import add
 from alphapanda.project.sequence import CONSUMER, Place, hold, in_order, move
 from alphapanda.store.base import Base
-from alphapanda.store.database import Database, unreachable
+from alphapanda.store.database import Database, answering
 from alphapanda.store.trading import PROJECTIONS, Cursor, Held, Run
 
 MOST = 5_000
 """Events of a run in one transaction."""
 MODES = {Broker.REPLAY: "backtest", Broker.PAPER: "paper", Broker.ZERODHA: "live"}
-FAILURES = (SQLAlchemyError, OSError, TimeoutError)
 
 
 class About(NamedTuple):
@@ -82,7 +80,7 @@ class Tables:
             OutsideError: if the database does not answer: give the same events again.
         """
         runs, strange = by_run(events)
-        with self._answering():
+        with answering(self._database.settings):
             try:
                 applied = await self._together(runs, place)
             except (DataError, IntegrityError):
@@ -99,7 +97,7 @@ class Tables:
         """
         ready = select(Held.run_id).join(Run, Run.run_id == Held.run_id)
         applied = Applied()
-        with self._answering():
+        with answering(self._database.settings):
             async with self._database.session() as session:
                 applied.more = {*await session.scalars(ready.where(Held.seq == Run.seq + 1))}
             await self._go_on(applied)
@@ -112,7 +110,7 @@ class Tables:
             OutsideError: if the database does not answer.
         """
         mine = select(Cursor.position).where(Cursor.consumer == CONSUMER, Cursor.source == source)
-        with self._answering():
+        with answering(self._database.settings):
             async with self._database.session() as session:
                 found = await session.scalar(mine)
         return -1 if found is None else found
@@ -124,7 +122,7 @@ class Tables:
             OutsideError: if the database does not answer.
         """
         applied = Applied()
-        with self._answering():
+        with answering(self._database.settings):
             async with self._database.session() as session:
                 for run_id in await changes.latest(session) if runs is None else runs:
                     run = await session.get(Run, run_id)
@@ -142,7 +140,7 @@ class Tables:
         Raises:
             OutsideError: if the database does not answer.
         """
-        with self._answering():
+        with answering(self._database.settings):
             async with self._database.session(writes=True) as session:
                 for kind in PROJECTIONS:
                     await session.execute(delete(kind).where(*belongs(kind, run_id)))
@@ -155,19 +153,12 @@ class Tables:
         Raises:
             OutsideError: if the database does not answer.
         """
-        with self._answering():
+        with answering(self._database.settings):
             async with self._database.session(writes=True) as session:
                 run = await self._opened(session, run_id)
                 run.mode, run.manifest = about.mode, about.manifest
                 run.strategies = list(about.strategies)
                 await session.commit()
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        try:
-            yield
-        except FAILURES as error:
-            raise unreachable(self._database.settings, error) from error
 
     async def _go_on(self, applied: Applied) -> None:
         while applied.more:

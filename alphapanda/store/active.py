@@ -9,7 +9,7 @@ from sqlalchemy import select
 from alphapanda.errors import UsageError
 from alphapanda.model.events import Broker
 from alphapanda.model.money import text
-from alphapanda.store.database import Database
+from alphapanda.store.database import Database, answering
 from alphapanda.store.trading import Strategy
 
 
@@ -20,14 +20,16 @@ async def active(database: Database, broker: Broker = Broker.PAPER) -> dict[str,
 
     Raises:
         UsageError: if there is none, or their products differ: a run has one.
+        OutsideError: if the database does not answer.
     """
     settings = database.settings
     wanted = select(Strategy).where(
         Strategy.owner_id == settings.owner_id, Strategy.account_id == settings.account_id,
         Strategy.broker == broker, Strategy.active.is_(True),
     )  # fmt: skip
-    async with database.session() as session:
-        rows = list(await session.scalars(wanted.order_by(Strategy.name)))
+    with answering(settings):
+        async with database.session() as session:
+            rows = list(await session.scalars(wanted.order_by(Strategy.name)))
     if not rows:
         raise UsageError(
             f"no strategy is named, and none is active for {broker}: `alphapanda seed` puts "

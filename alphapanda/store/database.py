@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,13 @@ class Database:
         """Ask the database for an answer.
 
         Raises:
-            OutsideError: if there is none; the message says what to do.
+            OutsideError: if there is none in time; the message says what to do.
         """
-        try:
-            async with self.engine.connect() as connection:
+        limits = self.settings.database
+        limit_s = limits.connect_timeout_s + limits.command_timeout_s  # of all it takes together
+        with answering(self.settings):
+            async with asyncio.timeout(limit_s), self.engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
-            raise unreachable(self.settings, error) from error
 
     @asynccontextmanager
     async def session(self, *, writes: bool = False) -> AsyncIterator[AsyncSession]:
@@ -138,15 +139,31 @@ def patience(settings: Settings, *, patient: bool) -> dict[str, Any]:
     """
     limits = settings.database
     server = {"application_name": "alphapanda", "timezone": "UTC"}
+    given = {
+        "timeout": limits.connect_timeout_s,
+        "server_settings": server,
+        "connection_class": released_at_once(),
+    }
     if patient:
-        return {"timeout": limits.connect_timeout_s, "server_settings": server}
+        return given
     server["statement_timeout"] = milliseconds(limits.statement_timeout_s)
     server["idle_in_transaction_session_timeout"] = milliseconds(limits.idle_timeout_s)
-    return {
-        "timeout": limits.connect_timeout_s,
-        "command_timeout": limits.command_timeout_s,
-        "server_settings": server,
-    }
+    return {**given, "command_timeout": limits.command_timeout_s}
+
+
+def released_at_once() -> type[Any]:
+    """Return connections that say goodbye without waiting for an answer, which may never come.
+
+    The wait would be added to the limit of whatever has failed, and to that of a stop, once for
+    each connection of the pool.
+    """
+    import asyncpg  # noqa: PLC0415 (only where there is a PostgreSQL)
+
+    class Connection(asyncpg.Connection):  # type: ignore[misc]
+        async def close(self, **_: Any) -> None:
+            self.terminate()
+
+    return Connection
 
 
 def milliseconds(seconds: float) -> str:
@@ -166,6 +183,19 @@ def prepare_sqlite(connection: Any, _: Any) -> None:
 def begin_sqlite(connection: Connection) -> None:
     """Begin a transaction: the driver itself would not before a CREATE TABLE."""
     connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN"))
+
+
+@contextmanager
+def answering(settings: Settings) -> Iterator[None]:
+    """Use the database inside.
+
+    Raises:
+        OutsideError: if it does not answer; the message says what to do.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        raise unreachable(settings, error) from error
 
 
 def unreachable(settings: Settings, error: BaseException) -> OutsideError:

@@ -12,12 +12,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 import alphapanda
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.store.database import Database, address_of, engine_of, unreachable
+from alphapanda.store.database import Database, address_of, answering, engine_of
 from alphapanda.store.tables import METADATA
 
 COMPARED = {"compare_type": True, "compare_server_default": True}
@@ -59,10 +58,11 @@ async def require_current(database: Database) -> None:
     """See that a started database has the schema of this version.
 
     Raises:
-        OutsideError: if it has another; the message says what to do.
+        OutsideError: if it has another, or does not answer; the message says what to do.
     """
-    async with database.engine.connect() as connection:
-        now = await connection.run_sync(revision_of)
+    with answering(database.settings):
+        async with database.engine.connect() as connection:
+            now = await connection.run_sync(revision_of)
     if now != newest(database.settings):
         raise OutsideError(f"the database's schema is {now or 'empty'}: alphapanda db upgrade")
 
@@ -87,10 +87,9 @@ async def asked(settings: Settings, question: Any) -> Any:
     """Return what a function finds out about the database."""
     engine = engine_of(settings)
     try:
-        async with engine.connect() as connection:
-            return await connection.run_sync(question)
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
-        raise unreachable(settings, error) from error
+        with answering(settings):
+            async with engine.connect() as connection:
+                return await connection.run_sync(question)
     finally:
         await engine.dispose()
 

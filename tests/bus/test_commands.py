@@ -12,15 +12,13 @@ from alphapanda.bus.client import kafka, opened
 from alphapanda.bus.intake import PoisonError, taken_in
 from alphapanda.bus.letters import buried
 from alphapanda.bus.publisher import Record, producing
-from alphapanda.bus.seen import SeenHere, SeenInRedis
+from alphapanda.bus.seen import SeenHere
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.model.events import decode
 from alphapanda.model.topics import DLQ
 from tests.bus.events import FILLS, fill, message, name_of_own, send, settings_for
 from tests.cli.running import command, facts
-from tests.servers import own
-from tests.servers.redis import Redis
 
 SPOILT = "replay.orders.failed"
 """Takes what is no event: other tests read the topic of fills."""
@@ -220,29 +218,6 @@ def test_the_process_forgets_the_oldest_ids() -> None:
         return await seen.known(["a", "b", "c"])
 
     assert asyncio.run(go()) == {"a", "c"}
-
-
-def test_ids_in_redis_are_shared_and_a_dead_redis_stops_nothing(tmp_path: Path) -> None:
-    """Members of a group know each other's; without Redis each knows its own."""
-
-    async def go(redis: Redis, settings: Settings) -> None:
-        first, second = (SeenInRedis(settings, group="g") for _ in range(2))
-        other = SeenInRedis(settings, group="other")
-        await first.remember(["a"])
-        assert await second.known(["a", "b"]) == {"a"}
-        assert await other.known(["a"]) == set()
-        redis.kill()
-        await first.remember(["b"])
-        async with asyncio.timeout(2):
-            assert await first.known(["a", "b", "c"]) == {"a", "b"}
-            assert await second.known(["b"]) == set()
-        assert first.failures == 2
-        for each in (first, second, other):
-            await each.stop()
-
-    with own(Redis) as redis:
-        settings = settings_for(tmp_path, "127.0.0.1:1", redis=redis.url)
-        asyncio.run(go(redis, settings))
 
 
 def test_no_server_configured_is_a_mistake(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -19,6 +21,7 @@ from tests.servers import VARIABLES, own, shared_by_all
 from tests.servers.kafka import Kafka, fetch_one
 from tests.servers.postgres import Postgres
 from tests.servers.process import MissingError, Server, listens, wait_until
+from tests.servers.proxy import Proxy
 from tests.servers.redis import Redis
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,10 +35,15 @@ time.sleep(600)
 """
 
 
-def ask(port: int, line: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+def ask(port: int, line: bytes, *, limit_s: float = 20) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), limit_s) as connection:
         connection.sendall(line)
         return connection.recv(100)
+
+
+def read_out(line: socket.socket) -> None:
+    while line.recv(100):
+        pass
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -147,3 +155,49 @@ def test_an_address_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("ALPHAPANDA_TEST_KAFKA", "bus:9092")
     with shared_by_all(Kafka) as address:
         assert address == "bus:9092"
+
+
+def test_a_frozen_server_answers_nobody() -> None:
+    """PostgreSQL's processes are groups of their own: all of them freeze, and go on."""
+
+    async def asked(server: Postgres) -> int:
+        line = await asyncpg.connect(server.url)
+        server.pause()
+        question = asyncio.ensure_future(line.fetchval("SELECT 7"))
+        assert not (await asyncio.wait([question], timeout=1))[0]
+        server.resume()
+        answer = await asyncio.wait_for(question, 20)
+        await line.close()
+        return int(answer)
+
+    with own(Postgres) as server:
+        assert asyncio.run(asked(server)) == 7
+
+
+def test_a_proxy_passes_holds_delays_and_cuts(redis_url: str) -> None:
+    """What a blackhole took arrives later; a delay is kept; a cut breaks what is open."""
+    with Proxy(redis_url) as way:
+        port = int(way.url.rpartition(":")[2].partition("/")[0])
+        with socket.create_connection(("127.0.0.1", port), 5) as line:
+            line.settimeout(0.3)
+            line.sendall(b"PING\r\n")
+            assert line.recv(100) == b"+PONG\r\n"
+            way.blackhole()
+            line.sendall(b"PING\r\n")
+            with pytest.raises(TimeoutError):
+                line.recv(100)
+            with pytest.raises(TimeoutError):
+                ask(port, b"PING\r\n", limit_s=0.3)
+            line.settimeout(20)
+            way.heal()
+            assert line.recv(100) == b"+PONG\r\n"
+            way.delay(0.3, piece=4)
+            began = time.monotonic()
+            assert ask(port, b"PING\r\n") == b"+PON"
+            assert time.monotonic() - began >= 0.3
+            way.heal()
+            way.after(1, way.cut)
+            line.sendall(b"PING\r\n")
+            with pytest.raises(ConnectionResetError):
+                read_out(line)
+        assert ask(port, b"PING\r\n") == b"+PONG\r\n"

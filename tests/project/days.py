@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from alphapanda.config import sections
@@ -33,6 +34,7 @@ from tests.core.auditor import Books
 from tests.core.cases import Case
 from tests.core.harness import Row
 from tests.core.test_envelopes import names, told
+from tests.servers.proxy import Proxy
 
 OWN = {"run_id", "event_id", "client_order_id"}
 """Columns that differ between two runs of the same day."""
@@ -129,6 +131,13 @@ def with_redis(settings: Settings, url: str) -> Settings:
     return settings.model_copy(update={"redis": sections.Redis(**section)})
 
 
+def by_way(direct: Settings, name: str, way: Proxy, **limits: Any) -> Settings:
+    """Return settings that reach one of the servers by a proxy, with other limits."""
+    section = getattr(direct, name)
+    changed = section.model_copy(update={"url": SecretStr(way.url), **limits})
+    return direct.model_copy(update={name: changed})
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """Return the variables that make a process use a test's servers."""
     given = {"ALPHAPANDA_BASE_DIR": str(settings.base_dir)}
@@ -148,12 +157,12 @@ async def board_of(live: Live, broker: str, run_id: str) -> Parts:
     return found
 
 
-async def tables_of(tables: Tables, run_id: str) -> Parts:
+async def tables_of(tables: Tables, run_id: str, broker: str = "replay") -> Parts:
     """Return what a board should show of a run."""
     memory = Memory()
     for change in (await tables.shown([run_id])).changes:
         list(memory.take(change))
-    found: Parts = msgspec.json.decode(msgspec.json.encode(memory.parts("replay", run_id)))
+    found: Parts = msgspec.json.decode(msgspec.json.encode(memory.parts(broker, run_id)))
     return found
 
 

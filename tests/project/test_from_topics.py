@@ -23,18 +23,20 @@ from alphapanda.journal.faults import VARIABLE
 from alphapanda.journal.journal import Journal
 from alphapanda.model.events import EventType, Rejection
 from alphapanda.project.from_topics import TopicReader, rewind
+from alphapanda.project.projector import Projector
 from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Fill, Signal
-from tests.bus.events import message, send
+from tests.bus.events import message, send, until
 from tests.cli.running import PROGRAM, process, session
-from tests.project.days import environment, eventually, rows_of
+from tests.project.days import by_way, environment, eventually, rows_of
 from tests.project.made_up import event, trades
 from tests.project.on_topics import compared, fresh, reading, sent, to_the_end
 from tests.servers import databases, own
 from tests.servers.databases import using
 from tests.servers.kafka import Kafka
 from tests.servers.postgres import Postgres
+from tests.servers.proxy import Proxy
 
 
 def test_runs_on_the_topics_become_tables(settings: Settings) -> None:
@@ -210,6 +212,35 @@ def test_a_database_that_goes_away_ends_a_single_pass(tmp_path: Path, server: Ka
 
         reading(settings, work)
         compared(settings, run, 5)
+
+
+def test_a_database_that_falls_silent_is_waited_for(tmp_path: Path, server: Kafka) -> None:
+    """Health names it; a stop meanwhile comes within 10 s; the next one takes in what was left."""
+    run = fresh()
+    with (
+        own(Postgres) as postgres,
+        databases.Templates(tmp_path).migrated(tmp_path, postgres.url) as made,
+        Proxy(made.database.url.get_secret_value()) as way,
+    ):
+        direct = made.model_copy(update={"bus": sections.Bus(enabled=True, servers=server.url)})
+        settings = by_way(direct, "database", way)
+
+        async def go() -> None:
+            reader = TopicReader(settings, Projector(settings))
+            await reader.start()
+            await to_the_end(reader)
+            way.blackhole()
+            await send(settings, [message(each) for each in trades(run, 5)])
+            await until(lambda: reader.processor.delivery.delivered.errors > 0)
+            with pytest.raises(OutsideError, match="PostgreSQL at"):
+                await reader.health()
+            async with asyncio.timeout(10):
+                await reader.stop()
+
+        asyncio.run(go())
+        way.heal()
+        reading(settings, to_the_end)
+        compared(direct, run, 5)
 
 
 @pytest.mark.core

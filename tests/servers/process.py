@@ -36,6 +36,15 @@ def listens(port: int) -> bool:
     return False
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    told = subprocess.run(
+        ["ps", "-A", "-o", "ppid=,pid="], capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+    pairs = [line.split() for line in told.splitlines()]
+    return [int(child) for parent, child in pairs if int(parent) == pid]
+
+
 class Server:
     """A server on a free port of this machine, with a folder of its own.
 
@@ -128,10 +137,14 @@ class Server:
         self.signal(signal.SIGCONT)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the server and all it has started."""
-        if self.process is not None:
+        """Send a signal to the server and all it has started, each in whatever group."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGSTOP)  # it starts no more meanwhile
+        for pid in (*children_of(self.process.pid), self.process.pid):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
+                os.killpg(pid, number)
 
     def end(self, number: signal.Signals) -> None:
         """End the process by a signal, at the latest by SIGKILL, and wait until it is gone."""

@@ -40,8 +40,16 @@ class Redis(Server):
     def is_ready(self) -> bool:
         """Say if it answers a PING."""
         try:
-            with socket.create_connection((HOST, self.port), 1) as line:
-                line.sendall(b"PING\r\n")
-                return line.recv(16) == b"+PONG\r\n"
+            return self.asked(b"PING") == b"+PONG\r\n"
         except OSError:
             return False
+
+    def flush(self) -> None:
+        """Let it forget all it has."""
+        assert self.asked(b"FLUSHALL") == b"+OK\r\n"
+
+    def asked(self, command: bytes) -> bytes:
+        """Return a short answer."""
+        with socket.create_connection((HOST, self.port), 1) as line:
+            line.sendall(command + b"\r\n")
+            return line.recv(16)

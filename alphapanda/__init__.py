@@ -26,10 +26,10 @@ _HOMES = {
         "slope", "sma", "std", "stochastic", "supertrend", "vwap", "vwap_bands", "wma", "zscore",
     ),
     "alphapanda.app.backtest": ("backtest",),
-    "alphapanda.app.sweep": ("sweep",),
-    "alphapanda.app.check": ("check",),
-    "alphapanda.app.stress": ("stress",),
-    "alphapanda.app.report": ("load",),
+    "alphapanda.app.sweeping.sweep": ("sweep",),
+    "alphapanda.app.trust.check": ("check",),
+    "alphapanda.app.trust.stress": ("stress",),
+    "alphapanda.app.commands.report": ("load",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

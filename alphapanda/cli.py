@@ -14,8 +14,8 @@ import typer
 import typer.main
 
 from alphapanda import __version__
-from alphapanda.app import bus_words, config_words, data_words, db_words
-from alphapanda.app.flags import RUN, option, run_options
+from alphapanda.app.commands import bus_words, config_words, data_words, db_words
+from alphapanda.app.commands.flags import RUN, option, run_options
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 
 NAME = "alphapanda"
@@ -72,7 +72,7 @@ def backtest(
     ] = False,
 ) -> None:
     """Run a strategy over recorded data, by its name or by a run file."""
-    from alphapanda.app import command  # noqa: PLC0415 (the core takes a second to import)
+    from alphapanda.app.commands import backtest as command  # noqa: PLC0415 (the core takes a second to import)
 
     more = {"out": out, "journal": journal or bus or None}
     given = {**given, **{name: value for name, value in more.items() if value is not None}}
@@ -109,9 +109,9 @@ def paper(
     out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=OUT)] = None,
 ) -> None:
     """Trade on paper: a feed at its own pace, with a journal that survives a crash."""
-    from alphapanda.app import run_command  # noqa: PLC0415
+    from alphapanda.app.commands import run as command  # noqa: PLC0415
 
-    run_command.run(strategies, given, roles=[], feed=feed, speed=speed, out=out, json=json)
+    command.run(strategies, given, roles=[], feed=feed, speed=speed, out=out, json=json)
 
 
 @app.command(help=EXAMPLES)
@@ -134,9 +134,9 @@ def run(
     out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=OUT)] = None,
 ) -> None:  # fmt: skip
     """Run what its roles say, in this process."""
-    from alphapanda.app import run_command  # noqa: PLC0415
+    from alphapanda.app.commands import run as command  # noqa: PLC0415
 
-    run_command.run(
+    command.run(
         strategies or [], given, roles=role or [], feed=feed or [], speed=speed, out=out, json=json
     )
 
@@ -174,11 +174,11 @@ def sweep(
     ] = None,
 ) -> None:  # fmt: skip
     """Run every combination of a grid of parameters, and judge the best."""
-    from alphapanda.app import sweep_command  # noqa: PLC0415
+    from alphapanda.app.commands import sweep as command  # noqa: PLC0415
 
     search = {"grid": grid or [], "random": random, "workers": workers,
               "walk_forward": walk_forward, "metric": metric}  # fmt: skip
-    sweep_command.sweep(strategy, given, search, out, json=json)
+    command.sweep(strategy, given, search, out, json=json)
 
 
 @app.command()
@@ -200,9 +200,9 @@ def check(
     json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
 ) -> int:
     """Look for decisions that use the future, chance, or too short a warm-up; status 1 if any."""
-    from alphapanda.app import honesty  # noqa: PLC0415
+    from alphapanda.app.commands import check as command  # noqa: PLC0415
 
-    return honesty.check(strategy, given, json=json, cuts=cuts, tolerance=tolerance)
+    return command.check(strategy, given, json=json, cuts=cuts, tolerance=tolerance)
 
 
 @app.command()
@@ -213,9 +213,9 @@ def stress(
     json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
 ) -> None:
     """Rerun with worse fills, dearer charges and lost rows: how much of the P&L survives."""
-    from alphapanda.app import honesty  # noqa: PLC0415
+    from alphapanda.app.commands import check as command  # noqa: PLC0415
 
-    honesty.stress(strategy, given, json=json)
+    command.stress(strategy, given, json=json)
 
 
 @app.command()
@@ -224,7 +224,7 @@ def verify(
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> int:
     """Replay a run's journal through a fresh core: every envelope must come out the same."""
-    from alphapanda.app import journals  # noqa: PLC0415
+    from alphapanda.app.commands import journals  # noqa: PLC0415
 
     return journals.verify(run, json=json)
 
@@ -235,7 +235,7 @@ def relay(
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
     """Publish the rest of a run that has ended to the topics."""
-    from alphapanda.app import journals  # noqa: PLC0415
+    from alphapanda.app.commands import journals  # noqa: PLC0415
 
     journals.relay(run, json=json)
 
@@ -252,15 +252,15 @@ def project(
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> int:
     """Bring the tables and the board to what the topics say, or the journals under runs/."""
-    from alphapanda.app import project as projects  # noqa: PLC0415
+    from alphapanda.app.commands import project as command  # noqa: PLC0415
 
-    return projects.project(runs or [], rebuild=rebuild, json=json)
+    return command.project(runs or [], rebuild=rebuild, json=json)
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the events."""
-    from alphapanda.app import journals  # noqa: PLC0415
+    from alphapanda.app.commands import journals  # noqa: PLC0415
 
     journals.schema()
 
@@ -274,7 +274,7 @@ def runs_list(
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
     """List them: how they stand, what they hold."""
-    from alphapanda.app import journals  # noqa: PLC0415
+    from alphapanda.app.commands import journals  # noqa: PLC0415
 
     journals.list_runs(json=json)
 
@@ -285,7 +285,7 @@ def runs_show(
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
     """Show one: its manifest, its events by type."""
-    from alphapanda.app import journals  # noqa: PLC0415
+    from alphapanda.app.commands import journals  # noqa: PLC0415
 
     journals.show_run(run, json=json)
 
@@ -298,7 +298,7 @@ def demo(
     ] = None,
 ) -> None:
     """Generate a session of NSE-like ticks and backtest ema_cross on it."""
-    from alphapanda.app import command  # noqa: PLC0415
+    from alphapanda.app.commands import backtest as command  # noqa: PLC0415
 
     command.demo(out)
 
@@ -308,7 +308,7 @@ def strategies(
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
     """List the strategies with their parameters."""
-    from alphapanda.app import command  # noqa: PLC0415
+    from alphapanda.app.commands import backtest as command  # noqa: PLC0415
 
     command.list_strategies(json=json)
 
@@ -319,7 +319,7 @@ def new_strategy(
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
     """Write strategies/NAME.py, which runs as it is, and tests/test_NAME.py."""
-    from alphapanda.app import new  # noqa: PLC0415
+    from alphapanda.app.commands import new  # noqa: PLC0415
 
     new.new_strategy(name, json=json)
 
@@ -329,7 +329,7 @@ def seed(
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
     """Put the strategies of the folder into the database, those that are not there."""
-    from alphapanda.app import db  # noqa: PLC0415
+    from alphapanda.app.commands import db  # noqa: PLC0415
 
     db.seed(json=json)
 
@@ -343,7 +343,7 @@ def bootstrap(
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
     """Make the topics on the server of Kafka's protocol; what is there already is compared."""
-    from alphapanda.app import bus  # noqa: PLC0415
+    from alphapanda.app.commands import bus  # noqa: PLC0415
 
     bus.bootstrap(broker or [], json=json)
 
@@ -358,7 +358,7 @@ def tail(
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
     """Print a topic's events, one a line."""
-    from alphapanda.app import bus  # noqa: PLC0415
+    from alphapanda.app.commands import bus  # noqa: PLC0415
 
     bus.tail(topic, limit=limit, follow=follow, json=json)
 
@@ -378,9 +378,9 @@ def report(
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
     """Make a run's HTML page again, or compare several runs in one."""
-    from alphapanda.app import report as reports  # noqa: PLC0415
+    from alphapanda.app.commands import report as command  # noqa: PLC0415
 
-    reports.report(runs, out=out, json=json)
+    command.report(runs, out=out, json=json)
 
 
 def main() -> None:

@@ -10,8 +10,7 @@ CHANNELS = (
 PARTS = {
     "": "application",
     "api": "api",
-    "app.monitor": "monitoring",
-    "app.trade": "trading",
+    "app.deployment.paper": "trading",
     "audit": "audit",
     "bus.feed_reader": "market_data",
     "bus.feed_sender": "market_data",
@@ -21,6 +20,7 @@ PARTS = {
     "journal": "trading",
     "kitesim": "market_data",
     "performance": "performance",
+    "project": "monitoring",
     "store.audit": "audit",
     "web": "api",
     "zerodha": "trading",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alphapanda import config
-from alphapanda.app.roles import Role, Wanted, carry_out
+from alphapanda.app.deployment.roles import Role, Wanted, carry_out
 from alphapanda.bus import topics
 from alphapanda.model.events import Broker
 from tests.shared import shared

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from alphapanda.app import backtest as runs
-from alphapanda.app import options, paper
-from alphapanda.app.feed import recorded
-from alphapanda.app.lifecycle import Parts
-from alphapanda.app.projecting import RunProjector
+from alphapanda.app import options
+from alphapanda.app.deployment import paper
+from alphapanda.app.deployment.feed import recorded
+from alphapanda.app.deployment.lifecycle import Parts
+from alphapanda.app.deployment.projecting import RunProjector
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
 from alphapanda.data.replay import open_replay

@@ -12,7 +12,7 @@ import pytest
 from alphapanda.app import options as of_run
 from alphapanda.app.again import again
 from alphapanda.app.backtest import replay_options
-from alphapanda.app.feed import described
+from alphapanda.app.deployment.feed import described
 from alphapanda.app.verify import verify
 from alphapanda.bus.feed_sender import messages
 from alphapanda.data.replay import open_replay

@@ -16,9 +16,9 @@ import pytest
 
 import alphapanda
 from alphapanda import strategy, target
-from alphapanda.app.check import FORGET, check
-from alphapanda.app.lab import open_lab
 from alphapanda.app.options import make
+from alphapanda.app.trust.check import FORGET, check
+from alphapanda.app.trust.lab import open_lab
 from alphapanda.data.synth import synthesize
 from alphapanda.errors import UsageError
 from tests.cli.running import ROOT, command, session

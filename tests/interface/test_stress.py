@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 
 import alphapanda
-from alphapanda.app.honesty import stress_table
-from alphapanda.app.lab import open_lab
+from alphapanda.app.commands.check import stress_table
 from alphapanda.app.options import make
-from alphapanda.app.stress import stress, thinned
+from alphapanda.app.trust.lab import open_lab
+from alphapanda.app.trust.stress import stress, thinned
 from alphapanda.research.survival import share, verdict
 from tests.cli.running import ROOT, command, session
 

@@ -78,6 +78,16 @@ def test_paper_is_the_backtest(tmp_path: Path, whole: tuple[dict[str, Any], list
     """On the same rows paper gives the digest, the envelopes and the tables of a backtest."""
     same(tmp_path / "run", process(*words("run"), cwd=tmp_path), whole)
     assert Journal.open(tmp_path / "run").contents.status == RunStatus.ENDED
+    run_id = Journal.open(tmp_path / "run").contents.manifest["run_id"]
+    logged, [measured] = (
+        [json.loads(line) for line in (tmp_path / "logs" / f"{name}.jsonl").read_text().split("\n")
+         if line]
+        for name in ("trading", "performance")
+    )  # fmt: skip
+    assert [line["event"] for line in logged] == ["run begins", "run ended"]
+    assert {line["run_id"] for line in logged} == {run_id}
+    assert logged[1]["digest"] == whole[0]["digest"]
+    assert measured["rows"] == whole[0]["ticks"]
 
 
 def test_a_run_file_is_taken(tmp_path: Path, whole: tuple[dict[str, Any], list[Any]]) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from alphapanda import config
-from alphapanda.app.lifecycle import Part, Parts
-from alphapanda.app.roles import Role, Wanted, carry_out
+from alphapanda.app.deployment.lifecycle import Part, Parts
+from alphapanda.app.deployment.roles import Role, Wanted, carry_out
 from alphapanda.bus import reading, topics
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal.journal import Journal

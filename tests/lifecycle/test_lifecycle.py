@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alphapanda.app.lifecycle import Part, Parts
+from alphapanda.app.deployment.lifecycle import Part, Parts
 from alphapanda.errors import OutsideError
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from alphapanda.app.relaying import CURSOR
+from alphapanda.app.deployment.relaying import CURSOR
 from alphapanda.bus.client import connection, kafka, opened
 from alphapanda.bus.cursor import FileCursor
 from alphapanda.bus.relay import PAGE

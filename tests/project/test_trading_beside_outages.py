@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from alphapanda.app.lifecycle import Parts
-from alphapanda.app.projecting import RunProjector
+from alphapanda.app.deployment.lifecycle import Parts
+from alphapanda.app.deployment.projecting import RunProjector
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.journal.journal import FILE, Journal

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import alphapanda
-from alphapanda.app import sweep as sweeps
-from alphapanda.app.grid import make_grid
 from alphapanda.app.options import make
-from alphapanda.app.spans import training
+from alphapanda.app.sweeping import sweep as sweeps
+from alphapanda.app.sweeping.grid import make_grid
+from alphapanda.app.sweeping.spans import training
 from alphapanda.research.sweep_store import Store
 from tests.sweep.markets import GRID, SMA_CROSS, WAYS, Flipper, bars
 

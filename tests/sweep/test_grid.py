@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphapanda.app import strategies
-from alphapanda.app.grid import Grid, make_grid
+from alphapanda.app.sweeping.grid import Grid, make_grid
 from alphapanda.errors import UsageError
 from tests.sweep.markets import SMA_CROSS, Flipper
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 import alphapanda
-from alphapanda.app.walk import windows
+from alphapanda.app.sweeping.walk import windows
 from alphapanda.errors import UsageError
 from tests.sweep.markets import GRID, SMA_CROSS, WAYS, bars
 

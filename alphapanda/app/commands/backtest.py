@@ -1,0 +1,113 @@
+"""What the command line's words do: run, show progress on stderr, print the result on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from alphapanda import config
+from alphapanda.app import backtest as runs
+from alphapanda.app import options, strategies
+from alphapanda.app.commands.output import print_json, print_table
+from alphapanda.app.commands.show import result_table, strategy_facts, strategy_table
+from alphapanda.core.strategy import Spec
+from alphapanda.data.synth import synthesize
+from alphapanda.errors import OutsideError, UsageError
+from alphapanda.research.rundir import RunDirectory, make_folder
+
+DEMO_DAY = date(2025, 8, 4)
+
+
+def backtest(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool = False) -> None:
+    """Run one backtest, publish it where `bus` says so, and print its result."""
+    made = options.of_command(strategy, given)
+    directory = RunDirectory(default_out(made), numbered=True) if made.out is None else None
+    with progress_bar(quiet=json) as progress:
+        result = runs.run(made, progress=progress, directory=directory)
+    if json:
+        print_json(result.summary)
+    else:
+        print_table(result_table(result, width=Console().width))
+    if bus and result.path is not None:
+        from alphapanda.app.deployment.relaying import publish  # noqa: PLC0415 (heavy, and seldom asked for)
+
+        publish(result.path)
+    if made.journal and result.path is not None:
+        from alphapanda.app.deployment.projecting import project  # noqa: PLC0415
+
+        project(result.path)
+    if result.trouble:
+        raise OutsideError(result.trouble)
+    if result.summary["status"] == "interrupted":
+        raise KeyboardInterrupt
+
+
+def default_out(made: options.Options, what: str = "") -> Path:
+    """Return a folder under runs/, named by time, what it holds (if no run), and strategy."""
+    name = "+".join(Path(str(e.strategy).partition(":")[0]).stem for e in made.strategies)
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    return config.load().runs_dir / f"{stamp}-{what}{name[:80]}"
+
+
+@contextmanager
+def progress_bar(
+    *, quiet: bool, what: str = "backtest", unit: str = "rows"
+) -> Iterator[runs.Progress | None]:
+    """Show what is done, its rate and the time left on a terminal; elsewhere nothing."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"), BarColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit),
+        TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[fills]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=1, rate="", fills="")
+
+        def show(done: int, total: int, fills: int) -> None:
+            speed = bar.tasks[0].speed or 0
+            made = f"{fills:,} fills" if fills else ""
+            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s", fills=made)
+
+        yield show
+
+
+def demo(out: Path | None) -> None:
+    """Generate a session and backtest on it."""
+    folder = out or config.load().runs_dir / "demo"
+    path = folder / "session.parquet"
+    console = Console(stderr=True)
+    if not path.exists():
+        console.print("generating a session of NSE-like ticks: 5 shares, 3 days, seed 7")
+        make_folder(folder)
+        synthesize(path, day=DEMO_DAY, days=3, instruments=5, ticks_per_instrument=20_000, seed=7)
+    console.print("compiling the core for ema_cross (about 15 s the first time) and running it")
+    given = {"data": [str(path)], "params": ["fast=200", "slow=1000", "quantity=10"]}
+    backtest(str(strategies.shipped_dir() / "ema_cross.py"), given, json=False)
+
+
+def list_strategies(*, json: bool) -> None:
+    """Print the strategies that are found by name; those that don't load are told on stderr."""
+    specs: dict[str, Spec] = {}
+    failures: list[str] = []
+    for name in strategies.available():
+        try:
+            specs[name] = strategies.find(name)
+        except UsageError as error:
+            failures.append(str(error))
+    if json:
+        told = {name: strategy_facts(spec) for name, spec in specs.items()}
+        print_json(told)
+    else:
+        print_table(strategy_table(specs))
+    if failures:
+        raise UsageError("\nalphapanda: ".join(failures))

@@ -1,0 +1,38 @@
+"""`alphapanda config`: the settings on stdout."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+
+from rich import box
+from rich.table import Table
+
+from alphapanda import config
+from alphapanda.app.commands.output import print_json, print_table
+from alphapanda.config import show as showing
+
+KEY_BYTES = 32
+
+
+def show(*, json: bool) -> None:
+    """Print all settings, without secrets."""
+    settings = config.load()
+    if json:
+        print_json(showing.shown(settings))
+        return
+    table = Table("setting", "value", "", box=box.SIMPLE, pad_edge=False)
+    for name, value, meaning in showing.lines(settings):
+        table.add_row(name, value, meaning)
+    print_table(table)
+
+
+def example() -> None:
+    """Print `.env.example`."""
+    sys.stdout.write(showing.example())
+
+
+def key() -> None:
+    """Print a new random key."""
+    sys.stdout.write(base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).decode() + "\n")

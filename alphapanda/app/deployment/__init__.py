@@ -1,0 +1,1 @@
+"""Processes that live while something trades: their roles, their parts, paper trading."""

@@ -1,0 +1,1 @@
+"""Many combinations of parameters over one market, and walk-forward."""

@@ -326,12 +326,18 @@ def new_strategy(
 
 @app.command()
 def seed(
+    activate: Annotated[
+        list[str] | None, option(metavar="NAME", text="Let it trade by `run`; again for more.")
+    ] = None,
+    deactivate: Annotated[
+        list[str] | None, option(metavar="NAME", text="Let it trade no more; again for more.")
+    ] = None,
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
-    """Put the strategies of the folder into the database, those that are not there."""
+    """Put the strategies of the folder into the database, those that are not there; switch some."""
     from alphapanda.app.commands import db  # noqa: PLC0415
 
-    db.seed(json=json)
+    db.seed(activate=activate or [], deactivate=deactivate or [], json=json)
 
 
 @app.command()

@@ -15,7 +15,7 @@ def client(settings: Settings) -> tuple[Any, tuple[type[Exception], ...]]:
     """Return a Redis client whose calls end in time and are never made twice; and its errors.
 
     Raises:
-        UsageError: if the package is not installed.
+        UsageError: if the package is not installed, or the address is none.
     """
     try:
         from redis import asyncio, backoff, exceptions  # noqa: PLC0415 (only where it is used)
@@ -25,11 +25,17 @@ def client(settings: Settings) -> tuple[Any, tuple[type[Exception], ...]]:
             f"Redis needs the package {error.name}: pip install 'alphapanda[servers]'"
         ) from None
     limits = settings.redis
-    made = asyncio.from_url(
-        limits.url.get_secret_value(), max_connections=limits.connections,
-        socket_connect_timeout=limits.connect_timeout_s, socket_timeout=limits.timeout_s,
-        retry=Retry(backoff.NoBackoff(), 0),
-    )  # fmt: skip
+    try:
+        made = asyncio.from_url(
+            limits.url.get_secret_value(), max_connections=limits.connections,
+            socket_connect_timeout=limits.connect_timeout_s, socket_timeout=limits.timeout_s,
+            retry=Retry(backoff.NoBackoff(), 0),
+        )  # fmt: skip
+    except ValueError:  # its text may hold the password
+        raise UsageError(
+            "setting redis.url (ALPHAPANDA_REDIS__URL) is no address of a Redis: "
+            "redis://:PASSWORD@HOST:PORT/0"
+        ) from None
     return made, (exceptions.RedisError, OSError, TimeoutError)
 
 

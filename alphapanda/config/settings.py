@@ -96,6 +96,12 @@ class Settings(BaseSettings):
         return self.base_dir / "strategies"
 
     @property
+    def has_database(self) -> bool:
+        """Whether there is a database: a server, or SQLite's file once its tables are made."""
+        file = self.base_dir / self.database.file.expanduser()
+        return self.database.enabled or (file.is_file() and file.stat().st_size > 0)
+
+    @property
     def database_url(self) -> str:
         """The database's address with the driver that is used; it may hold a password."""
         if not self.database.enabled:

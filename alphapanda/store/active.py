@@ -32,8 +32,8 @@ async def active(database: Database, broker: Broker = Broker.PAPER) -> dict[str,
             rows = list(await session.scalars(wanted.order_by(Strategy.name)))
     if not rows:
         raise UsageError(
-            f"no strategy is named, and none is active for {broker}: `alphapanda seed` puts "
-            "those of the folder into the database, inactive"
+            f"no strategy is named, and none is active for {broker}: "
+            "alphapanda seed --activate NAME"
         )
     products = sorted({row.product or "" for row in rows})
     if len(products) > 1:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -22,6 +22,7 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
 
 DRIVERS = ("postgresql+asyncpg", "sqlite+aiosqlite")
+ABSENT = "there is no database yet: alphapanda db upgrade"
 BEGIN = "sqlite_begin"
 """The option that says how SQLite begins: taking the writer's place at once, or when it writes."""
 
@@ -49,6 +50,8 @@ class Database:
             OutsideError: if it does not.
         """
         assert self._engine is None, "the database has been started already"
+        if not self.settings.has_database:
+            raise OutsideError(ABSENT)
         self._engine = engine_of(self.settings, patient=self.patient)
         async with AsyncExitStack() as undone:
             undone.push_async_callback(self.stop)
@@ -206,6 +209,8 @@ def unreachable(settings: Settings, error: BaseException) -> OutsideError:
     if url.get_backend_name() == "sqlite":
         return OutsideError(f"the database {url.database}: {first}")
     where = f"{url.host}:{url.port or 5432}/{url.database}"
+    if isinstance(error, ProgrammingError):
+        return OutsideError(f"PostgreSQL at {where} refuses: {first}")
     return OutsideError(
         f"PostgreSQL at {where} does not answer ({first}): start it, or set "
         "ALPHAPANDA_DATABASE__URL, or ALPHAPANDA_DATABASE__ENABLED=false for SQLite"

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 import alphapanda
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.store.database import Database, address_of, answering, engine_of
+from alphapanda.store.database import ABSENT, Database, answering, engine_of
 from alphapanda.store.tables import METADATA
 
 COMPARED = {"compare_type": True, "compare_server_default": True}
@@ -42,10 +42,13 @@ def upgrade(settings: Settings, revision: str = "head") -> tuple[str | None, str
     """Bring the database to a revision, and say from which to which.
 
     Raises:
-        OutsideError: if it does not answer.
+        OutsideError: if it does not answer, is of a newer version, or refuses.
     """
     before = asyncio.run(asked(settings, revision_of))
-    command.upgrade(configured(settings), revision)
+    if before is not None and not is_known(settings, before):
+        raise OutsideError(differing(settings, before))
+    with answering(settings):
+        command.upgrade(configured(settings), revision)
     return before, asyncio.run(asked(settings, revision_of))
 
 
@@ -64,7 +67,20 @@ async def require_current(database: Database) -> None:
         async with database.engine.connect() as connection:
             now = await connection.run_sync(revision_of)
     if now != newest(database.settings):
-        raise OutsideError(f"the database's schema is {now or 'empty'}: alphapanda db upgrade")
+        raise OutsideError(differing(database.settings, now))
+
+
+def differing(settings: Settings, now: str | None) -> str:
+    """Return what to do about a database whose schema is another version's."""
+    if now is not None and not is_known(settings, now):
+        return f"the database's schema is {now}, a newer version's: install that version"
+    return f"the database's schema is {now or 'empty'}: alphapanda db upgrade"
+
+
+def is_known(settings: Settings, revision: str) -> bool:
+    """Say if this version has a revision."""
+    script = ScriptDirectory.from_config(configured(settings))
+    return revision in {each.revision for each in script.walk_revisions()}
 
 
 def newest(settings: Settings) -> str | None:
@@ -74,12 +90,12 @@ def newest(settings: Settings) -> str | None:
 
 def check(settings: Settings) -> list[str]:
     """Return how the database differs from what this version of the program needs."""
-    if not settings.database.enabled and not Path(str(address_of(settings).database)).exists():
-        return ["there is no database yet: alphapanda db upgrade"]
+    if not settings.has_database:
+        return [ABSENT]
     head = newest(settings)
     now = asyncio.run(asked(settings, revision_of))
     if now != head:
-        return [f"the schema is {now or 'empty'}, not {head}: alphapanda db upgrade"]
+        return [differing(settings, now)]
     return asyncio.run(asked(settings, differences))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.config.settings import Settings
+from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.events import Broker
 from alphapanda.store.trading import Strategy
 
@@ -46,6 +47,29 @@ async def seed(
             if not same:
                 row.parameters, row.updated_ns = parameters, now_ns
     return told
+
+
+async def switch(
+    session: AsyncSession, settings: Settings, wanted: Mapping[str, bool], *, now_ns: int
+) -> list[str]:  # fmt: skip
+    """Make rows active, or inactive, by name; return the names of all that are. The caller commits.
+
+    Raises:
+        UsageError: for a name that there is no row of.
+    """
+    mine = select(Strategy).where(
+        Strategy.owner_id == settings.owner_id, Strategy.account_id == settings.account_id
+    )
+    rows = list(await session.scalars(mine.order_by(Strategy.name)))
+    names = {row.name for row in rows}
+    for name in wanted:
+        if name not in names:
+            raise UsageError(f"no strategy '{name}' is set up.{did_you_mean(name, names)}")
+    for row in rows:
+        active = wanted.get(row.name, row.active)
+        if active != row.active:
+            row.active, row.updated_ns = active, now_ns
+    return [row.name for row in rows if row.active]
 
 
 def fresh(settings: Settings, name: str, defaults: Mapping[str, Any], now_ns: int) -> Strategy:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from alphapanda.errors import OutsideError, UsageError
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Cursor
 from tests.servers import own
-from tests.servers.databases import settings_of, using
+from tests.servers.databases import FILE, settings_of, using
 from tests.servers.postgres import Postgres
 from tests.servers.proxy import Proxy
 from tests.store.rows import good
@@ -131,6 +133,20 @@ def test_an_error_tells_no_values(migrated_database: Settings) -> None:
     assert "parameters hidden" in told.lower()
 
 
+def made(folder: Path) -> None:
+    """Make SQLite's file, with something in it."""
+    with closing(sqlite3.connect(folder / FILE)) as connection:
+        connection.execute("CREATE TABLE something (id INTEGER)")
+        connection.commit()
+
+
+def test_where_there_is_no_file_none_is_made(tmp_path: Path) -> None:
+    """Whoever reads the database does not leave an empty one, which would look like an old one."""
+    with pytest.raises(OutsideError, match="alphapanda db upgrade"):
+        using(settings_of(tmp_path, ""), lambda database: database.health())
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_parts_are_started_once(tmp_path: Path) -> None:
     """A second start is a mistake of ours and stops; a stop may be repeated."""
 
@@ -138,6 +154,7 @@ def test_parts_are_started_once(tmp_path: Path) -> None:
         with pytest.raises(AssertionError):
             await database.start()
 
+    made(tmp_path)
     database = using(settings_of(tmp_path, ""), work)
     assert database is None
     with pytest.raises(AssertionError):
@@ -146,6 +163,7 @@ def test_parts_are_started_once(tmp_path: Path) -> None:
 
 def test_sqlite_waits_for_another_writer_and_no_longer(tmp_path: Path) -> None:
     """A second writer waits for `busy_timeout_s`, then is told that the database is locked."""
+    made(tmp_path)
     settings = settings_of(tmp_path, "", database={"busy_timeout_s": 0.3})
 
     async def work(database: Database) -> float:

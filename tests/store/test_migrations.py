@@ -110,10 +110,23 @@ def test_a_process_starts_on_this_versions_schema_only(empty_database: Settings)
         finally:
             await database.stop()
 
-    with pytest.raises(OutsideError, match="schema is empty: alphapanda db upgrade"):
+    with pytest.raises(OutsideError, match="alphapanda db upgrade"):
         asyncio.run(ask())
     migrating.upgrade(empty_database)
     asyncio.run(ask())
+
+
+def test_what_can_not_be_upgraded_is_told(empty_database: Settings) -> None:
+    """A newer version's schema, and a table that is in the way, are told, not traced."""
+    execute(empty_database, "CREATE TABLE orders (id INTEGER)")
+    with pytest.raises(OutsideError, match="orders"):
+        migrating.upgrade(empty_database)
+    execute(empty_database, "DROP TABLE orders")
+    migrating.upgrade(empty_database)
+    execute(empty_database, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(OutsideError, match="9999, a newer version's"):
+        migrating.upgrade(empty_database)
+    assert "newer version's" in migrating.check(empty_database)[0]
 
 
 def test_the_sql_of_migrations_can_be_read(tmp_path: Path) -> None:

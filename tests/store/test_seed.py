@@ -43,8 +43,8 @@ def strategies(settings: Settings, **change: Any) -> dict[str, Strategy]:
     return asyncio.run(run())
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> dict[str, list[str]]:
-    done = command("seed", "--json", capsys=capsys)
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, list[str]]:
+    done = command("seed", "--json", *words, capsys=capsys)
     assert (done.status, done.err) == (0, "")
     found: dict[str, list[str]] = json.loads(done.out)
     return found
@@ -55,8 +55,8 @@ def test_seeding_twice_is_seeding_once(
 ) -> None:
     """Each file becomes a row with its defaults, on paper and not active; again changes nothing."""
     names = sorted(path.stem for path in (seeded.base_dir / "strategies").glob("*.py"))
-    assert told(capsys) == {"added": names, "changed": [], "kept": [], "failed": []}
-    assert told(capsys) == {"added": [], "changed": [], "kept": names, "failed": []}
+    assert told(capsys) == {"added": names, "changed": [], "kept": [], "active": [], "failed": []}
+    assert told(capsys) == {"added": [], "changed": [], "kept": names, "active": [], "failed": []}
     rows = strategies(seeded)
     assert sorted(rows) == names
     assert rows["ema_cross"].parameters == {"fast": 20, "slow": 100, "quantity": 1}
@@ -76,6 +76,20 @@ def test_what_somebody_set_up_stays(seeded: Settings, capsys: pytest.CaptureFixt
     row = strategies(seeded)["ema_cross"]
     assert row.parameters == {"fast": 7, "slow": 70, "quantity": 1}
     assert (row.active, row.instruments) == (True, ["NSE:INFY"])
+
+
+def test_strategies_are_switched_on_and_off(
+    seeded: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By name, those of this call too; an unknown name changes nothing."""
+    assert told(capsys, "--activate", "ema_cross", "--activate", "momentum")["active"] == [
+        "ema_cross", "momentum",
+    ]  # fmt: skip
+    assert told(capsys, "--deactivate", "momentum")["active"] == ["ema_cross"]
+    done = command("seed", "--activate", "momentum", "--activate", "ema_cros", capsys=capsys)
+    assert done.status == UsageError.exit_status
+    assert "no strategy 'ema_cros' is set up. Did you mean ema_cross" in done.err
+    assert [name for name, row in strategies(seeded).items() if row.active] == ["ema_cross"]
 
 
 def test_a_file_that_does_not_load_is_told_and_the_others_are_there(

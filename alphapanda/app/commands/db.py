@@ -43,8 +43,8 @@ def where() -> str:
     return address_of(config.load()).render_as_string(hide_password=True)
 
 
-def seed(*, json: bool) -> None:
-    """Put the strategies of the folder into the database, those that are not there."""
+def seed(*, activate: list[str], deactivate: list[str], json: bool) -> None:
+    """Put the strategies of the folder into the database, those that are not there; switch some."""
     settings = config.load()
     found = migrating.check(settings)
     if found:
@@ -57,7 +57,8 @@ def seed(*, json: bool) -> None:
             wanted[name] = dict(validated(spec, {}))
         except UsageError as error:
             failures.append(str(error))
-    told = asyncio.run(seeded(Database(settings), wanted))
+    switches = {**dict.fromkeys(activate, True), **dict.fromkeys(deactivate, False)}
+    told = asyncio.run(seeded(Database(settings), wanted, switches))
     if json:
         print_json({**told, "failed": failures})
     else:
@@ -67,14 +68,18 @@ def seed(*, json: bool) -> None:
         raise UsageError("\nalphapanda: ".join(failures))
 
 
-async def seeded(database: Database, wanted: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+async def seeded(
+    database: Database, wanted: dict[str, dict[str, Any]], switches: dict[str, bool]
+) -> dict[str, list[str]]:
     """Write what is missing in one transaction, and return the names by what became of them."""
     await database.start()
     try:
         with answering(database.settings):
             async with database.session(writes=True) as session:
-                told = await seeding.seed(session, database.settings, wanted, now_ns=time.time_ns())
+                now, of = time.time_ns(), database.settings
+                told = await seeding.seed(session, of, wanted, now_ns=now)
+                active = await seeding.switch(session, of, switches, now_ns=now)
                 await session.commit()
-        return told
+        return {**told, "active": active}
     finally:
         await database.stop()

@@ -21,12 +21,6 @@ PATIENCE_S = 10.0
 """How long the end of a run waits for tables that do not move."""
 
 
-def has_tables(settings: Settings) -> bool:
-    """Say if there are tables to project into: PostgreSQL, or SQLite's file, made before."""
-    database = settings.database
-    return database.enabled or (settings.base_dir / database.file.expanduser()).exists()
-
-
 class RunProjector:
     """Projects the run of a folder from the moment its journal is there; a long-lived part.
 
@@ -98,7 +92,7 @@ def project(folder: Path) -> None:
         OutsideError: if the database does not answer; the message says what to do.
     """
     settings = config.load()
-    if not has_tables(settings):
+    if not settings.has_database:
         return
     with living(settings) as parts:
         try:

@@ -26,7 +26,7 @@ from alphapanda.app.deployment.failing import failure_told
 from alphapanda.app.deployment.feed import Subscribed
 from alphapanda.app.deployment.lifecycle import Part, Parts
 from alphapanda.app.deployment.pacing import parse_speed
-from alphapanda.app.deployment.projecting import RunProjector, has_tables
+from alphapanda.app.deployment.projecting import RunProjector
 from alphapanda.app.deployment.relaying import RunRelay, drained
 from alphapanda.app.deployment.servers import ready
 from alphapanda.app.options import Entry, Options
@@ -116,7 +116,7 @@ def projector(process: Process) -> Part | None:
     """Return what projects the run's journal, or the topics."""
     settings = process.settings
     if process.folder is not None:
-        return RunProjector(settings, process.folder) if has_tables(settings) else None
+        return RunProjector(settings, process.folder) if settings.has_database else None
     from alphapanda.project.from_topics import TopicReader  # noqa: PLC0415 (SQLAlchemy)
     from alphapanda.project.projector import Projector  # noqa: PLC0415
 
@@ -196,7 +196,7 @@ def trade(
     if bus:
         served(settings)
     options = None if not wanted.strategies else named(wanted, kind, places)
-    keeps = Role.PROJECT in wanted.roles and has_tables(settings)
+    keeps = Role.PROJECT in wanted.roles and settings.has_database
     database = ready(parts, settings, stores=keeps or options is None, brokers=[Broker.PAPER])
     if options is None:
         from alphapanda.store.active import active  # noqa: PLC0415 (SQLAlchemy)

@@ -172,7 +172,9 @@ class Journal:
         return found
 
     def finished(self) -> bool:
-        """Say if the run has ended, so that nothing will follow."""
+        """Say if the run has ended by now, so that nothing will follow."""
+        if not self.contents.ended:
+            self.refresh()
         return self.contents.ended
 
     # `after` counts from 1 for the first envelope, so it is the seq of the next one.

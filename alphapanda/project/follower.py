@@ -62,6 +62,8 @@ class Follower:
         """The last place that was taken in; None before it was looked up."""
         self.trouble = ""
         """Why the last attempt failed; empty if it did not."""
+        self.over = False
+        """Whether the run has ended, so that nothing will follow what its outbox holds."""
         self._told = False
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -84,7 +86,9 @@ class Follower:
         self._task = None
 
     async def drained(self, patience_s: float) -> bool:
-        """Wait until the run has ended and all of it is in; False after so long without progress.
+        """Wait until the run has ended and all of it is in; False if it does not come on.
+
+        A run that goes on is waited for; one that has ended for so long without progress.
 
         Raises:
             Exception: what ended it, if a mistake of our own did.
@@ -96,7 +100,7 @@ class Follower:
             if done:
                 self._task.result()
                 return True
-            if self.projector.progress.taken == before:
+            if self.over and self.projector.progress.taken == before:
                 return False
 
     async def health(self) -> None:
@@ -138,8 +142,8 @@ class Follower:
     async def _run(self) -> None:
         pauses = waits(BACKOFF_S, MOST_S)
         while True:
-            last = self._stopping.is_set() or await asyncio.to_thread(self.source.outbox.finished)
             try:
+                last = self._stopping.is_set() or await self._ended()
                 if not self.projector.started:
                     await self.projector.start()
                 more = await self.step()
@@ -156,6 +160,10 @@ class Follower:
                 return
             if not more:
                 await self._nap(IDLE_S)
+
+    async def _ended(self) -> bool:
+        self.over = self.over or await asyncio.to_thread(self.source.outbox.finished)
+        return self.over
 
     def _failed(self, error: OutsideError) -> None:
         if not self.trouble:

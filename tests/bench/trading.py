@@ -56,7 +56,7 @@ def measure(say: Callable[[str], None], folder: Path, data: Path) -> None:
         projector = RunProjector(settings, folder / "projected")
         parts.start(projector)
         one_by_one(say, folder / "projected", data, ", beside a projector into SQLite")
-        assert not parts.do(projector.drained())
+        assert not parts.do(projector.finished())
 
 
 def one_by_one(say: Callable[[str], None], folder: Path, data: Path, beside: str = "") -> None:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import process, session
+from alphapanda.bus import reading
+from alphapanda.config.settings import Settings
+from alphapanda.journal.journal import Journal
+from alphapanda.model.events import decode
+from tests.bus.events import LARGE
+from tests.cli.running import PROGRAM, process, session
 from tests.journal.alike import envelopes
+from tests.servers.kafka import Kafka
+from tests.servers.process import wait_until
 
 pytestmark = pytest.mark.core
 
@@ -50,3 +61,39 @@ def test_without_a_server_a_run_is_kept_and_told(tmp_path: Path) -> None:
     assert "localhost:9" in told.err
     assert envelopes(tmp_path / "run")
     assert process("verify", str(tmp_path / "run"), cwd=tmp_path).status == 0
+
+
+def test_who_does_not_wait_for_a_silent_server_has_the_result(
+    own_topics: Settings, own_kafka: Kafka, tmp_path: Path
+) -> None:
+    """At the end of a run Ctrl-C ends the waiting, not the run: result, status 3, and a remedy."""
+    bus = {"ALPHAPANDA_BUS__SERVERS": own_topics.bus.servers}
+    assert process("bootstrap", "--broker", "paper", cwd=tmp_path,
+                   **bus, ALPHAPANDA_BUS__MESSAGE_BYTES=str(LARGE)).status == 0  # fmt: skip
+    run = tmp_path / "run"
+    words = ["paper", "ema_cross", "--feed", f"replay:{session(2, 6_000)}", "--speed", "1000x",
+             "--limits", "wide", "--out", "run", "--json"]  # fmt: skip
+    with subprocess.Popen(
+        [PROGRAM, *words], cwd=tmp_path, env={**os.environ, **bus}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as trading:  # fmt: skip
+        try:
+            assert wait_until((run / "relay.cursor").exists, 60)
+            own_kafka.pause()
+            assert wait_until(lambda: Journal.open(run).contents.ended, 120)
+            trading.send_signal(signal.SIGINT)
+            out, err = trading.communicate(timeout=60)
+        finally:
+            own_kafka.resume()
+    assert trading.returncode == 3, err
+    assert f"after that: alphapanda relay {run}" in err
+    assert json.loads(out)["digest"] == Journal.open(run).contents.digest
+    again = process("relay", str(run), cwd=tmp_path, **bus)
+    assert again.status == 0, again.err
+    fills = [event["id"] for event in map(json.loads, envelopes(run))
+             if event["type"] == "order_filled"]  # fmt: skip
+    arrived = [decode(one.value) for one in asyncio.run(
+        reading.newest(own_topics, "paper.orders.filled", 100_000)
+    )]  # fmt: skip
+    run_id = Journal.open(run).contents.manifest["run_id"]
+    assert list(dict.fromkeys(e.id for e in arrived if e.run_id == run_id)) == fills

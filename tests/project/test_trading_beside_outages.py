@@ -166,4 +166,4 @@ def test_a_projector_that_can_not_follow_says_so(
         assert wait_until(lambda: part._task is not None and part._task.done(), 20)
         with pytest.raises(OutsideError, match=r"the projector has ended: .*damaged"):
             parts.check(part.health)
-        assert "not in the tables" in parts.do(part.drained())
+        assert "not in the tables" in parts.do(part.finished())

@@ -62,7 +62,7 @@ class RunProjector:
         if self.follower is not None:
             await self.follower.health()
 
-    async def drained(self) -> str:
+    async def finished(self) -> str:
         """Wait until the run has ended and all of it is in; return what is left to do, if any."""
         assert self._task is not None, "the projector has not been started"
         try:
@@ -73,6 +73,10 @@ class RunProjector:
         except Exception as error:  # a mistake of ours: the run is whole without its tables
             LOG.exception("projector failed")
             why = f"{type(error).__name__}: {error}"
+        return self.left(why)
+
+    def left(self, why: object) -> str:
+        """Return what is to be done about a run that is not all in the tables."""
         return left(self.folder, why)
 
     async def _follow(self) -> Follower:
@@ -101,12 +105,12 @@ def project(folder: Path) -> None:
             raise OutsideError(left(folder, str(error))) from error
         part = RunProjector(settings, folder)
         parts.start(part)
-        trouble = parts.do(part.drained())
+        trouble = parts.do(part.finished())
     if trouble:
         raise OutsideError(trouble)
 
 
-def left(folder: Path, why: str) -> str:
+def left(folder: Path, why: object) -> str:
     """Return what is to be done about a run that is not all in the tables."""
     return (
         f"the run is whole, but its last events are not in the tables ({why}); "

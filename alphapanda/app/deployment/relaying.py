@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda import config, log
-from alphapanda.app.deployment.lifecycle import Parts, living
+from alphapanda.app.deployment.lifecycle import living
 from alphapanda.bus import topics
 from alphapanda.bus.client import waits
 from alphapanda.bus.cursor import FileCursor
@@ -19,8 +19,8 @@ from alphapanda.journal.journal import FILE, Journal
 
 LOG = log.get(__name__)
 CURSOR = "relay.cursor"
-DRAIN_S = 600.0
-"""How long the end of a run waits for its last events to arrive."""
+PATIENCE_S = 60.0
+"""How long the end of a run waits for a server that takes nothing."""
 LOOK_S = 0.05
 """How often one who waits for a journal looks for it."""
 
@@ -66,6 +66,27 @@ class RunRelay:
         await asyncio.shield(self._task)
         assert self.relay is not None
         return self.relay
+
+    async def finished(self) -> str:
+        """Wait until a run that has ended has arrived; return what is left to do, if any."""
+        assert self._task is not None, "the relay has not been started"
+        while True:
+            before = self._place()
+            done, _ = await asyncio.wait([self._task], timeout=PATIENCE_S)
+            if done or self._place() == before:
+                break
+        error = self._task.exception() if done else "the server takes nothing"
+        return "" if error is None else self.left(error)
+
+    def left(self, why: object) -> str:
+        """Return what is to be done about a run that has not all arrived."""
+        return (
+            f"the run is whole, but its last events are not on the topics ({why}); "
+            f"after that: alphapanda relay {self.folder}"
+        )
+
+    def _place(self) -> int:
+        return -1 if self.relay is None else self.relay.relayed.position
 
     async def _follow(self) -> None:
         journal = await journal_in(self.folder)
@@ -114,21 +135,6 @@ def noticed(task: asyncio.Task[Any]) -> None:
         LOG.error("what follows a run ended", part=task.get_name(), exc_info=error)
 
 
-def drained(parts: Parts, relay: RunRelay) -> None:
-    """Wait until everything of a run that has ended has arrived.
-
-    Raises:
-        OutsideError: if it did not in time; it will when it is published again.
-    """
-    try:
-        parts.do(asyncio.wait_for(relay.drained(), DRAIN_S))
-    except TimeoutError:
-        raise OutsideError(
-            f"the run has ended, but its last events have not arrived within {DRAIN_S:.0f} s; "
-            "they are in its journal: see that the server answers, then alphapanda relay RUN"
-        ) from None
-
-
 def publish(folder: Path) -> int:
     """Publish what is not on the topics yet of a run that has ended; return its envelopes.
 
@@ -145,5 +151,7 @@ def publish(folder: Path) -> int:
         parts.check(partial(topics.health, settings, [broker]))
         relay = RunRelay(settings, journal.contents.path.parent)
         parts.start(relay)
-        drained(parts, relay)
+        trouble = parts.do(relay.finished())
+    if trouble:
+        raise OutsideError(trouble)
     return journal.seq

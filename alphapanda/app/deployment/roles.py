@@ -27,7 +27,7 @@ from alphapanda.app.deployment.feed import Subscribed
 from alphapanda.app.deployment.lifecycle import Part, Parts
 from alphapanda.app.deployment.pacing import parse_speed
 from alphapanda.app.deployment.projecting import RunProjector
-from alphapanda.app.deployment.relaying import RunRelay, drained
+from alphapanda.app.deployment.relaying import RunRelay
 from alphapanda.app.deployment.servers import ready
 from alphapanda.app.options import Entry, Options
 from alphapanda.app.stopping import NAP_S, orderly
@@ -230,12 +230,18 @@ def trade(
         result = paper.run(made, folder, journal, rows, show=show)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"it goes on with --out {wanted.out or folder}") from None
-    published: Any = process.parts.get(Role.RELAY)
-    if published is not None:
-        drained(parts, published)
-    projected: Any = process.parts.get(Role.PROJECT)
-    trouble = parts.do(projected.drained()) if projected is not None else ""
-    return replace(result, trouble=result.trouble or trouble)
+    left = [followed(parts, process.parts.get(role)) for role in (Role.RELAY, Role.PROJECT)]
+    troubles = filter(None, (result.trouble, *left))
+    return replace(result, trouble="\nalphapanda: ".join(troubles))
+
+
+def followed(parts: Parts, part: Any) -> str:
+    """Wait until what follows a run that has ended has all of it; return what is left to do."""
+    if part is None:
+        return ""
+    with orderly() as asked:
+        trouble: str | None = parts.unless(asked, part.finished())
+    return str(part.left("it was not waited for")) if trouble is None else trouble
 
 
 def folder_of(out: Path | None, options: Options, stack: ExitStack) -> Path:
@@ -333,7 +339,10 @@ def follow(
     with orderly() as asked:
         if topics:
             keep(parts, made[Role.PROJECT], asked)
-        done = {role: parts.unless(asked, part.drained()) for role, part in made.items()}
+        done = {
+            role: parts.unless(asked, part.drained() if role == Role.RELAY else part.finished())
+            for role, part in made.items()
+        }  # fmt: skip
     if None in done.values():
         raise KeyboardInterrupt(AGAIN)
     if done.get(Role.PROJECT):

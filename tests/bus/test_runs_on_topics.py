@@ -63,6 +63,15 @@ def test_without_a_server_a_run_is_kept_and_told(tmp_path: Path) -> None:
     assert process("verify", str(tmp_path / "run"), cwd=tmp_path).status == 0
 
 
+def test_what_can_not_be_published_is_not_run(tmp_path: Path) -> None:
+    """Without a server in the settings `--bus` is a mistake, told before the run."""
+    told = process("backtest", "ema_cross", "--data", session(1, 2_000), "--bus", "--out", "run",
+                   cwd=tmp_path)  # fmt: skip
+    assert told.status == 2
+    assert "ALPHAPANDA_BUS__SERVERS" in told.line
+    assert not (tmp_path / "run").exists()
+
+
 def test_who_does_not_wait_for_a_silent_server_has_the_result(
     own_topics: Settings, own_kafka: Kafka, tmp_path: Path
 ) -> None:

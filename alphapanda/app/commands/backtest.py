@@ -27,6 +27,10 @@ DEMO_DAY = date(2025, 8, 4)
 def backtest(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool = False) -> None:
     """Run one backtest, publish it where `bus` says so, and print its result."""
     made = options.of_command(strategy, given)
+    if bus:
+        from alphapanda.app.deployment.servers import served  # noqa: PLC0415 (seldom asked for)
+
+        served(config.load())
     directory = RunDirectory(default_out(made), numbered=True) if made.out is None else None
     with progress_bar(quiet=json) as progress:
         result = runs.run(made, progress=progress, directory=directory)

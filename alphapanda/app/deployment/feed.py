@@ -39,6 +39,8 @@ def parse(words: Sequence[str]) -> tuple[str, list[str]]:
     for word in words:
         kind, colon, where = word.partition(":")
         if kind not in FEEDS or not colon or (kind == REPLAY and not where):
+            if kind in FEEDS:
+                raise UsageError(f"--feed {word}: write {FEEDS[kind]}")
             hint = did_you_mean(kind, FEEDS) or f" There is {', '.join(FEEDS.values())}."
             raise UsageError(f"--feed {word}: no such feed.{hint}")
         kinds.append(kind)

@@ -28,7 +28,7 @@ from alphapanda.app.deployment.lifecycle import Part, Parts
 from alphapanda.app.deployment.pacing import parse_speed
 from alphapanda.app.deployment.projecting import RunProjector
 from alphapanda.app.deployment.relaying import RunRelay
-from alphapanda.app.deployment.servers import ready
+from alphapanda.app.deployment.servers import ready, served
 from alphapanda.app.options import Entry, Options
 from alphapanda.app.stopping import NAP_S, orderly
 from alphapanda.bus.feed_reader import FeedReader
@@ -335,6 +335,8 @@ def follow(
         raise UsageError("to follow a run needs its folder, and nothing else: --out FOLDER")
     ready(parts, settings, stores=Role.PROJECT in wanted.roles, brokers=[Broker.PAPER])
     folder = None if wanted.out is None else wanted.out.expanduser().absolute()
+    if folder is not None and not (folder / FILE).exists():
+        Console(stderr=True).print(f"no journal in {folder} yet: it is waited for; Ctrl-C stops")
     made: Any = begun(Process(settings, wanted.roles, folder), parts, stack).parts
     with orderly() as asked:
         if topics:
@@ -364,11 +366,3 @@ def keep(parts: Parts, reader: TopicReader, asked: Callable[[], bool]) -> None:
         parts.check(reader.processor.health)
         time.sleep(NAP_S)
     raise KeyboardInterrupt(AGAIN)
-
-
-def served(settings: Settings) -> None:
-    """Refuse what needs a server of Kafka's protocol where none is used."""
-    if not settings.bus.enabled:
-        raise UsageError(
-            "that needs a server of Kafka's protocol: set ALPHAPANDA_BUS__SERVERS=HOST:PORT"
-        )

@@ -10,6 +10,7 @@ from alphapanda import log
 from alphapanda.app.deployment.lifecycle import Parts
 from alphapanda.bus import redis, topics
 from alphapanda.config.settings import Settings
+from alphapanda.errors import UsageError
 
 if TYPE_CHECKING:
     from alphapanda.store.database import Database
@@ -53,3 +54,11 @@ def stored(parts: Parts, settings: Settings) -> Database:
     parts.start(database)
     parts.do(migrating.require_current(database))
     return database
+
+
+def served(settings: Settings) -> None:
+    """Refuse what needs a server of Kafka's protocol where none is used."""
+    if not settings.bus.enabled:
+        raise UsageError(
+            "that needs a server of Kafka's protocol: set ALPHAPANDA_BUS__SERVERS=HOST:PORT"
+        )

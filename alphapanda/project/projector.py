@@ -144,8 +144,9 @@ class Projector:
         ])  # fmt: skip
         self.live.put(applied.changes)
         for event, reason in applied.refused:
-            LOG.error("event refused", id=event.id, type=event.type, run_id=event.run_id,
-                      seq=event.seq, reason=reason)  # fmt: skip
+            with log.bound(run_id=event.run_id, correlation_id=event.correlation_id):
+                LOG.error("event refused", id=event.id, type=event.type, seq=event.seq,
+                          reason=reason)  # fmt: skip
 
     def _note(self, applied: Applied) -> None:
         self.progress.taken += applied.taken

@@ -55,7 +55,9 @@ def replay(
     topic: Topic,
     offset: Offset = None,
     partition: Partition = 0,
-    limit: Limit = 20,
+    limit: Annotated[
+        int, option(metavar="N", text="At most, the oldest that were not sent. (default: 20)")
+    ] = 20,
     json: Json = False,
 ) -> None:
     """Send dead letters to their topic again, each once; with --offset one, as often as asked.

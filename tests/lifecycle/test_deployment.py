@@ -199,7 +199,7 @@ def test_a_server_that_does_not_answer_stops_the_start(
         monkeypatch.setenv(f"ALPHAPANDA_{name}", value.format(no_server))
     began = time.monotonic()
     error, parts = carried_out(wanted)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30  # its limits end in some 5 s; the machine may be busy
     assert isinstance(error, OutsideError), error
     assert all(f"ALPHAPANDA_{name}" in str(error) for name in settings)
     assert no_server in str(error)

@@ -14,11 +14,10 @@ from alphapanda.journal.packing import Batch, head_of, pack, unpack
 from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer
 from alphapanda.model.columns import Columns
 from alphapanda.model.events import (
-    VERSION,
-    Envelope,
     EventType,
     RunState,
     RunStatus,
+    alone,
     encode,
     event_id,
 )
@@ -255,11 +254,10 @@ def state(contents: Contents, status: RunStatus) -> bytes:
     manifest = contents.manifest
     word = contents.statuses[-1] if status != RunStatus.RUNNING else {"ts": manifest["begun_ns"]}
     own = event_id(word["ts"], manifest["run_id"], str(status))
-    return encode(Envelope(
-        id=own, type=EventType.RUN_STATE, ts=word["ts"], key=manifest["run_id"], source="journal",
-        version=VERSION, broker=manifest["broker"], run_id=manifest["run_id"], seq=-1,
-        correlation_id=own, causation_id="", trace_id=own.replace("-", ""),
-        data=RunState(status=str(status), digest=word.get("digest", ""), note=word.get("note", "")),
+    data = RunState(status=str(status), digest=word.get("digest", ""), note=word.get("note", ""))
+    return encode(alone(
+        EventType.RUN_STATE, own, word["ts"], key=manifest["run_id"], source="journal", data=data,
+        broker=manifest["broker"], run_id=manifest["run_id"],
     ))  # fmt: skip
 
 

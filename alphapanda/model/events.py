@@ -357,6 +357,18 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     data: Any
 
 
+def alone(
+    kind: EventType, own: str, ts: int, *, key: str, source: str, data: Payload,
+    broker: str = SHARED, run_id: str = "",
+) -> Envelope:  # fmt: skip
+    """Return an event outside a run's sequence, which begins a chain of its own."""
+    return Envelope(
+        id=own, type=kind, ts=ts, key=key, source=source, version=VERSION, broker=broker,
+        run_id=run_id, seq=-1, correlation_id=own, causation_id="",
+        trace_id=own.replace("-", ""), data=data,
+    )  # fmt: skip
+
+
 class _Bare(Envelope, frozen=True, kw_only=True):
     data: msgspec.Raw
 

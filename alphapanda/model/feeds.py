@@ -18,8 +18,6 @@ from alphapanda.model.calendar import DAY, Calendar, day_start_ns, session_group
 from alphapanda.model.columns import Columns
 from alphapanda.model.envelopes import tick_id
 from alphapanda.model.events import (
-    SHARED,
-    VERSION,
     Bar,
     Envelope,
     EventError,
@@ -29,9 +27,9 @@ from alphapanda.model.events import (
     FeedStatus,
     Listing,
     Money,
-    Payload,
     SessionPhase,
     Tick,
+    alone,
     event_id,
 )
 from alphapanda.model.instruments import Instrument
@@ -97,7 +95,7 @@ def state(feed: Feed, status: FeedStatus, *, ts: int, last: int = -1) -> Envelop
         days=tuple(map(str, feed.days)), rows=feed.rows, last=last,
     )  # fmt: skip
     own = event_id(ts, feed.id, status, last)
-    return shared(EventType.FEED_STATE, own, ts, key=feed.id, feed=feed.id, data=data)
+    return alone(EventType.FEED_STATE, own, ts, key=feed.id, source=feed.id, data=data)
 
 
 def begin_ns(feed: Feed) -> int:
@@ -109,7 +107,7 @@ def gap(feed: str, first: int, last: int, *, ts: int) -> Envelope:
     """Return the event that rows of a feed never came; `ts` is that of the row behind them."""
     own = event_id(ts, feed, "gap", first, last)
     data = FeedGap(feed=feed, first=first, last=last)
-    return shared(EventType.FEED_GAP, own, ts, key=feed, feed=feed, data=data)
+    return alone(EventType.FEED_GAP, own, ts, key=feed, source=feed, data=data)
 
 
 def phases(feed: Feed, calendar: Calendar) -> list[Envelope]:
@@ -122,20 +120,10 @@ def phases(feed: Feed, calendar: Calendar) -> list[Envelope]:
         for (ts, phase), until in zip(changes, ends, strict=False):
             own = event_id(ts, feed.id, group.name, phase.name)
             data = SessionPhase(group=group.name, phase=phase.name, until=until)
-            made.append(shared(
-                EventType.SESSION_PHASE, own, ts, key=feed.id, feed=feed.id, data=data
+            made.append(alone(
+                EventType.SESSION_PHASE, own, ts, key=feed.id, source=feed.id, data=data
             ))  # fmt: skip
     return sorted(made, key=lambda event: (event.ts, event.data.group))
-
-
-def shared(
-    kind: EventType, own: str, ts: int, *, key: str, feed: str, data: Payload
-) -> Envelope:  # fmt: skip
-    """Return an envelope of the market."""
-    return Envelope(
-        id=own, type=kind, ts=ts, key=key, source=feed, version=VERSION, broker=SHARED, run_id="",
-        seq=-1, correlation_id=own, causation_id="", trace_id=own.replace("-", ""), data=data,
-    )  # fmt: skip
 
 
 def envelopes(feed: Feed, batch: Columns, first: int) -> Iterator[Envelope]:
@@ -156,7 +144,7 @@ def envelopes(feed: Feed, batch: Columns, first: int) -> Iterator[Envelope]:
         data = payload(
             instrument=name, feed_seq=seq, **dict(zip(parts.values(), values, strict=True))
         )
-        yield shared(kind, tick_id(feed.id, seq, ts), ts, key=name, feed=feed.id, data=data)
+        yield alone(kind, tick_id(feed.id, seq, ts), ts, key=name, source=feed.id, data=data)
 
 
 def money_of(payload: type) -> set[str]:

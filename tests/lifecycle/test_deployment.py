@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 
 from alphapanda import config
+from alphapanda.app.deployment.failing import failure
 from alphapanda.app.deployment.lifecycle import Part, Parts
 from alphapanda.app.deployment.roles import Role, Wanted, carry_out
 from alphapanda.bus import reading, topics
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal.journal import Journal
-from alphapanda.model.events import SHARED, Broker, Envelope, EventType, decode
+from alphapanda.model.events import SHARED, Broker, Envelope, EventType, decode, encode
 from alphapanda.model.feeds import event_of
 from alphapanda.model.topics import BROKERS, TOPICS, topic_of
 from alphapanda.model.topics import topics as table_topics
@@ -335,3 +336,9 @@ def test_who_fails_says_so_on_the_topics(tmp_path: Path) -> None:
     assert told.part == "feed+trade+relay+project"
     assert "fails.py:12" in told.message
     assert "ValueError: no more, password=***" in told.message
+
+
+def test_a_failure_that_concerns_no_run_can_be_read() -> None:
+    """Who follows the topics has no run: the event has a key all the same, and a reason."""
+    event = decode(encode(failure("project", "", ValueError())))
+    assert (event.key, event.run_id, event.data.message) == ("project", "", "ValueError")

@@ -9,17 +9,18 @@ from contextlib import contextmanager
 
 from alphapanda import log
 from alphapanda.app.deployment.lifecycle import Parts
-from alphapanda.bus.feed_sender import messages
 from alphapanda.bus.reading import send_again
+from alphapanda.bus.relay import addressed
 from alphapanda.config.settings import Settings
-from alphapanda.errors import OutsideError
+from alphapanda.errors import AlphaPandaError
 from alphapanda.log.redact import scrub
 from alphapanda.model.events import (
-    VERSION,
     Broker,
     Envelope,
     EventType,
     PartFailure,
+    alone,
+    encode,
     event_id,
 )
 
@@ -47,12 +48,10 @@ def failure_told(
 def failure(part: str, run_id: str, error: Exception) -> Envelope:
     """Return the event that a part has failed; no secret is in it."""
     ts = time.time_ns()
-    own = event_id(ts, run_id, part)
-    return Envelope(
-        id=own, type=EventType.SYSTEM_ERROR, ts=ts, key=run_id, source=part, version=VERSION,
-        broker=Broker.PAPER, run_id=run_id, seq=-1, correlation_id=own, causation_id="",
-        trace_id=own.replace("-", ""),
-        data=PartFailure(part=part, message=scrub(f"{error}" or type(error).__name__)),
+    data = PartFailure(part=part, message=scrub(f"{error}" or type(error).__name__))
+    return alone(
+        EventType.SYSTEM_ERROR, event_id(ts, run_id, part), ts, key=run_id or part, source=part,
+        data=data, broker=Broker.PAPER, run_id=run_id,
     )  # fmt: skip
 
 
@@ -60,6 +59,6 @@ async def tried(settings: Settings, event: Envelope) -> None:
     """Publish an event, if the server takes it soon."""
     try:
         async with asyncio.timeout(TELL_S):
-            await send_again(settings, messages([event]))
-    except (OutsideError, TimeoutError) as error:
+            await send_again(settings, [addressed(encode(event))])
+    except (AlphaPandaError, TimeoutError) as error:
         LOG.warning("the failure is not on the topics", error=error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,11 @@ from alphapanda.model.events import (
 
 START_NS = 1_764_042_300 * 10**9
 STRATEGY, INSTRUMENTS = "ema_cross", ("NSE:INFY", "NSE:TCS", "NSE:SBIN")
+
+
+def fresh() -> str:
+    """Return the id of a run that no other test uses."""
+    return f"run-{uuid.uuid4().hex[:10]}"
 
 
 def event(run_id: str, seq: int, kind: EventType, data: Payload, key: str = "k") -> Envelope:

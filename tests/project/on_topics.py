@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -15,13 +14,8 @@ from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
 from tests.bus.events import message, send
 from tests.project.days import rows_of
-from tests.project.made_up import trades
+from tests.project.made_up import fresh, trades
 from tests.servers.databases import using
-
-
-def fresh() -> str:
-    """Return the id of a run that no other test uses."""
-    return f"run-{uuid.uuid4().hex[:10]}"
 
 
 def reading(settings: Settings, work: Callable[[TopicReader], Awaitable[Any]]) -> TopicReader:

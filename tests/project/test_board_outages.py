@@ -17,9 +17,9 @@ from alphapanda.project.live import Change, LocalLive
 from alphapanda.project.live_redis import UNSENT, RedisLive
 from alphapanda.project.projector import Projector
 from tests.project.days import eventually, source, with_redis
-from tests.project.made_up import trades
+from tests.project.made_up import fresh, trades
 from tests.project.test_follower import compared
-from tests.project.test_live import fresh, projecting, shown
+from tests.project.test_live import projecting, shown
 from tests.servers import databases, own
 from tests.servers.proxy import Proxy
 from tests.servers.redis import Redis

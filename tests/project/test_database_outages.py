@@ -14,8 +14,8 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.project.follower import Follower, Source
 from tests.project.days import by_way, eventually, source
-from tests.project.made_up import trades
-from tests.project.test_follower import compared, following, fresh, to_the_end
+from tests.project.made_up import fresh, trades
+from tests.project.test_follower import compared, following, to_the_end
 from tests.servers import databases, own
 from tests.servers.databases import run_sql
 from tests.servers.postgres import Postgres

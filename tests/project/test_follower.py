@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,10 @@ from alphapanda.project.projector import Projector
 from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
 from tests.project.days import ListOutbox, eventually, rows_of, source
-from tests.project.made_up import trades
+from tests.project.made_up import fresh, trades
 from tests.servers import databases, own
 from tests.servers.databases import using
 from tests.servers.postgres import Postgres
-
-
-def fresh() -> str:
-    return f"run-{uuid.uuid4().hex[:10]}"
 
 
 def following(

@@ -30,8 +30,8 @@ from alphapanda.store.trading import Fill, Signal
 from tests.bus.events import message, send, until
 from tests.cli.running import PROGRAM, process, session
 from tests.project.days import by_way, environment, eventually, rows_of
-from tests.project.made_up import event, trades
-from tests.project.on_topics import compared, fresh, reading, sent, to_the_end
+from tests.project.made_up import event, fresh, trades
+from tests.project.on_topics import compared, reading, sent, to_the_end
 from tests.servers import databases, own
 from tests.servers.databases import using
 from tests.servers.kafka import Kafka

@@ -29,8 +29,8 @@ from alphapanda.project.tables import Refused, Tables
 from tests.bus.events import message, send
 from tests.cli.running import PROGRAM, process, session
 from tests.project.days import environment, eventually, rows_of
-from tests.project.made_up import trades
-from tests.project.on_topics import compared, fresh, reading, to_the_end
+from tests.project.made_up import fresh, trades
+from tests.project.on_topics import compared, reading, to_the_end
 from tests.servers.databases import using
 from tests.servers.kafka import Kafka
 

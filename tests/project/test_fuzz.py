@@ -27,7 +27,8 @@ from tests.bus.events import LARGE, message, until
 from tests.cli.running import command, facts
 from tests.project.days import environment, rows_of
 from tests.project.fuzz import FIVE_MB, Bad, bad, with_untrue
-from tests.project.on_topics import fresh, reading
+from tests.project.made_up import fresh
+from tests.project.on_topics import reading
 from tests.servers.databases import using
 from tests.servers.kafka import Kafka
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from alphapanda.project.live_redis import RedisLive
 from alphapanda.project.projector import Projector
 from tests.bus.events import tick
 from tests.project.days import board_of, eventually, tables_of, with_redis
-from tests.project.made_up import event, trades
+from tests.project.made_up import event, fresh, trades
 from tests.servers import databases, own
 from tests.servers.redis import Redis
 
@@ -36,10 +35,6 @@ def settings(request: pytest.FixtureRequest, alone: Settings) -> Settings:
     if request.param == "process":
         return alone
     return with_redis(alone, request.getfixturevalue("redis_url"))
-
-
-def fresh() -> str:
-    return f"run-{uuid.uuid4().hex[:10]}"
 
 
 def projecting(settings: Settings, work: Callable[[Projector], Awaitable[Any]]) -> Any:

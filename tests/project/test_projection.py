@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -24,7 +23,7 @@ from alphapanda.store.database import Database
 from alphapanda.store.trading import Cursor, Held, Run
 from tests.core.cases import Case, cases
 from tests.project.days import check_recount, day, rows_of
-from tests.project.made_up import trades
+from tests.project.made_up import fresh, trades
 from tests.servers.databases import using
 
 SOME = rules(
@@ -40,10 +39,6 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 def shuffled(events: Sequence[Envelope], draw: Random) -> list[Envelope]:
     return draw.sample(events, len(events))
-
-
-def fresh() -> str:
-    return f"run-{uuid.uuid4().hex[:12]}"
 
 
 def state(run_id: str, ts: int, status: str, digest: str = "") -> Envelope:

@@ -136,6 +136,18 @@ def noticed(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
+def see_alive(task: asyncio.Task[Any] | None, part: str) -> None:
+    """See that a part that lives as a task has not failed.
+
+    Raises:
+        OutsideError: if it has, or was never started.
+    """
+    if task is None:
+        raise OutsideError(f"the {part} does not run")
+    if task.done() and not task.cancelled() and task.exception() is not None:
+        raise OutsideError(f"the {part} has ended: {task.exception()}")
+
+
 @asynccontextmanager
 async def opened(client: Any, settings: Settings) -> AsyncIterator[Any]:
     """Give a client that is started, and stop it at the end; what it raises says what to do.

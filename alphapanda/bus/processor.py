@@ -22,6 +22,7 @@ from alphapanda.bus.client import (
     kafka,
     milliseconds,
     open_client,
+    see_alive,
     waits,
 )
 from alphapanda.bus.delivery import MISTAKES, OUTAGES, Apply, Delivery
@@ -113,10 +114,7 @@ class Processor:
         Raises:
             OutsideError: if it does not, or is stuck.
         """
-        if self._watch is None:
-            raise OutsideError(f"the processor {self.name} does not run")
-        if self._watch.done() and not self._watch.cancelled() and self._watch.exception():
-            raise OutsideError(f"the processor {self.name} has ended: {self._watch.exception()}")
+        see_alive(self._watch, f"processor {self.name}")
         if self._loop is None:
             raise OutsideError(
                 f"the processor {self.name} has no client: a stuck one is being replaced"

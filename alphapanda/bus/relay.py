@@ -16,6 +16,7 @@ from typing import Protocol
 import msgspec
 
 from alphapanda import log
+from alphapanda.bus.client import see_alive
 from alphapanda.bus.publisher import Publisher, Record
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
@@ -143,10 +144,7 @@ class Relay:
         Raises:
             OutsideError: if it does not, or did.
         """
-        if self._task is None:
-            raise OutsideError("the relay does not run")
-        if self._task.done() and not self._task.cancelled() and self._task.exception():
-            raise OutsideError(f"the relay has ended: {self._task.exception()}")
+        see_alive(self._task, "relay")
         await self.publisher.health()
 
     def wake(self) -> None:

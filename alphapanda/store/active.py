@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
+from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.model.events import Broker
 from alphapanda.model.money import text
 from alphapanda.store.database import Database, answering
 from alphapanda.store.trading import Strategy
+
+
+def set_up(settings: Settings) -> Select[Strategy]:
+    """Return the query for all strategies of this owner and account."""
+    return select(Strategy).where(
+        Strategy.owner_id == settings.owner_id, Strategy.account_id == settings.account_id
+    )
 
 
 async def active(database: Database, broker: Broker = Broker.PAPER) -> dict[str, Any]:
@@ -23,10 +31,7 @@ async def active(database: Database, broker: Broker = Broker.PAPER) -> dict[str,
         OutsideError: if the database does not answer.
     """
     settings = database.settings
-    wanted = select(Strategy).where(
-        Strategy.owner_id == settings.owner_id, Strategy.account_id == settings.account_id,
-        Strategy.broker == broker, Strategy.active.is_(True),
-    )  # fmt: skip
+    wanted = set_up(settings).where(Strategy.broker == broker, Strategy.active.is_(True))
     with answering(settings):
         async with database.session() as session:
             rows = list(await session.scalars(wanted.order_by(Strategy.name)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.events import Broker
+from alphapanda.store.active import set_up
 from alphapanda.store.trading import Strategy
 
 CASH = 1_000_000 * 10_000
@@ -29,11 +29,8 @@ async def seed(
     A row that is there keeps its values; a parameter that its class has gained gets its default,
     one that it has lost goes. The caller commits.
     """
-    mine = select(Strategy).where(
-        Strategy.owner_id == settings.owner_id, Strategy.account_id == settings.account_id
-    )
     there: dict[str, list[Strategy]] = {}
-    for row in await session.scalars(mine):
+    for row in await session.scalars(set_up(settings)):
         there.setdefault(row.type, []).append(row)
     told: dict[str, list[str]] = {"added": [], "changed": [], "kept": []}
     for name, defaults in wanted.items():
@@ -57,10 +54,7 @@ async def switch(
     Raises:
         UsageError: for a name that there is no row of.
     """
-    mine = select(Strategy).where(
-        Strategy.owner_id == settings.owner_id, Strategy.account_id == settings.account_id
-    )
-    rows = list(await session.scalars(mine.order_by(Strategy.name)))
+    rows = list(await session.scalars(set_up(settings).order_by(Strategy.name)))
     names = {row.name for row in rows}
     for name in wanted:
         if name not in names:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from alphapanda import config, log
 from alphapanda.app.deployment.lifecycle import living
-from alphapanda.app.deployment.relaying import journal_in, noticed, see_alive
+from alphapanda.app.deployment.relaying import journal_in, noticed
 from alphapanda.app.deployment.servers import stored
+from alphapanda.bus.client import see_alive
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 
@@ -77,7 +78,10 @@ class RunProjector:
 
     def left(self, why: object) -> str:
         """Return what is to be done about a run that is not all in the tables."""
-        return left(self.folder, why)
+        return (
+            f"the run is whole, but its last events are not in the tables ({why}); "
+            f"after that: alphapanda project {self.folder}"
+        )
 
     async def _follow(self) -> Follower:
         from alphapanda.project.follower import Follower, source_in  # noqa: PLC0415
@@ -98,21 +102,13 @@ def project(folder: Path) -> None:
     settings = config.load()
     if not settings.has_database:
         return
+    part = RunProjector(settings, folder)
     with living(settings) as parts:
         try:
             stored(parts, settings)
         except OutsideError as error:
-            raise OutsideError(left(folder, str(error))) from error
-        part = RunProjector(settings, folder)
+            raise OutsideError(part.left(error)) from error
         parts.start(part)
         trouble = parts.do(part.finished())
     if trouble:
         raise OutsideError(trouble)
-
-
-def left(folder: Path, why: object) -> str:
-    """Return what is to be done about a run that is not all in the tables."""
-    return (
-        f"the run is whole, but its last events are not in the tables ({why}); "
-        f"after that: alphapanda project {folder}"
-    )

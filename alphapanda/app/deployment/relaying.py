@@ -10,7 +10,7 @@ from typing import Any
 from alphapanda import config, log
 from alphapanda.app.deployment.lifecycle import living
 from alphapanda.bus import topics
-from alphapanda.bus.client import waits
+from alphapanda.bus.client import see_alive, waits
 from alphapanda.bus.cursor import FileCursor
 from alphapanda.bus.relay import Relay
 from alphapanda.config.settings import Settings
@@ -114,18 +114,6 @@ async def journal_in(folder: Path) -> Journal:
             if journal.contents.manifest:
                 return journal
         await asyncio.sleep(LOOK_S)
-
-
-def see_alive(task: asyncio.Task[Any] | None, part: str) -> None:
-    """See that what follows a run has not failed.
-
-    Raises:
-        OutsideError: if it has, or was never started.
-    """
-    if task is None:
-        raise OutsideError(f"the {part} does not run")
-    if task.done() and not task.cancelled() and task.exception() is not None:
-        raise OutsideError(f"the {part} has ended: {task.exception()}")
 
 
 def noticed(task: asyncio.Task[Any]) -> None:

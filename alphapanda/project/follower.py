@@ -15,8 +15,7 @@ from alphapanda.journal.journal import Journal
 from alphapanda.model.events import Envelope, decode
 from alphapanda.project.newest import NewestRows
 from alphapanda.project.projector import Projector
-from alphapanda.project.sequence import Place
-from alphapanda.project.tables import About, source_of
+from alphapanda.project.tables import About
 
 LOG = log.get(__name__)
 PAGE = 5_000
@@ -124,19 +123,19 @@ class Follower:
         """
         run_id, outbox, about, market = self.source
         if self.position is None:
-            self.position = await self.projector.tables.position(source_of(run_id))
+            self.position = await self.projector.tables.place(run_id)
+            self._told = False
             await self.projector.show([run_id])
         found = await asyncio.to_thread(outbox.read, self.position, self.page)
         if found:
-            place = found[-1][0]
-            events = [decode(text) for _, text in found]
-            await self.projector.apply(events, Place(source_of(run_id), place))
-            self.position = place
+            await self.projector.apply([decode(text) for _, text in found])
+            self.position = found[-1][0]
         if market is not None:
             self.projector.market(*await asyncio.to_thread(market))
         if not self._told and self.position >= 0:
-            await self.projector.tell(run_id, about())
-            self._told = True
+            self._told = await self.projector.tell(run_id, about())
+        if run_id in self.projector.progress.holes:  # somebody dropped what was before the page
+            self.position = None
         return len(found)
 
     async def _run(self) -> None:

@@ -15,7 +15,6 @@ from alphapanda.model.events import SHARED, Envelope, EventType
 from alphapanda.project import changes
 from alphapanda.project.live import Live, LocalLive
 from alphapanda.project.live_redis import RedisLive
-from alphapanda.project.sequence import Place
 from alphapanda.project.tables import About, Applied, Refused, Tables
 from alphapanda.store.database import Database
 from alphapanda.store.migrating import require_current
@@ -95,8 +94,8 @@ class Projector:
                     "for it; from the run's journal: alphapanda project RUN"
                 )
 
-    async def apply(self, events: Sequence[Envelope], place: Place | None = None) -> list[Refused]:
-        """Take in events in any order, again or for the first time, and where they were read.
+    async def apply(self, events: Sequence[Envelope]) -> list[Refused]:
+        """Take in events in any order, again or for the first time.
 
         Returns those that can't be true, which have been counted and passed over.
 
@@ -107,7 +106,7 @@ class Projector:
         self.live.put(self._market.take(events))
         self.live.put(changes.of_system(event) for event in events if event.type in SYSTEM)
         mine = [event for event in events if belongs(event)]
-        applied = await self.tables.apply(mine, place) if mine or place else Applied()
+        applied = await self.tables.apply(mine) if mine else Applied()
         faults.at("page kept")
         await self._tell_of(applied)
         return applied.refused
@@ -116,14 +115,15 @@ class Projector:
         """Show rows of the market, and that so many others came before them."""
         self.live.put(self._market.take(events, others))
 
-    async def tell(self, run_id: str, about: About) -> None:
-        """Note what the manifest of a run says, of which events have been taken in.
+    async def tell(self, run_id: str, about: About) -> bool:
+        """Note what the manifest of a run says; False if no event of it has been taken in.
 
         Raises:
             OutsideError: if the database does not answer.
         """
-        await self.tables.tell(run_id, about)
+        known = await self.tables.tell(run_id, about)
         await self.show([run_id])
+        return known
 
     async def show(self, runs: Sequence[str] | None = None) -> None:
         """Put all of some runs on the board, or of the latest.

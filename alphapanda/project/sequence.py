@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from typing import NamedTuple
-
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.model.events import Envelope, decode, encode
 from alphapanda.project.rows import add
-from alphapanda.store.trading import Cursor, Held, Run
-
-CONSUMER = "projector"
-
-
-class Place(NamedTuple):
-    """How far a source has been read."""
-
-    source: str
-    position: int
+from alphapanda.store.trading import Held, Run
 
 
 async def in_order(
@@ -68,16 +56,3 @@ async def hold(session: AsyncSession, run: Run, early: dict[int, Envelope]) -> i
         await session.execute(delete(Held).where(mine, Held.seq <= run.seq))
         first = await session.scalar(select(func.min(Held.seq)).where(mine))
     return first
-
-
-async def move(session: AsyncSession, place: Place | None) -> None:
-    """Note how far a source has been read; never back."""
-    if place is None:
-        return
-    now = {"position": place.position, "updated_ns": time.time_ns()}
-    mine = {"consumer": CONSUMER, "source": place.source}
-    await add(session, Cursor, [{**mine, **now}])
-    await session.execute(
-        update(Cursor).where(*[getattr(Cursor, key) == value for key, value in mine.items()])
-        .where(Cursor.position < place.position).values(**now)
-    )  # fmt: skip

@@ -18,10 +18,9 @@ from alphapanda.project.facts import LONGEST, ImpossibleError
 from alphapanda.project.fold import Fold
 from alphapanda.project.live import Change
 from alphapanda.project.rows import add
-from alphapanda.project.sequence import CONSUMER, Place, hold, in_order, move
-from alphapanda.store.base import Base
+from alphapanda.project.sequence import hold, in_order
 from alphapanda.store.database import Database, answering
-from alphapanda.store.trading import PROJECTIONS, Cursor, Held, Run
+from alphapanda.store.trading import PROJECTIONS, Held, Run
 
 MOST = 5_000
 """Events of a run in one transaction."""
@@ -73,8 +72,8 @@ class Tables:
             "account_id": database.settings.account_id,
         }
 
-    async def apply(self, events: Sequence[Envelope], place: Place | None = None) -> Applied:
-        """Take in events of runs, and where they were read, in one transaction.
+    async def apply(self, events: Sequence[Envelope]) -> Applied:
+        """Take in events of runs in one transaction.
 
         Raises:
             OutsideError: if the database does not answer: give the same events again.
@@ -82,9 +81,9 @@ class Tables:
         runs, strange = by_run(events)
         with answering(self._database.settings):
             try:
-                applied = await self._together(runs, place)
+                applied = await self._together(runs)
             except (DataError, IntegrityError):
-                applied = await self._one_by_one(runs, place)
+                applied = await self._one_by_one(runs)
             applied.refused += strange
             await self._go_on(applied)
         return applied
@@ -103,17 +102,16 @@ class Tables:
             await self._go_on(applied)
         return applied
 
-    async def position(self, source: str) -> int:
-        """Return how far a source has been read, -1 for not at all.
+    async def place(self, run_id: str) -> int:
+        """Return up to where a run's outbox has been taken in, -1 for not at all.
 
         Raises:
             OutsideError: if the database does not answer.
         """
-        mine = select(Cursor.position).where(Cursor.consumer == CONSUMER, Cursor.source == source)
         with answering(self._database.settings):
             async with self._database.session() as session:
-                found = await session.scalar(mine)
-        return -1 if found is None else found
+                run = await session.get(Run, run_id)
+        return -1 if run is None or run.state_ns is None else run.seq + 1
 
     async def shown(self, runs: Sequence[str] | None = None) -> Applied:
         """Return all that a board shows of some runs, or of the latest, and what they wait for.
@@ -135,20 +133,28 @@ class Tables:
         return applied
 
     async def clear(self, run_id: str | None = None) -> None:
-        """Drop the rows of a run, or of all, and how far it has been read, in one transaction.
+        """Drop the rows of a run, or of all, in one transaction.
 
         Raises:
             OutsideError: if the database does not answer.
         """
+        mine = [] if run_id is None else [Run.run_id == run_id]
         with answering(self._database.settings):
             async with self._database.session(writes=True) as session:
+                # Locked first, in the order of `_together`: a page comes wholly before or after.
+                await session.execute(
+                    select(Run.run_id).where(*mine).order_by(Run.run_id).with_for_update()
+                )
+                await session.execute(delete(Run).where(*mine))
                 for kind in PROJECTIONS:
-                    await session.execute(delete(kind).where(*belongs(kind, run_id)))
+                    run = kind.__table__.c.run_id
+                    ours = run.not_in(select(Run.run_id)) if run_id is None else run == run_id
+                    await session.execute(delete(kind).where(ours))
                 await session.commit()
         faults.at("rows dropped")
 
-    async def tell(self, run_id: str, about: About) -> None:
-        """Note what the manifest of a run says, of which events have been taken in.
+    async def tell(self, run_id: str, about: About) -> bool:
+        """Note what the manifest of a run says; False if no event of it has been taken in.
 
         Raises:
             OutsideError: if the database does not answer.
@@ -156,30 +162,28 @@ class Tables:
         with answering(self._database.settings):
             async with self._database.session(writes=True) as session:
                 run = await self._opened(session, run_id)
+                if run is None:
+                    return False
                 run.mode, run.manifest = about.mode, about.manifest
                 run.strategies = list(about.strategies)
                 await session.commit()
+        return True
 
     async def _go_on(self, applied: Applied) -> None:
         while applied.more:
-            applied.add(await self._together({run: [] for run in applied.more}, None))
+            applied.add(await self._together({run: [] for run in applied.more}))
 
-    async def _together(
-        self, events: dict[str, list[Envelope]], place: Place | None
-    ) -> Applied:  # fmt: skip
+    async def _together(self, events: dict[str, list[Envelope]]) -> Applied:
         applied = Applied()
         async with self._database.session(writes=True) as session:
             for run_id in sorted(events):  # in this order, so that two processes never deadlock
                 await self._run(session, run_id, events[run_id], applied)
-            await move(session, place)
             faults.at("page written")
             await session.commit()
         return applied
 
     # The database refused something: each event in a transaction of its own shows which.
-    async def _one_by_one(
-        self, events: dict[str, list[Envelope]], place: Place | None
-    ) -> Applied:  # fmt: skip
+    async def _one_by_one(self, events: dict[str, list[Envelope]]) -> Applied:
         applied = Applied()
         for run_id in sorted(events):
             async with self._database.session(writes=True) as session:
@@ -187,9 +191,6 @@ class Tables:
                 await session.commit()
             while run_id in applied.more:
                 applied.add(await self._next(run_id))
-        async with self._database.session(writes=True) as session:
-            await move(session, place)
-            await session.commit()
         return applied
 
     async def _next(self, run_id: str) -> Applied:
@@ -212,6 +213,9 @@ class Tables:
     ) -> None:  # fmt: skip
         first = events[0] if events else None
         run = await self._opened(session, run_id, *((first.broker, first.ts) if first else ()))
+        if run is None:  # dropped meanwhile, with what was held
+            applied.more.discard(run_id)
+            return
         fresh = {event.seq: event for event in reversed(events) if event.seq > run.seq}
         ready = await in_order(session, run, fresh, most)
         fold = Fold(run)
@@ -236,7 +240,7 @@ class Tables:
 
     async def _opened(
         self, session: AsyncSession, run_id: str, broker: str = "", ts: int = 0
-    ) -> Run:  # fmt: skip
+    ) -> Run | None:  # fmt: skip
         mine = select(Run).where(Run.run_id == run_id).with_for_update()
         if broker:
             await add(session, Run, [{
@@ -244,7 +248,7 @@ class Tables:
                 "strategies": [], "status": RunStatus.RUNNING, "started_ns": ts, "ended_ns": None,
                 "state_ns": None, "seq": -1, "digest": None, "manifest": {}, **self._owner,
             }])  # fmt: skip
-        return (await session.scalars(mine)).one()
+        return (await session.scalars(mine)).one_or_none()
 
 
 def changed(fold: Fold, pending: int) -> list[Change]:
@@ -279,16 +283,3 @@ def stray(event: Envelope) -> str:
     if not run or len(run) > LONGEST or not run.isprintable():
         return "no run, or one with an impossible name"
     return "" if event.broker in BROKERS else f"no broker {event.broker}"
-
-
-def belongs(kind: type[Base], run_id: str | None) -> list[Any]:
-    """Return the condition that a row is a run's, or anybody's."""
-    if kind is Cursor:
-        ours = [Cursor.consumer == CONSUMER]
-        return ours if run_id is None else [*ours, Cursor.source == source_of(run_id)]
-    return [] if run_id is None else [kind.__table__.c.run_id == run_id]
-
-
-def source_of(run_id: str) -> str:
-    """Return what a run's journal is called in the table of cursors."""
-    return f"journal:{run_id}"

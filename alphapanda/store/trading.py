@@ -243,18 +243,5 @@ class Held(Base):
     envelope: Mapped[str]
 
 
-class Cursor(Base):
-    """How far a consumer has read a source, kept in the transaction that used what it read."""
-
-    __tablename__ = "cursors"
-    __table_args__ = (check("position_sign", "position >= 0"),)
-
-    consumer: Mapped[Name] = mapped_column(primary_key=True)
-    source: Mapped[str] = mapped_column(primary_key=True)
-    """A journal's run, or topic and partition."""
-    position: Mapped[Number]
-    updated_ns: Mapped[Nanos]
-
-
-PROJECTIONS = (Run, Signal, Order, Fill, Position, PnlSnapshot, Stage, Held, Cursor)
+PROJECTIONS = (Run, Signal, Order, Fill, Position, PnlSnapshot, Stage, Held)
 """Tables that hold nothing but what the journals say."""

@@ -229,7 +229,7 @@ def test_a_damaged_journal_is_not_built_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("feed", "speed", "said"), [
-    ("kite:x", "max", "no such feed"), ("replay:", "max", "no such feed"),
+    ("kite:x", "max", "no such feed"), ("replay:", "max", "write replay:PATH"),
     ("replay:nowhere.parquet", "max", "nowhere.parquet"), ("replay:x", "fast", "--speed fast"),
     ("replay:x", "-1", "--speed -1"),
 ])  # fmt: skip

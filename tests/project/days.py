@@ -22,7 +22,6 @@ from alphapanda.project.tables import About, Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import (
     PROJECTIONS,
-    Cursor,
     Fill,
     Held,
     Order,
@@ -52,7 +51,7 @@ async def rows_of(database: Database, run_id: str, *kinds: Any) -> dict[str, lis
     """Return all rows of a run, without what differs between runs of the same day."""
     found = {}
     async with database.session() as session:
-        for kind in kinds or [kind for kind in PROJECTIONS if kind is not Cursor]:
+        for kind in kinds or PROJECTIONS:
             table = kind.__table__
             rows = await session.execute(select(table).where(table.c.run_id == run_id))
             plain = [{k: v for k, v in row._mapping.items() if k not in OWN} for row in rows]

@@ -97,9 +97,53 @@ def test_stopped_it_goes_on_another_time(migrated_database: Settings) -> None:
     compared(migrated_database, run, 60)
 
 
-@pytest.mark.parametrize(
-    "statement", ["INSERT INTO signals", "INSERT INTO orders", "UPDATE cursors"]
-)
+def test_rows_dropped_under_a_follower_come_again(migrated_database: Settings) -> None:
+    """A rebuild beside it, killed when it has dropped the rows: it goes back to where they end."""
+    run = fresh()
+    events = trades(run, 50)
+    part = source(events, out=100)
+    outbox: Any = part.outbox
+
+    async def work(follower: Follower) -> None:
+        async def at(place: int) -> bool:
+            return follower.position == place
+
+        await eventually(lambda: at(99))
+        await follower.projector.tables.clear(run)
+        outbox.out = 150
+        await eventually(lambda: at(149))
+        await follower.projector.tables.clear(run)
+        outbox.out = len(events)
+        await to_the_end(follower)
+        assert follower.projector.progress.holes == {}
+
+    following(migrated_database, part, work, page=7)
+    compared(migrated_database, run, 50)
+
+
+def test_rows_are_dropped_between_two_pages_never_within(migrated_database: Settings) -> None:
+    """Dropped again and again by others while a run is taken in, nothing of before is left."""
+    run, other = fresh(), fresh()
+    events = trades(run, 200)
+
+    async def work(follower: Follower) -> None:
+        own = Database(migrated_database)
+        await own.start()
+        try:
+            await Tables(own).apply(trades(other, 3))
+            for number in range(12):
+                await Tables(own).clear(None if number % 2 else run)
+        finally:
+            await own.stop()
+        await to_the_end(follower)
+
+    following(migrated_database, source(events), work, page=60)
+    if using(migrated_database, lambda database: Tables(database).place(run)) < len(events) - 2:
+        following(migrated_database, source(events), to_the_end)  # dropped behind its last page
+    compared(migrated_database, run, 200)
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO signals", "INSERT INTO orders", "UPDATE runs"])
 def test_a_database_that_fails_is_tried_again(migrated_database: Settings, statement: str) -> None:
     """Whatever statement an outage strikes, the page is taken in later, once."""
     run = fresh()

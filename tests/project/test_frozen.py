@@ -24,7 +24,6 @@ from alphapanda.journal.journal import Journal
 from alphapanda.model.events import Envelope
 from alphapanda.project.from_topics import TopicReader
 from alphapanda.project.projector import Projector
-from alphapanda.project.sequence import Place
 from alphapanda.project.tables import Refused, Tables
 from tests.bus.events import message, send
 from tests.cli.running import PROGRAM, process, session
@@ -107,11 +106,11 @@ class Held(Projector):
         self.asked, self.free = asyncio.Event(), asyncio.Event()
         self.free.set()
 
-    async def apply(self, events: Sequence[Envelope], place: Place | None = None) -> list[Refused]:
+    async def apply(self, events: Sequence[Envelope]) -> list[Refused]:
         """Wait, then take in."""
         self.asked.set()
         await self.free.wait()
-        return await super().apply(events, place)
+        return await super().apply(events)
 
 
 async def state_of(settings: Settings, group: str) -> str:
@@ -182,9 +181,9 @@ class Blocking(Projector):
 
     blocked_s = 40 if LONG else 4
 
-    async def apply(self, events: Sequence[Envelope], place: Place | None = None) -> list[Refused]:
+    async def apply(self, events: Sequence[Envelope]) -> list[Refused]:
         """Take in, then block, so that what is done can't be committed in time."""
-        refused = await super().apply(events, place)
+        refused = await super().apply(events)
         seconds, self.blocked_s = self.blocked_s, 0
         time.sleep(seconds)  # noqa: ASYNC251 (it must block)
         return refused

@@ -265,6 +265,24 @@ def test_postgresql_down_in_the_middle_of_a_paper_run(
         assert kept(settings, tmp_path / "two") == two
 
 
+def test_a_rebuild_killed_beside_a_run_that_trades(
+    migrated_database: Settings, tmp_path_factory: pytest.TempPathFactory,
+    templates: databases.Templates,
+) -> None:  # fmt: skip
+    """Killed when the rows have been dropped: the run itself brings them again."""
+    settings = migrated_database
+    run = settings.base_dir / "one"
+    words = ["paper", "ema_cross", "--feed", f"replay:{session(2, ROWS)}", "--speed", "1000x"]
+    with started(settings, [*words, "--out", "one", *RULES]) as trading:
+        assert wait_until(lambda: taken_in(settings, run) >= 500, 60)
+        killed = projected(settings, str(run), "--rebuild", **{VARIABLE: "rows dropped:1"})
+        assert killed.status == -signal.SIGKILL
+        assert trading.poll() is None
+        _, err = trading.communicate(timeout=120)
+    assert trading.returncode == 0, err
+    assert kept(settings, run) == recounted(run, templates, tmp_path_factory.mktemp("one"))
+
+
 def started(settings: Settings, words: list[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [PROGRAM, *words], cwd=settings.base_dir, env={**os.environ, **environment(settings)},

@@ -18,9 +18,9 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.model.events import Envelope, EventType, RunState, event_id
 from alphapanda.project.projector import Projector
-from alphapanda.project.tables import MOST, Place, Tables
+from alphapanda.project.tables import MOST, Tables
 from alphapanda.store.database import Database
-from alphapanda.store.trading import Cursor, Held, Run
+from alphapanda.store.trading import Held, Run
 from tests.core.cases import Case, cases
 from tests.project.days import check_recount, day, rows_of
 from tests.project.made_up import fresh, trades
@@ -214,18 +214,21 @@ def test_what_the_database_refuses_stops_nothing_else(
     async def work(database: Database) -> None:
         tables = Tables(database)
         await tables.apply(events)
-        applied = await tables.apply(clash, Place("a source", 7))
+        applied = await tables.apply(clash)
         assert [(r.event.seq, r.reason) for r in applied.refused] == [
             (bad, "the database refuses it")
         ]
-        assert await tables.position("a source") == 7
+        assert await seq_of(database, twin) == len(events) - 1
         async with database.session() as session:
-            assert (
-                await session.scalar(select(Run.seq).where(Run.run_id == twin)) == len(events) - 1
-            )
             assert list(await session.scalars(select(Held))) == []
 
     using(migrated_database, work)
+
+
+async def seq_of(database: Database, run_id: str) -> int:
+    async with database.session() as session:
+        found = await session.scalar(select(Run.seq).where(Run.run_id == run_id))
+    return -1 if found is None else found
 
 
 def replace_id(event: Envelope, other: str) -> Envelope:
@@ -237,32 +240,30 @@ def replace_id(event: Envelope, other: str) -> Envelope:
 def test_a_failed_transaction_leaves_nothing_half(
     migrated_database: Settings, case: Case, seed: int
 ) -> None:
-    """Rows and the place that was read move together: after a failure, both or none are there."""
+    """Rows and the run's place move together: after a failure, both or none are there."""
     run_id = fresh()
     events, rows = day(case, run_id)
     assume(events)
-    cut = Random(seed).randint(1, len(events))
+    cut = Random(seed).randrange(len(events))
 
     async def work(database: Database) -> None:
-        tables, source = Tables(database), f"journal:{run_id}"
-        await tables.apply(events[:cut], Place(source, cut - 1))
+        tables = Tables(database)
+        await tables.apply(events[:cut])
 
         def fail(_: Any, __: Any, statement: str, *___: Any) -> None:
-            if statement.startswith("UPDATE cursors"):  # the last there is before the commit
+            if statement.startswith("UPDATE runs"):  # behind all other rows
                 raise OSError("the line is cut")
 
         hook.listen(database.engine.sync_engine, "before_cursor_execute", fail)
         try:
             with pytest.raises(OutsideError, match="line is cut"):
-                await tables.apply(events[cut:], Place(source, len(events)))
+                await tables.apply(events[cut:])
         finally:
             hook.remove(database.engine.sync_engine, "before_cursor_execute", fail)
-        assert await tables.position(source) == cut - 1
-        await tables.apply(events[cut:], Place(source, len(events) - 1))
+        assert await seq_of(database, run_id) == cut - 1
+        await tables.apply(events[cut:])
         await check_recount(database, case, run_id, rows)
-        async with database.session() as session:
-            cursor = select(Cursor.position).where(Cursor.source == source)
-            assert await session.scalar(cursor) == len(events) - 1
+        assert await seq_of(database, run_id) == len(events) - 1
 
     using(migrated_database, work)
 

@@ -10,7 +10,6 @@ from alphapanda.store.base import Base
 from alphapanda.store.market import Instrument
 from alphapanda.store.people import Alert, ApiKey, BrokerSession, User
 from alphapanda.store.trading import (
-    Cursor,
     Fill,
     Held,
     Order,
@@ -74,7 +73,6 @@ GOOD: dict[type[Base], dict[str, Any]] = {
         "last_ns": TS,
     },
     Held: {"run_id": "r1", "seq": 9, "envelope": "{}"},
-    Cursor: {"consumer": "projector", "source": "journal:r1", "position": 0, "updated_ns": TS},
     User: {
         "id": USER, "owner_id": "mira", "name": "mira", "password_hash": "x", "role": "trader",
         "active": True, "created_ns": TS, "revoked_before_ns": None,

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.store.database import Database
-from alphapanda.store.trading import Cursor
+from alphapanda.store.trading import Held, Stage
 from tests.servers import own
 from tests.servers.databases import FILE, settings_of, using
 from tests.servers.postgres import Postgres
@@ -27,7 +27,7 @@ from tests.store.rows import good
 
 async def count(database: Database) -> int:
     async with database.session() as session:
-        return await session.scalar(select(func.count()).select_from(Cursor)) or 0
+        return await session.scalar(select(func.count()).select_from(Held)) or 0
 
 
 def test_a_session_commits_nothing_by_itself(migrated_database: Settings) -> None:
@@ -37,7 +37,7 @@ def test_a_session_commits_nothing_by_itself(migrated_database: Settings) -> Non
         seen = []
         for commits in (False, True):
             async with database.session(writes=True) as session:
-                session.add(good(Cursor))
+                session.add(good(Held))
                 await session.flush()
                 if commits:
                     await session.commit()
@@ -53,7 +53,7 @@ def test_an_exception_leaves_nothing(migrated_database: Settings) -> None:
     async def work(database: Database) -> int:
         async def fail() -> None:
             async with database.session(writes=True) as session:
-                session.add(good(Cursor))
+                session.add(good(Held))
                 await session.flush()
                 raise ZeroDivisionError
 
@@ -65,26 +65,26 @@ def test_an_exception_leaves_nothing(migrated_database: Settings) -> None:
 
 
 def test_writers_that_read_first_lose_no_update(migrated_database: Settings) -> None:
-    """Ten tasks that each read a number and write it plus one end at ten, on SQLite as well."""
+    """Ten tasks that each read a number and write it plus one lose none, on SQLite as well."""
 
     async def work(database: Database) -> int:
         async with database.session(writes=True) as session:
-            session.add(good(Cursor))
+            session.add(good(Stage, count=1))
             await session.commit()
 
         async def step() -> None:
             async with database.session(writes=True) as session:
-                row = await session.scalar(select(Cursor).with_for_update())
+                row = await session.scalar(select(Stage).with_for_update())
                 assert row is not None
                 await asyncio.sleep(0.01)
-                row.position += 1
+                row.count += 1
                 await session.commit()
 
         await asyncio.gather(*(step() for _ in range(10)))
         async with database.session() as session:
-            return await session.scalar(select(Cursor.position)) or 0
+            return await session.scalar(select(Stage.count)) or 0
 
-    assert using(migrated_database, work) == 10
+    assert using(migrated_database, work) == 11
 
 
 def test_readers_go_on_while_one_writes(migrated_database: Settings) -> None:
@@ -92,7 +92,7 @@ def test_readers_go_on_while_one_writes(migrated_database: Settings) -> None:
 
     async def work(database: Database) -> int:
         async with database.session(writes=True) as session:
-            session.add(good(Cursor))
+            session.add(good(Held))
             await session.flush()
             return await asyncio.wait_for(count(database), 2)
 
@@ -123,13 +123,13 @@ def test_an_error_tells_no_values(migrated_database: Settings) -> None:
 
     async def work(database: Database) -> str:
         async with database.session(writes=True) as session:
-            session.add(good(Cursor, source="hunter2", position=-1))
+            session.add(good(Held, envelope="hunter2", seq=-1))
             with pytest.raises(DBAPIError) as error:
                 await session.flush()
         return str(error.value)
 
     told = using(migrated_database, work)
-    assert "ck_cursors_position_sign" in told
+    assert "ck_held_seq_sign" in told
     assert "parameters hidden" in told.lower()
 
 

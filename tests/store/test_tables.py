@@ -19,7 +19,6 @@ from alphapanda.store.people import Alert, ApiKey, AuditEntry, BrokerSession, Us
 from alphapanda.store.tables import METADATA
 from alphapanda.store.trading import (
     PROJECTIONS,
-    Cursor,
     Fill,
     Held,
     Order,
@@ -118,7 +117,7 @@ BAD: list[tuple[type[Base], dict[str, Any]]] = [
     (Fill, {"price": -1}),
     (Position, {"quantity": 0}),
     (PnlSnapshot, {"pnl": 3}),
-    (Cursor, {"position": -1}),
+    (Held, {"seq": -1}),
     (User, {"role": "root"}),
     (ApiKey, {"hash": "abc"}),
     (ApiKey, {"user_id": uuid.UUID(int=99)}),
@@ -148,7 +147,7 @@ TWICE: list[tuple[type[Base], dict[str, Any], dict[str, Any] | None]] = [
     (PnlSnapshot, {"event_id": uuid.UUID(int=8)}, {"event_id": uuid.UUID(int=8), "seq": 5}),
     (BrokerSession, {"id": uuid.UUID(int=8)}, {"id": uuid.UUID(int=8), "active": False}),
     (Alert, {"id": uuid.UUID(int=8)}, {"id": uuid.UUID(int=8), "state": "resolved"}),
-    (Cursor, {}, {"source": "journal:r2"}),
+    (Held, {}, {"run_id": "r2"}),
     (User, {"id": uuid.UUID(int=8)}, {"id": uuid.UUID(int=8), "name": "arun"}),
 ]  # fmt: skip
 
@@ -232,6 +231,6 @@ def test_the_schema_is_what_was_meant(migrated_database: Settings) -> None:
 
 def test_rows_of_trading_name_owner_and_account() -> None:
     """Strategies, runs and all that comes of them belong to somebody, from the start."""
-    shared = {"instruments", "cursors", "held", "users", "api_keys"}
+    shared = {"instruments", "held", "users", "api_keys"}
     for name, table in METADATA.tables.items():
         assert ({"owner_id", "account_id"} <= {*table.columns.keys()}) == (name not in shared), name

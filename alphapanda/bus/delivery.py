@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from alphapanda import log
 from alphapanda.bus.client import waits
 from alphapanda.bus.intake import PoisonError, taken_in
-from alphapanda.bus.letters import buried
+from alphapanda.bus.letters import buried, identity
 from alphapanda.bus.publisher import Publisher
 from alphapanda.bus.seen import Seen
 from alphapanda.config.settings import Settings
@@ -77,6 +77,8 @@ class Delivery:
         self.outages: tuple[type[Exception], ...] = outages
         self.mistakes: tuple[type[Exception], ...] = (PoisonError, *mistakes)
         self.delivered = Delivered()
+        self.there: set[bytes] = set()
+        """Letters, by identity, that need not be written a second time."""
         self.alive_s = time.monotonic()
         self._recent: deque[float] = deque(maxlen=settings.bus.letters_a_minute + 1)
         self._alerted_s = -float(MINUTE_S)
@@ -158,6 +160,9 @@ class Delivery:
         name = type(error).__name__
         reason = str(error) if isinstance(error, PoisonError) else f"{name}: {error}"
         told = buried(self.settings, message, reason=reason, group=self.group)
+        if identity(told.headers) in self.there:
+            self.delivered.repeats += 1
+            return
         LOG.warning(
             "message put among the dead letters", topic=message.topic, partition=message.partition,
             offset=message.offset, bytes=len(message.value or b""), reason=reason[:200],
@@ -169,11 +174,12 @@ class Delivery:
                 await self._wait(wait)
             else:
                 break
-        self.delivered.letters += 1
-        self.delivered.reasons[name] = self.delivered.reasons.get(name, 0) + 1
-        self._alert()
+        self.count(name)
 
-    def _alert(self) -> None:
+    def count(self, reason: str) -> None:
+        """Count a letter that has been written, and tell if there are many."""
+        self.delivered.letters += 1
+        self.delivered.reasons[reason] = self.delivered.reasons.get(reason, 0) + 1
         now = time.monotonic()
         self._recent.append(now)
         many = len(self._recent) >= ALERT_A_MINUTE

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
 
 from alphapanda.bus.client import GROUP, connection, kafka, opened
-from alphapanda.bus.letters import letter, returned, unfit
+from alphapanda.bus.letters import identity, letter, returned, unfit
 from alphapanda.bus.publisher import OVERHEAD, Publisher, Record, largest
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.topics import DLQ
 
 WAIT_MS = 500
 READ_TIMEOUT_S = 60
@@ -35,15 +36,52 @@ async def newest(settings: Settings, topic: str, limit: int) -> list[Any]:
         places = await partitions(consumer, topic)
         begins = await consumer.beginning_offsets(places)
         ends = await consumer.end_offsets(places)
-        consumer.assign(places)
-        for place in places:
-            consumer.seek(place, max(begins[place], ends[place] - limit))
-        found = []
-        async with asyncio.timeout(READ_TIMEOUT_S):
-            while [place for place in places if await consumer.position(place) < ends[place]]:
-                for place, part in (await consumer.getmany(timeout_ms=WAIT_MS)).items():
-                    found += [one for one in part if one.offset < ends[place]]
+        starts = {place: max(begins[place], ends[place] - limit) for place in places}
+        found = [one async for one in between(consumer, starts, ends)]
     return sorted(found, key=lambda one: (one.timestamp, one.partition, one.offset))[-limit:]
+
+
+async def between(
+    consumer: Any, starts: Mapping[Any, int], ends: Mapping[Any, int]
+) -> AsyncIterator[Any]:  # fmt: skip
+    """Yield the messages of some partitions from where they start to where they end.
+
+    Raises:
+        TimeoutError: if for a minute none comes.
+    """
+    consumer.assign([*starts])
+    for place, start in starts.items():
+        consumer.seek(place, start)
+    silent_ms = 0
+    while [place for place in starts if await consumer.position(place) < ends[place]]:
+        parts = await consumer.getmany(timeout_ms=WAIT_MS)
+        silent_ms = 0 if parts else silent_ms + WAIT_MS
+        if silent_ms >= READ_TIMEOUT_S * 1_000:
+            raise TimeoutError(f"no message for {READ_TIMEOUT_S} s")
+        for place, part in parts.items():
+            for one in part:
+                if one.offset < ends[place]:
+                    yield one
+
+
+async def letters_of(settings: Settings, group: str) -> set[bytes]:
+    """Return the identities of the dead letters that a group has written.
+
+    Raises:
+        OutsideError: if the server does not answer.
+    """
+    async with reader(settings) as consumer:
+        names = sorted(name for name in await consumer.topics() if name.endswith(DLQ))
+        places = [place for name in names for place in await partitions_of(consumer, name)]
+        if not places:
+            return set()
+        begins = await consumer.beginning_offsets(places)
+        ends = await consumer.end_offsets(places)
+        mine = ("group", group.encode())
+        return {
+            identity(one.headers) async for one in between(consumer, begins, ends)
+            if mine in one.headers
+        }  # fmt: skip
 
 
 async def following(settings: Settings, topic: str) -> AsyncIterator[Any]:

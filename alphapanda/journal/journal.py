@@ -106,7 +106,11 @@ class Journal:
         return made
 
     def refresh(self) -> None:
-        """Take in what was added since."""
+        """Take in what was added since.
+
+        Raises:
+            DamageError: if it does not follow what was before.
+        """
         for record in self._reader.records():
             self._take(record)
         self.contents.torn = self._reader.torn()
@@ -116,6 +120,11 @@ class Journal:
             self.contents.manifest = manifest_of(record.payload, self.contents.path)
         elif record.kind == RecordKind.BATCH:
             head, _ = head_of(record.payload)
+            if head["seq"] != self.seq:
+                raise DamageError(
+                    f"{self.contents.path}: the batch at byte {record.offset:,} begins with event "
+                    f"{head['seq']}, but {self.seq} should follow; restore the file from a backup"
+                )
             before = len(self.contents.batches)
             self.contents.batches.append(Place(
                 record.offset, record.end, before, head["seq"], head["envelopes"], head["rows"],

@@ -12,7 +12,7 @@ from alphapanda.bus.client import waits
 from alphapanda.bus.relay import Outbox
 from alphapanda.errors import OutsideError
 from alphapanda.journal.journal import Journal
-from alphapanda.model.events import Envelope, decode
+from alphapanda.model.events import Envelope, EventError, decode
 from alphapanda.project.newest import NewestRows
 from alphapanda.project.projector import Projector
 from alphapanda.project.tables import About
@@ -128,7 +128,7 @@ class Follower:
             await self.projector.show([run_id])
         found = await asyncio.to_thread(outbox.read, self.position, self.page)
         if found:
-            await self.projector.apply([decode(text) for _, text in found])
+            await self.projector.apply([decoded(*each) for each in found])
             self.position = found[-1][0]
         if market is not None:
             self.projector.market(*await asyncio.to_thread(market))
@@ -174,3 +174,15 @@ class Follower:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
+
+
+def decoded(place: int, text: bytes) -> Envelope:
+    """Return the envelope at a place of an outbox.
+
+    Raises:
+        EventError: if it is none that this version knows.
+    """
+    try:
+        return decode(text)
+    except EventError as error:
+        raise EventError(f"event {place - 1} is none that this version knows: {error}") from error

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from alphapanda.bus.backlog import Share, backlog
 from alphapanda.bus.client import GROUP, connection, kafka, opened
-from alphapanda.bus.letters import buried
+from alphapanda.bus.letters import buried, identity
 from alphapanda.bus.processor import Processor
 from alphapanda.bus.publisher import Record
+from alphapanda.bus.reading import letters_of
 from alphapanda.bus.seen import SeenHere
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
@@ -57,6 +58,8 @@ class TopicReader:
             undone.push_async_callback(self.projector.stop)
             await self.projector.start()
             await self.projector.show()
+            # Read again from the start, what was bad is bad again, and has its letter.
+            self.processor.delivery.there = await letters_of(self.settings, self.processor.group)
             await self.processor.start()
             undone.pop_all()
 
@@ -103,9 +106,13 @@ class TopicReader:
     async def _apply(self, events: Sequence[Envelope]) -> None:
         refused = await self.projector.apply(events)
         # Kept until they have arrived: given again, an event is not refused a second time.
-        self._letters += [self._letter(each) for each in refused]
+        delivery = self.processor.delivery
+        letters = [self._letter(each) for each in refused]
+        self._letters += [one for one in letters if identity(one.headers) not in delivery.there]
         if self._letters:
             await self.processor.publisher.publish(self._letters)
+            for _ in self._letters:
+                delivery.count("refused")
             self._letters.clear()
 
     def _letter(self, refused: Refused) -> Record:

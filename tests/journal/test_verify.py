@@ -11,8 +11,9 @@ import pytest
 
 import alphapanda
 from alphapanda.app.verify import verify
-from alphapanda.journal.journal import FILE, Journal
+from alphapanda.journal.journal import FILE, Journal, RecordKind
 from alphapanda.journal.packing import Batch
+from alphapanda.journal.records import DamageError, Reader, Writer
 from alphapanda.model.events import EventType, decode, encode
 from tests.cli.running import command, left, process, session
 from tests.journal.alike import envelopes, rewritten
@@ -235,6 +236,20 @@ def test_the_command_says_it_by_its_status(
     damaged = command("verify", str(copy), capsys=capsys)
     assert damaged.status == 3
     assert "is damaged" in damaged.line
+
+
+def test_a_batch_left_out_is_damage(run: Path, tmp_path: Path) -> None:
+    """Written anew without one of its batches, with a chain that holds, a journal names where."""
+    changed = Writer(tmp_path / FILE)
+    records = list(Reader(run / FILE).records())
+    missing = [n for n, one in enumerate(records) if one.kind == RecordKind.BATCH][1]
+    for number, one in enumerate(records):
+        if number != missing:
+            changed.append(one.kind, one.payload)
+    changed.close()
+    begins = Journal.open(run).contents.batches[1].seq
+    with pytest.raises(DamageError, match=rf"begins with event \d+, but {begins} should follow"):
+        Journal.open(tmp_path)
 
 
 def test_an_outbox_gives_every_envelope_in_order(run: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from alphapanda.bus.client import connection, kafka, opened
 from alphapanda.bus.letters import letter
+from alphapanda.bus.publisher import Record
 from alphapanda.bus.reading import newest
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
@@ -27,7 +28,7 @@ from alphapanda.project.projector import Projector
 from alphapanda.project.tables import Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Fill, Signal
-from tests.bus.events import message, send, until
+from tests.bus.events import FILLS, message, send, until
 from tests.cli.running import PROGRAM, process, session
 from tests.project.days import by_way, environment, eventually, rows_of
 from tests.project.made_up import event, fresh, trades
@@ -87,6 +88,32 @@ def test_an_event_that_cannot_be_true_is_a_dead_letter(settings: Settings) -> No
     ]
     mine = {each.reason for each in letters if run.encode() in each.value}
     assert mine == {"a position that does not add up"}
+
+
+def test_what_was_bad_before_gets_no_second_letter(settings: Settings) -> None:
+    """Made again from topics with more bad messages than a minute may have: no letter is written.
+
+    Nor is one for an event that can't be true. A bad message that is new gets its letter.
+    """
+    run = fresh()
+    events = trades(run, 3)
+    wrong = msgspec.structs.replace(events[11].data, position=77)
+    events[11] = msgspec.structs.replace(events[11], data=wrong)
+    bad = [Record(FILLS, b"x", b'{"%b": %d}' % (run.encode(), number)) for number in range(60)]
+    asyncio.run(send(settings, [*bad, *(message(each) for each in events)]))
+    first = reading(settings, to_the_end).processor.delivery.delivered
+    assert first.reasons["PoisonError"] == 60
+    assert first.reasons["refused"] >= 1
+    asyncio.run(send(settings, [Record(FILLS, b"x", b"{")]))
+    given = {**environment(settings), "ALPHAPANDA_BUS__LETTERS_A_MINUTE": "5"}
+    told = process("project", "--rebuild", "--json", cwd=settings.base_dir, **given)
+    assert told.status == 1, told.err
+    assert json.loads(told.out)["letters"] == 1
+    again = process("project", cwd=settings.base_dir, **given)
+    assert "new dead letters" not in again.out
+    letters = [letter(each) for each in asyncio.run(newest(settings, f"{FILLS}.dlq", 1_000))]
+    ours = [each for each in letters if run.encode() in each.value]
+    assert len(ours) == first.letters
 
 
 def test_a_signal_for_nonsense_is_part_of_the_run(settings: Settings) -> None:

@@ -17,6 +17,7 @@ import pytest
 from alphapanda.config.settings import Settings
 from alphapanda.journal.faults import PROJECTED, VARIABLE
 from alphapanda.journal.journal import FILE, Journal
+from alphapanda.journal.packing import Batch
 from alphapanda.model.events import decode
 from alphapanda.project.follower import source_in
 from alphapanda.project.live_redis import RedisLive
@@ -25,6 +26,7 @@ from alphapanda.store import migrating
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Run
 from tests.cli.running import PROGRAM, Told, process, session
+from tests.journal.alike import rewritten
 from tests.project.days import environment, rows_of, with_redis
 from tests.servers import databases, own
 from tests.servers.databases import using
@@ -140,6 +142,46 @@ def test_a_damaged_journal_stops_no_other(
         assert told.status == 3
         assert str(settings.runs_dir / "bad") in told.err
         assert json.loads(told.out)["events"] == Journal.open(run).seq
+
+
+def test_an_event_that_is_none_stops_no_other(
+    tmp_path: Path, templates: databases.Templates, run: Path
+) -> None:
+    """The run and the event are named, with status 3; other runs and earlier pages are taken in.
+
+    A named run that is damaged does not keep other named ones out either.
+    """
+
+    def newer(batches: list[Batch]) -> list[Batch]:
+        lines = batches[-2].envelopes
+        lines[1] = lines[1].replace(b'"version":1', b'"version":99')
+        return batches
+
+    with templates.migrated(tmp_path, "") as settings:
+        shutil.copytree(run, settings.runs_dir / "bad")
+        bad = rewritten(settings.runs_dir / "bad", newer)
+        number = Journal.open(bad).contents.batches[-2].seq + 1
+        shutil.rmtree(settings.runs_dir / "bad")
+        good = other_run(settings)
+        told = projected(settings, "--json")
+        assert told.status == 3
+        assert f"{bad}: event {number} is none that this version knows" in told.err
+        assert taken_in(settings, good) == Journal.open(good).seq - 1
+        assert 0 < taken_in(settings, bad) < number
+        text = (bad / FILE).read_bytes()
+        (bad / FILE).write_bytes(text[:1_000] + b"x" + text[1_001:])
+        told = projected(settings, str(bad), str(good), "--rebuild", "--json")
+        assert told.status == 3
+        assert json.loads(told.out)["events"] == Journal.open(good).seq
+
+
+def other_run(settings: Settings) -> Path:
+    """Return a second run, small, under runs/."""
+    folder = settings.runs_dir / "good"
+    told = process("backtest", "ema_cross", "--data", session(2, 500), "--journal", "--out",
+                   str(folder), *RULES, cwd=settings.base_dir)  # fmt: skip
+    assert told.status == 0, told.err
+    return folder
 
 
 def test_what_is_missing_is_told(tmp_path: Path, run: Path) -> None:

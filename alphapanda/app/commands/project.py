@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from rich.text import Text
 
@@ -16,7 +17,8 @@ from alphapanda.app.commands.output import print_json, print_table
 from alphapanda.app.commands.report import folder_of
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.journal.journal import Journal
+from alphapanda.journal.journal import DamageError, Journal
+from alphapanda.model.events import EventError
 from alphapanda.project.follower import Follower, source_in
 from alphapanda.project.from_topics import TopicReader, rewind
 from alphapanda.project.projector import Projector
@@ -38,6 +40,8 @@ class Projected:
     events: int = 0
     """That are in the tables now and were not before."""
     refused: int = 0
+    letters: int = 0
+    """Messages that were put among the dead letters: refused events, and what is no event."""
     waiting: dict[str, int] = field(default_factory=dict)
     """By run: the event that is missing, so that later ones wait."""
     damaged: list[str] = field(default_factory=list)
@@ -67,7 +71,7 @@ def project(runs: Sequence[str], *, rebuild: bool, json: bool) -> int:
         print_table(Text("\n".join(lines(made))))
     if made.damaged:
         raise OutsideError("\nalphapanda: ".join(made.damaged))
-    return FINDING if made.refused or made.waiting else 0
+    return FINDING if made.refused or made.letters or made.waiting else 0
 
 
 def lines(made: Projected) -> list[str]:
@@ -78,6 +82,8 @@ def lines(made: Projected) -> list[str]:
         told[0] = f"{len(made.runs)} run{'s' * (len(made.runs) != 1)}: {told[0]}"
     if made.refused:
         told.append(f"{made.refused} events can't be true and were passed over: see the log")
+    if made.letters:
+        told.append(f"{made.letters} new dead letters: alphapanda dlq list")
     told += [f"{run}: event {seq} is missing" for run, seq in made.waiting.items()]
     return told
 
@@ -88,32 +94,44 @@ async def from_journals(
     """Take in the journals of some runs, or of all under runs/.
 
     Raises:
-        UsageError: if a run has no journal.
+        UsageError: if a run has no journal; nothing was done then.
         OutsideError: if the database does not answer; what was taken in stays.
     """
     made = Projected("journals")
-    found: list[Journal] = [Journal.open(folder_of(run)) for run in runs]
-    for folder, journal in journals() if not runs else ():
+    named = [(folder, opened(folder)) for folder in map(folder_of, runs)]
+    found: list[tuple[Path, Journal]] = []
+    for folder, journal in named if runs else journals():
         if isinstance(journal, Journal):
-            found.append(journal)
+            found.append((folder, journal))
         else:
             made.damaged.append(f"{folder}: {journal}")
-    done, total = 0, sum(journal.seq for journal in found)
+    done, total = 0, sum(journal.seq for _, journal in found)
     projector = Projector(settings, patient=rebuild)
     await projector.start()
     try:
-        for journal in found:
+        for folder, journal in found:
             follower = Follower(projector, source_in(journal))
             run_id = follower.source.run_id
             made.runs.append(run_id)
             if rebuild:  # a run at a time: what a crash leaves undone is as it was
                 await projector.tables.clear(run_id)
-            while await follower.step():
-                show(min(done + (follower.position or 0), total), total)
+            try:
+                while await follower.step():
+                    show(min(done + (follower.position or 0), total), total)
+            except (DamageError, EventError) as error:
+                made.damaged.append(f"{folder}: {error}")
             done += journal.seq
     finally:
         await projector.stop()
     return noted(made, projector)
+
+
+def opened(folder: Path) -> Journal | DamageError:
+    """Return a run's journal, or what is wrong with it."""
+    try:
+        return Journal.open(folder)
+    except DamageError as error:
+        return error
 
 
 async def from_topics(settings: Settings, *, rebuild: bool, show: Show) -> Projected:
@@ -132,7 +150,8 @@ async def from_topics(settings: Settings, *, rebuild: bool, show: Show) -> Proje
         await reader.caught_up(show)
     finally:
         await reader.stop()
-    return noted(Projected("topics"), projector)
+    made = Projected("topics", letters=reader.processor.delivery.delivered.letters)
+    return noted(made, projector)
 
 
 async def cleared(settings: Settings) -> None:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alphapanda.model.columns import Columns
-from tests.bench import indicators, latency, trading, workloads
+from tests.bench import indicators, latency, streaming, trading, workloads
 
 PAIRS = 5
 CLI = [sys.executable, "-c", "from alphapanda.cli import main; main()"]
@@ -186,7 +186,8 @@ def resident() -> float:
 
 def main() -> None:
     """Measure and print."""
-    known = ["A", "B", "C", "D", "latency", "indicators", "memory", "processes", "trading"]
+    known = ["A", "B", "C", "D", "latency", "indicators", "memory", "processes", "trading",
+             "streaming"]  # fmt: skip
     names = sys.argv[1:] or known
     say(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}, load "
         f"{os.getloadavg()[0]:.2f}; medians of {PAIRS} runs")  # fmt: skip
@@ -207,11 +208,15 @@ def main() -> None:
     if "processes" in names:
         with tempfile.TemporaryDirectory() as folder:
             processes(Path(folder))
-    if "trading" in names:
-        with tempfile.TemporaryDirectory() as folder:
-            data = Path(folder, "ticks.parquet")
-            write_ticks(data, workloads.load("A").columns)
-            trading.measure(say, Path(folder), data)
+    for name in ("trading", "streaming"):
+        if name in names:
+            with tempfile.TemporaryDirectory() as folder:
+                data = Path(folder, "ticks.parquet")
+                write_ticks(data, workloads.load("A").columns)
+                if name == "trading":
+                    trading.measure(say, Path(folder), data)
+                else:
+                    streaming.measure(say, Path(folder), data, resident)
 
 
 if __name__ == "__main__":

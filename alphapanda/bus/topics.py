@@ -10,8 +10,8 @@ from alphapanda import log
 from alphapanda.bus.client import connection, kafka, opened
 from alphapanda.bus.publisher import OVERHEAD, largest
 from alphapanda.config.settings import Settings
-from alphapanda.errors import OutsideError, UsageError
-from alphapanda.model.topics import DLQ, topics
+from alphapanda.errors import OutsideError, UsageError, did_you_mean
+from alphapanda.model.topics import BROKERS, DLQ, topics
 
 LOG = log.get(__name__)
 HOUR_MS = 3_600_000
@@ -46,9 +46,16 @@ async def bootstrap(settings: Settings, brokers: Iterable[str]) -> Made:
     """Make the topics that are not there; nothing is made if one that is contradicts.
 
     Raises:
-        UsageError: if a topic differs from the settings; the message names both values.
+        UsageError: if a topic differs from the settings; the message names both values. Or if
+            the settings are of a topic that is none.
         OutsideError: if the server does not answer, or refuses.
     """
+    known = wanted(BROKERS)
+    for name in settings.bus.topics:
+        if name not in known:
+            raise UsageError(
+                f'setting bus.topics."{name}": no such topic.{did_you_mean(name, known)}'
+            )
     names = wanted(brokers)
     client = kafka().admin.AIOKafkaAdminClient(**connection(settings))
     async with opened(client, settings) as admin:

@@ -181,6 +181,8 @@ class RunDirectory:
 
     def _failure(self, error: OSError) -> OutsideError:
         reason = error.strerror or str(error)
-        return OutsideError(
-            f"can't write the run to {self.final}: {reason}; free space or choose another --out"
-        )
+        way = (
+            "free space and start the run again: it goes on where it stopped" if self.joins
+            else "free space or choose another --out"
+        )  # fmt: skip
+        return OutsideError(f"can't write the run to {self.final}: {reason}; {way}")

@@ -60,6 +60,7 @@ def test_bootstrap_makes_topics_once(server: Settings, capsys: pytest.CaptureFix
     ("DLQ__RETENTION_H", "1", ["market.ticks.dlq", "7776000000", "bus.dlq.retention_h", "3600000"]),
     ("MESSAGE_BYTES", "5000", ["max.message.bytes", "bus.message_bytes"]),
     ("TOPICS", '{"market.bars": {"partitions": 3}}', ['bus.topics."market.bars".partitions', "3"]),
+    ("TOPICS", '{"market.tick": {"partitions": 3}}', ['bus.topics."market.tick"', "mean market"]),
 ])  # fmt: skip
 def test_bootstrap_refuses_what_contradicts(
     server: Settings, setting: str, value: str, said: list[str],

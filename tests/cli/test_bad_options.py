@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from alphapanda.errors import OutsideError
+from alphapanda.research.rundir import RunDirectory
 from tests.cli.running import Told, command, left, session, with_strategies
 
 Caps = pytest.CaptureFixture[str]
@@ -124,3 +126,6 @@ def test_out_that_nobody_can_write(here: Path, capsys: Caps) -> None:
         assert told.status == 3
         assert "can't write the run to" in told.line
     assert left(here) == before
+    waits = RunDirectory(here / "file" / "run", joins=True)
+    with pytest.raises(OutsideError, match="start the run again: it goes on"), waits:
+        pass

@@ -73,6 +73,8 @@ OPTIONS: dict[str, Any] = dict([
     run(Flag, "no_jit", "", "Run as plain Python: slow, for print and breakpoints.", "--no-jit"),
 ])  # fmt: skip
 """By name, as `app/options.py` knows them."""
+FED = {"data": Annotated[Texts, typer.Option(hidden=True)]}
+"""Beside `--feed`, which says where rows come from: refused, with a word on what to write."""
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,8 +86,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         given = {name: value for name, value in said.items() if value not in (None, [])}
         return command(given=given, **arguments)
 
-    shared = [keyword(argument(name), annotation) for name, annotation in OPTIONS.items()]
     mine = inspect.signature(command, eval_str=True).parameters.values()
+    offered = {**OPTIONS, **(FED if any(p.name == "feed" for p in mine) else {})}
+    shared = [keyword(argument(name), annotation) for name, annotation in offered.items()]
     own = [keyword(p.name, p.annotation, p.default) for p in mine if p.name != "given"]
     signature = inspect.Signature(sorted([*shared, *own], key=lambda p: p.default is not p.empty))
     with_options.__signature__ = signature  # type: ignore[attr-defined]

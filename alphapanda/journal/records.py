@@ -20,7 +20,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from alphapanda.errors import OutsideError
+from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal import faults
 
 MAGIC = b"APJ1"
@@ -40,8 +40,8 @@ class DamageError(OutsideError):
     """Records that were whole once are not, and more follow: nothing may build on the rest."""
 
 
-class LockError(OutsideError):
-    """Another process writes to the journal."""
+class LockError(UsageError):
+    """Another process writes to the journal: two were started for one run."""
 
 
 class Record(NamedTuple):
@@ -177,14 +177,13 @@ class Writer:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         found = reader or Reader(path)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unseen = next(found.records(), None)
-        except OSError as error:
-            os.close(self._file)
-            raise LockError(f"{path}: another process is writing this run") from error
-        if unseen is not None:
-            os.close(self._file)
-            raise LockError(f"{path}: another process has written this run meanwhile")
+            if not locked(self._file):
+                raise LockError(f"{path}: another process is writing this run")
+            if next(found.records(), None) is not None:
+                raise LockError(f"{path}: another process has written this run meanwhile")
+        except BaseException:
+            self.close()
+            raise
         self.size, self.number, self.chain = found.offset, found.number, found.chain
         os.ftruncate(self._file, self.size)
         os.lseek(self._file, self.size, os.SEEK_SET)
@@ -228,6 +227,15 @@ class Writer:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def locked(file: int) -> bool:
+    """Lock a file for the one who writes it; say if nobody else has."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_all(file: int, text: bytes) -> None:

@@ -186,7 +186,7 @@ def envelopes_of(run: Path) -> list[bytes]:
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
-    """While one process writes a run, a second one for the same folder stops with a message."""
+    """While one process writes a run, a second one for the same folder is the user's mistake."""
     file = tmp_path / "run" / FILE
     with subprocess.Popen([PROGRAM, *words("run", speed="1x")], cwd=tmp_path, **SILENT) as running:
         try:
@@ -197,8 +197,8 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
             second = process(*words("run"), cwd=tmp_path)
         finally:
             running.kill()
-    assert second.status == 3
-    assert "another process" in second.line
+    assert second.status == 2
+    assert "another process is writing this run" in second.line
 
 
 def test_another_run_does_not_go_on_in_its_place(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import fcntl
 import mmap
 import os
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,6 +35,10 @@ COMPRESSED = 1
 SMALL = 4_096
 """Payloads of fewer bytes are kept as they are."""
 LARGEST = 1 << 30
+
+LOCK_TRIES = 20
+LOCK_NAP_S = 0.01
+"""A writer tries again for so long, as whoever looks if one lives holds the lock for a moment."""
 
 
 class DamageError(OutsideError):
@@ -175,19 +180,21 @@ class Writer:
         """
         self.path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        found = reader or Reader(path)
         try:
-            if not locked(self._file):
-                raise LockError(f"{path}: another process is writing this run")
-            if next(found.records(), None) is not None:
-                raise LockError(f"{path}: another process has written this run meanwhile")
+            self._go_on(reader or Reader(path))
         except BaseException:
             self.close()
             raise
+
+    def _go_on(self, found: Reader) -> None:
+        if not locked(self._file):
+            raise LockError(f"{self.path}: another process is writing this run")
+        if next(found.records(), None) is not None:
+            raise LockError(f"{self.path}: another process has written this run meanwhile")
         self.size, self.number, self.chain = found.offset, found.number, found.chain
         os.ftruncate(self._file, self.size)
         os.lseek(self._file, self.size, os.SEEK_SET)
-        sync_folder(path.parent)
+        sync_folder(self.path.parent)
 
     def append(self, kind: int, payload: bytes) -> None:
         """Add a record and wait until the disk has it.
@@ -230,12 +237,31 @@ class Writer:
 
 
 def locked(file: int) -> bool:
-    """Lock a file for the one who writes it; say if nobody else has."""
+    """Lock a file for the one who writes it; say if nobody else has, but for a moment."""
+    for left in reversed(range(LOCK_TRIES)):
+        if flocked(file, fcntl.LOCK_EX):
+            return True
+        if left:
+            time.sleep(LOCK_NAP_S)
+    return False
+
+
+def flocked(file: int, how: int) -> bool:
+    """Lock a file, if it can be had at once."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+def written(path: Path) -> bool:
+    """Say if a process lives that writes a file; none is disturbed."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return not flocked(file, fcntl.LOCK_SH)
+    finally:
+        os.close(file)
 
 
 def write_all(file: int, text: bytes) -> None:

@@ -11,11 +11,11 @@ import pytest
 
 import alphapanda
 from alphapanda.app.verify import verify
-from alphapanda.journal.journal import FILE, Journal
+from alphapanda.journal.journal import FILE, STOPPED, Journal
 from alphapanda.journal.packing import Batch
-from alphapanda.model.events import EventType, decode, encode
+from alphapanda.model.events import EventType, RunStatus, decode, encode
 from tests.cli.running import command, left, process, session
-from tests.journal.alike import envelopes, rewritten
+from tests.journal.alike import cut, envelopes, rewritten
 
 pytestmark = pytest.mark.core
 
@@ -156,10 +156,10 @@ def another_price(batches: list[Batch]) -> int:
     return n
 
 
-def copied(run: Path, folder: Path) -> Path:
+def copied(run: Path, folder: Path, name: str = "run") -> Path:
     """Return a folder that holds a run's journal alone, to be changed."""
-    copy = folder / "run"
-    copy.mkdir()
+    copy = folder / name
+    copy.mkdir(parents=True)
     (copy / FILE).write_bytes((run / FILE).read_bytes())
     return copy
 
@@ -269,3 +269,30 @@ def test_runs_are_listed_and_shown(tmp_path: Path) -> None:
     assert FILE in left(tmp_path / "runs/one")
     assert "quarantined" in process("runs", "list", cwd=tmp_path).out
     assert process("runs", "show", "two", cwd=tmp_path).status == 3
+
+
+def test_runs_that_have_not_ended_are_told_apart(run: Path, tmp_path: Path) -> None:
+    """One that trades is running, one that waits is stopped, one that was killed unfinished."""
+    names = ("killed", "torn", "stopped", "again", "trading")
+    files = {name: copied(run, tmp_path / "runs", name) / FILE for name in names}
+    for name, file in files.items():
+        cut(file, records=3, torn=10 if name == "torn" else 0)
+    last = list(Journal.open(run).batches())[-1]
+    for name in ("stopped", "again"):
+        writer = Journal.open(files[name]).writer()
+        writer.status(RunStatus.RUNNING, ts=1, note=STOPPED)
+        if name == "again":
+            writer.batch(last.columns, last.controls, last.envelopes)
+        writer.close()
+    trading = Journal.open(files["trading"]).writer()
+    try:
+        told = json.loads(process("runs", "list", "--json", cwd=tmp_path).out)["runs"]
+        shown = json.loads(process("runs", "show", "trading", "--json", cwd=tmp_path).out)
+    finally:
+        trading.close()
+    assert {each["run"]: each["status"] for each in told} == {
+        "killed": "unfinished", "torn": "unfinished", "stopped": "stopped", "again": "unfinished",
+        "trading": "running",
+    }  # fmt: skip
+    assert shown["status"] == "running"
+    assert "stopped" in process("runs", "list", cwd=tmp_path).out

@@ -90,7 +90,7 @@ def facts_of(folder: Path, journal: Journal | AlphaPandaError) -> dict[str, Any]
     contents, manifest = journal.contents, journal.contents.manifest
     return {
         "run": folder.name,
-        "status": str(contents.status),
+        "status": journal.standing(),
         "mode": manifest["mode"],
         "broker": manifest["broker"],
         "strategies": [facts["name"] for facts in manifest["strategies"]],

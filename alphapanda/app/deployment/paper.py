@@ -22,6 +22,7 @@ from alphapanda.app.stopping import orderly
 from alphapanda.errors import UsageError
 from alphapanda.journal import faults
 from alphapanda.journal.journal import FILE, Journal
+from alphapanda.journal.records import LockError, written
 from alphapanda.model.columns import Columns
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory, make_folder
@@ -106,7 +107,7 @@ def unfinished(folder: Path) -> Journal | None:
     """Return the journal of a run that waits in a folder, if there is one.
 
     Raises:
-        UsageError: if the folder holds something else, or a run that has ended.
+        UsageError: if the folder holds something else, a run that has ended or one that trades.
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
@@ -114,10 +115,12 @@ def unfinished(folder: Path) -> Journal | None:
         raise UsageError(f"--out {folder}: there is something else; choose another")
     journal = Journal(folder / FILE)
     journal.refresh()
-    if not journal.contents.manifest:  # killed before its first record was whole
-        return None
     if journal.contents.ended:
         raise UsageError(f"--out {folder}: this run has ended; choose another")
+    if written(folder / FILE):
+        raise LockError(f"--out {folder}: another process is writing this run; choose another")
+    if not journal.contents.manifest:  # killed before its first record was whole
+        return None
     return journal
 
 

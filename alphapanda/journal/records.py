@@ -21,9 +21,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
+from alphapanda import log
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal import faults
 
+LOG = log.get(__name__)
 MAGIC = b"APJ1"
 FIELDS = struct.Struct("<4sBBHQI")
 SEAL = struct.Struct("<I16s")
@@ -164,6 +166,12 @@ def later(view: mmap.mmap, offset: int) -> int:
     return -1
 
 
+def torn_first(path: Path) -> bool:
+    """Say if a file without one whole record can be a journal whose first record is torn."""
+    with path.open("rb") as file:
+        return MAGIC.startswith(file.read(len(MAGIC)))
+
+
 def unpacked(header: bytes, payload: bytes) -> bytes:
     """Return a payload as it was given."""
     return zlib.decompress(payload) if FIELDS.unpack_from(header)[2] & COMPRESSED else payload
@@ -173,7 +181,7 @@ class Writer:
     """Adds records to a file that nobody else writes; after a failed write or sync it is closed."""
 
     def __init__(self, path: Path, *, reader: Reader | None = None) -> None:
-        """Begin the file, or go on behind what a reader found whole; a torn end is cut off.
+        """Begin the file, or go on behind what a reader found whole; a torn end is cut and told.
 
         Raises:
             LockError: if another process writes it, or has written since the reader read.
@@ -192,6 +200,11 @@ class Writer:
         if next(found.records(), None) is not None:
             raise LockError(f"{self.path}: another process has written this run meanwhile")
         self.size, self.number, self.chain = found.offset, found.number, found.chain
+        torn = os.fstat(self._file).st_size - self.size
+        if torn:
+            anew = "torn end cut off: no record before it, the journal begins anew"
+            said = "torn end cut off" if self.number else anew
+            LOG.warning(said, file=str(self.path), bytes=torn)
         os.ftruncate(self._file, self.size)
         os.lseek(self._file, self.size, os.SEEK_SET)
         sync_folder(self.path.parent)

@@ -22,7 +22,7 @@ from alphapanda.app.stopping import orderly
 from alphapanda.errors import UsageError
 from alphapanda.journal import faults
 from alphapanda.journal.journal import FILE, Journal
-from alphapanda.journal.records import LockError, written
+from alphapanda.journal.records import LockError, torn_first, written
 from alphapanda.model.columns import Columns
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory, make_folder
@@ -119,9 +119,17 @@ def unfinished(folder: Path) -> Journal | None:
         raise UsageError(f"--out {folder}: this run has ended; choose another")
     if written(folder / FILE):
         raise LockError(f"--out {folder}: another process is writing this run; choose another")
-    if not journal.contents.manifest:  # killed before its first record was whole
-        return None
-    return journal
+    if journal.contents.manifest:
+        return journal
+    # Killed before its first record was whole, it had done nothing, and so left nothing else.
+    if not torn_first(folder / FILE):
+        raise UsageError(f"--out {folder}: its {FILE} is no journal; choose another")
+    if any(path.name != FILE for path in folder.iterdir()):
+        raise UsageError(
+            f"--out {folder}: its {FILE} has not one whole record, and there are files of a run "
+            "that got further; choose another"
+        )
+    return None
 
 
 def leftovers(directory: RunDirectory) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -235,6 +236,41 @@ def test_the_command_says_it_by_its_status(
     damaged = command("verify", str(copy), capsys=capsys)
     assert damaged.status == 3
     assert "is damaged" in damaged.line
+
+
+def test_a_journal_that_was_cut_is_not_the_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without its end a journal must come to the digest in the summary; short of it, it was cut."""
+    for name, records, torn, status in (
+        ("no end", 1, 0, 0), ("no last rows", 3, 0, 1), ("torn", 3, 50, 1), ("half", 8, 0, 1),
+    ):  # fmt: skip
+        copy = copied(run, tmp_path, name)
+        cut(copy / FILE, records=records, torn=torn)
+        assert command("verify", str(copy), capsys=capsys).status == 0
+        (copy / "summary.json").write_bytes((run / "summary.json").read_bytes())
+        told = command("verify", str(copy), capsys=capsys)
+        assert told.status == status, name
+        assert ("does not end with the run's recorded digest" in told.out) == bool(status)
+        found = json.loads(command("verify", str(copy), "--json", capsys=capsys).out)
+        assert (found["cut"], found["status"]) == (bool(status), "unfinished")
+    (copy / "summary.json").write_text("{")
+    assert "summary.json" in command("verify", str(copy), capsys=capsys).line
+
+
+def test_a_run_that_trades_is_verified_so_far(run: Path, tmp_path: Path) -> None:
+    """Of a run that trades now, what is written is compared, and a record on its way is no tear."""
+    copy = copied(run, tmp_path)
+    cut(copy / FILE, records=3, torn=10)
+    (copy / "summary.json").write_text('{"digest": "of an end that is not written yet"}')
+    before = verify(copy)
+    assert before.cut
+    assert before.notes == ["10 bytes at the end were never finished"]
+    with (copy / FILE).open("rb") as trading:
+        fcntl.flock(trading, fcntl.LOCK_EX)
+        found = verify(copy)
+    assert (found.identical, found.status, found.cut) == (True, "running", False)
+    assert found.notes == ["it trades now: this is what was written so far"]
 
 
 def test_an_outbox_gives_every_envelope_in_order(run: Path) -> None:

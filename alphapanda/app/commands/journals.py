@@ -52,12 +52,21 @@ def verify(run: str, *, json: bool) -> int:
 def verdict_text(found: Verdict) -> RenderableType:
     """Return a verdict for the terminal."""
     head = f"{found.run_id} ({found.status}): {count(found.rows)} input rows"
+    counted = f"{head}, {count(found.envelopes)} envelopes"
     notes = [Text(f"note: {note}", style="yellow") for note in found.notes]
     part = found.difference
+    if found.cut:
+        body = [
+            Text(f"{counted}: NOT ALL OF THE RUN", style="bold red"),
+            Text("the journal does not end with the run's recorded digest: it was cut"),
+            Text(f"recorded {found.recorded_digest} in summary.json"),
+            Text(f"replayed {found.digest}"),
+        ]
+        return Group(*body, *notes)
     if part is None:
         same = "identical" if found.identical else "the same, but another digest was kept"
         body = [
-            Text(f"{head}, {count(found.envelopes)} envelopes: {same}"),
+            Text(f"{counted}: {same}"),
             Text(f"digest {found.digest}"),
         ]
         return Group(*body, *notes)

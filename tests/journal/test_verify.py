@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from alphapanda.app.verify import verify
 from alphapanda.journal.journal import FILE, STOPPED, Journal
 from alphapanda.journal.packing import Batch
 from alphapanda.model.events import EventType, RunStatus, decode, encode
+from alphapanda.research.curves import india
 from tests.cli.running import command, left, process, session
 from tests.journal.alike import cut, envelopes, rewritten
 
@@ -135,6 +137,12 @@ def drop_a_fill(batches: list[Batch]) -> int:
     return n
 
 
+def without_a_fill(batches: list[Batch]) -> list[Batch]:
+    """Return the batches of a run with a fill less."""
+    drop_a_fill(batches)
+    return batches
+
+
 def book_twice(batches: list[Batch]) -> int:
     """Write a fill twice."""
     b, n = fills(batches)[5]
@@ -219,12 +227,7 @@ def test_the_command_says_it_by_its_status(
     same = command("verify", str(run), "--json", capsys=capsys)
     assert (same.status, json.loads(same.out)["identical"]) == (0, True)
     copy = copied(run, tmp_path)
-
-    def change(batches: list[Batch]) -> list[Batch]:
-        drop_a_fill(batches)
-        return batches
-
-    other = command("verify", str(rewritten(copy, change)), capsys=capsys)
+    other = command("verify", str(rewritten(copy, without_a_fill)), capsys=capsys)
     assert other.status == 1
     assert "DIFFERENT" in other.out
     assert "replay.orders.filled" in other.out
@@ -332,3 +335,30 @@ def test_runs_that_have_not_ended_are_told_apart(run: Path, tmp_path: Path) -> N
     }  # fmt: skip
     assert shown["status"] == "running"
     assert "stopped" in process("runs", "list", cwd=tmp_path).out
+
+
+def test_nothing_that_is_told_of_a_run_is_cut(run: Path, tmp_path: Path) -> None:
+    """Piped, digests and paths are whole in their lines; times are India's, and no dict is shown.
+
+    On a narrow terminal lines are folded.
+    """
+    name = "a-run-with-a-name-longer-than-half-of-a-line-of-a-terminal"
+    folder = copied(run, tmp_path / "runs", name)
+    shown = process("runs", "show", name, cwd=tmp_path).out
+    facts = json.loads(process("runs", "show", name, "--json", cwd=tmp_path).out)
+    [file], [status] = facts["data"], facts["statuses"]
+    lines = [line.strip() for line in shown.splitlines()]
+    assert f"data          {session()}: 6,000 rows, SHA-256 {file['sha256']}" in lines
+    assert f"digest        {facts['digest']}" in lines
+    assert f"statuses      {india(status['ts'])} IST: ended, complete" in lines
+    assert "{" not in shown
+    [line] = process("runs", "list", cwd=tmp_path).out.splitlines()[3:4]
+    assert line.split()[:2] == [name, "ended"]
+    folder = rewritten(folder, without_a_fill)
+    verdict = process("verify", str(folder), cwd=tmp_path).out
+    settings = process("config", "show", cwd=tmp_path, ALPHAPANDA_LOGS_DIR=f"{tmp_path}/{name}").out
+    assert f"{tmp_path}/{name}" in settings
+    narrow = process("runs", "show", name, cwd=tmp_path, FORCE_COLOR="1", COLUMNS="50").out
+    assert max(map(len, narrow.splitlines())) <= 50
+    assert facts["digest"] in re.sub(r"\s", "", narrow)
+    assert "…" not in shown + verdict + settings + narrow

@@ -15,14 +15,13 @@ from alphapanda.core.engine import Engine
 from alphapanda.core.program import package_sources
 from alphapanda.errors import UsageError
 from alphapanda.journal import faults
-from alphapanda.journal.journal import FILE, Journal, JournalWriter
+from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
 from alphapanda.model.envelopes import Translator, rows_of
 from alphapanda.model.events import RunStatus, decode, encode
 from alphapanda.model.rows import OUT
 
-STOPPED = "stopped in order"
 CRASHED = "goes on after a crash"
 
 
@@ -109,8 +108,9 @@ def resume(made: Run, course: Course, journal: Journal) -> Recorder:
             "otherwise: go on with that version, or start a new run"
         )
     notes = [status.get("note") for status in contents.statuses]
+    stopped = journal.stopped
     writer = journal.writer()
-    if notes[-1:] != [STOPPED]:
+    if not stopped:
         notes.append(CRASHED)
         writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
     translator = translator_of(made, contents.manifest)

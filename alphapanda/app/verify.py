@@ -13,7 +13,7 @@ from alphapanda.app import backtest as runs
 from alphapanda.app.recipe import rebuilt
 from alphapanda.app.recorder import said, translator_of
 from alphapanda.core.program import package_sources
-from alphapanda.journal.journal import Journal
+from alphapanda.journal.journal import Journal, Standing
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
 from alphapanda.model.envelopes import Inputs, Position, Translator
@@ -21,6 +21,7 @@ from alphapanda.model.events import Envelope, EventError, decode, encode
 from alphapanda.model.money import text
 from alphapanda.model.rows import Control
 from alphapanda.model.topics import topic_of
+from alphapanda.research.result import summary_digest
 
 Progress = Callable[[int, int], None]
 MONEY = ("last", "bid", "ask", "open", "high", "low")
@@ -50,6 +51,8 @@ class Verdict:
     envelopes: int = 0
     digest: str = ""
     recorded_digest: str = ""
+    cut: bool = False
+    """The journal has no end, and what it holds is not all of the run in the summary."""
     difference: Difference | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -63,18 +66,22 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
     """Replay a run's inputs and compare what comes out, to the byte.
 
     Raises:
-        UsageError: if there is no journal, or its strategy no longer loads.
+        UsageError: if there is no journal, its strategy no longer loads, or the summary that stands
+            in for its end can't be read.
         DamageError: if the journal is damaged before its end.
     """
     journal = Journal.open(path)
+    standing = journal.standing()
     manifest = journal.contents.manifest
     made = rebuilt(manifest)
     engine = runs.make_engine(made, runs.expiries(made))
     translator = translator_of(made, manifest)
-    found = Verdict(manifest["run_id"], journal.contents.status)
+    found = Verdict(manifest["run_id"], standing)
     if manifest["code"] != package_sources().hex():
         found.notes.append("recorded by another version of the code")
-    if journal.contents.torn is not None:
+    if standing == Standing.RUNNING:
+        found.notes.append("it trades now: this is what was written so far")
+    elif journal.contents.torn is not None:
         found.notes.append(f"{journal.contents.torn.size:,} bytes at the end were never finished")
     digest = hashlib.sha256()
     total = sum(place.rows for place in journal.contents.batches)
@@ -92,6 +99,9 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
         if progress is not None:
             progress(found.rows, total)
     found.digest, found.recorded_digest = digest.hexdigest(), journal.contents.digest
+    if standing in (Standing.STOPPED, Standing.UNFINISHED):
+        found.recorded_digest = summary_digest(journal.contents.path.parent)
+        found.cut = not found.identical and found.difference is None
     return found
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, Self
 
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal.packing import Batch, head_of, pack, unpack
-from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer
+from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer, written
 from alphapanda.model.columns import Columns
 from alphapanda.model.events import (
     EventType,
@@ -24,6 +24,8 @@ from alphapanda.model.events import (
 
 FILE = "journal.apj"
 FORMAT = 1
+STOPPED = "stopped in order"
+"""The note of a run's last word, when it was stopped and goes on another time."""
 
 
 class RecordKind(IntEnum):
@@ -78,6 +80,17 @@ class Place:
     """Market rows in it."""
     missed: int = 0
     """Rows of the feed before these that never came."""
+
+
+class Standing(StrEnum):
+    """How a run stands that has not ended, for whoever looks at it from outside."""
+
+    RUNNING = "running"
+    """A process writes its journal."""
+    STOPPED = "stopped"
+    """It was stopped in order, and can go on."""
+    UNFINISHED = "unfinished"
+    """Nobody writes it: it was killed, or its end was cut off. It can go on."""
 
 
 class Journal:
@@ -185,6 +198,29 @@ class Journal:
             self.refresh()
         return self.contents.ended
 
+    def standing(self) -> str:
+        """Return how the run stands now: whether it has ended, and if not, whether one writes it.
+
+        The file is read on after the look at its lock: an end is written before that is let go.
+        """
+        writes = written(self.contents.path)
+        self.refresh()
+        if self.contents.ended:
+            return str(self.contents.status)
+        if writes:
+            return str(Standing.RUNNING)
+        return str(Standing.STOPPED if self.stopped else Standing.UNFINISHED)
+
+    @property
+    def stopped(self) -> bool:
+        """Say if the run was stopped in order, and nothing was written since."""
+        contents = self.contents
+        if not contents.statuses or contents.torn is not None:
+            return False
+        places = (*contents.batches[-1:], *contents.checkpoints[-1:])
+        last = all(place.end < self._reader.offset for place in places)
+        return last and contents.statuses[-1].get("note") == STOPPED
+
     # `after` counts from 1 for the first envelope, so it is the seq of the next one.
     def _batch_with(self, after: int) -> int:
         seq = max(after, 0)
@@ -280,4 +316,6 @@ def manifest_of(payload: bytes, path: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-__all__ = ["FILE", "Contents", "DamageError", "Journal", "JournalWriter", "Place"]
+__all__ = [
+    "FILE", "STOPPED", "Contents", "DamageError", "Journal", "JournalWriter", "Place", "Standing",
+]  # fmt: skip

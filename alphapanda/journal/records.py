@@ -13,16 +13,19 @@ import fcntl
 import mmap
 import os
 import struct
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from alphapanda.errors import OutsideError
+from alphapanda import log
+from alphapanda.errors import OutsideError, UsageError
 from alphapanda.journal import faults
 
+LOG = log.get(__name__)
 MAGIC = b"APJ1"
 FIELDS = struct.Struct("<4sBBHQI")
 SEAL = struct.Struct("<I16s")
@@ -35,13 +38,17 @@ SMALL = 4_096
 """Payloads of fewer bytes are kept as they are."""
 LARGEST = 1 << 30
 
+LOCK_TRIES = 20
+LOCK_NAP_S = 0.01
+"""A writer tries again for so long, as whoever looks if one lives holds the lock for a moment."""
+
 
 class DamageError(OutsideError):
     """Records that were whole once are not, and more follow: nothing may build on the rest."""
 
 
-class LockError(OutsideError):
-    """Another process writes to the journal."""
+class LockError(UsageError):
+    """Another process writes to the journal: two were started for one run."""
 
 
 class Record(NamedTuple):
@@ -159,6 +166,12 @@ def later(view: mmap.mmap, offset: int) -> int:
     return -1
 
 
+def torn_first(path: Path) -> bool:
+    """Say if a file without one whole record can be a journal whose first record is torn."""
+    with path.open("rb") as file:
+        return MAGIC.startswith(file.read(len(MAGIC)))
+
+
 def unpacked(header: bytes, payload: bytes) -> bytes:
     """Return a payload as it was given."""
     return zlib.decompress(payload) if FIELDS.unpack_from(header)[2] & COMPRESSED else payload
@@ -168,27 +181,32 @@ class Writer:
     """Adds records to a file that nobody else writes; after a failed write or sync it is closed."""
 
     def __init__(self, path: Path, *, reader: Reader | None = None) -> None:
-        """Begin the file, or go on behind what a reader found whole; a torn end is cut off.
+        """Begin the file, or go on behind what a reader found whole; a torn end is cut and told.
 
         Raises:
             LockError: if another process writes it, or has written since the reader read.
         """
         self.path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        found = reader or Reader(path)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unseen = next(found.records(), None)
-        except OSError as error:
-            os.close(self._file)
-            raise LockError(f"{path}: another process is writing this run") from error
-        if unseen is not None:
-            os.close(self._file)
-            raise LockError(f"{path}: another process has written this run meanwhile")
+        with ExitStack() as undone:
+            undone.callback(self.close)
+            self._go_on(reader or Reader(path))
+            undone.pop_all()
+
+    def _go_on(self, found: Reader) -> None:
+        if not locked(self._file):
+            raise LockError(f"{self.path}: another process is writing this run")
+        if next(found.records(), None) is not None:
+            raise LockError(f"{self.path}: another process has written this run meanwhile")
         self.size, self.number, self.chain = found.offset, found.number, found.chain
+        torn = os.fstat(self._file).st_size - self.size
+        if torn:
+            anew = "torn end cut off: no record before it, the journal begins anew"
+            said = "torn end cut off" if self.number else anew
+            LOG.warning(said, file=str(self.path), bytes=torn)
         os.ftruncate(self._file, self.size)
         os.lseek(self._file, self.size, os.SEEK_SET)
-        sync_folder(path.parent)
+        sync_folder(self.path.parent)
 
     def append(self, kind: int, payload: bytes) -> None:
         """Add a record and wait until the disk has it.
@@ -228,6 +246,34 @@ class Writer:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def locked(file: int) -> bool:
+    """Lock a file for the one who writes it; say if nobody else has, but for a moment."""
+    for left in reversed(range(LOCK_TRIES)):
+        if flocked(file, fcntl.LOCK_EX):
+            return True
+        if left:
+            time.sleep(LOCK_NAP_S)
+    return False
+
+
+def flocked(file: int, how: int) -> bool:
+    """Lock a file, if it can be had at once."""
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def written(path: Path) -> bool:
+    """Say if a process lives that writes a file; none is disturbed."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return not flocked(file, fcntl.LOCK_SH)
+    finally:
+        os.close(file)
 
 
 def write_all(file: int, text: bytes) -> None:

@@ -261,6 +261,21 @@ def read_result(folder: Path) -> Result:
     return Result(summary, tables, folder, EventFile(at), documents["manifest"])
 
 
+def summary_digest(folder: Path) -> str:
+    """Return the digest in a run directory's summary, empty if there is no summary.
+
+    Raises:
+        UsageError: the summary is damaged.
+    """
+    path = folder / "summary.json"
+    if not path.is_file():
+        return ""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["digest"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"{path}: can't be read ({error!r}): restore it") from None
+
+
 def sum_up(
     gatherer: Gatherer, facts: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, pa.Table]]:

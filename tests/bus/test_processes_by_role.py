@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from alphapanda.app.recorder import STOPPED
 from alphapanda.app.verify import verify
 from alphapanda.errors import AlphaPandaError
-from alphapanda.journal.journal import FILE, Journal
+from alphapanda.journal.journal import FILE, STOPPED, Journal
 from tests.bus.events import LARGE
 from tests.cli.running import PROGRAM, Told, command, process, session
 from tests.journal.alike import alike, envelopes

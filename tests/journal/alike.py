@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.journal.journal import FILE, Journal, JournalWriter
+from alphapanda.journal.records import Reader
 from alphapanda.model.events import decode
 
 
@@ -29,6 +30,13 @@ def alike(lines: list[bytes]) -> list[dict[str, Any]]:
         del document["run_id"], document["broker"]
         made.append(document)
     return made
+
+
+def cut(file: Path, *, records: int = 1, torn: int = 0) -> None:
+    """Take the last records off a journal, and leave so many bytes of the first of them."""
+    found = list(Reader(file).records())
+    with file.open("r+b") as journal:
+        journal.truncate(found[-records].offset + torn)
 
 
 def rewritten(path: Path, change: Any) -> Path:

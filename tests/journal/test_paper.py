@@ -113,6 +113,8 @@ def test_killed_at_any_point_it_goes_on(
         assert count > 1
         return
     assert killed.status == -signal.SIGKILL
+    if point == "folder filled":  # the summary is there, the journal's end is not
+        assert verify(tmp_path / "run").identical
     ended = point == "end kept" and Journal.open(tmp_path / "run").contents.ended
     again = process(*words("run"), cwd=tmp_path)
     if ended:
@@ -186,7 +188,7 @@ def envelopes_of(run: Path) -> list[bytes]:
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
-    """While one process writes a run, a second one for the same folder stops with a message."""
+    """While one process writes a run, a second one for the same folder is the user's mistake."""
     file = tmp_path / "run" / FILE
     with subprocess.Popen([PROGRAM, *words("run", speed="1x")], cwd=tmp_path, **SILENT) as running:
         try:
@@ -197,8 +199,8 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
             second = process(*words("run"), cwd=tmp_path)
         finally:
             running.kill()
-    assert second.status == 3
-    assert "another process" in second.line
+    assert second.status == 2
+    assert "another process is writing this run" in second.line
 
 
 def test_another_run_does_not_go_on_in_its_place(tmp_path: Path) -> None:
@@ -226,6 +228,43 @@ def test_a_damaged_journal_is_not_built_on(tmp_path: Path) -> None:
     assert told.status == 3
     assert "is damaged" in told.line
     assert file.read_bytes() == text
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_torn_end_is_cut_off_and_said(
+    count: int, tmp_path: Path, whole: tuple[dict[str, Any], list[Any]]
+) -> None:
+    """Killed in the middle of a record, of the first one too, it says what it cuts, and where."""
+    process(*words("run"), cwd=tmp_path, **{VARIABLE: f"record torn:{count}"})
+    file = tmp_path / "run" / FILE
+    journal = Journal(file)
+    journal.refresh()
+    assert journal.contents.torn is not None
+    told = process(*words("run"), cwd=tmp_path)
+    same(tmp_path / "run", told, whole)
+    assert "torn end cut off" in told.err
+    assert ("begins anew" in told.err) == (count == 1)
+    assert f"bytes={journal.contents.torn.size} " in told.err
+    assert f"file={file} " in told.err
+    assert process(*words("other"), cwd=tmp_path).err == ""
+
+
+def test_what_may_be_of_value_is_not_begun_over(tmp_path: Path) -> None:
+    """A journal cut to nothing beside a run's results, and a file that is none, are refused."""
+    assert process(*words("run"), cwd=tmp_path).status == 0
+    file = tmp_path / "run" / FILE
+    file.write_bytes(file.read_bytes()[:100])
+    before = left(tmp_path / "run")
+    told = process(*words("run"), cwd=tmp_path)
+    assert told.status == 2
+    assert "has not one whole record" in told.line
+    assert (left(tmp_path / "run"), file.stat().st_size) == (before, 100)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / FILE).write_text("my own words")
+    told = process(*words("notes"), cwd=tmp_path)
+    assert told.status == 2
+    assert "is no journal" in told.line
+    assert (tmp_path / "notes" / FILE).read_text() == "my own words"
 
 
 @pytest.mark.parametrize(("feed", "speed", "said"), [

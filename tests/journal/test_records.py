@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import random
 import resource
@@ -24,9 +25,11 @@ from alphapanda.journal.records import (
     Reader,
     Writer,
     framed,
+    written,
 )
 
 PAYLOADS = [bytes([n]) * (n * 7 + 1) for n in range(12)] + [b"long " * SMALL, b"", b"last"]
+SLEEP = "alphapanda.journal.records.time.sleep"
 FILES = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -169,6 +172,30 @@ def test_one_process_writes(tmp_path: Path) -> None:
     writer.close()
     subprocess.run(second, check=True)
     assert read(path) == ([b"one", b"two"], 0)
+
+
+def test_whoever_looks_if_one_writes_keeps_no_writer_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the lock says if a writer lives, and one that begins waits for a look to end."""
+    path = write(tmp_path / "file", [b"one"])
+    assert not written(path)
+    looks = os.open(path, os.O_RDONLY)
+    fcntl.flock(looks, fcntl.LOCK_SH)
+    assert not written(path)
+    monkeypatch.setattr(SLEEP, lambda _: fcntl.flock(looks, fcntl.LOCK_UN))
+    reader = Reader(path)
+    list(reader.records())
+    writer = Writer(path, reader=reader)
+    assert written(path)
+    waited: list[float] = []
+    monkeypatch.setattr(SLEEP, waited.append)
+    with pytest.raises(LockError, match="another process is writing"):
+        Writer(path)
+    assert 0 < sum(waited) < 0.5
+    writer.close()
+    os.close(looks)
+    assert not written(path)
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:

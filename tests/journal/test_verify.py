@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,13 @@ import pytest
 
 import alphapanda
 from alphapanda.app.verify import verify
-from alphapanda.journal.journal import FILE, Journal, RecordKind
+from alphapanda.journal.journal import FILE, STOPPED, Journal, RecordKind
 from alphapanda.journal.packing import Batch
 from alphapanda.journal.records import DamageError, Reader, Writer
-from alphapanda.model.events import EventType, decode, encode
+from alphapanda.model.events import EventType, RunStatus, decode, encode
+from alphapanda.research.curves import india
 from tests.cli.running import command, left, process, session
-from tests.journal.alike import envelopes, rewritten
+from tests.journal.alike import cut, envelopes, rewritten
 
 pytestmark = pytest.mark.core
 
@@ -135,6 +138,12 @@ def drop_a_fill(batches: list[Batch]) -> int:
     return n
 
 
+def without_a_fill(batches: list[Batch]) -> list[Batch]:
+    """Return the batches of a run with a fill less."""
+    drop_a_fill(batches)
+    return batches
+
+
 def book_twice(batches: list[Batch]) -> int:
     """Write a fill twice."""
     b, n = fills(batches)[5]
@@ -157,10 +166,10 @@ def another_price(batches: list[Batch]) -> int:
     return n
 
 
-def copied(run: Path, folder: Path) -> Path:
+def copied(run: Path, folder: Path, name: str = "run") -> Path:
     """Return a folder that holds a run's journal alone, to be changed."""
-    copy = folder / "run"
-    copy.mkdir()
+    copy = folder / name
+    copy.mkdir(parents=True)
     (copy / FILE).write_bytes((run / FILE).read_bytes())
     return copy
 
@@ -219,12 +228,7 @@ def test_the_command_says_it_by_its_status(
     same = command("verify", str(run), "--json", capsys=capsys)
     assert (same.status, json.loads(same.out)["identical"]) == (0, True)
     copy = copied(run, tmp_path)
-
-    def change(batches: list[Batch]) -> list[Batch]:
-        drop_a_fill(batches)
-        return batches
-
-    other = command("verify", str(rewritten(copy, change)), capsys=capsys)
+    other = command("verify", str(rewritten(copy, without_a_fill)), capsys=capsys)
     assert other.status == 1
     assert "DIFFERENT" in other.out
     assert "replay.orders.filled" in other.out
@@ -250,6 +254,41 @@ def test_a_batch_left_out_is_damage(run: Path, tmp_path: Path) -> None:
     begins = Journal.open(run).contents.batches[1].seq
     with pytest.raises(DamageError, match=rf"begins with event \d+, but {begins} should follow"):
         Journal.open(tmp_path)
+
+
+def test_a_journal_that_was_cut_is_not_the_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without its end a journal must come to the digest in the summary; short of it, it was cut."""
+    for name, records, torn, status in (
+        ("no end", 1, 0, 0), ("no last rows", 3, 0, 1), ("torn", 3, 50, 1), ("half", 8, 0, 1),
+    ):  # fmt: skip
+        copy = copied(run, tmp_path, name)
+        cut(copy / FILE, records=records, torn=torn)
+        assert command("verify", str(copy), capsys=capsys).status == 0
+        (copy / "summary.json").write_bytes((run / "summary.json").read_bytes())
+        told = command("verify", str(copy), capsys=capsys)
+        assert told.status == status, name
+        assert ("does not end with the run's recorded digest" in told.out) == bool(status)
+        found = json.loads(command("verify", str(copy), "--json", capsys=capsys).out)
+        assert (found["cut"], found["status"]) == (bool(status), "unfinished")
+    (copy / "summary.json").write_text("{")
+    assert "summary.json" in command("verify", str(copy), capsys=capsys).line
+
+
+def test_a_run_that_trades_is_verified_so_far(run: Path, tmp_path: Path) -> None:
+    """Of a run that trades now, what is written is compared, and a record on its way is no tear."""
+    copy = copied(run, tmp_path)
+    cut(copy / FILE, records=3, torn=10)
+    (copy / "summary.json").write_text('{"digest": "of an end that is not written yet"}')
+    before = verify(copy)
+    assert before.cut
+    assert before.notes == ["10 bytes at the end were never finished"]
+    with (copy / FILE).open("rb") as trading:
+        fcntl.flock(trading, fcntl.LOCK_EX)
+        found = verify(copy)
+    assert (found.identical, found.status, found.cut) == (True, "running", False)
+    assert found.notes == ["it trades now: this is what was written so far"]
 
 
 def test_an_outbox_gives_every_envelope_in_order(run: Path) -> None:
@@ -284,3 +323,57 @@ def test_runs_are_listed_and_shown(tmp_path: Path) -> None:
     assert FILE in left(tmp_path / "runs/one")
     assert "quarantined" in process("runs", "list", cwd=tmp_path).out
     assert process("runs", "show", "two", cwd=tmp_path).status == 3
+
+
+def test_runs_that_have_not_ended_are_told_apart(run: Path, tmp_path: Path) -> None:
+    """One that trades is running, one that waits is stopped, one that was killed unfinished."""
+    names = ("killed", "torn", "stopped", "again", "trading")
+    files = {name: copied(run, tmp_path / "runs", name) / FILE for name in names}
+    for name, file in files.items():
+        cut(file, records=3, torn=10 if name == "torn" else 0)
+    last = list(Journal.open(run).batches())[-1]
+    for name in ("stopped", "again"):
+        writer = Journal.open(files[name]).writer()
+        writer.status(RunStatus.RUNNING, ts=1, note=STOPPED)
+        if name == "again":
+            writer.batch(last.columns, last.controls, last.envelopes)
+        writer.close()
+    trading = Journal.open(files["trading"]).writer()
+    try:
+        told = json.loads(process("runs", "list", "--json", cwd=tmp_path).out)["runs"]
+        shown = json.loads(process("runs", "show", "trading", "--json", cwd=tmp_path).out)
+    finally:
+        trading.close()
+    assert {each["run"]: each["status"] for each in told} == {
+        "killed": "unfinished", "torn": "unfinished", "stopped": "stopped", "again": "unfinished",
+        "trading": "running",
+    }  # fmt: skip
+    assert shown["status"] == "running"
+    assert "stopped" in process("runs", "list", cwd=tmp_path).out
+
+
+def test_nothing_that_is_told_of_a_run_is_cut(run: Path, tmp_path: Path) -> None:
+    """Piped, digests and paths are whole in their lines; times are India's, and no dict is shown.
+
+    On a narrow terminal lines are folded.
+    """
+    name = "a-run-with-a-name-longer-than-half-of-a-line-of-a-terminal"
+    folder = copied(run, tmp_path / "runs", name)
+    shown = process("runs", "show", name, cwd=tmp_path).out
+    facts = json.loads(process("runs", "show", name, "--json", cwd=tmp_path).out)
+    [file], [status] = facts["data"], facts["statuses"]
+    lines = [line.strip() for line in shown.splitlines()]
+    assert f"data          {session()}: 6,000 rows, SHA-256 {file['sha256']}" in lines
+    assert f"digest        {facts['digest']}" in lines
+    assert f"statuses      {india(status['ts'])} IST: ended, complete" in lines
+    assert "{" not in shown
+    [line] = process("runs", "list", cwd=tmp_path).out.splitlines()[3:4]
+    assert line.split()[:2] == [name, "ended"]
+    folder = rewritten(folder, without_a_fill)
+    verdict = process("verify", str(folder), cwd=tmp_path).out
+    settings = process("config", "show", cwd=tmp_path, ALPHAPANDA_LOGS_DIR=f"{tmp_path}/{name}").out
+    assert f"{tmp_path}/{name}" in settings
+    narrow = process("runs", "show", name, cwd=tmp_path, FORCE_COLOR="1", COLUMNS="50").out
+    assert max(map(len, narrow.splitlines())) <= 50
+    assert facts["digest"] in re.sub(r"\s", "", narrow)
+    assert "…" not in shown + verdict + settings + narrow

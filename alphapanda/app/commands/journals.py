@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from alphapanda import config
 from alphapanda.app.commands.backtest import progress_bar
-from alphapanda.app.commands.output import print_json, print_table
+from alphapanda.app.commands.output import print_json, print_table, whole_table
 from alphapanda.app.commands.report import folder_of
 from alphapanda.app.deployment.relaying import publish
 from alphapanda.app.verify import Verdict
@@ -25,9 +24,11 @@ from alphapanda.errors import AlphaPandaError, UsageError
 from alphapanda.journal.journal import FILE, DamageError, Journal
 from alphapanda.model import events
 from alphapanda.model.events import RunStatus
-from alphapanda.research.table import WIDTH, count
+from alphapanda.research.curves import india
+from alphapanda.research.table import count
 
 DIFFERENCE = 1
+COUNTS = ("rows", "envelopes", "checkpoints", "bytes", "torn")
 
 
 class _Type(msgspec.Struct):
@@ -45,23 +46,32 @@ def verify(run: str, *, json: bool) -> int:
     if json:
         print_json({"identical": found.identical, **asdict(found)})
     else:
-        print_table(verdict_text(found))
+        print_table(verdict_text(found), whole=True)
     return 0 if found.identical else DIFFERENCE
 
 
 def verdict_text(found: Verdict) -> RenderableType:
     """Return a verdict for the terminal."""
     head = f"{found.run_id} ({found.status}): {count(found.rows)} input rows"
+    counted = f"{head}, {count(found.envelopes)} envelopes"
     notes = [Text(f"note: {note}", style="yellow") for note in found.notes]
     part = found.difference
+    if found.cut:
+        body = [
+            Text(f"{counted}: NOT ALL OF THE RUN", style="bold red"),
+            Text("the journal does not end with the run's recorded digest: it was cut"),
+            Text(f"recorded {found.recorded_digest} in summary.json"),
+            Text(f"replayed {found.digest}"),
+        ]
+        return Group(*body, *notes)
     if part is None:
         same = "identical" if found.identical else "the same, but another digest was kept"
         body = [
-            Text(f"{head}, {count(found.envelopes)} envelopes: {same}"),
+            Text(f"{counted}: {same}"),
             Text(f"digest {found.digest}"),
         ]
         return Group(*body, *notes)
-    table = Table(box=box.SIMPLE, show_header=False, width=min(Console().width, WIDTH))
+    table = whole_table()
     for name, value in (
         ("sequence", part.seq), ("topic", part.topic), ("type", part.type), ("field", part.field),
         ("recorded", part.recorded), ("replayed", part.replayed),
@@ -90,7 +100,7 @@ def facts_of(folder: Path, journal: Journal | AlphaPandaError) -> dict[str, Any]
     contents, manifest = journal.contents, journal.contents.manifest
     return {
         "run": folder.name,
-        "status": str(contents.status),
+        "status": journal.standing(),
         "mode": manifest["mode"],
         "broker": manifest["broker"],
         "strategies": [facts["name"] for facts in manifest["strategies"]],
@@ -113,18 +123,17 @@ def list_runs(*, json: bool) -> None:
     if not found:
         print_table(Text(f"no journals in {config.load().runs_dir}: backtest --journal keeps one"))
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("run", "status", "mode", "strategies"):
-        table.add_column(name, overflow="fold")
-    for name in ("rows", "envelopes", "MB"):
-        table.add_column(name, justify="right")
+    table = whole_table(
+        columns=("run", "status", "mode", "strategies"), numbers=("rows", "envelopes", "MB")
+    )
     for facts in found:
         table.add_row(
-            facts["run"], facts["status"], facts.get("mode", ""),
-            ", ".join(facts.get("strategies", ())), count(facts.get("rows")),
+            Text(facts["run"]), facts["status"], facts.get("mode", ""),
+            Text(", ".join(facts.get("strategies", ()))), count(facts.get("rows")),
             count(facts.get("envelopes")), f"{facts['bytes'] / 1e6:.1f}",
         )  # fmt: skip
-    print_table(Group(table, *(Text(f["trouble"], style="red") for f in found if "trouble" in f)))
+    troubles = (Text(f["trouble"], style="red") for f in found if "trouble" in f)
+    print_table(Group(table, *troubles), whole=True)
 
 
 def show_run(run: str, *, json: bool) -> None:
@@ -146,21 +155,39 @@ def show_run(run: str, *, json: bool) -> None:
     if json:
         print_json(facts)
         return
-    table = Table(box=box.SIMPLE, show_header=False, width=min(Console().width, WIDTH))
-    for name, value in facts.items():
-        if name == "options":
-            continue
-        table.add_row(name, Text(spelt(value)))
-    print_table(table)
+    table = whole_table()
+    for name, value in {**facts, **readable(facts)}.items():
+        if name != "options":
+            table.add_row(name, Text(str(value)))
+    print_table(table, whole=True)
 
 
-def spelt(value: Any) -> str:
-    """Return a value of a JSON document in a line or several."""
-    if isinstance(value, Mapping):
-        return "\n".join(f"{k}: {v}" for k, v in value.items()) or "-"
-    if isinstance(value, list):
-        return "\n".join(map(str, value)) or "-"
-    return str(value)
+def readable(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return those facts of a run that people read otherwise than programs, a line or several."""
+    made = int(datetime.fromisoformat(facts["made"]).timestamp()) * 10**9
+    return {
+        "strategies": ", ".join(facts["strategies"]),
+        "made": f"{india(made)} IST",
+        **{name: count(facts[name]) for name in COUNTS},
+        "events": listed(f"{name}: {count(number)}" for name, number in facts["events"].items()),
+        "statuses": listed(
+            f"{india(said['ts'])} IST: {said['status']}, {said.get('note') or '-'}"
+            for said in facts["statuses"]
+        ),
+        "data": listed(
+            f"{file['path']}: {count(file['rows'])} rows, SHA-256 {file['sha256']}"
+            for file in facts["data"]
+        ),
+        "params": listed(
+            f"{name}: {', '.join(f'{key}={value}' for key, value in params.items()) or '-'}"
+            for name, params in facts["params"].items()
+        ),
+    }
+
+
+def listed(lines: Iterable[str]) -> str:
+    """Return lines as one text, a dash if there are none."""
+    return "\n".join(lines) or "-"
 
 
 def relay(run: str, *, json: bool) -> None:

@@ -6,11 +6,10 @@ import base64
 import os
 import sys
 
-from rich import box
-from rich.table import Table
+from rich.text import Text
 
 from alphapanda import config
-from alphapanda.app.commands.output import print_json, print_table
+from alphapanda.app.commands.output import print_json, print_table, whole_table
 from alphapanda.config import show as showing
 
 KEY_BYTES = 32
@@ -22,10 +21,10 @@ def show(*, json: bool) -> None:
     if json:
         print_json(showing.shown(settings))
         return
-    table = Table("setting", "value", "", box=box.SIMPLE, pad_edge=False)
-    for name, value, meaning in showing.lines(settings):
-        table.add_row(name, value, meaning)
-    print_table(table)
+    table = whole_table(columns=("setting", "value", "meaning"))
+    for fact in showing.lines(settings):
+        table.add_row(*map(Text, fact))
+    print_table(table, whole=True)
 
 
 def example() -> None:

@@ -22,6 +22,7 @@ from alphapanda.app.stopping import orderly
 from alphapanda.errors import UsageError
 from alphapanda.journal import faults
 from alphapanda.journal.journal import FILE, Journal
+from alphapanda.journal.records import LockError, torn_first, written
 from alphapanda.model.columns import Columns
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory, make_folder
@@ -106,7 +107,7 @@ def unfinished(folder: Path) -> Journal | None:
     """Return the journal of a run that waits in a folder, if there is one.
 
     Raises:
-        UsageError: if the folder holds something else, or a run that has ended.
+        UsageError: if the folder holds something else, a run that has ended or one that trades.
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
@@ -114,11 +115,21 @@ def unfinished(folder: Path) -> Journal | None:
         raise UsageError(f"--out {folder}: there is something else; choose another")
     journal = Journal(folder / FILE)
     journal.refresh()
-    if not journal.contents.manifest:  # killed before its first record was whole
-        return None
     if journal.contents.ended:
         raise UsageError(f"--out {folder}: this run has ended; choose another")
-    return journal
+    if written(folder / FILE):
+        raise LockError(f"--out {folder}: another process is writing this run; choose another")
+    if journal.contents.manifest:
+        return journal
+    # Killed before its first record was whole, it had done nothing, and so left nothing else.
+    if not torn_first(folder / FILE):
+        raise UsageError(f"--out {folder}: its {FILE} is no journal; choose another")
+    if any(path.name != FILE for path in folder.iterdir()):
+        raise UsageError(
+            f"--out {folder}: its {FILE} has not one whole record, and there are files of a run "
+            "that got further; choose another"
+        )
+    return None
 
 
 def leftovers(directory: RunDirectory) -> None:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from alphapanda import config
+from alphapanda import config, faults
 from alphapanda.app.backtest import Course, Run, strategy_names
 from alphapanda.core.engine import Engine
 from alphapanda.core.program import package_sources
 from alphapanda.errors import UsageError
-from alphapanda.journal import faults
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns

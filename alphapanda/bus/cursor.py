@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from alphapanda import log
+from alphapanda import faults, log
 from alphapanda.errors import OutsideError
 
 LOG = log.get(__name__)
@@ -50,12 +50,14 @@ class FileCursor:
                 os.fsync(written)
             finally:
                 os.close(written)
+            faults.at("cursor written")
             part.replace(self.path)
             folder = os.open(self.path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
             finally:
                 os.close(folder)
+            faults.at("cursor kept")
         except OSError as error:
             raise OutsideError(f"{self.path}: {error.strerror}") from error
         return seq

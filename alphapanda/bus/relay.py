@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from alphapanda import log
+from alphapanda import faults, log
 from alphapanda.bus.client import see_alive
 from alphapanda.bus.publisher import Publisher, Record
 from alphapanda.config.settings import Settings
@@ -168,6 +168,7 @@ class Relay:
 
     async def _send(self, records: Sequence[Record]) -> None:
         await self.publisher.insist(records)
+        faults.at("page acknowledged")
         self.relayed.sent += len(records)
         self.relayed.pages += 1
         self.relayed.last_s = time.monotonic()

@@ -21,9 +21,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from alphapanda import log
+from alphapanda import faults, log
 from alphapanda.errors import OutsideError, UsageError
-from alphapanda.journal import faults
 
 LOG = log.get(__name__)
 MAGIC = b"APJ1"

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from alphapanda import log
+from alphapanda import faults, log
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.journal import faults
 from alphapanda.model.events import SHARED, Envelope, EventType
 from alphapanda.project import changes
 from alphapanda.project.live import Live, LocalLive

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alphapanda.journal import faults
+from alphapanda import faults
 from alphapanda.model.events import Broker, Envelope, RunStatus
 from alphapanda.model.topics import BROKERS
 from alphapanda.project import changes

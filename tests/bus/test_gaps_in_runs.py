@@ -16,7 +16,7 @@ from alphapanda.app.deployment.feed import described
 from alphapanda.app.verify import verify
 from alphapanda.bus.feed_sender import messages
 from alphapanda.data.replay import open_replay
-from alphapanda.journal.faults import VARIABLE
+from alphapanda.faults import VARIABLE
 from alphapanda.journal.journal import Journal
 from alphapanda.model.events import FeedStatus
 from alphapanda.model.feeds import begin_ns, envelopes, state

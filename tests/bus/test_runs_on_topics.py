@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from alphapanda.bus import reading
+from alphapanda.config import sections
 from alphapanda.config.settings import Settings
+from alphapanda.faults import RELAYED, VARIABLE
 from alphapanda.journal.journal import Journal
 from alphapanda.model.events import decode
+from alphapanda.model.topics import topic_of
 from tests.bus.events import LARGE
 from tests.cli.running import PROGRAM, process, session
 from tests.journal.alike import envelopes
@@ -50,6 +53,43 @@ def test_backtest_and_paper_publish_what_their_journals_hold(
         assert mine == fills
     again = process("relay", str(tmp_path / "one"), cwd=tmp_path, **bus)
     assert again.status == 0
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("point", RELAYED)
+def test_killed_where_its_relay_is_a_run_arrives(
+    kafka_address: str, point: str, count: int, tmp_path: Path
+) -> None:
+    """Killed at the n-th passing of each point of the relay, each event arrives in its key's order."""
+    bus = {"ALPHAPANDA_BUS__SERVERS": kafka_address}
+    words = ["paper", "ema_cross", "--feed", f"replay:{session(2, 6_000)}", "--speed", "1000x",
+             "--limits", "wide", "--param", "fast=50", "--param", "slow=200", "--out", "run",
+             "--json"]  # fmt: skip
+    assert process("bootstrap", cwd=tmp_path, **bus).status == 0
+    killed = process(*words, cwd=tmp_path, **bus, **{VARIABLE: f"{point}:{count}"})
+    assert killed.status == -signal.SIGKILL
+    again = process(*words, cwd=tmp_path, **bus)
+    if again.status == 2:  # the run had ended: what was left to do is the relay's
+        again = process("relay", "run", cwd=tmp_path, **bus)
+    assert again.status == 0, again.err
+    assert process("verify", "run", cwd=tmp_path).status == 0
+    kept = [json.loads(line) for line in envelopes(tmp_path / "run")]
+    settings = Settings(base_dir=tmp_path, bus=sections.Bus(enabled=True, servers=kafka_address))
+    for topic in ("paper.signals.validated", "paper.orders.filled", "paper.pnl.snapshots"):
+        found = [decode(one.value) for one in asyncio.run(reading.newest(settings, topic, 10**6))]
+        mine = [(event.key, event.id) for event in found if event.run_id == kept[0]["run_id"]]
+        wanted = [
+            (each["key"], each["id"]) for each in kept if topic_of(each["type"], "paper") == topic
+        ]
+        assert by_key(mine) == by_key(wanted) != {}
+
+
+def by_key(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return ids by key, each where it came first."""
+    found: dict[str, dict[str, None]] = {}
+    for key, own in pairs:
+        found.setdefault(key, {})[own] = None
+    return {key: [*ids] for key, ids in found.items()}
 
 
 def test_without_a_server_a_run_is_kept_and_told(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from alphapanda.app.verify import verify
-from alphapanda.journal.faults import POINTS, VARIABLE
+from alphapanda.faults import POINTS, VARIABLE
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.model.events import RunStatus
 from tests.cli.running import PROGRAM, Told, left, process, session

@@ -20,7 +20,7 @@ from alphapanda.bus.reading import newest
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
-from alphapanda.journal.faults import VARIABLE
+from alphapanda.faults import VARIABLE
 from alphapanda.journal.journal import Journal
 from alphapanda.model.events import EventType, Rejection
 from alphapanda.project.from_topics import TopicReader, rewind

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alphapanda.config.settings import Settings
-from alphapanda.journal.faults import PROJECTED, VARIABLE
+from alphapanda.faults import PROJECTED, VARIABLE
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.journal.packing import Batch
 from alphapanda.model.events import decode

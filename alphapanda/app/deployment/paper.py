@@ -15,12 +15,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from alphapanda import log
+from alphapanda import faults, log
 from alphapanda.app import backtest as runs
 from alphapanda.app import recipe, recorder
 from alphapanda.app.stopping import orderly
 from alphapanda.errors import UsageError
-from alphapanda.journal import faults
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.journal.records import LockError, torn_first, written
 from alphapanda.model.columns import Columns

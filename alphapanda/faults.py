@@ -13,6 +13,8 @@ POINTS = (
     "record torn", "record written", "record synced", "journal begun", "batch kept",
     "checkpoint kept", "feed ended", "tables written", "folder filled", "end kept",
 )  # fmt: skip
+RELAYED = ("page acknowledged", "cursor written", "cursor kept")
+"""Points of the relay."""
 PROJECTED = ("page read", "page written", "page kept", "rows dropped")
 """Points of the projector."""
 
@@ -27,7 +29,7 @@ def at(point: str) -> None:
 
 def due(point: str) -> bool:
     """Say if this is the point and the time at which to die."""
-    assert point in (*POINTS, *PROJECTED), point
+    assert point in (*POINTS, *RELAYED, *PROJECTED), point
     wanted = os.environ.get(VARIABLE)
     if not wanted:
         return False

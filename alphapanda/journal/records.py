@@ -190,7 +190,7 @@ class Writer:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             self._go_on(reader or Reader(path))
-        except BaseException:
+        except (LockError, DamageError, OSError):
             self.close()
             raise
 

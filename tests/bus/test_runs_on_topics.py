@@ -60,7 +60,7 @@ def test_backtest_and_paper_publish_what_their_journals_hold(
 def test_killed_where_its_relay_is_a_run_arrives(
     kafka_address: str, point: str, count: int, tmp_path: Path
 ) -> None:
-    """Killed at the n-th passing of each point of the relay, each event arrives in its key's order."""
+    """Killed at the n-th passing of a point of the relay, each event arrives in its key's order."""
     bus = {"ALPHAPANDA_BUS__SERVERS": kafka_address}
     words = ["paper", "ema_cross", "--feed", f"replay:{session(2, 6_000)}", "--speed", "1000x",
              "--limits", "wide", "--param", "fast=50", "--param", "slow=200", "--out", "run",

@@ -16,7 +16,7 @@ import pytest
 
 from alphapanda.app.verify import verify
 from alphapanda.faults import POINTS, VARIABLE
-from alphapanda.journal.journal import FILE, Journal
+from alphapanda.journal.journal import FILE, STOPPED, Journal
 from alphapanda.model.events import RunStatus
 from tests.cli.running import PROGRAM, Told, left, process, session
 from tests.journal.alike import alike, envelopes
@@ -177,6 +177,21 @@ def test_stopped_in_order_it_goes_on(
     assert contents.status == RunStatus.RUNNING
     same(tmp_path / "run", process(*words("run"), cwd=tmp_path), whole)
     assert Journal.open(tmp_path / "run").contents.status == RunStatus.ENDED
+
+
+def test_killed_after_it_was_stopped_it_was_killed(
+    tmp_path: Path, whole: tuple[dict[str, Any], list[Any]]
+) -> None:
+    """A run that was stopped in order, went on and was killed is crashed-recovered in the end."""
+    process(*words("run"), cwd=tmp_path, **{VARIABLE: "checkpoint kept:1"})
+    writer = Journal.open(tmp_path / "run").writer()
+    writer.status(RunStatus.RUNNING, ts=1, note=STOPPED)
+    writer.close()
+    killed = process(*words("run"), cwd=tmp_path, **{VARIABLE: "batch kept:1"})
+    assert killed.status == -signal.SIGKILL
+    assert not Journal.open(tmp_path / "run").stopped
+    same(tmp_path / "run", process(*words("run"), cwd=tmp_path), whole)
+    assert Journal.open(tmp_path / "run").contents.status == RunStatus.RECOVERED
 
 
 def envelopes_of(run: Path) -> list[bytes]:

@@ -21,7 +21,7 @@ from alphapanda.model.events import Envelope, EventError, decode, encode
 from alphapanda.model.money import text
 from alphapanda.model.rows import Control
 from alphapanda.model.topics import topic_of
-from alphapanda.research.result import summary_digest
+from alphapanda.research.result import told_at_end
 
 Progress = Callable[[int, int], None]
 MONEY = ("last", "bid", "ask", "open", "high", "low")
@@ -59,7 +59,8 @@ class Verdict:
     @property
     def identical(self) -> bool:
         """Say if every envelope, and the digest where one was kept, came out the same."""
-        return self.difference is None and self.digest == (self.recorded_digest or self.digest)
+        same = self.digest == (self.recorded_digest or self.digest)
+        return self.difference is None and same and not self.cut
 
 
 def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
@@ -100,8 +101,12 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
             progress(found.rows, total)
     found.digest, found.recorded_digest = digest.hexdigest(), journal.contents.digest
     if standing in (Standing.STOPPED, Standing.UNFINISHED):
-        found.recorded_digest = summary_digest(journal.contents.path.parent)
-        found.cut = not found.identical and found.difference is None
+        end = told_at_end(journal.contents.path.parent)
+        if end is not None and found.difference is None:
+            found.recorded_digest, rows = end
+            found.cut = end != (found.digest, found.rows)
+            if found.cut:
+                found.notes.append(f"summary.json tells of {rows:,} input rows")
     return found
 
 

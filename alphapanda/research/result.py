@@ -261,17 +261,18 @@ def read_result(folder: Path) -> Result:
     return Result(summary, tables, folder, EventFile(at), documents["manifest"])
 
 
-def summary_digest(folder: Path) -> str:
-    """Return the digest in a run directory's summary, empty if there is no summary.
+def told_at_end(folder: Path) -> tuple[str, int] | None:
+    """Return the digest and the rows fed in a run directory's summary, if there is one.
 
     Raises:
         UsageError: the summary is damaged.
     """
     path = folder / "summary.json"
     if not path.is_file():
-        return ""
+        return None
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["digest"])
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        return str(summary["digest"]), int(summary["ticks"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{path}: can't be read ({error!r}): restore it") from None
 

@@ -269,9 +269,14 @@ def test_a_journal_that_was_cut_is_not_the_run(
         (copy / "summary.json").write_bytes((run / "summary.json").read_bytes())
         told = command("verify", str(copy), capsys=capsys)
         assert told.status == status, name
-        assert ("does not end with the run's recorded digest" in told.out) == bool(status)
+        assert ("ends before the run does" in told.out) == bool(status)
         found = json.loads(command("verify", str(copy), "--json", capsys=capsys).out)
         assert (found["cut"], found["status"]) == (bool(status), "unfinished")
+    quiet = copied(run, tmp_path, "no last rows, which said nothing")
+    cut(quiet / FILE)
+    summary = json.loads((run / "summary.json").read_bytes())
+    (quiet / "summary.json").write_text(json.dumps({**summary, "ticks": summary["ticks"] + 1}))
+    assert command("verify", str(quiet), capsys=capsys).status == 1
     (copy / "summary.json").write_text("{")
     assert "summary.json" in command("verify", str(copy), capsys=capsys).line
 
@@ -280,10 +285,12 @@ def test_a_run_that_trades_is_verified_so_far(run: Path, tmp_path: Path) -> None
     """Of a run that trades now, what is written is compared, and a record on its way is no tear."""
     copy = copied(run, tmp_path)
     cut(copy / FILE, records=3, torn=10)
-    (copy / "summary.json").write_text('{"digest": "of an end that is not written yet"}')
+    (copy / "summary.json").write_text('{"digest": "of an end that is not written", "ticks": 9}')
     before = verify(copy)
     assert before.cut
-    assert before.notes == ["10 bytes at the end were never finished"]
+    assert before.notes == [
+        "10 bytes at the end were never finished", "summary.json tells of 9 input rows",
+    ]  # fmt: skip
     with (copy / FILE).open("rb") as trading:
         fcntl.flock(trading, fcntl.LOCK_EX)
         found = verify(copy)

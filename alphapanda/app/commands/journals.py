@@ -59,7 +59,7 @@ def verdict_text(found: Verdict) -> RenderableType:
     if found.cut:
         body = [
             Text(f"{counted}: NOT ALL OF THE RUN", style="bold red"),
-            Text("the journal does not end with the run's recorded digest: it was cut"),
+            Text("the journal ends before the run does: it was cut"),
             Text(f"recorded {found.recorded_digest} in summary.json"),
             Text(f"replayed {found.digest}"),
         ]

@@ -100,6 +100,7 @@ class Journal:
         self.contents = Contents(path)
         self._reader = Reader(path)
         self._cached: tuple[int, list[bytes]] = (-1, [])
+        self._damage: DamageError | None = None
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -124,6 +125,8 @@ class Journal:
         Raises:
             DamageError: if it does not follow what was before.
         """
+        if self._damage is not None:  # the reader is past it
+            raise self._damage
         for record in self._reader.records():
             self._take(record)
         self.contents.torn = self._reader.torn()
@@ -134,10 +137,11 @@ class Journal:
         elif record.kind == RecordKind.BATCH:
             head, _ = head_of(record.payload)
             if head["seq"] != self.seq:
-                raise DamageError(
+                self._damage = DamageError(
                     f"{self.contents.path}: the batch at byte {record.offset:,} begins with event "
                     f"{head['seq']}, but {self.seq} should follow; restore the file from a backup"
                 )
+                raise self._damage
             before = len(self.contents.batches)
             self.contents.batches.append(Place(
                 record.offset, record.end, before, head["seq"], head["envelopes"], head["rows"],

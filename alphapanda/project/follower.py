@@ -128,14 +128,18 @@ class Follower:
             await self.projector.show([run_id])
         found = await asyncio.to_thread(outbox.read, self.position, self.page)
         if found:
-            await self.projector.apply([decoded(*each) for each in found])
+            events = [decoded(*each) for each in found]
+            applied = await self.projector.apply(events)
             self.position = found[-1][0]
+            missing = applied.waits.get(run_id)
+            if run_id in applied.begun and found[0][0] > 0:
+                self.position, self._told = -1, False  # somebody dropped its start
+            elif missing is not None and missing <= max(event.seq for event in events):
+                self.position = None  # somebody dropped what was before the page
         if market is not None:
             self.projector.market(*await asyncio.to_thread(market))
-        if not self._told and self.position >= 0:
+        if not self._told and self.position is not None and self.position >= 0:
             self._told = await self.projector.tell(run_id, about())
-        if run_id in self.projector.progress.holes:  # somebody dropped what was before the page
-            self.position = None
         return len(found)
 
     async def _run(self) -> None:

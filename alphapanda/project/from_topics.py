@@ -104,15 +104,17 @@ class TopicReader:
         return await backlog(self.settings, self.processor.group, TOPICS)
 
     async def _apply(self, events: Sequence[Envelope]) -> None:
-        refused = await self.projector.apply(events)
+        applied = await self.projector.apply(events)
         # Kept until they have arrived: given again, an event is not refused a second time.
         delivery = self.processor.delivery
-        letters = [self._letter(each) for each in refused]
+        letters = [self._letter(each) for each in applied.refused]
         self._letters += [one for one in letters if identity(one.headers) not in delivery.there]
         if self._letters:
             await self.processor.publisher.publish(self._letters)
-            for _ in self._letters:
-                delivery.count("refused")
+            # No flood of messages: they are of one run, which must not stop the others.
+            done, more = delivery.delivered, len(self._letters)
+            done.letters += more
+            done.reasons["refused"] = done.reasons.get("refused", 0) + more
             self._letters.clear()
 
     def _letter(self, refused: Refused) -> Record:

@@ -14,7 +14,7 @@ from alphapanda.model.events import SHARED, Envelope, EventType
 from alphapanda.project import changes
 from alphapanda.project.live import Live, LocalLive
 from alphapanda.project.live_redis import RedisLive
-from alphapanda.project.tables import About, Applied, Refused, Tables
+from alphapanda.project.tables import About, Applied, Tables
 from alphapanda.store.database import Database
 from alphapanda.store.migrating import require_current
 
@@ -93,10 +93,10 @@ class Projector:
                     "for it; from the run's journal: alphapanda project RUN"
                 )
 
-    async def apply(self, events: Sequence[Envelope]) -> list[Refused]:
+    async def apply(self, events: Sequence[Envelope]) -> Applied:
         """Take in events in any order, again or for the first time.
 
-        Returns those that can't be true, which have been counted and passed over.
+        Returns what became of them; those that can't be true have been counted and passed over.
 
         Raises:
             OutsideError: if the database does not answer: nothing is lost, give them again.
@@ -108,7 +108,7 @@ class Projector:
         applied = await self.tables.apply(mine) if mine else Applied()
         faults.at("page kept")
         await self._tell_of(applied)
-        return applied.refused
+        return applied
 
     def market(self, events: Sequence[Envelope], others: int) -> None:
         """Show rows of the market, and that so many others came before them."""

@@ -51,6 +51,8 @@ class Applied:
     waits: dict[str, int | None] = field(default_factory=dict)
     """By run, the seq that others wait for; None if none does."""
     taken: int = 0
+    begun: set[str] = field(default_factory=set)
+    """Runs of which nothing had been taken in before."""
     more: set[str] = field(default_factory=set)
 
     def add(self, other: Applied) -> None:
@@ -59,6 +61,7 @@ class Applied:
         self.refused += other.refused
         self.waits |= other.waits
         self.taken += other.taken
+        self.begun |= other.begun
         self.more = other.more
 
 
@@ -111,7 +114,8 @@ class Tables:
         with answering(self._database.settings):
             async with self._database.session() as session:
                 run = await session.get(Run, run_id)
-        return -1 if run is None or run.state_ns is None else run.seq + 1
+        # Without a state its start has not been taken in; with no event, it may not have been.
+        return -1 if run is None or run.state_ns is None or run.seq < 0 else run.seq + 1
 
     async def shown(self, runs: Sequence[str] | None = None) -> Applied:
         """Return all that a board shows of some runs, or of the latest, and what they wait for.
@@ -148,8 +152,11 @@ class Tables:
                 await session.execute(delete(Run).where(*mine))
                 for kind in PROJECTIONS:
                     run = kind.__table__.c.run_id
-                    ours = run.not_in(select(Run.run_id)) if run_id is None else run == run_id
-                    await session.execute(delete(kind).where(ours))
+                    ours: list[Any] = [
+                        run.not_in(select(Run.run_id))
+                    ]  # one may have begun meanwhile
+                    ours += [] if run_id is None else [run == run_id]
+                    await session.execute(delete(kind).where(*ours))
                 await session.commit()
         faults.at("rows dropped")
 
@@ -213,9 +220,13 @@ class Tables:
     ) -> None:  # fmt: skip
         first = events[0] if events else None
         run = await self._opened(session, run_id, *((first.broker, first.ts) if first else ()))
+        while run is None and first is not None:  # dropped after it was found: made anew
+            run = await self._opened(session, run_id, first.broker, first.ts)
         if run is None:  # dropped meanwhile, with what was held
             applied.more.discard(run_id)
             return
+        if run.seq < 0 and run.state_ns is None:
+            applied.begun.add(run_id)
         fresh = {event.seq: event for event in reversed(events) if event.seq > run.seq}
         ready = await in_order(session, run, fresh, most)
         fold = Fold(run)

@@ -252,8 +252,10 @@ def test_a_batch_left_out_is_damage(run: Path, tmp_path: Path) -> None:
             changed.append(one.kind, one.payload)
     changed.close()
     begins = Journal.open(run).contents.batches[1].seq
-    with pytest.raises(DamageError, match=rf"begins with event \d+, but {begins} should follow"):
-        Journal.open(tmp_path)
+    journal = Journal(tmp_path / FILE)
+    for _ in range(3):  # whoever tries again does not come past it
+        with pytest.raises(DamageError, match=rf"with event \d+, but {begins} should follow"):
+            journal.refresh()
 
 
 def test_a_journal_that_was_cut_is_not_the_run(

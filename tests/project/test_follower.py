@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import event as hook
 
@@ -119,6 +120,40 @@ def test_rows_dropped_under_a_follower_come_again(migrated_database: Settings) -
 
     following(migrated_database, part, work, page=7)
     compared(migrated_database, run, 50)
+
+
+@pytest.mark.parametrize("place", [0, 300])
+def test_a_run_dropped_at_its_start_or_before_its_end_comes_again(
+    migrated_database: Settings, place: int
+) -> None:
+    """Though no event waits for another then: its start is not in the tables."""
+    run = fresh()
+    events = trades(run, 50)
+    part = source(events, out=place + 1)
+    outbox: Any = part.outbox
+
+    async def work(follower: Follower) -> None:
+        async def there() -> bool:
+            return follower.position == place and follower._told
+
+        await eventually(there)
+        await follower.projector.tables.clear(run)
+        outbox.out = len(events)
+        await to_the_end(follower)
+
+    following(migrated_database, part, work, page=400)
+    compared(migrated_database, run, 50)
+
+
+def test_an_event_held_beyond_the_end_is_not_waited_for(migrated_database: Settings) -> None:
+    """A stray event of the run, from elsewhere: all that the journal has is taken in, once."""
+    run = fresh()
+    events = trades(run, 50)
+    stray = msgspec.structs.replace(events[-2], seq=1_000)
+    using(migrated_database, lambda database: Tables(database).apply([stray]))
+    follower = following(migrated_database, source(events), to_the_end, page=70)
+    assert follower.projector.progress.taken == 300
+    assert follower.projector.progress.holes[run][0] == 300
 
 
 def test_rows_are_dropped_between_two_pages_never_within(migrated_database: Settings) -> None:

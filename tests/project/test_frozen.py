@@ -24,7 +24,7 @@ from alphapanda.journal.journal import Journal
 from alphapanda.model.events import Envelope
 from alphapanda.project.from_topics import TopicReader
 from alphapanda.project.projector import Projector
-from alphapanda.project.tables import Refused, Tables
+from alphapanda.project.tables import Applied, Tables
 from tests.bus.events import message, send
 from tests.cli.running import PROGRAM, process, session
 from tests.project.days import environment, eventually, rows_of
@@ -106,7 +106,7 @@ class Held(Projector):
         self.asked, self.free = asyncio.Event(), asyncio.Event()
         self.free.set()
 
-    async def apply(self, events: Sequence[Envelope]) -> list[Refused]:
+    async def apply(self, events: Sequence[Envelope]) -> Applied:
         """Wait, then take in."""
         self.asked.set()
         await self.free.wait()
@@ -181,12 +181,12 @@ class Blocking(Projector):
 
     blocked_s = 40 if LONG else 4
 
-    async def apply(self, events: Sequence[Envelope]) -> list[Refused]:
+    async def apply(self, events: Sequence[Envelope]) -> Applied:
         """Take in, then block, so that what is done can't be committed in time."""
-        refused = await super().apply(events)
+        applied = await super().apply(events)
         seconds, self.blocked_s = self.blocked_s, 0
         time.sleep(seconds)  # noqa: ASYNC251 (it must block)
-        return refused
+        return applied
 
 
 @ONE

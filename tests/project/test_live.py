@@ -124,7 +124,7 @@ def test_what_cannot_be_is_flagged(settings: Settings) -> None:
     events = [*events[:19], event(run, 18, EventType.REJECTED_SIGNAL, verdict)]
 
     async def work(projector: Projector) -> None:
-        refused = await projector.apply(events)
+        refused = (await projector.apply(events)).refused
         assert [each.event.seq for each in refused] == [18]
         await shown(projector, run)
         told = (await board_of(projector.live, "replay", run))["stages"]["pipeline"]

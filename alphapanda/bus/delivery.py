@@ -175,11 +175,14 @@ class Delivery:
             else:
                 break
         self.count(name)
+        self._alert()
 
-    def count(self, reason: str) -> None:
-        """Count a letter that has been written, and tell if there are many."""
-        self.delivered.letters += 1
-        self.delivered.reasons[reason] = self.delivered.reasons.get(reason, 0) + 1
+    def count(self, reason: str, letters: int = 1) -> None:
+        """Count letters that have been written."""
+        self.delivered.letters += letters
+        self.delivered.reasons[reason] = self.delivered.reasons.get(reason, 0) + letters
+
+    def _alert(self) -> None:
         now = time.monotonic()
         self._recent.append(now)
         many = len(self._recent) >= ALERT_A_MINUTE

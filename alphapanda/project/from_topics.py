@@ -112,9 +112,7 @@ class TopicReader:
         if self._letters:
             await self.processor.publisher.publish(self._letters)
             # No flood of messages: they are of one run, which must not stop the others.
-            done, more = delivery.delivered, len(self._letters)
-            done.letters += more
-            done.reasons["refused"] = done.reasons.get("refused", 0) + more
+            delivery.count("refused", len(self._letters))
             self._letters.clear()
 
     def _letter(self, refused: Refused) -> Record:

@@ -152,11 +152,8 @@ class Tables:
                 await session.execute(delete(Run).where(*mine))
                 for kind in PROJECTIONS:
                     run = kind.__table__.c.run_id
-                    ours: list[Any] = [
-                        run.not_in(select(Run.run_id))
-                    ]  # one may have begun meanwhile
-                    ours += [] if run_id is None else [run == run_id]
-                    await session.execute(delete(kind).where(*ours))
+                    gone = delete(kind).where(run.not_in(select(Run.run_id)))  # not one just begun
+                    await session.execute(gone if run_id is None else gone.where(run == run_id))
                 await session.commit()
         faults.at("rows dropped")
 
@@ -220,8 +217,6 @@ class Tables:
     ) -> None:  # fmt: skip
         first = events[0] if events else None
         run = await self._opened(session, run_id, *((first.broker, first.ts) if first else ()))
-        while run is None and first is not None:  # dropped after it was found: made anew
-            run = await self._opened(session, run_id, first.broker, first.ts)
         if run is None:  # dropped meanwhile, with what was held
             applied.more.discard(run_id)
             return
@@ -253,13 +248,17 @@ class Tables:
         self, session: AsyncSession, run_id: str, broker: str = "", ts: int = 0
     ) -> Run | None:  # fmt: skip
         mine = select(Run).where(Run.run_id == run_id).with_for_update()
-        if broker:
-            await add(session, Run, [{
-                "run_id": run_id, "broker": broker, "mode": MODES[Broker(broker)],
-                "strategies": [], "status": RunStatus.RUNNING, "started_ns": ts, "ended_ns": None,
-                "state_ns": None, "seq": -1, "digest": None, "manifest": {}, **self._owner,
-            }])  # fmt: skip
-        return (await session.scalars(mine)).one_or_none()
+        while True:  # dropped by another between the two statements, it is made anew
+            if broker:
+                await add(session, Run, [{
+                    "run_id": run_id, "broker": broker, "mode": MODES[Broker(broker)],
+                    "strategies": [], "status": RunStatus.RUNNING, "started_ns": ts,
+                    "ended_ns": None, "state_ns": None, "seq": -1, "digest": None, "manifest": {},
+                    **self._owner,
+                }])  # fmt: skip
+            run = (await session.scalars(mine)).one_or_none()
+            if run is not None or not broker:
+                return run
 
 
 def changed(fold: Fold, pending: int) -> list[Change]:

@@ -46,6 +46,15 @@ async def to_the_end(follower: Follower) -> None:
     assert not follower.trouble
 
 
+async def reached(follower: Follower, place: int) -> None:
+    """Wait until all up to a place has been taken in."""
+
+    async def there() -> bool:
+        return follower.position == place
+
+    await eventually(there)
+
+
 def compared(settings: Settings, run: str, count: int) -> None:
     """See that the tables are those of the run, taken in at once and in order."""
     twin = fresh()
@@ -66,10 +75,7 @@ def test_a_run_is_followed_to_its_end(migrated_database: Settings) -> None:
     outbox: Any = part.outbox
 
     async def work(follower: Follower) -> None:
-        async def half() -> bool:
-            return follower.position == 99
-
-        await eventually(half)
+        await reached(follower, 99)
         await follower.health()
         outbox.out = len(events)
         await to_the_end(follower)
@@ -106,13 +112,10 @@ def test_rows_dropped_under_a_follower_come_again(migrated_database: Settings) -
     outbox: Any = part.outbox
 
     async def work(follower: Follower) -> None:
-        async def at(place: int) -> bool:
-            return follower.position == place
-
-        await eventually(lambda: at(99))
+        await reached(follower, 99)
         await follower.projector.tables.clear(run)
         outbox.out = 150
-        await eventually(lambda: at(149))
+        await reached(follower, 149)
         await follower.projector.tables.clear(run)
         outbox.out = len(events)
         await to_the_end(follower)
@@ -223,12 +226,9 @@ def test_postgresql_down_for_a_while(tmp_path: Path) -> None:
         async def waits() -> bool:
             return "does not answer" in follower.trouble
 
-        async def at(place: int) -> bool:
-            return follower.position == place
-
         await eventually(waits)
         server.start()
-        await eventually(lambda: at(999))
+        await reached(follower, 999)
         server.kill()
         outbox.out = len(events)
         await eventually(waits)

@@ -91,7 +91,8 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
         before = translator.position
         rows = said(engine, batch)
         digest.update(rows.tobytes())
-        replayed = [encode(e) for e in translator.take(rows, batch.columns, batch.controls)]
+        made_now = translator.take(rows, batch.columns, batch.controls, batch.texts)
+        replayed = [encode(envelope) for envelope in made_now]
         found.rows += batch.columns.rows
         found.envelopes += len(batch.envelopes)
         if replayed != batch.envelopes:

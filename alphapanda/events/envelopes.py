@@ -24,7 +24,7 @@ from alphapanda.events.events import (
     event_id,
 )
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import NO_TEXTS, Texts, Verb
+from alphapanda.model.commands import Texts, Verb
 from alphapanda.model.instruments import Product
 from alphapanda.model.money import text, to_scaled
 from alphapanda.model.rows import (
@@ -96,7 +96,7 @@ class Inputs:
 
     def __init__(
         self, feed: str, before: Position, batch: Columns, controls: Any,
-        texts: Mapping[int, Texts] = NO_TEXTS,
+        texts: Sequence[Texts] = (),
     ) -> None:  # fmt: skip
         self._feed = feed
         self._before = before
@@ -129,7 +129,9 @@ class Inputs:
         """Return what the command behind an output row says in words."""
         place = self.place(cause)
         assert place is not None, "a command is of its own batch"
-        return self._texts.get(place[1], Texts(""))
+        before = self._controls[: place[1]]
+        number = int(((before["kind"] >= Control.KILL) & (before["c"] != 0)).sum())
+        return self._texts[number] if number < len(self._texts) else Texts("")
 
     def after(self) -> Position:
         """Return the position behind the batch."""
@@ -175,11 +177,11 @@ class Translator:
         self._last: tuple[int, Chain] = (-1, Chain("", ""))
 
     def take(
-        self, rows: Any, batch: Columns, controls: Any, texts: Mapping[int, Texts] = NO_TEXTS
+        self, rows: Any, batch: Columns, controls: Any, texts: Sequence[Texts] = ()
     ) -> list[Envelope]:
         """Return the envelopes of the rows that a batch brought forth.
 
-        `texts`: what commands among its control rows say in words, by the row's place.
+        `texts`: what the commands among its control rows say in words, in order.
         """
         inputs = Inputs(self.feed, self.position, batch, controls, texts)
         made = [self._envelope(row, inputs) for row in rows.tolist()]

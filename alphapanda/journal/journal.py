@@ -14,7 +14,7 @@ from alphapanda.events.events import EventType, RunState, RunStatus, alone, enco
 from alphapanda.journal.packing import Batch, head_of, pack, unpack
 from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer, written
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import NO_TEXTS, Texts
+from alphapanda.model.commands import Texts
 
 FILE = "journal.apj"
 FORMAT = 1
@@ -270,7 +270,7 @@ class JournalWriter:
 
     def batch(
         self, columns: Columns, controls: Any, envelopes: Sequence[bytes], missed: int = 0,
-        texts: Mapping[int, Texts] = NO_TEXTS,
+        texts: Sequence[Texts] = (),
     ) -> None:  # fmt: skip
         """Add what a step took in and gave out, and how many rows before it never came."""
         text = pack(columns, controls, envelopes, self.seq, missed, texts)

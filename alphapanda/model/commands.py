@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 from typing import NamedTuple
 
 from alphapanda.model.rows import Control
@@ -33,6 +31,3 @@ class Texts(NamedTuple):
     """Its id."""
     by: str = ""
     reason: str = ""
-
-
-NO_TEXTS: Mapping[int, Texts] = MappingProxyType({})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from alphapanda.events.events import RunStatus, decode, encode
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import NO_TEXTS, Texts
 from alphapanda.model.rows import OUT
 from alphapanda.runs.plan import Run, strategy_names
 from alphapanda.runs.runner import Course
@@ -49,21 +48,14 @@ class Recorder:
         """Note that so many rows of the feed never came; it is written with the next batch."""
         self._missed += rows
 
-    def take(
-        self, batch: Columns, controls: Any, rows: Sequence[Any],
-        texts: Mapping[int, Texts] = NO_TEXTS,
-    ) -> None:  # fmt: skip
-        """Write one batch: what came in, and what came out of it.
-
-        `texts`: the words of the commands among its control rows, by their place.
-        """
+    def take(self, batch: Columns, controls: Any, rows: Sequence[Any]) -> None:
+        """Write one batch: what came in, and what came out of it."""
         said = np.concatenate([*rows, np.empty(0, OUT)])
         if not (batch.rows or len(controls) or len(said)):
             return
         self._translator.miss(self._missed)
-        made = self._translator.take(said, batch, controls, texts)
-        envelopes = [encode(envelope) for envelope in made]
-        self._writer.batch(batch, controls, envelopes, self._missed, texts)
+        envelopes = [encode(made) for made in self._translator.take(said, batch, controls)]
+        self._writer.batch(batch, controls, envelopes, self._missed)
         self._missed = 0
         faults.at("batch kept")
         self._since += batch.rows

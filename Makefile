@@ -47,10 +47,10 @@ style: setup ## All of `make check` but the types
 	$(BIN)/lint-imports
 
 provision: ## Install PostgreSQL, Redis, Java and Kafka for the tests, as root or by sudo
-	$(PYTHON) -m tests.servers provision
+	$(PYTHON) -m tests.support.servers provision
 
 servers: setup provision ## Run real servers until Ctrl-C; prints their addresses
-	@$(BIN)/python -m tests.servers
+	@$(BIN)/python -m tests.support.servers
 
 bench: setup ## Measure the core against the numba floor
 	$(BIN)/python -m tests.bench
@@ -61,9 +61,9 @@ bounds: setup ## Run the tests of the core with every array access checked
 
 soak: setup provision ## Kill paper trading, its roles and servers 200 times; each run must end as if it had not been
 	ALPHAPANDA_TEST_KILLS=200 $(BIN)/python -m pytest --timeout 0 \
-		-k "again_and_again or whoever_is_killed or frozen or bad_messages" tests/journal/test_paper.py \
-		tests/bus/test_processes_by_role.py tests/bus/test_cluster.py tests/project/test_frozen.py \
-		tests/project/test_fuzz.py
+		-k "again_and_again or whoever_is_killed or frozen or bad_messages" tests/runs/test_paper.py \
+		tests/system/test_processes_by_role.py tests/system/test_cluster.py tests/system/test_frozen.py \
+		tests/system/test_fuzz.py
 
 golden: setup ## Rewrite the golden files; read the diff before committing it
 	$(BIN)/python -m tests.golden.rewrite

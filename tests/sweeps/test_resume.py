@@ -35,8 +35,18 @@ def start(out: Path, fault: str = "") -> Any:
     )  # fmt: skip
 
 
+def over(process: Any) -> tuple[bytes, bytes]:
+    """Wait for a sweep to end, and leave none behind if the test ends before."""
+    try:
+        out, err = process.communicate()
+    finally:
+        process.kill()
+        process.communicate()
+    return out, err
+
+
 def ended(process: Any) -> dict[str, Any]:
-    out, err = process.communicate(timeout=240)
+    out, err = over(process)
     assert process.returncode == 0, err
     told: dict[str, Any] = json.loads(out)
     return told
@@ -48,7 +58,7 @@ def test_killed_at_any_moment_it_ends_the_same(tmp_path: Path) -> None:
     whole = ended(start(tmp_path / "whole"))
     for point in SWEPT:
         process = start(tmp_path / "cut", f"{point}:1")
-        process.communicate(timeout=240)
+        over(process)
         assert process.returncode == -signal.SIGKILL
         if point == "part kept":
             killed_somewhere(tmp_path / "cut")
@@ -70,7 +80,7 @@ def killed_somewhere(out: Path) -> None:
         waited(process, 0.02)
     waited(process, random.uniform(0, 0.6))
     process.kill()
-    process.communicate()
+    over(process)
     assert process.returncode == -signal.SIGKILL
 
 
@@ -83,7 +93,7 @@ def waited(process: Any, seconds: float) -> None:
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     """Killed behind its first part, a sweep takes that up and runs the rest."""
     process = start(tmp_path / "cut", "part kept:1")
-    process.communicate(timeout=240)
+    over(process)
     assert process.returncode == -signal.SIGKILL
     done = pq.read_metadata(partial_of(tmp_path / "cut") / "part-000000.parquet").num_rows
     last = ended(start(tmp_path / "cut"))
@@ -95,7 +105,7 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
     with Store(tmp_path / "same", 5) as first:
         first.open({"grid": 1})
         second = start(tmp_path / "same")
-        _, said = second.communicate(timeout=240)
+        _, said = over(second)
         assert second.returncode == 2
         assert b"another sweep is writing there" in said
         first.add(rows(3, 0))

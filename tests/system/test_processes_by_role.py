@@ -22,7 +22,7 @@ from tests.support.running import PROGRAM, Told, command, process, session
 from tests.support.servers.kafka import Kafka
 from tests.support.servers.process import wait_until
 
-pytestmark = [pytest.mark.core, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.core
 
 ROWS = 6_000
 RULES = ["--limits", "wide", "--param", "fast=50", "--param", "slow=200"]

@@ -17,8 +17,8 @@ from alphapanda.data.importers.numbers import number_sql
 from alphapanda.data.importers.source import Contract, Source, Wanted
 from alphapanda.data.importers.stamps import read_stamps
 from alphapanda.data.importers.text import TextTable
-from alphapanda.data.layouts import describe
-from alphapanda.data.parquet import identifier, literal, scan
+from alphapanda.data.replay.layouts import describe
+from alphapanda.data.replay.parquet import identifier, literal, scan
 from alphapanda.data.schema import ZONED, Kind, Layout, normal
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import IST

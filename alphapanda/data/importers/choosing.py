@@ -18,8 +18,8 @@ from alphapanda.data.importers.source import Source, Wanted, unreadable_file
 from alphapanda.data.importers.table import csv_source, parquet_source
 from alphapanda.data.importers.terms import Terms
 from alphapanda.data.importers.text import TEXT, TextTable, text_table
-from alphapanda.data.layouts import describe
-from alphapanda.data.parquet import SUFFIXES, find_files
+from alphapanda.data.replay.layouts import describe
+from alphapanda.data.replay.parquet import SUFFIXES, find_files
 from alphapanda.data.schema import MASTER, normal
 from alphapanda.errors import UsageError
 from alphapanda.model.interval import WRITTEN, parse_interval

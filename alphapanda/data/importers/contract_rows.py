@@ -18,8 +18,8 @@ from alphapanda.data.importers.table import (
 from alphapanda.data.importers.terms import Terms, named_rows
 from alphapanda.data.importers.text import TextTable
 from alphapanda.data.instruments import UNDERLYING
-from alphapanda.data.layouts import describe
-from alphapanda.data.parquet import identifier, literal
+from alphapanda.data.replay.layouts import describe
+from alphapanda.data.replay.parquet import identifier, literal
 from alphapanda.data.schema import SPELLINGS, Layout, normal, recognise, refuse_other_files
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import IST

@@ -12,7 +12,6 @@ from typing import Any
 import duckdb
 
 from alphapanda.data import catalogue
-from alphapanda.data.blocks import time_text
 from alphapanda.data.catalogue import Part
 from alphapanda.data.importers import merging, staging, steps
 from alphapanda.data.importers.choosing import files_of, is_master, open_source
@@ -20,7 +19,8 @@ from alphapanda.data.importers.contracts import instruments_csv
 from alphapanda.data.importers.naming import Naming
 from alphapanda.data.importers.source import Contract, Source, Wanted, no_room
 from alphapanda.data.importers.writing import repeats_kept, write_rows
-from alphapanda.data.scans import connect, is_outside
+from alphapanda.data.replay.blocks import time_text
+from alphapanda.data.replay.scans import connect, is_outside
 from alphapanda.data.schema import Kind
 from alphapanda.errors import UsageError
 from alphapanda.model.interval import interval_text

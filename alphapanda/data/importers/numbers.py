@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from alphapanda.data.parquet import identifier, literal
+from alphapanda.data.replay.parquet import identifier, literal
 from alphapanda.errors import UsageError
 
 POINT = r"[+-]?₹?\s*(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3})(?:\.\d*)?"

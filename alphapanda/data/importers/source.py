@@ -10,8 +10,8 @@ import duckdb
 
 from alphapanda.data.importers.orders import Order
 from alphapanda.data.names import full_name_sql
-from alphapanda.data.parquet import literal
-from alphapanda.data.scans import is_outside, symbol_sql
+from alphapanda.data.replay.parquet import literal
+from alphapanda.data.replay.scans import is_outside, symbol_sql
 from alphapanda.data.schema import FIELDS, Kind, Layout
 from alphapanda.errors import OutsideError, UsageError
 

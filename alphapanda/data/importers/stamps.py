@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import duckdb
 
 from alphapanda.data.importers.orders import WORDS, Order
-from alphapanda.data.parquet import identifier, literal
+from alphapanda.data.replay.parquet import identifier, literal
 from alphapanda.errors import UsageError
 
 END = r"(?:[T ,]|$)"

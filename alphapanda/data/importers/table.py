@@ -14,8 +14,8 @@ from alphapanda.data.importers import numbers
 from alphapanda.data.importers.source import Source, Wanted, ignored_columns, unreadable_file
 from alphapanda.data.importers.stamps import CLOCK_SHAPE, TIME_SHAPE, read_stamps
 from alphapanda.data.importers.text import TextTable
-from alphapanda.data.layouts import describe, read_layout
-from alphapanda.data.parquet import identifier, literal, scan
+from alphapanda.data.replay.layouts import describe, read_layout
+from alphapanda.data.replay.parquet import identifier, literal, scan
 from alphapanda.data.schema import (
     NEEDED,
     PRICES,

@@ -10,7 +10,7 @@ import duckdb
 
 from alphapanda.data.importers.contracts import Key, register_names, symbol_of
 from alphapanda.data.importers.source import Contract
-from alphapanda.data.parquet import identifier, literal
+from alphapanda.data.replay.parquet import identifier, literal
 from alphapanda.data.schema import CONTRACT_TERMS, normal
 from alphapanda.errors import UsageError
 

@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 import duckdb
 
 from alphapanda.data.importers.heads import DOWNLOADED, named
-from alphapanda.data.parquet import identifier, literal
+from alphapanda.data.replay.parquet import identifier, literal
 from alphapanda.errors import UsageError
 
 TEXT = (".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".csv.zip", ".txt.zip", ".zip")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alphapanda.data.parquet import literal
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day
+from alphapanda.data.replay.parquet import literal
 from alphapanda.data.schema import FIELDS
 
 SPIKE, SPIKE_LEAST = 20, 0.005

@@ -18,10 +18,9 @@ from tests.support.harness import SECOND, T0, Desk, controls, opens, present, ti
 
 NAMES: dict[str, Any] = {"strategies": ("cross",), "instruments": ("NSE:X",)}
 SENT = [
-    (Verb.PAUSE, Scope.ACCOUNT, 0), (Verb.RESUME, Scope.ACCOUNT, 0),
-    (Verb.KILL, Scope.STRATEGY, 0), (Verb.REARM, Scope.STRATEGY, 0),
-    (Verb.FLATTEN, Scope.INSTRUMENT, 0), (Verb.CANCEL, Scope.ACCOUNT, 2),
-    (Verb.CANCEL, Scope.ACCOUNT, 99),
+    (Verb.CANCEL, Scope.ACCOUNT, 2),
+    (Verb.PAUSE, Scope.ACCOUNT, 0), (Verb.RESUME, Scope.ACCOUNT, 0), (Verb.KILL, Scope.STRATEGY, 0),
+    (Verb.REARM, Scope.STRATEGY, 0), (Verb.FLATTEN, Scope.INSTRUMENT, 0), (Verb.CANCEL, Scope.ACCOUNT, 99),
 ]  # fmt: skip
 TEXTS = tuple(Texts(f"id-{n}", "Priya", "ब" * n) for n in range(1, len(SENT) + 1))
 ROWS = ticks(*[100.0] * 8)
@@ -61,8 +60,8 @@ def test_a_command_says_who_sent_what() -> None:
     told = [each for each in whole()[0] if each.type is EventType.COMMAND]
     assert [each.data.verb for each in told] == [str(verb) for verb, _, _ in SENT]
     assert [(each.data.strategy, each.data.instrument, each.data.name) for each in told] == [
-        (None, None, ""), (None, None, ""), ("cross", None, "cross"), ("cross", None, "cross"),
-        (None, "NSE:X", "NSE:X"), ("cross", "NSE:X", "cross"), (None, None, ""),
+        ("cross", "NSE:X", "cross"), (None, None, ""), (None, None, ""), ("cross", None, "cross"),
+        ("cross", None, "cross"), (None, "NSE:X", "NSE:X"), (None, None, ""),
     ]  # fmt: skip
     assert [(e.data.command, e.data.by, e.data.reason) for e in told] == [*map(tuple, TEXTS)]
     assert [(e.data.number, e.data.requested_ns) for e in told] == [

@@ -20,7 +20,8 @@ NAMES: dict[str, Any] = {"strategies": ("cross",), "instruments": ("NSE:X",)}
 SENT = [
     (Verb.CANCEL, Scope.ACCOUNT, 2),
     (Verb.PAUSE, Scope.ACCOUNT, 0), (Verb.RESUME, Scope.ACCOUNT, 0), (Verb.KILL, Scope.STRATEGY, 0),
-    (Verb.REARM, Scope.STRATEGY, 0), (Verb.FLATTEN, Scope.INSTRUMENT, 0), (Verb.CANCEL, Scope.ACCOUNT, 99),
+    (Verb.REARM, Scope.STRATEGY, 0), (Verb.FLATTEN, Scope.INSTRUMENT, 0),
+    (Verb.CANCEL, Scope.ACCOUNT, 99),
 ]  # fmt: skip
 TEXTS = tuple(Texts(f"id-{n}", "Priya", "ब" * n) for n in range(1, len(SENT) + 1))
 ROWS = ticks(*[100.0] * 8)

@@ -61,12 +61,17 @@ def unpack(text: bytes) -> Batch:
     columns = {}
     for name in head["columns"]:
         dtype = np.dtype("<i4" if name == "row" else "<i8")
-        columns[name] = np.frombuffer(text, dtype, head["rows"], at)
+        columns[name] = aligned(text, dtype, head["rows"], at)
         at += dtype.itemsize * head["rows"]
-    controls = np.frombuffer(text, CONTROL, head["controls"], at)
+    controls = aligned(text, CONTROL, head["controls"], at)
     at += CONTROL.itemsize * len(controls)
     lines = text[at:].split(b"\n") if head["envelopes"] else []
     assert len(lines) == head["envelopes"], "a packed batch holds as many envelopes as it says"
     texts = tuple(Texts(*words) for words in head.get("texts", ()))
     missed = head.get("missed", 0)
     return Batch(Columns.of(**columns), controls, lines, head["seq"], missed, texts)
+
+
+def aligned(text: bytes, dtype: np.dtype[Any], count: int, at: int) -> Any:
+    """Return records out of bytes; the core in plain Python reads aligned memory only."""
+    return np.require(np.frombuffer(text, dtype, count, at), requirements="A")

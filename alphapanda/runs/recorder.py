@@ -40,6 +40,8 @@ class Recorder:
         self._collected = Collector()
         self.commands: list[str] = []
         """Ids of the commands that the journal has."""
+        self.finished = False
+        """Whether the journal has the control rows behind the feed's last row."""
 
     @property
     def envelopes(self) -> int:
@@ -125,6 +127,7 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
     translator = translator_of(run.plan, contents.manifest)
     first = restored(run.plan, engine, journal)
     commands: list[str] = []
+    finished = False
     for number, batch in enumerate(journal.batches()):
         rows = told(batch, translator)
         if number >= first and replay_batch(engine, batch).tobytes() != rows.tobytes():
@@ -133,10 +136,11 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
         run.gatherer.close_batch(batch.columns, batch.controls, batch.texts)
         commands += [text.command for text in batch.texts]
         run.session.rows += batch.columns.rows
+        finished = not batch.columns.rows and not batch.texts
     run.session.skip_controls(translator.position.controls - len(commands))
     final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
     made = Recorder(engine, writer, translator, status=final)
-    made.commands = commands
+    made.commands, made.finished = commands, finished
     return made
 
 

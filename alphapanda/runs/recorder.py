@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from alphapanda.events.events import RunStatus, decode, encode
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
+from alphapanda.model.commands import Texts
 from alphapanda.runs.plan import RunPlan
 from alphapanda.runs.runner import ActiveRun
 from alphapanda.runs.session import Collector, Session
@@ -36,6 +38,8 @@ class Recorder:
         self._since = 0
         self._missed = 0
         self._collected = Collector()
+        self.commands: list[str] = []
+        """Ids of the commands that the journal has."""
 
     @property
     def envelopes(self) -> int:
@@ -50,14 +54,16 @@ class Recorder:
         """Keep some output rows until their batch is closed."""
         self._collected.take(rows)
 
-    def close_batch(self, batch: Columns, controls: Any) -> None:
+    def close_batch(self, batch: Columns, controls: Any, texts: Sequence[Texts] = ()) -> None:
         """Write one batch: what came in, and what came out of it."""
         said = self._collected.drain()
+        self.commands += [text.command for text in texts]
         if not (batch.rows or len(controls) or len(said)):
             return
         self._translator.miss(self._missed)
-        envelopes = [encode(made) for made in self._translator.take(said, batch, controls)]
-        self._writer.batch(batch, controls, envelopes, self._missed)
+        made = self._translator.take(said, batch, controls, texts)
+        envelopes = [encode(envelope) for envelope in made]
+        self._writer.batch(batch, controls, envelopes, self._missed, texts)
         self._missed = 0
         faults.at("batch kept")
         self._since += batch.rows
@@ -118,16 +124,20 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
     engine = run.session.engine
     translator = translator_of(run.plan, contents.manifest)
     first = restored(run.plan, engine, journal)
+    commands: list[str] = []
     for number, batch in enumerate(journal.batches()):
         rows = told(batch, translator)
         if number >= first and replay_batch(engine, batch).tobytes() != rows.tobytes():
             raise AssertionError(f"{contents.path}: batch {number} comes out otherwise: verify it")
         run.gatherer.take(rows)
-        run.gatherer.close_batch(batch.columns, batch.controls)
+        run.gatherer.close_batch(batch.columns, batch.controls, batch.texts)
+        commands += [text.command for text in batch.texts]
         run.session.rows += batch.columns.rows
-    run.session.skip_controls(translator.position.controls)
+    run.session.skip_controls(translator.position.controls - len(commands))
     final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
-    return Recorder(engine, writer, translator, status=final)
+    made = Recorder(engine, writer, translator, status=final)
+    made.commands = commands
+    return made
 
 
 # The state of a strategy in plain Python is no part of a snapshot: it is run from the start.

@@ -35,8 +35,8 @@ SPELLINGS = {
     "ts": (
         "ts", "timestamp", "datetime", "date_time", "time", "recv_time", "ts_recv", "ts_event",
         "exchange_timestamp", "exchange_time", "date", "event_time", "trade_time",
-        "last_trade_time", "dtyyyymmdd", "index_date", "trade_date", "trading_date", "historicaldate",
-        "start_time", "gmt_time", "local_time",
+        "last_trade_time", "dtyyyymmdd", "index_date", "trade_date", "trading_date",
+        "historicaldate", "start_time", "gmt_time", "local_time",
     ),
     "instrument": (
         "instrument", "symbol", "tradingsymbol", "trading_symbol", "ticker", "scrip", "contract",
@@ -51,8 +51,8 @@ SPELLINGS = {
     ),
     "volume": (
         "volume", "volume_traded", "total_volume", "cumulative_volume", "day_volume",
-        "traded_volume", "vol", "shares_traded", "no_of_shares", "no_of_shrs", "total_traded_quantity",
-        "ttl_trd_qnty", "tickvol", "traded_qty",
+        "traded_volume", "vol", "shares_traded", "no_of_shares", "no_of_shrs",
+        "total_traded_quantity", "ttl_trd_qnty", "tickvol", "traded_qty",
     ),
     "bid": ("bid", "bid_price", "bid_price_1", "best_bid", "best_bid_price", "bid1", "bidprice"),
     "bid_qty": (

@@ -110,6 +110,8 @@ def feed_id(options: Options, source: Any) -> str:
         sorted(info.sha256 for info in source.files), source.names, source.kind,
         source.interval_ns, str(options.first), str(options.last), options.repair,
         sorted(options.map.items()), options.qty_scale,
+        *([("price_scale", options.price_scale)] if options.price_scale > 1 else []),
+        *(["keep_repeats"] if options.keep_repeats else []),
     )  # fmt: skip
     return "replay:" + hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]
 

@@ -88,6 +88,7 @@ def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
         paths=options.data, kind=kind, interval=options.interval, mapping=options.map,
         repair=options.repair, first=options.first, last=options.last,
         instruments=tuple(wanted) or None, qty_scale=options.qty_scale,
+        price_scale=options.price_scale, keep_repeats=options.keep_repeats,
         exchange=options.exchange, **extra,
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ FEEDS = {REPLAY: "replay:PATH", BUS: "bus: or bus:FEED"}
 """Feeds by the word before the colon, and how each is written."""
 CHOOSING = (
     "data", "instruments", "map", "kind", "interval", "from", "to", "repair", "qty_scale",
-    "exchange",
+    "price_scale", "keep_repeats", "exchange",
 )  # fmt: skip
 """Options that choose or read data: whoever publishes a feed has them."""
 

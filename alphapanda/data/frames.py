@@ -29,7 +29,7 @@ def is_frame(data: Any) -> bool:
     """Tell whether data are a frame of rows, and not the name of a file."""
     library = type(data).__module__.partition(".")[0]
     if library in ("pandas", "polars"):
-        return hasattr(data, "columns") or hasattr(data, "collect")
+        return hasattr(type(data), "columns") or hasattr(type(data), "collect")
     return isinstance(data, (pa.Table, pa.RecordBatch))
 
 
@@ -83,7 +83,7 @@ def _table(frame: Any) -> pa.Table:
         return pa.Table.from_batches([frame])
     if isinstance(frame, pa.Table):
         return frame
-    if hasattr(frame, "collect"):
+    if hasattr(type(frame), "collect"):
         raise UsageError("a lazy frame has no rows yet: collect() it first")
     if type(frame).__module__.partition(".")[0] == "polars":
         return frame.to_arrow()

@@ -56,7 +56,7 @@ def test_the_folder_counts_where_it_is_in_capitals() -> None:
 @pytest.mark.parametrize(("one", "other", "shared"), [
     ("INFY_2025-01.csv", "INFY_2025-02.csv", True), ("INFY_part1.csv", "INFY (2).csv", True),
     ("HDFC Bank.csv", "HDFC Life.csv", False), ("a NIFTY.csv", "b NIFTY.csv", False),
-    ("x/prices.csv", "x/closes.csv", False),
+    ("x/prices.csv", "x/history.csv", False),
 ])  # fmt: skip
 def test_names_that_differ_in_more_than_a_date_share_no_guess(
     one: str, other: str, *, shared: bool

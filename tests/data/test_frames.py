@@ -29,10 +29,10 @@ def test_any_frame_is_the_same_rows(tmp_path: Path, frame: Any) -> None:
     """Named by --instrument, else DATA; the same frame is the same file."""
     (path,) = with_files(frame, tmp_path, instruments=["NSE:INFY"])
     assert with_files([frame], tmp_path, instruments=["NSE:INFY"]) == [path]
-    replay, rows = run(path)
+    replay, rows = run([path])
     assert (replay.names, rows.volume.tolist()) == (("NSE:INFY",), [5, 6])
     assert rows.last.tolist() == [20_000, 25_000]
-    assert run(*with_files(frame, tmp_path))[0].names == ("NSE:DATA",)
+    assert run(with_files(frame, tmp_path))[0].names == ("NSE:DATA",)
 
 
 def test_a_dict_names_its_frames(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_columns_of_two_levels_are_rows_of_symbols(tmp_path: Path) -> None:
     """As yfinance makes them of several tickers."""
     wide = pd.concat({"INFY.NS": PANDAS, "TCS.BO": PANDAS * 2}, axis=1).swaplevel(axis=1)
     wide.columns = wide.columns.set_names(["Price", "Ticker"])
-    replay, rows = run(*with_files(wide, tmp_path))
+    replay, rows = run(with_files(wide, tmp_path))
     assert replay.names == ("BSE:TCS", "NSE:INFY")
     assert rows.volume.tolist() == [10, 5, 12, 6]
 

@@ -250,8 +250,9 @@ def _year(year: str) -> str:
 def _rest(text: str, shape: str) -> str:
     whole = SHAPES[shape].replace("(?:[T ,:]|$)", "").replace(END, "")
     rest = f"ltrim(regexp_replace({text}, {literal(whole)}, ''), 'T ,:')"
-    rest = f"regexp_replace({rest}, ' *\\([^)]*\\)$| *IST$|(?:GMT|UTC)([+-])', '\\1')"
-    rest = f"regexp_replace({rest}, '(?:GMT|UTC) *$', 'Z')"
+    rest = f"regexp_replace({rest}, ' *\\([^)]*\\)$| *IST$', '')"
+    rest = f"regexp_replace({rest}, '(?:GMT|UTC)([+-])', '\\1')"
+    rest = f"regexp_replace({rest}, ' *(?:GMT|UTC) *$', 'Z')"
     rest = f"regexp_replace({rest}, ' +([+-]\\d)', '\\1')"
     rest = f"regexp_replace({rest}, '(:\\d\\d:\\d\\d|:\\d\\d),(\\d)', '\\1.\\2')"
     half = r"^(\d{1,2})((?::\d\d){1,2}(?:\.\d+)?) *([AaPp])\.?[Mm]\.?(.*)$"

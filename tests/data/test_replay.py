@@ -25,16 +25,18 @@ def ticks(path: Path, offsets: list[int], **columns: Any) -> Path:
 
 
 def test_kinds_are_told_by_columns(tmp_path: Path) -> None:
-    """Open to close is a bar, a last price a tick whatever else there is, sides are a quote."""
+    """Open to close is a bar; with a last price and a trade's size, a tick; sides are a quote."""
     prices = {"open": [10.0], "high": [12.0], "low": [9.0], "close": [11.0]}
     bar = write(tmp_path / "A.parquet", {"ts": seconds(0), **prices})
-    tick = write(tmp_path / "B.parquet", {"ts": seconds(0), "ltp": [11.5], **prices})
+    tick = write(tmp_path / "B.parquet", {"ts": seconds(0), "ltp": [11.5], "ltq": [5], **prices})
+    beside = write(tmp_path / "D.parquet", {"ts": seconds(0), "ltp": [11.5], **prices})
     quote = write(tmp_path / "C.parquet", {"ts": seconds(0), "ask": [11.5]})
     replay, rows = run(bar, interval="5m")
     assert replay.kind == "bar"
     assert [rows.open[0], rows.high[0], rows.low[0], rows.last[0]] == [
         100_000, 120_000, 90_000, 110_000,
     ]  # fmt: skip
+    assert run(beside, interval="5m")[1].last[0] == 110_000
     replay, rows = run(tick)
     assert (replay.kind, rows.last[0], len(rows.open)) == ("tick", 115_000, 0)
     replay, rows = run(quote)

@@ -163,7 +163,10 @@ def _equity(file: _File) -> Source:
 
 
 def _derivatives(file: _File, exchange: str) -> Source:
-    spelt = next(each for each in DERIVATIVES if file.columns.keys() >= each.marks)
+    spelt = next((each for each in DERIVATIVES if file.columns.keys() >= each.marks), None)
+    if spelt is None:
+        lacks = ", ".join(sorted(DERIVATIVES[-1].marks - file.columns.keys()))
+        raise UsageError(f"{file.path}: a UDiFF bhavcopy of contracts without {lacks}: add them.")
     day, notes = _trade_day(file, spelt)
     key = _key(file, spelt)
     sound = f"(SELECT * FROM {file.rows} WHERE {key[1]} IS NOT NULL)"  # not the line of totals

@@ -314,7 +314,7 @@ class Opening:
         if self._options.interval is not None:
             told = {usual_step(steps) for steps in survey.steps.values() if steps}
             notes = [
-                f"--interval {interval_text(interval_ns)}, though most bars are "
+                f"--interval {interval_text(interval_ns)}, though bars are "
                 f"{interval_text(step)} apart"
                 for step in sorted(told - {interval_ns})
             ]

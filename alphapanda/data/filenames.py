@@ -7,7 +7,7 @@ that is left is the instrument; of several, the only one in capitals. Anything e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,11 @@ DATES = re.compile(
     re.IGNORECASE,
 )
 """Dates as names of files hold them."""
+
+TRAIL = re.compile(r"(?:[_-]\d{4}[-_.]?\d\d[-_.]?\d\d(?:[T_-]\d{1,6})*)+$")
+LENGTH = re.compile(r"-(?:\d*(?:minute|min|hour|day)s?|hourly|daily|\d+[mhd])$")
+FILLER = re.compile(r"(?:part|data|ticks?|bars?|quotes?|trades?|\d[\d:t]*)(?:-.*)?")
+"""Words of names without capitals: dates and lengths at the end, and those that name nothing."""
 
 BSE_CODE = re.compile(r"[5-9]\d{5}")
 INTERVAL = re.compile(
@@ -128,16 +133,32 @@ def guess(path: str) -> Guess:
 
 
 def path_symbol(path: str) -> str:
-    """Return the symbol that a path names, sure or not."""
-    return guess(path).symbol
+    """Return the symbol that a replay gives to rows without one, sure or not."""
+    return replayed(path).symbol
 
 
-def apart(paths: Iterable[str], *, named: Mapping[str, str] | None = None) -> dict[str, Guess]:
+def replayed(path: str) -> Guess:
+    """Return what a replay makes of a path: names without capitals stay as they are written.
+
+    They are no symbols of an exchange; a run names its own files by them, without their dates.
+    """
+    found = guess(path)
+    text = ENDINGS.sub("", Path(path).name)
+    folders = Path(path).parts[:-1]
+    if text != text.lower() or any(map(SYMBOL_FOLDER.fullmatch, folders)):
+        return found
+    words = [word for word in re.split(r"[_\s]+", LENGTH.sub("", TRAIL.sub("", text))) if word]
+    if not words or BSE_CODE.fullmatch(text) or all(map(FILLER.fullmatch, words)):
+        return found
+    return Guess("_".join(words), sure=False)
+
+
+def apart(paths: Iterable[str], *, of: Callable[[str], Guess] = guess) -> dict[str, Guess]:
     """Return the guesses of files; of names that differ in more than a date or part none is sure.
 
     A guess that two such files would share is no longer shared: each has its whole name.
     """
-    guesses = {path: guess(path) for path in paths if path not in (named or {})}
+    guesses = {path: of(path) for path in paths}
     shared: dict[str, set[frozenset[str]]] = {}
     for each in guesses.values():
         shared.setdefault(each.symbol.upper(), set()).add(each.rest)

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from alphapanda.data import catalogue
-from alphapanda.data.filenames import apart
+from alphapanda.data.filenames import apart, replayed
 from alphapanda.data.fineness import too_fine
 from alphapanda.data.intervals import refuse_other_steps
 from alphapanda.data.names import FileSymbols, Instruments, choose
@@ -212,7 +212,7 @@ class Opening:
     # Files whose names differ in more than a date never share one guess.
     def _named_apart(self, files: list[FileSymbols]) -> list[FileSymbols]:
         unnamed = [file.path for file in files if file.rows and file.unnamed]
-        guesses = apart(unnamed)
+        guesses = apart(unnamed, of=replayed)
         return [
             replace(file, symbol=guesses[file.path].symbol) if file.path in guesses else file
             for file in files

@@ -72,8 +72,8 @@ def load_key(base: Path) -> bytes:
     """
     path = base / KEY
     try:
-        beside = path.with_name(f".{KEY}.{os.getpid()}")
         if not path.exists():
+            beside = beside_of(path)
             write_private(beside, secrets.token_hex(32).encode())
             try:
                 os.link(beside, path)  # whoever comes second takes the first one's key
@@ -112,7 +112,7 @@ def send(run: Path, key: bytes, command: Command) -> Path:
 
 def write_durably(path: Path, document: Mapping[str, Any]) -> None:
     """Write a JSON document whole: beside, synced, renamed, and its folder synced."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    beside = beside_of(path)
     write_private(beside, json.dumps(document).encode())
     beside.rename(path)
     folder = os.open(path.parent, os.O_RDONLY)
@@ -122,9 +122,13 @@ def write_durably(path: Path, document: Mapping[str, Any]) -> None:
         os.close(folder)
 
 
+def beside_of(path: Path) -> Path:
+    """Return a name beside a file that no other writer uses, in this process or another."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+
+
 def write_private(path: Path, text: bytes) -> None:
     """Write a file that only its owner can read, to the disk."""
-    path.unlink(missing_ok=True)
     path.touch(mode=0o600, exist_ok=False)
     with path.open("wb") as file:
         file.write(text)

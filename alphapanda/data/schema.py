@@ -216,7 +216,8 @@ def recognise(
     columns = _find_columns(described, file, mapping)
     days_only = "ts" in columns and described[columns["ts"]] == "DATE"
     told = _told_kind(columns, file, days_only=days_only) if kind is None else kind
-    if told == "bar" and "close" not in columns and "last" in columns:
+    ranged = {"open", "high", "low"} <= columns.keys()
+    if told == "bar" and ranged and "close" not in columns and "last" in columns:
         columns["close"] = columns["last"]
     _need(columns, told, file, described)
     columns = {

@@ -15,6 +15,7 @@ from alphapanda.model.rows import Fill
 SPELT = {"first": "from", "last": "to"}
 PLAIN: dict[str, Any] = {
     "instrument": [], "map": {}, "kind": None, "interval": None, "repair": False, "qty_scale": 1,
+    "price_scale": 1, "keep_repeats": False,
     "exchange": "NSE", "first": None, "last": None, "costs": "zerodha", "limits": "default",
     "calendar": "nse", "product": None, "latency": 0, "slippage": 0,
     "limit_fill": int(Fill.THROUGH), "volume_share": 10_000_000, "seed": 7,

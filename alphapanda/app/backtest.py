@@ -34,18 +34,30 @@ from alphapanda.data.instruments import read_masters
 from alphapanda.data.replay import Replay, ReplayOptions, open_replay
 from alphapanda.data.sessions import Placer, day_end, session_controls
 from alphapanda.errors import AlphaPandaError, UsageError, did_you_mean
-from alphapanda.model.calendar import DAY, INDIA, Calendar, Session, SessionGroup, session_group
+from alphapanda.model.calendar import (
+    DAY,
+    EPOCH,
+    INDIA,
+    Calendar,
+    Session,
+    SessionGroup,
+    session_group,
+)
 from alphapanda.model.charges import Schedule, charge_class
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument, Master, Product, Segment
 from alphapanda.model.limits import LimitSet, load_limits
 from alphapanda.model.money import text
+from alphapanda.model.notes import Note, Rank
 from alphapanda.model.rows import ChargeKind, Out
+from alphapanda.model.state import OrderState
 from alphapanda.research.events import Names
+from alphapanda.research.hours import Hours, day_number, hours_of_rows, hours_of_sessions
 from alphapanda.research.orders import EventFile
 from alphapanda.research.prices import step_ns
 from alphapanda.research.report import run_page
-from alphapanda.research.result import Gatherer, Result, sum_up
+from alphapanda.research.requests import Open
+from alphapanda.research.result import Ending, Gatherer, Result, sum_up
 from alphapanda.research.rundir import RunDirectory
 
 Progress = Callable[[int, int, int], None]
@@ -194,7 +206,10 @@ def read_calendar(name: str) -> Calendar:
 def named(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
     """Yield the instrument of each name in the data, from the master or with stated defaults."""
     if not options.instruments:
-        notes.append("no instrument master: lot 1 and no tick size assumed")
+        notes.append(Note(
+            "no instrument master: lot 1 and no tick size assumed; --instruments FILE has them",
+            Rank.ASSUMED,
+        ))  # fmt: skip
         yield from (Instrument.assumed(name) for name in replay.names)
         return
     masters = read_masters([Path(path) for path in options.instruments])
@@ -264,9 +279,10 @@ def note_calendar(made: Run) -> None:
     else:
         note_idle_days(made)
     if days[0] < calendar.known_from or days[-1] > calendar.known_until:
-        made.notes.append(
-            f"holidays are known from {calendar.known_from} to {calendar.known_until} only"
-        )
+        made.notes.append(Note(
+            f"holidays are known from {calendar.known_from} to {calendar.known_until} only: "
+            "every other weekday counts as a trading day", Rank.ASSUMED,
+        ))  # fmt: skip
 
 
 def note_idle_days(made: Run) -> None:
@@ -274,10 +290,11 @@ def note_idle_days(made: Run) -> None:
     calendar, days, groups = made.rules.calendar, made.replay.days, used_groups(made)
     idle = [day for day in days if not any(calendar.session(day, g) for g in groups)]
     if idle:
-        made.notes.append(
+        made.notes.append(Note(
             f"{len(idle)} of {len(days)} days have no session in the calendar (first {idle[0]}): "
-            "their rows only set the last price; --calendar always trades at any time"
-        )
+            "their rows only set the last price; --calendar always trades at any time",
+            Rank.LEFT_OUT,
+        ))  # fmt: skip
 
 
 def note_charges(made: Run) -> None:
@@ -289,7 +306,7 @@ def note_charges(made: Run) -> None:
             kind = charge_class(instrument.segment, chosen)
             for day in (made.replay.days[0], made.replay.days[-1]):
                 seen.update(made.rules.schedule.doubts(day, kind, instrument.exchange))
-    made.notes += sorted(seen)
+    made.notes += [Note(doubt, Rank.ASSUMED) for doubt in sorted(seen)]
 
 
 def used_groups(made: Run) -> list[SessionGroup]:
@@ -355,8 +372,62 @@ def start(made: Run, directory: RunDirectory | None) -> Course:
 
 def totals(made: Run, course: Course, rows: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the summary and the tables of a run."""
-    facts = describe(made, course.engine, course.gatherer, rows)
-    return sum_up(course.gatherer, {**facts, "build_s": round(course.build_s, 4)})
+    gatherer, engine = course.gatherer, course.engine
+    hours = hours_of(made, gatherer)
+    note_days(made, hours, gatherer)
+    facts = describe(made, engine, gatherer, rows)
+    last = np.ascontiguousarray(engine.tables["instruments"]["last"])
+    return sum_up(
+        gatherer, {**facts, "build_s": round(course.build_s, 4)}, Ending(hours, last, left(engine))
+    )
+
+
+def hours_of(made: Run, gatherer: Gatherer) -> Hours:
+    """Return the trading days and hours of a run, of one that was interrupted those it had."""
+    calendar, days = made.rules.calendar, made.replay.days
+    if calendar.is_always:
+        return hours_of_rows(gatherer.rows_of_days)
+    hours = hours_of_sessions(calendar, used_groups(made), days[0], days[-1])
+    if made.status != "interrupted":
+        return hours
+    reached = max(gatherer.rows_of_days, default=day_number(days[0]) - 1)
+    return hours.until(gatherer.rows_of_days.get(reached, (0, 0))[1], reached)
+
+
+def days_run(made: Run, gatherer: Gatherer) -> Sequence[date]:
+    """Return the days of the data that a run has come to; the first at least."""
+    days = made.replay.days
+    if made.status != "interrupted":
+        return days
+    reached = max(gatherer.rows_of_days, default=0)
+    return [day for day in days if day_number(day) <= reached] or days[:1]
+
+
+def note_days(made: Run, hours: Hours, gatherer: Gatherer) -> None:
+    """Say what part of its days an interrupted run has, and which trading days have no rows."""
+    days, had = made.replay.days, days_run(made, gatherer)
+    if made.status == "interrupted":
+        made.notes.append(Note(
+            f"interrupted on {had[-1]}: {len(had)} of {len(days)} days were run, none of the "
+            "figures covers the rest; the same command runs them all", Rank.BROKEN,
+        ))  # fmt: skip
+    known = {day_number(day) for day in days}
+    empty = [day for day in hours.days.tolist() if day not in known]
+    if empty:
+        first = date.fromordinal(empty[0] + EPOCH)
+        made.notes.append(Note(
+            f"{len(empty)} of {len(hours.days)} trading days have no rows (first {first}): the "
+            "figures count them as days without a return; --from and --to leave out gaps at the "
+            "ends, and `alphapanda data check` lists all", Rank.LEFT_OUT,
+        ))  # fmt: skip
+
+
+def left(engine: Engine) -> Open:
+    """Return the orders that live on at the end."""
+    orders = engine.tables["orders"]
+    live = orders[(orders["id"] != 0) & (orders["state"] != OrderState.DONE)]
+    filled = np.abs(live["filled"])
+    return Open(len(live), int(np.count_nonzero(filled)), int(filled.sum()))
 
 
 def journal(made: Run, engine: Engine, directory: RunDirectory | None) -> Any:
@@ -471,7 +542,7 @@ def feed(made: Run, course: Course, batch: Columns, controls: Any) -> None:
 
 def describe(made: Run, engine: Engine, gatherer: Gatherer, rows: int) -> dict[str, Any]:
     """Return the facts of a run that are not in its output rows."""
-    replay, options = made.replay, made.options
+    replay, options, days = made.replay, made.options, days_run(made, gatherer)
     positions = engine.tables["positions"].reshape(len(made.specs), -1)
     ledgers = engine.tables["ledgers"]
     names = strategy_names(made.specs)
@@ -497,9 +568,9 @@ def describe(made: Run, engine: Engine, gatherer: Gatherer, rows: int) -> dict[s
             f"{names[k]} {made.instruments[row].name}": int(positions["qty"][k, row])
             for k, row in zip(*np.nonzero(positions["qty"]), strict=True)
         },
-        "from": str(replay.days[0]),
-        "to": str(replay.days[-1]),
-        "days": len(replay.days),
+        "from": str(days[0]),
+        "to": str(days[-1]),
+        "days": len(days),
         "kind": replay.kind,
         "calendar": options.calendar,
         "costs": options.costs,

@@ -24,7 +24,7 @@ from alphapanda.research.pack import Pack
 from alphapanda.research.stats import Fills, Trips, round_trips
 from alphapanda.research.table import count, duration, money, number, percent
 from alphapanda.research.tables import nanoseconds, scaled
-from alphapanda.research.trades import Path, excursions, fills_of, mean_price, path_of
+from alphapanda.research.trades import Path, excursions, extras_of, fills_of, mean_price, path_of
 from alphapanda.rules import modules
 
 ASSETS = FilePath(__file__).parent / "assets"
@@ -72,10 +72,11 @@ def run_page(result: Any, again: str) -> str:
     curve = Curve(
         nanoseconds(result.exact["equity"]["ts"]), scaled(result.exact["equity"]["equity"])
     )
-    trips = round_trips(fills)
+    trips = round_trips(fills, extras_of(result.exact["charges"], names))
     cash = to_scaled(summary["cash"])
-    days = add_days(pack, path, curve, fills)
-    closes = curves.day_closes(curve, days, cash)
+    days = np.asarray(result.exact["days"]["day"].cast("int32"), np.int64)
+    closes = np.append(cash, scaled(result.exact["days"]["equity"]))
+    add_days(pack, days, path, curve, fills)
     add_equity(pack, curve, closes, days, path, fills, cash)
     shown = add_prices(pack, path, fills, len(names.instruments))
     add_trades(pack, fills, trips, path)
@@ -99,12 +100,13 @@ def milliseconds(ns: Any) -> Any:
     return np.asarray(ns) // 1_000_000
 
 
-def add_days(pack: Pack, path: Path, curve: Curve, fills: Fills) -> Any:
-    """Add each day's first and last moment, of which the time axis is made; return the days."""
-    days, first, last = curves.days_of(path.ts, path.last_ts, curve.ts, fills.ts)
+def add_days(pack: Pack, days: Any, path: Path, curve: Curve, fills: Fills) -> None:
+    """Add the trading days; and of days with rows first and last moment, for the time axis."""
+    numbers, first, last = curves.days_of(path.ts, path.last_ts, curve.ts, fills.ts)
+    pack.add("days", days)
+    pack.add("day_number", numbers)
     pack.add("day_first", milliseconds(first))
     pack.add("day_last", milliseconds(last))
-    return days
 
 
 def add_equity(

@@ -284,7 +284,7 @@ def summed_up(made: Sweep, worker: Worker) -> SweepResult:
     if made.search.walk_forward is None:
         facts |= judged(made, worker, rows)
     else:
-        facts |= stitched(made, worker, rows)
+        facts |= stitched(made, worker, rows, tally)
     facts["wall_s"] = round(perf_counter() - made.began, 3)
     result = SweepResult(facts, table, list(made.grid.axes), made.store.final)
     documents = {
@@ -339,8 +339,7 @@ def judged(made: Sweep, worker: Worker, rows: Rows) -> dict[str, Any]:
     span = spans.training(made.market, made.windows[0].train)
     again = worker.run(arguments, span)
     assert again.pnl == rows["pnl"][job], "a combination run twice must give the same"
-    closes = worker.tally.day_closes()
-    chance = deflated.deflated(closes, rows["sharpe"], len(rows))
+    chance = deflated.deflated(worker.tally.day_closes(), rows["sharpe"], len(rows))
     return {
         "best": {"params": dict(arguments), **figures_of(rows[job])},
         **deflated.verdict(chance),

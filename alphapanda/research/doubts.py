@@ -12,6 +12,8 @@ from alphapanda.research.table import count, percent
 
 MUCH = 0.01
 """From this share of all order requests on, what did not happen stands above the figures."""
+MOST = 5
+"""Stops that are told one by one."""
 LIMIT = "--limits FILE with another {}, or --limits wide, lifts it"
 SETTLES = {
     Code.PRICE_BAND: LIMIT.format("band"),
@@ -39,7 +41,9 @@ SETTLES = {
 
 def stopped(rows: Any, names: Any) -> Iterator[Note]:
     """Yield what stopped trading: the rule, when, what it covers, and how to lift it."""
-    for row in rows:
+    if len(rows) > MOST:
+        yield Note(f"trading was stopped {count(len(rows))} times, at first so:", Rank.BROKEN)
+    for row in rows[:MOST]:
         code = Code(int(row["a"]))
         if code == Code.KILLED:
             rule, way = "a command", "it trades again after it is armed"
@@ -68,8 +72,8 @@ def refused(
         row = first[code]
         what = f"{int(row['qty']):+,} {names.instruments[int(row['row'])]}"
         yield Note(
-            f"{Code(code).name} refused {count(-n)} times (order requests in all: "
-            f"{count(requests['total'])}), first at {india(int(row['ts']))} {what}: "
+            f"{Code(code).name}: {count(-n)} refused (of {count(requests['total'])} order "
+            f"requests), first at {india(int(row['ts']))} {what}: "
             f"{SETTLES[Code(code)]}", rank(-n, requests),
         )  # fmt: skip
 
@@ -85,6 +89,11 @@ WHY_UNFILLED = {
 
 def unfilled(requests: Mapping[str, Any]) -> Iterator[Note]:
     """Yield what was sent and not filled; what a strategy cancelled itself is no doubt."""
+    if requests["total"] == 0:
+        yield Note(
+            "the strategy asked for no order: see its parameters, and whether the data are longer "
+            "than its warm-up", Rank.LEFT_OUT,
+        )  # fmt: skip
     for name, why in WHY_UNFILLED.items():
         n, partly = requests[name], requests["partly_filled"].get(name, 0)
         if not n or not why:

@@ -17,8 +17,9 @@ import numpy as np
 
 from alphapanda.model.money import SCALE, to_scaled
 from alphapanda.model.rows import Code
-from alphapanda.research import curves
+from alphapanda.research import curves, lines
 from alphapanda.research.curves import Curve
+from alphapanda.research.lines import rupees
 from alphapanda.research.orders import first_rejections, stops
 from alphapanda.research.pack import Pack
 from alphapanda.research.stats import Fills, Trips, round_trips
@@ -81,10 +82,12 @@ def run_page(result: Any, again: str) -> str:
     shown = add_prices(pack, path, fills, len(names.instruments))
     add_trades(pack, fills, trips, path)
     add_stops(pack, result.source, names.instruments)
+    bad, quiet = lines.loud_and_quiet(summary)
     content = {
         "kind": "run", **heading(summary), "figures": figures(summary), "tiles": tiles(summary),
         "cash": cash / SCALE, "shown": shown, "months": curves.monthly(days, closes),
-        "costs": costs(summary), "rejected": rejected(result), "notes": summary["notes"],
+        "costs": costs(summary), "rejected": rejected(result), "loud": bad, "notes": quiet,
+        "pnl_line": lines.pnl_line(summary),
         "splits": splits(summary, names, trips), "origin": origin(result), "again": again,
         "names": {"strategies": list(names.strategies), "instruments": list(names.instruments)},
         "left_out": max(0, len(fills.ts) - MARKED),
@@ -186,11 +189,6 @@ def add_stops(pack: Pack, events: Any, instruments: Sequence[str]) -> None:
 # Words and figures
 
 
-def rupees(text: str | None) -> str:
-    """Return a decimal string of rupees as India writes it."""
-    return money(None if text is None else to_scaled(text))
-
-
 def heading(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the run was of."""
     instruments = list(summary["instruments"])
@@ -216,8 +214,8 @@ def tiles(summary: Mapping[str, Any]) -> list[list[str]]:
     return [
         ["P&L after charges", money(pnl), tone],
         ["Return", percent(stats["return"]), tone],
-        ["Max drawdown", percent(stats["max_drawdown"]), ""],
-        ["Sharpe", number(stats["sharpe"]), ""],
+        ["Max drawdown, every P&L row", percent(stats["max_drawdown"]), ""],
+        ["Sharpe, daily returns", number(stats["sharpe"]), ""],
         ["Round trips", count(stats["trips"]), ""],
         ["Hit rate", percent(stats["hit_rate"], digits=1), ""],
         ["Charges", rupees(summary["charges"]), ""],
@@ -232,25 +230,28 @@ def figures(summary: Mapping[str, Any]) -> list[Any]:
         ["Result", [["Cash at the start", rupees(s["cash"])],
                     ["Equity at the end", rupees(s["equity"])],
                     ["P&L after charges", rupees(s["pnl"])], ["Return", percent(stats["return"])],
-                    ["CAGR", percent(stats["cagr"])]]],
-        ["Risk", [["Max drawdown", percent(stats["max_drawdown"])],
+                    ["CAGR", percent(stats["cagr"])], ["Trading days", count(stats["days"])]]],
+        ["Risk", [*map(list, lines.drawdown_rows(stats)),
                   ["Max drawdown, money", rupees(stats["max_drawdown_money"])],
-                  ["Volatility, a year", percent(stats["volatility"])],
-                  ["Sharpe", number(stats["sharpe"])], ["Sortino", number(stats["sortino"])],
-                  ["Calmar", number(stats["calmar"])]]],
-        ["Trades", [["Orders", count(s["orders"])], ["Fills", count(s["fills"])],
+                  *map(list, lines.ratio_rows(stats)), *map(list, lines.time_rows(stats))]],
+        ["Trades", [["Fills", count(s["fills"])],
                     ["Round trips", count(stats["trips"])],
                     ["Hit rate", percent(stats["hit_rate"])],
                     ["Profit factor", number(stats["profit_factor"])],
                     ["Average win", rupees(stats["average_win"])],
                     ["Average loss", rupees(stats["average_loss"])]]],
+        ["Orders", [*map(list, lines.request_rows(s))]],
         ["Activity", [["Traded value", rupees(stats["traded_value"])],
                       ["Turnover", number(stats["turnover"])],
                       ["Charges", rupees(s["charges"])],
-                      ["Time in market", percent(stats["exposure"])],
-                      ["Refused", count(s["rejected"])],
-                      *([k, f"{v:+,}"] for k, v in list(s["open_positions"].items())[:5])]],
+                      *([k, f"{v:+,}"] for k, v in list(s["open_positions"].items())[:5]),
+                      *more_open(s["open_positions"])]],
     ]  # fmt: skip
+
+
+def more_open(positions: Mapping[str, int]) -> list[list[str]]:
+    """Return a row for the open positions that have none."""
+    return [["other open positions", count(len(positions) - 5)]] if len(positions) > 5 else []
 
 
 def costs(summary: Mapping[str, Any]) -> dict[str, Any]:

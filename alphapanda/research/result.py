@@ -173,8 +173,8 @@ NO_PRICES = (
     "excursions of trades are those of their fills"
 )
 NO_DAYS = (
-    "the run is of an earlier version, whose Sharpe, Sortino, volatility, CAGR, Calmar and exposure "
-    "leave out the days without an event: run it again"
+    "the run is of an earlier version, whose Sharpe, Sortino, volatility, CAGR, Calmar and exposure"
+    " leave out the days without an event: run it again"
 )
 TABLES = (
     "fills", "equity", "days", "prices", "charges", "trades", "orders", "rejections", "events",

@@ -1,4 +1,4 @@
-"""Figures of whole runs, against what pandas and empyrical make of their equity and the calendar."""
+"""Figures of whole runs, against those that pandas and empyrical make of equity and calendar."""
 
 from __future__ import annotations
 

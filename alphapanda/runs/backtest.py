@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from alphapanda.engine.engine import Engine
-from alphapanda.errors import UsageError
+from alphapanda.errors import Interrupted, UsageError
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs.notebook_bar import kernel_bar
@@ -30,12 +30,19 @@ def backtest(
 
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
+        Interrupted: a KeyboardInterrupt, by Ctrl-C or a notebook's stop; its `result` has the part
+            that was run.
     """
     made = from_python(strategy, data, options)
     with kernel_bar() if progress is None else nullcontext(progress) as shown:
         result = run(made, progress=shown)
     if result.trouble:
         warnings.warn(result.trouble, stacklevel=2)
+    if result.summary["status"] == "interrupted":
+        where = f" and in {result.path}" if result.path else ""
+        raise Interrupted(
+            f"the partial result is this exception's .result (sys.last_value.result){where}", result
+        )
     return result
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from tests.shared import shared
+from tests.support.shared import shared
 
 import alphapanda
 from alphapanda.model.calendar import Calendar, Phase, SessionGroup

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from tests.support.shared import shared
 
 import alphapanda
 from alphapanda.model.calendar import Calendar, Phase, SessionGroup
+from tests.support.shared import shared
 
 ROOT = Path(__file__).resolve().parents[2]
 MINUTES = "nse_1min_kite_201608_09.parquet"

@@ -97,7 +97,8 @@ def figure(result: Any) -> Any:
     made.add_trace(add(x=clock(path.ts), y=path.value, name="equity"), row=1, col=1)
     prices = benchmark_of(result, cash)
     made.add_trace(
-        add(x=clock(prices.ts), y=prices.value / SCALE, name="buy and hold", opacity=0.6),
+        add(x=clock(prices.ts), y=prices.value / SCALE, name="buy and hold", opacity=0.6,
+            visible="legendonly"),
         row=1, col=1,
     )  # fmt: skip
     fall = add(

@@ -49,7 +49,7 @@ function curves(c, view, places) {
   const share = (y, full, step) => percent(y, full ? 2 : digitsOf(step * 100));
   const told = () => { const [low, high] = ends(equity.y); return `From ${rupees(start)} to ${rupees(equity.y[equity.y.length - 1])}; lowest ${rupees(equity.y[low])} on ${day(equity.ts[low])}, highest ${rupees(equity.y[high])} on ${day(equity.ts[high])}.`; };
   const fallen = () => { const [low] = ends(falls[0].y); return falls[0].y[low] < 0 ? `Deepest ${percent(falls[0].y[low])} on ${day(equity.ts[low])}, of every P&L row.` : "There is none."; };
-  const most = () => { const [, high] = ends(exposure[0].y); return exposure[0].y.length ? `At most ${percent(exposure[0].y[high])} of equity, on ${day(c.gross_ts[high])}.` : "There is none."; };
+  const most = () => { const [, high] = ends(exposure[0].y); return exposure[0].y.length && exposure[0].y[high] ? `At most ${percent(exposure[0].y[high])} of equity, on ${day(c.gross_ts[high])}.` : "There is none."; };
   const held = () => `From ${rupees(wait[0].y[0])} to ${rupees(wait[0].y[wait[0].y.length - 1])}: an equal part of the cash in each instrument at its first price, no charges. Its scale is its own.`;
   return [
     el("h2", {}, "Equity"), zoomBar(view),

@@ -116,7 +116,7 @@ class Gatherer:
         for code, at in zip(*np.unique(rows["a"], return_index=True), strict=True):
             self.refusals.setdefault(int(code), rows[at].copy())
 
-    def market(self, batch: Columns) -> None:
+    def close_batch(self, batch: Columns, _controls: Any, _texts: Any = ()) -> None:
         """Take the market rows that the chunks since the last call came of."""
         if batch.rows:
             self._take_days(batch.ts)

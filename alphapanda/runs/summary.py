@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -19,60 +19,58 @@ from alphapanda.model.rows import ChargeKind
 from alphapanda.research.hours import Hours, day_number, hours_of_rows, hours_of_sessions
 from alphapanda.research.requests import Open
 from alphapanda.research.result import Ending, Gatherer, sum_up
-from alphapanda.runs.plan import Run, strategy_names, used_groups
-from alphapanda.runs.runner import Course
+from alphapanda.runs.plan import used_groups
+from alphapanda.runs.runner import ActiveRun
 
 
-def totals(made: Run, course: Course, rows: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def totals(run: ActiveRun) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the summary and the tables of a run."""
-    gatherer, engine = course.gatherer, course.engine
-    hours = hours_of(made, gatherer)
-    note_days(made, hours, gatherer)
-    facts = describe(made, engine, gatherer, rows)
+    gatherer, engine = run.gatherer, run.session.engine
+    hours = hours_of(run)
+    facts = {**describe(run), "build_s": round(run.build_s, 4)}
+    facts["notes"] = [*facts["notes"], *day_notes(run, hours)]
     last = np.ascontiguousarray(engine.tables["instruments"]["last"])
-    return sum_up(
-        gatherer, {**facts, "build_s": round(course.build_s, 4)}, Ending(hours, last, left(engine))
-    )
+    return sum_up(gatherer, facts, Ending(hours, last, left(engine)))
 
 
-def hours_of(made: Run, gatherer: Gatherer) -> Hours:
+def hours_of(run: ActiveRun) -> Hours:
     """Return the trading days and hours of a run, of one that was interrupted those it had."""
-    calendar, days = made.rules.calendar, made.replay.days
+    calendar, days, rows = run.plan.rules.calendar, run.plan.feed.days, run.gatherer.rows_of_days
     if calendar.is_always:
-        return hours_of_rows(gatherer.rows_of_days)
-    hours = hours_of_sessions(calendar, used_groups(made), days[0], days[-1])
-    if made.status != "interrupted":
+        return hours_of_rows(rows)
+    hours = hours_of_sessions(calendar, used_groups(run.plan), days[0], days[-1])
+    if run.status != "interrupted":
         return hours
-    reached = max(gatherer.rows_of_days, default=day_number(days[0]) - 1)
-    return hours.until(gatherer.rows_of_days.get(reached, (0, 0))[1], reached)
+    reached = max(rows, default=day_number(days[0]) - 1)
+    return hours.until(rows.get(reached, (0, 0))[1], reached)
 
 
-def days_run(made: Run, gatherer: Gatherer) -> Sequence[date]:
+def days_run(run: ActiveRun) -> Sequence[date]:
     """Return the days of the data that a run has come to; the first at least."""
-    days = made.replay.days
-    if made.status != "interrupted":
+    days = run.plan.feed.days
+    if run.status != "interrupted":
         return days
-    reached = max(gatherer.rows_of_days, default=0)
+    reached = max(run.gatherer.rows_of_days, default=0)
     return [day for day in days if day_number(day) <= reached] or days[:1]
 
 
-def note_days(made: Run, hours: Hours, gatherer: Gatherer) -> None:
-    """Say what part of its days an interrupted run has, and which trading days have no rows."""
-    days, had = made.replay.days, days_run(made, gatherer)
-    if made.status == "interrupted":
-        made.notes.append(Note(
+def day_notes(run: ActiveRun, hours: Hours) -> Iterator[Note]:
+    """Yield what part of its days an interrupted run has, and which trading days have no rows."""
+    days, had = run.plan.feed.days, days_run(run)
+    if run.status == "interrupted":
+        yield Note(
             f"interrupted on {had[-1]}: {len(had)} of {len(days)} days were run, none of the "
             "figures covers the rest; the same command runs them all", Rank.BROKEN,
-        ))  # fmt: skip
+        )  # fmt: skip
     known = {day_number(day) for day in days}
     empty = [day for day in hours.days.tolist() if day not in known]
     if empty:
         first = date.fromordinal(empty[0] + EPOCH)
-        made.notes.append(Note(
+        yield Note(
             f"{len(empty)} of {len(hours.days)} trading days have no rows (first {first}): the "
             "figures count them as days without a return; --from and --to leave out gaps at the "
             "ends, and `alphapanda data check` lists all", Rank.LEFT_OUT,
-        ))  # fmt: skip
+        )  # fmt: skip
 
 
 def left(engine: Engine) -> Open:
@@ -83,43 +81,43 @@ def left(engine: Engine) -> Open:
     return Open(len(live), int(np.count_nonzero(filled)), int(filled.sum()))
 
 
-def describe(made: Run, engine: Engine, gatherer: Gatherer, rows: int) -> dict[str, Any]:
+def describe(run: ActiveRun) -> dict[str, Any]:
     """Return the facts of a run that are not in its output rows."""
-    replay, options, days = made.replay, made.options, days_run(made, gatherer)
-    positions = engine.tables["positions"].reshape(len(made.specs), -1)
+    plan, session, engine = run.plan, run.session, run.session.engine
+    feed, options, names, days = plan.feed, plan.options, plan.names, days_run(run)
+    positions = engine.tables["positions"].reshape(len(plan.specs), -1)
     ledgers = engine.tables["ledgers"]
-    names = strategy_names(made.specs)
     return {
-        "status": made.status,
-        "ticks": rows,
+        "status": run.status,
+        "ticks": session.rows,
         "charges": int(ledgers["charges"][:-1].sum()),
-        "charges_by": {k: text(v) for k, v in charges_by(engine, gatherer).items() if v},
-        "engine_s": round(made.engine_s, 6),
-        "ticks_per_s": round(rows / made.engine_s) if made.engine_s else 0,
+        "charges_by": {k: text(v) for k, v in charges_by(engine, run.gatherer).items() if v},
+        "engine_s": round(session.engine_s, 6),
+        "ticks_per_s": round(session.rows / session.engine_s) if session.engine_s else 0,
         "strategies": {
             name: {
                 "pnl": text(int(ledgers["cash"][k] + ledgers["mark"][k])),
-                "params": dict(made.enrolments[k].arguments),
+                "params": dict(plan.enrolments[k].arguments),
             }
             for k, name in enumerate(names)
         },
         "instruments": {
             instrument.name: text(int(instrument_pnl(positions, engine, row)))
-            for row, instrument in enumerate(made.instruments)
+            for row, instrument in enumerate(plan.instruments)
         },
         "open_positions": {
-            f"{names[k]} {made.instruments[row].name}": int(positions["qty"][k, row])
+            f"{names[k]} {plan.instruments[row].name}": int(positions["qty"][k, row])
             for k, row in zip(*np.nonzero(positions["qty"]), strict=True)
         },
         "from": str(days[0]),
         "to": str(days[-1]),
         "days": len(days),
-        "kind": replay.kind,
+        "kind": feed.kind,
         "calendar": options.calendar,
         "costs": options.costs,
         "limits": options.limits,
-        "repairs": dict(replay.repairs),
-        "notes": made.notes,
+        "repairs": dict(run.source.origin.repairs),
+        "notes": list(plan.notes),
     }
 
 

@@ -17,6 +17,7 @@ from alphapanda.engine.engine import Engine
 from alphapanda.model.columns import Columns
 from alphapanda.research.sweep_store import ROW, Rows
 from alphapanda.research.tally import Figures
+from alphapanda.runs.session import Session, Sink
 
 Arguments = Mapping[str, int | float]
 TURN_S = 0.01
@@ -38,14 +39,11 @@ class Span:
         return sum(columns.rows for columns, _ in self.batches)
 
 
-class Counter(Protocol):
+class Counter(Sink, Protocol):
     """What counts a run's output rows."""
 
     def begin(self, days: Any) -> None:
         """Begin a run with these trading days."""
-
-    def take(self, rows: Any) -> None:
-        """Count a chunk of output rows."""
 
     def figures(self, charges: int) -> Figures:
         """Return the run's figures."""
@@ -67,20 +65,12 @@ class Worker:
         """Run a combination over a span and return its figures."""
         self.engine = self.begin(arguments)
         self.tally.begin(span.days)
+        session = Session(self.engine, [self.tally])
         for columns, controls in span.batches:
-            self._feed(self.engine, columns, controls)
-        self._feed(self.engine, Columns.of(), span.rest)
+            session.feed(columns, controls)
+        session.feed(Columns.of(), span.rest)
+        self.engine_s += session.engine_s
         return self.tally.figures(int(self.engine.tables["ledgers"]["charges"][0]))
-
-    def _feed(self, engine: Engine, columns: Columns, controls: Any) -> None:
-        chunks = engine.feed(columns, controls)
-        while True:
-            started = perf_counter()
-            rows = next(chunks, None)
-            self.engine_s += perf_counter() - started
-            if rows is None:
-                return
-            self.tally.take(rows)
 
 
 @dataclass(frozen=True)

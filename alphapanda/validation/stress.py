@@ -100,11 +100,11 @@ def run(options: Options, *, progress: Progress | None = None) -> Stress:
     base = results[0]
     idle = [idle_because(lab, case, base) for case in todo]
     return Stress({
-        "strategies": lab.names, "rows": lab.rows, "kind": lab.made.replay.kind,
-        "from": str(lab.made.replay.days[0]), "to": str(lab.made.replay.days[-1]),
+        "strategies": lab.names, "rows": lab.rows, "kind": lab.plan.feed.kind,
+        "from": str(lab.plan.feed.days[0]), "to": str(lab.plan.feed.days[-1]),
         "pnl": text(base["pnl"]),
         "cases": [told(*pair, base) for pair in zip(results, idle, strict=True)],
-        "notes": in_order(lab.made.notes),
+        "notes": in_order(lab.plan.notes),
     })  # fmt: skip
 
 
@@ -208,11 +208,11 @@ PAPER = tuple(Paper.__dataclass_fields__)
 
 def thinned(lab: Lab, part: float) -> Lab:
     """Return the recording without a part of its rows, the same ones each time."""
-    chance = np.random.default_rng(lab.made.options.seed).random(lab.rows)
+    chance = np.random.default_rng(lab.plan.options.seed).random(lab.rows)
     kept = chance >= part
     kept[0] = True
     columns = Columns._make(column[kept] if len(column) else column for column in lab.columns)
-    controls = placed(lab.controls.copy(), columns, bars=lab.made.replay.kind == "bar")
+    controls = placed(lab.controls.copy(), columns, bars=lab.plan.bars)
     return replace(lab, columns=columns, controls=controls)
 
 

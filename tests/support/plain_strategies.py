@@ -25,10 +25,11 @@ class Turner:
 class Wisher:
     """Bid far below the market, once: the order expires."""
 
+    far = param(50, ge=10, doc="what part of the price below it")
     seen = state(0)
 
     def on_tick(self, ctx: Any) -> None:
         """Bid on the tenth row."""
         self.seen += 1
         if self.seen == 10:
-            buy_limit(ctx, 1, ctx.last - ctx.last // 50)
+            buy_limit(ctx, 1, ctx.last - ctx.last // self.far)

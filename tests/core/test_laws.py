@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from alphapanda.core import matching, orders
 from alphapanda.engine.engine import Engine
 from alphapanda.model.columns import Columns
-from alphapanda.model.rows import CONTROL
+from alphapanda.model.rows import CONTROL, OUT, Control, Out, Reason
 from tests.core import every_hook, test_properties
 from tests.core.test_properties import MANY
 from tests.support.cases import Case, cases
@@ -190,6 +190,30 @@ def test_compiled_keeps_the_law_of_batches(
         found.append(output(single, *piece))
     assert b"".join(found) == expected
     assert single.snapshot() == whole.snapshot()
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(("cls", "columns", "instruments", "interval"), WORK)
+def test_commands_are_the_same_compiled(
+    cls: Any, columns: Columns, instruments: int, interval: int
+) -> None:
+    """Under commands, too: compiled and plain Python, whole and row by row, the same bytes."""
+    events = every_hook.commanded(columns)
+    made = []
+    for jit in (False, True):
+        desk = every_hook.desk(instruments, interval, jit=jit)
+        engine = desk.engine([cls], present(columns))
+        made.append((output(engine, columns, events), engine.snapshot()))
+    assert made[0] == made[1]
+    rows = np.frombuffer(made[0][0], OUT)
+    told = rows[rows["type"] == Out.COMMAND]
+    assert set(told["a"].tolist()) == set(range(Control.KILL, Control.CANCEL + 1))
+    assert {Reason.PAUSED, Reason.OPERATOR} <= set(rows["a"][rows["type"] == Out.CANCEL].tolist())
+    desk = every_hook.desk(instruments, interval, jit=True)
+    case, single = Case(columns, events, desk, ()), desk.engine([cls], present(columns))
+    found = [output(single, *piece) for piece in pieces(case, range(1, columns.rows))]
+    assert b"".join(found) == made[1][0]
+    assert single.snapshot() == made[1][1]
 
 
 # --- teeth: what the properties must notice --------------------------------------------------

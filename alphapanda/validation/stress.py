@@ -109,7 +109,10 @@ def run(options: Options, *, progress: Progress | None = None) -> Stress:
 
 
 def idle_because(lab: Lab, case: Case, base: Mapping[str, Any]) -> str:
-    """Return why a case can't change anything on these data; empty if it can."""
+    """Return why a case can't change anything on these data; empty if it can.
+
+    It holds where the case did change nothing, which is seen from its result.
+    """
     if case.kind in ("", "rows", "all"):
         return ""
     if not base["orders"]:
@@ -125,7 +128,10 @@ def idle_because(lab: Lab, case: Case, base: Mapping[str, Any]) -> str:
             base["limits"] == base["orders"], "slippage is of market orders, and none was sent"
         ),
         "charges": (not base["charges"], "the run has no charges"),
-        "volume_share": (not sized(lab.columns), "the data have no volumes"),
+        "volume_share": (
+            True, "every order is within a tenth of what its row traded"
+            if sized(lab.columns) else "the data have no volumes",
+        ),
     }  # fmt: skip
     holds, why = reasons.get(case.kind, (False, ""))
     return why if holds else ""

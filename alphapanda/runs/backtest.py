@@ -6,7 +6,7 @@ import warnings
 from contextlib import nullcontext
 from typing import Any
 
-from alphapanda.errors import UsageError
+from alphapanda.errors import Interrupted, UsageError
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs import manifest, recorder
@@ -31,12 +31,19 @@ def backtest(
 
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
+        Interrupted: a KeyboardInterrupt, by Ctrl-C or a notebook's stop; its `result` has the part
+            that was run.
     """
     chosen = from_python(strategy, data, options)
     with kernel_bar() if progress is None else nullcontext(progress) as bar:
         result = run_backtest(chosen, progress=bar)
     if result.trouble:
         warnings.warn(result.trouble, stacklevel=2)
+    if result.summary["status"] == "interrupted":
+        where = f" and in {result.path}" if result.path else ""
+        raise Interrupted(
+            f"the partial result is this exception's .result (sys.last_value.result){where}", result
+        )
     return result
 
 

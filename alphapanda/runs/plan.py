@@ -22,6 +22,7 @@ from alphapanda.model.calendar import DAY, Calendar, Session, SessionGroup, sess
 from alphapanda.model.charges import Schedule, charge_class
 from alphapanda.model.instruments import Instrument, Master, Product, Segment
 from alphapanda.model.limits import LimitSet, load_limits
+from alphapanda.model.notes import Note, Rank
 from alphapanda.runs import discovery
 from alphapanda.runs.options import Entry, Options
 
@@ -165,7 +166,10 @@ def read_calendar(name: str) -> Calendar:
 def named(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
     """Yield the instrument of each name in the data, from the master or with stated defaults."""
     if not options.instruments:
-        notes.append("no instrument master: lot 1 and no tick size assumed")
+        notes.append(Note(
+            "no instrument master: lot 1 and no tick size assumed; --instruments FILE has them",
+            Rank.ASSUMED,
+        ))  # fmt: skip
         yield from (Instrument.assumed(name) for name in replay.names)
         return
     masters = read_masters([Path(path) for path in options.instruments])
@@ -245,7 +249,10 @@ def calendar_notes(plan: RunPlan) -> Iterator[str]:
     else:
         yield from idle_day_notes(plan)
     if days[0] < calendar.known_from or days[-1] > calendar.known_until:
-        yield f"holidays are known from {calendar.known_from} to {calendar.known_until} only"
+        yield Note(
+            f"holidays are known from {calendar.known_from} to {calendar.known_until} only: "
+            "every other weekday counts as a trading day", Rank.ASSUMED,
+        )  # fmt: skip
 
 
 def idle_day_notes(plan: RunPlan) -> Iterator[str]:
@@ -253,9 +260,10 @@ def idle_day_notes(plan: RunPlan) -> Iterator[str]:
     calendar, days, groups = plan.rules.calendar, plan.feed.days, used_groups(plan)
     idle = [day for day in days if not any(calendar.session(day, g) for g in groups)]
     if idle:
-        yield (
+        yield Note(
             f"{len(idle)} of {len(days)} days have no session in the calendar (first {idle[0]}): "
-            "their rows only set the last price; --calendar always trades at any time"
+            "their rows only set the last price; --calendar always trades at any time",
+            Rank.LEFT_OUT,
         )
 
 
@@ -268,7 +276,7 @@ def charge_notes(plan: RunPlan) -> list[str]:
             kind = charge_class(instrument.segment, chosen)
             for day in (plan.feed.days[0], plan.feed.days[-1]):
                 found.update(plan.rules.schedule.doubts(day, kind, instrument.exchange))
-    return sorted(found)
+    return [Note(doubt, Rank.ASSUMED) for doubt in sorted(found)]
 
 
 def used_groups(plan: RunPlan) -> list[SessionGroup]:

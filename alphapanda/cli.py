@@ -107,11 +107,11 @@ def paper(
     speed: Annotated[str | None, option(metavar="N", panel=RUN, text=SPEED)] = None,
     json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
     out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=OUT)] = None,
-) -> None:
+) -> int:
     """Trade on paper: a feed at its own pace, with a journal that survives a crash."""
     from alphapanda.app.commands import run as command  # noqa: PLC0415
 
-    command.run(strategies, given, roles=[], feed=feed, speed=speed, out=out, json=json)
+    return command.run(strategies, given, roles=[], feed=feed, speed=speed, out=out, json=json)
 
 
 @app.command(help=EXAMPLES)
@@ -132,11 +132,11 @@ def run(
     speed: Annotated[str | None, option(metavar="N", panel=RUN, text=SPEED)] = None,
     json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
     out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=OUT)] = None,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Run what its roles say, in this process."""
     from alphapanda.app.commands import run as command  # noqa: PLC0415
 
-    command.run(
+    return command.run(
         strategies or [], given, roles=role or [], feed=feed or [], speed=speed, out=out, json=json
     )
 
@@ -232,12 +232,16 @@ def verify(
 @app.command()
 def relay(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a folder.")],
+    again: Annotated[
+        bool,
+        option("--again", text="All of it; readers drop repeats."),
+    ] = False,
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
     """Publish the rest of a run that has ended to the topics."""
     from alphapanda.app.commands import journals  # noqa: PLC0415
 
-    journals.relay(run, json=json)
+    journals.relay(run, again=again, json=json)
 
 
 @app.command()

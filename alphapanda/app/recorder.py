@@ -14,6 +14,7 @@ from alphapanda.app.backtest import Course, Run, strategy_names
 from alphapanda.core.engine import Engine
 from alphapanda.core.program import package_sources
 from alphapanda.errors import UsageError
+from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
@@ -37,6 +38,8 @@ class Recorder:
         self._every = config.load().paper.checkpoint_rows
         self._since = 0
         self._missed = 0
+        self.gaps = Gaps()
+        """The rows that came so far, and those that did not."""
 
     @property
     def envelopes(self) -> int:
@@ -50,8 +53,9 @@ class Recorder:
     def take(self, batch: Columns, controls: Any, rows: Sequence[Any]) -> None:
         """Write one batch: what came in, and what came out of it."""
         said = np.concatenate([*rows, np.empty(0, OUT)])
-        if not (batch.rows or len(controls) or len(said)):
+        if not (batch.rows or len(controls) or len(said) or self._missed):
             return
+        self.gaps.take(self._missed, batch)
         self._translator.miss(self._missed)
         envelopes = [encode(made) for made in self._translator.take(said, batch, controls)]
         self._writer.batch(batch, controls, envelopes, self._missed)
@@ -114,15 +118,19 @@ def resume(made: Run, course: Course, journal: Journal) -> Recorder:
         writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
     translator = translator_of(made, contents.manifest)
     first = restored(made, course.engine, journal)
+    gaps = Gaps()
     for number, batch in enumerate(journal.batches()):
         rows = told(batch, translator)
+        gaps.take(batch.missed, batch.columns)
         if number >= first and said(course.engine, batch).tobytes() != rows.tobytes():
             raise AssertionError(f"{contents.path}: batch {number} comes out otherwise: verify it")
         course.gatherer.take(rows)
         course.gatherer.market(batch.columns)
     course.placer.skip(translator.position.controls)
     final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
-    return Recorder(course.engine, writer, translator, status=final)
+    recorder = Recorder(course.engine, writer, translator, status=final)
+    recorder.gaps = gaps
+    return recorder
 
 
 # The state of a strategy in plain Python is no part of a snapshot: it is run from the start.

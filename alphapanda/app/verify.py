@@ -13,6 +13,7 @@ from alphapanda.app import backtest as runs
 from alphapanda.app.recipe import rebuilt
 from alphapanda.app.recorder import said, translator_of
 from alphapanda.core.program import package_sources
+from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import Journal, Standing
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
@@ -51,6 +52,8 @@ class Verdict:
     envelopes: int = 0
     digest: str = ""
     recorded_digest: str = ""
+    gaps: dict[str, Any] = field(default_factory=dict)
+    """The rows of the feed that never came, if any did not."""
     cut: bool = False
     """The journal has no end, and what it holds is not all of the run in the summary."""
     difference: Difference | None = None
@@ -84,10 +87,11 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
         found.notes.append("it trades now: this is what was written so far")
     elif journal.contents.torn is not None:
         found.notes.append(f"{journal.contents.torn.size:,} bytes at the end were never finished")
-    digest = hashlib.sha256()
+    digest, gaps = hashlib.sha256(), Gaps()
     total = sum(place.rows for place in journal.contents.batches)
     for batch in journal.batches():
         translator.miss(batch.missed)
+        gaps.take(batch.missed, batch.columns)
         before = translator.position
         rows = said(engine, batch)
         digest.update(rows.tobytes())
@@ -99,6 +103,9 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
             break
         if progress is not None:
             progress(found.rows, total)
+    if gaps.missed:
+        found.gaps = gaps.facts()
+        found.notes.insert(0, gaps.status)
     found.digest, found.recorded_digest = digest.hexdigest(), journal.contents.digest
     if standing in (Standing.STOPPED, Standing.UNFINISHED):
         end = told_at_end(journal.contents.path.parent)

@@ -48,14 +48,13 @@ async def drop_run(tables: Tables, journal: Journal, rebuilt: Rebuilt) -> bool:
     """
     run_id = source_in(journal).run_id
     before = (await tables.known(run_id)).get(run_id)
-    if before is None:
-        return True
-    await asyncio.to_thread(read_through, journal)
-    why = lack(journal, before)
-    if why:
-        rebuilt.kept[run_id] = why
-        return False
-    rebuilt.dropped[run_id] = before
+    if before is not None:
+        await asyncio.to_thread(read_through, journal)
+        why = lack(journal, before)
+        if why:
+            rebuilt.kept[run_id] = why
+            return False
+        rebuilt.dropped[run_id] = before
     await tables.reset([run_id])
     return True
 

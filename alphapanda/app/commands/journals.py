@@ -21,6 +21,7 @@ from alphapanda.app.deployment.relaying import publish
 from alphapanda.app.verify import Verdict
 from alphapanda.app.verify import verify as verified
 from alphapanda.errors import AlphaPandaError, UsageError
+from alphapanda.journal.gaps import STATUS, Gaps
 from alphapanda.journal.journal import FILE, DamageError, Journal
 from alphapanda.model import events
 from alphapanda.model.events import RunStatus
@@ -28,7 +29,7 @@ from alphapanda.research.curves import india
 from alphapanda.research.table import count
 
 DIFFERENCE = 1
-COUNTS = ("rows", "envelopes", "checkpoints", "bytes", "torn")
+COUNTS = ("rows", "missed", "envelopes", "checkpoints", "bytes", "torn")
 
 
 class _Type(msgspec.Struct):
@@ -106,6 +107,7 @@ def facts_of(folder: Path, journal: Journal | AlphaPandaError) -> dict[str, Any]
         "strategies": [facts["name"] for facts in manifest["strategies"]],
         "made": manifest["made"],
         "rows": sum(place.rows for place in contents.batches),
+        "missed": sum(place.missed for place in contents.batches),
         "envelopes": journal.seq,
         "checkpoints": len(contents.checkpoints),
         "bytes": size,
@@ -128,12 +130,21 @@ def list_runs(*, json: bool) -> None:
     )
     for facts in found:
         table.add_row(
-            Text(facts["run"]), facts["status"], facts.get("mode", ""),
+            Text(facts["run"]), standing_of(facts), facts.get("mode", ""),
             Text(", ".join(facts.get("strategies", ()))), count(facts.get("rows")),
             count(facts.get("envelopes")), f"{facts['bytes'] / 1e6:.1f}",
         )  # fmt: skip
     troubles = (Text(f["trouble"], style="red") for f in found if "trouble" in f)
     print_table(Group(table, *troubles), whole=True)
+
+
+def standing_of(facts: Mapping[str, Any]) -> str:
+    """Return how a run stands, with the rows of its feed that never came."""
+    missed = facts.get("missed", 0)
+    if not missed:
+        return str(facts["status"])
+    total = count(facts["rows"] + missed)
+    return f"{facts['status']}, {STATUS}: {count(missed)} rows of {total}"
 
 
 def show_run(run: str, *, json: bool) -> None:
@@ -142,10 +153,13 @@ def show_run(run: str, *, json: bool) -> None:
     journal = Journal.open(folder)
     facts = facts_of(folder if folder.is_dir() else folder.parent, journal)
     kinds: Counter[str] = Counter()
+    gaps = Gaps()
     for batch in journal.batches():
+        gaps.take(batch.missed, batch.columns)
         kinds.update(_TYPE.decode(line).type for line in batch.envelopes)
     manifest = journal.contents.manifest
     facts |= {
+        **({"gaps": gaps.status} if gaps.missed else {}),
         "events": dict(sorted(kinds.items())),
         "statuses": journal.contents.statuses,
         "options": manifest["options"],
@@ -190,14 +204,20 @@ def listed(lines: Iterable[str]) -> str:
     return "\n".join(lines) or "-"
 
 
-def relay(run: str, *, json: bool) -> None:
-    """Publish a run's events that are not on the topics yet, and tell how many there are now."""
+def relay(run: str, *, again: bool, json: bool) -> None:
+    """Publish a run's events that are not on the topics yet, or all again; tell how many."""
     folder = folder_of(run)
-    envelopes = publish(folder)
+    done = publish(folder, again=again)
     if json:
-        print_json({"run": folder.name, "envelopes": envelopes})
-    else:
-        print_table(Text(f"{folder.name}: {count(envelopes)} envelopes are on the topics"))
+        print_json({"run": folder.name, **done._asdict()})
+        return
+    shares = f"{count(done.sent)} sent now, {count(done.earlier)} by earlier processes"
+    lines = [f"{folder.name}: {count(done.envelopes)} envelopes: {shares}"]
+    if done.damage:
+        lines.append(f"relay.cursor was no place to go on from ({done.damage}): all were sent")
+    if done.earlier:
+        lines.append("if the topics no longer hold those, --again sends all")
+    print_table(Text("\n".join(lines)), whole=True)
 
 
 def schema() -> None:

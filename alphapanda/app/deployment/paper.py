@@ -187,7 +187,13 @@ def trade(
 def ended(standing: Standing, directory: RunDirectory) -> Result:
     """Write the tables of a run that is over, then its end into the journal."""
     made, course = standing.made, standing.course
+    gaps = made.recorder.gaps
+    if gaps.missed:
+        made.status = gaps.status
+        made.notes.insert(0, f"{gaps.status}: what would have been decided there is not known")
     summary, tables = runs.totals(made, course, standing.done)
+    if gaps.missed:
+        summary["gaps"] = gaps.facts()
     faults.at("tables written")
     result = runs.written(made, directory, course.gatherer, summary, tables)
     faults.at("folder filled")

@@ -221,12 +221,17 @@ def stress(
 @app.command()
 def verify(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a folder.")],
+    recorded_code: Annotated[
+        bool,
+        option("--recorded-code", text="Run the strategy's code that the journal holds, where its "
+               "files are not as they were: only of a journal that you trust."),
+    ] = False,
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
-) -> int:
+) -> int:  # fmt: skip
     """Replay a run's journal through a fresh core: every envelope must come out the same."""
     from alphapanda.app.commands import journals  # noqa: PLC0415
 
-    return journals.verify(run, json=json)
+    return journals.verify(run, recorded_code=recorded_code, json=json)
 
 
 @app.command()

@@ -20,6 +20,7 @@ import numpy as np
 from alphapanda import config
 from alphapanda.app import strategies
 from alphapanda.app.again import again
+from alphapanda.app.imported import hashes, imported_by
 from alphapanda.app.kernel import kernel_bar
 from alphapanda.app.options import Entry, Options, from_python
 from alphapanda.app.stopping import orderly
@@ -564,7 +565,6 @@ def paged(directory: RunDirectory, result: Result) -> str:
 
 def manifest(made: Run, digest: str) -> dict[str, Any]:
     """Return what it takes to run the same again: hashes of code, strategies and data, options."""
-    packages = ("alphapanda", "numpy", "numba", "duckdb", "pyarrow")
     options = {
         field.name: plain_value(getattr(made.options, field.name))
         for field in fields(made.options)
@@ -576,17 +576,25 @@ def manifest(made: Run, digest: str) -> dict[str, Any]:
         "code": package_sources().hex(),
         "strategies": [
             {"name": spec.name, "file": spec.file, "sha256": source_sha(spec),
-             "params": dict(e.arguments)}
+             "modules": hashes(imported_by(spec)), "params": dict(e.arguments)}
             for spec, e in zip(made.specs, made.enrolments, strict=True)
         ],
         "options": options,
         "data": [
             {"path": str(f.path), "sha256": f.sha256, "rows": f.rows} for f in made.replay.files
         ],
-        "python": sys.version.split()[0],
         "machine": platform.machine(),
-        "packages": {name: version(name) for name in packages},
+        **versions(),
     }  # fmt: skip
+
+
+def versions() -> dict[str, Any]:
+    """Return the versions of Python and of the packages that a run is made with."""
+    packages = ("alphapanda", "numpy", "numba", "duckdb", "pyarrow")
+    return {
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in packages},
+    }
 
 
 def plain_value(value: Any) -> Any:

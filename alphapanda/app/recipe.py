@@ -17,15 +17,19 @@ from typing import Any
 from alphapanda import config
 from alphapanda.app import backtest as runs
 from alphapanda.app import strategies
+from alphapanda.app.imported import hashes, imported_by, written_out
 from alphapanda.app.options import Entry, Options
 from alphapanda.core.engine import Enrolment
+from alphapanda.core.program import package_sources
 from alphapanda.core.strategy import Spec, text_of
 from alphapanda.data.replay import Replay
+from alphapanda.errors import AlphaPandaError, UsageError
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Instrument, Product
 from alphapanda.model.limits import load_limits
 from alphapanda.model.state import Fill
 
+KEPT_FOLDERS: list[Any] = []
 FILES = ("costs", "limits")
 """Options that may name a file, whose text the journal keeps."""
 
@@ -62,7 +66,9 @@ def document(made: runs.Run, *, name: str, mode: str, broker: str) -> dict[str, 
             for e in made.enrolments
         ],
         "sources": [
-            {"class": spec.cls.__name__, "text": text_of(spec.file)} for spec in made.specs
+            {"class": spec.cls.__name__, "text": text_of(spec.file),
+             "modules": [module._asdict() for module in imported_by(spec)]}
+            for spec in made.specs
         ],
         "files": {
             name: Path(value).read_text(encoding="utf-8")
@@ -83,15 +89,18 @@ def feed_id(options: Options, source: Any) -> str:
     return "replay:" + hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]
 
 
-def rebuilt(document: Mapping[str, Any]) -> runs.Run:
+def rebuilt(document: Mapping[str, Any], *, recorded_code: bool = False) -> runs.Run:
     """Return the run that a recipe describes, with `Recorded` in place of its replay.
 
+    Code of a strategy that is not in its files as it was runs only if `recorded_code` allows it:
+    somebody else may have written the journal.
+
     Raises:
-        UsageError: if a strategy no longer loads.
+        UsageError: if a strategy no longer loads, or is not as it was.
     """
     market = document["market"]
     specs = tuple(
-        spec_of(facts, source)
+        spec_of(facts, source, recorded_code=recorded_code)
         for facts, source in zip(document["strategies"], document["sources"], strict=True)
     )
     options = options_of(document, specs)
@@ -146,31 +155,87 @@ def files_of(texts: Mapping[str, str]) -> Iterator[dict[str, str]]:
         yield paths
 
 
-def spec_of(facts: Mapping[str, Any], source: Mapping[str, str]) -> Spec:
+def spec_of(
+    facts: Mapping[str, Any], source: Mapping[str, Any], *, recorded_code: bool
+) -> Spec:  # fmt: skip
     """Return a strategy: from its file if that is as it was, else from the text that was kept."""
-    file = Path(facts["file"])
+    why = ""
     try:
-        same = hashlib.sha256(file.read_bytes()).hexdigest() == facts["sha256"]
-    except OSError:
-        same = False
-    if same:
-        return strategies.find(f"{file}:{source['class']}")
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, f"{file.stem if file.suffix == '.py' else 'cell'}.py")
-        copy.write_text(source["text"], encoding="utf-8")
-        spec = strategies.find(f"{copy}:{source['class']}")
-        assert spec.source, "the text is read while it is there"
-        return spec
+        if hashlib.sha256(Path(facts["file"]).read_bytes()).hexdigest() == facts["sha256"]:
+            spec = strategies.find(f"{facts['file']}:{source['class']}")
+            why = other_modules(hashes(imported_by(spec)), facts.get("modules", {}))
+            if not why:
+                return spec
+        why = why or f"{facts['file']} is not as it was"
+    except (OSError, ValueError):
+        why = f"{facts['file']} is not there"
+    except AlphaPandaError as error:
+        why = f"{facts['file']} no longer loads ({error})"
+    if not recorded_code:
+        raise UsageError(
+            f"{why}: the journal holds the code of then, which is somebody else's if the journal "
+            "is; --recorded-code runs it"
+        )
+    return kept_spec(facts, source)
+
+
+def kept_spec(facts: Mapping[str, Any], source: Mapping[str, Any]) -> Spec:
+    """Return a strategy from the texts that were kept, its own modules beside it."""
+    folder = tempfile.TemporaryDirectory(prefix="alphapanda-recorded-")
+    KEPT_FOLDERS.append(folder)  # until the process ends: whoever compiles looks up the texts
+    stem = Path(facts["file"]).stem
+    copy = Path(folder.name, f"{stem if stem.isidentifier() else 'cell'}.py")
+    written_out(source.get("modules", []), copy.parent)
+    copy.write_text(source["text"], encoding="utf-8")
+    return strategies.find(f"{copy}:{source['class']}")
+
+
+def other_modules(now: Mapping[str, str], then: Mapping[str, str]) -> str:
+    """Say which imported module is not as it was; empty if all are."""
+    other = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
+    return f"the module {', '.join(other)} is not as it was" if other else ""
+
+
+def made_by(document: Mapping[str, Any], path: Path) -> str:
+    """Say which code made a journal, if it is not this; empty if it is."""
+    code = str(document["code"])
+    if code == package_sources().hex():
+        return ""
+    release = document.get("packages", {}).get("alphapanda", "?")
+    return (
+        f"{path}: made by code {code[:12]} (release {release}), and this is code "
+        f"{package_sources().hex()[:12]}, which may decide otherwise: use that release to verify "
+        "it or to go on; runs show, runs list, relay and project read it as it is"
+    )
+
+
+def made_with(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return what else decides how numbers come out: Python, NumPy and numba."""
+    packages = document.get("packages", {})
+    found = {name: str(packages.get(name, "?")) for name in ("numpy", "numba")}
+    return {"python": str(document.get("python", "?")), **found}
 
 
 def fingerprint(document: Mapping[str, Any]) -> str:
     """Return a hash of what a run is, whenever it is made: to tell if one can go on as another."""
-    left_out = (
-        "made", "digest", "python", "machine", "packages", "run_id", "format", "code", "owner_id",
-        "account_id", "begun_ns",
-    )  # fmt: skip
+    left_out = ("made", "digest", "machine", "packages", "python", "run_id", "format", "code",
+                "begun_ns")  # fmt: skip
     kept = {name: value for name, value in document.items() if name not in left_out}
+    kept["made_with"] = made_with(document)
     kept["options"] = {
         k: v for k, v in kept["options"].items() if k not in ("out", "batch", "journal")
     }
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what of two recipes is not the same, as a message names it."""
+    names = ("strategies", "options", "data", "market", "instruments", "files", "owner_id",
+             "account_id")  # fmt: skip
+    other = [name for name in names if before.get(name) != now.get(name)]
+    for old, new in zip(before["strategies"], now["strategies"], strict=False):
+        why = other_modules(new.get("modules", {}), old.get("modules", {}))
+        other += [why.removesuffix(" is not as it was")] if why else []
+    then, today = made_with(before), made_with(now)
+    return other + [f"{name} {then[name]} and {today[name]}" for name in then
+                    if then[name] != today[name]]  # fmt: skip

@@ -12,7 +12,6 @@ import numpy as np
 from alphapanda import config, faults
 from alphapanda.app.backtest import Course, Run, strategy_names
 from alphapanda.core.engine import Engine
-from alphapanda.core.program import package_sources
 from alphapanda.errors import UsageError
 from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
@@ -102,20 +101,12 @@ def resume(made: Run, course: Course, journal: Journal) -> Recorder:
     The newest checkpoint is the start, and what follows it is run again: it must say the same.
 
     Raises:
-        UsageError: if the run has ended, or was recorded by another version of the code.
+        UsageError: if the run has ended, or what is run again comes out otherwise.
     """
     contents = journal.contents
-    if contents.manifest["code"] != package_sources().hex():
-        raise UsageError(
-            f"{contents.path}: recorded by another version of the code, which may decide "
-            "otherwise: go on with that version, or start a new run"
-        )
     notes = [status.get("note") for status in contents.statuses]
     stopped = journal.stopped
     writer = journal.writer()
-    if not stopped:
-        notes.append(CRASHED)
-        writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
     translator = translator_of(made, contents.manifest)
     first = restored(made, course.engine, journal)
     gaps = Gaps()
@@ -123,10 +114,18 @@ def resume(made: Run, course: Course, journal: Journal) -> Recorder:
         rows = told(batch, translator)
         gaps.take(batch.missed, batch.columns)
         if number >= first and said(course.engine, batch).tobytes() != rows.tobytes():
-            raise AssertionError(f"{contents.path}: batch {number} comes out otherwise: verify it")
+            writer.close()
+            raise UsageError(
+                f"{contents.path}: what was recorded from event {batch.seq:,} on comes out "
+                "otherwise now: something that the strategy reads has changed since (a file, the "
+                "time, chance). Put it back, or choose another --out; nothing was added to the run"
+            )
         course.gatherer.take(rows)
         course.gatherer.market(batch.columns)
     course.placer.skip(translator.position.controls)
+    if not stopped:
+        notes.append(CRASHED)
+        writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
     final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
     recorder = Recorder(course.engine, writer, translator, status=final)
     recorder.gaps = gaps

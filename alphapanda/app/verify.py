@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from alphapanda.app import backtest as runs
-from alphapanda.app.recipe import rebuilt
+from alphapanda.app.recipe import made_by, made_with, rebuilt
 from alphapanda.app.recorder import said, translator_of
-from alphapanda.core.program import package_sources
+from alphapanda.errors import UsageError
 from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import Journal, Standing
 from alphapanda.journal.packing import Batch
@@ -66,23 +66,29 @@ class Verdict:
         return self.difference is None and same and not self.cut
 
 
-def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
+def verify(path: Path, *, progress: Progress | None = None, recorded_code: bool = False) -> Verdict:
     """Replay a run's inputs and compare what comes out, to the byte.
 
+    A strategy that is not in its files as it was runs, from the text in the journal, only if
+    `recorded_code` allows it.
+
     Raises:
-        UsageError: if there is no journal, its strategy no longer loads, or the summary that stands
+        UsageError: if there is no journal, other code of ours made it, its strategy is not as it
+            was or no longer loads, or the summary that stands
             in for its end can't be read.
         DamageError: if the journal is damaged before its end.
     """
     journal = Journal.open(path)
     standing = journal.standing()
     manifest = journal.contents.manifest
-    made = rebuilt(manifest)
+    other_code = made_by(manifest, journal.contents.path)
+    if other_code:
+        raise UsageError(other_code)
+    made = rebuilt(manifest, recorded_code=recorded_code)
     engine = runs.make_engine(made, runs.expiries(made))
     translator = translator_of(made, manifest)
     found = Verdict(manifest["run_id"], standing)
-    if manifest["code"] != package_sources().hex():
-        found.notes.append("recorded by another version of the code")
+    found.notes += other_versions(manifest, made)
     if standing == Standing.RUNNING:
         found.notes.append("it trades now: this is what was written so far")
     elif journal.contents.torn is not None:
@@ -115,6 +121,17 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
             if found.cut:
                 found.notes.append(f"summary.json tells of {rows:,} input rows")
     return found
+
+
+def other_versions(manifest: Mapping[str, Any], made: runs.Run) -> Iterator[str]:
+    """Yield what is not as it was when the run was recorded, though it may be verified."""
+    then, now = made_with(manifest), made_with(runs.versions())
+    for name, version in then.items():
+        if version != now[name]:
+            yield f"recorded with {name} {version}, replayed with {now[name]}"
+    for spec, facts in zip(made.specs, manifest["strategies"], strict=True):
+        if spec.file != facts["file"]:
+            yield f"{spec.name}: the code of the journal ran, not that of {facts['file']}"
 
 
 def difference(

@@ -39,11 +39,11 @@ class _Type(msgspec.Struct):
 _TYPE = msgspec.json.Decoder(_Type)
 
 
-def verify(run: str, *, json: bool) -> int:
+def verify(run: str, *, recorded_code: bool, json: bool) -> int:
     """Verify a run and print what was found; return the exit status."""
     with progress_bar(quiet=json, what="verify") as bar:
         show = None if bar is None else lambda done, total: bar(done, total, 0)
-        found = verified(folder_of(run), progress=show)
+        found = verified(folder_of(run), progress=show, recorded_code=recorded_code)
     if json:
         print_json({"identical": found.identical, **asdict(found)})
     else:

@@ -141,11 +141,11 @@ def leftovers(directory: RunDirectory) -> None:
 def same_run(journal: Journal, document: dict[str, Any]) -> None:
     """Refuse to go on with a run that was begun with other options, data or strategies."""
     before = journal.contents.manifest
+    other_code = recipe.made_by(before, journal.contents.path)
+    if other_code:
+        raise UsageError(other_code)
     if recipe.fingerprint(before) != recipe.fingerprint(document):
-        other = [
-            name for name in ("strategies", "options", "data", "market", "instruments", "files")
-            if before[name] != document[name]
-        ]  # fmt: skip
+        other = recipe.differing(before, document)
         raise UsageError(
             f"{journal.contents.path.parent}: the run that waits there was begun otherwise "
             f"({', '.join(other) or 'its feed'} differ); choose another --out"

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from alphapanda import config
 from alphapanda.app import backtest as runs
 from alphapanda.app import strategies
+from alphapanda.app.imported import hashes, imported_by
 from alphapanda.app.options import Options, as_whole, converted, make
 from alphapanda.app.stopping import orderly
 from alphapanda.app.sweeping import spans
@@ -264,7 +265,11 @@ def key(made: Sweep) -> dict[str, Any]:
         del options[name]
     return {
         "code": package_sources().hex(),
-        "strategy": {"name": spec.name, "sha256": runs.source_sha(spec)},
+        "strategy": {
+            "name": spec.name,
+            "sha256": runs.source_sha(spec),
+            "modules": hashes(imported_by(spec)),
+        },
         "params": {name: grid.fixed[name] for name in spec.params if name not in grid.axes},
         "grid": {name: list(values) for name, values in grid.axes.items()},
         "random": made.search.random,

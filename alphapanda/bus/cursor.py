@@ -18,7 +18,7 @@ from alphapanda import faults, log
 from alphapanda.errors import OutsideError
 
 if TYPE_CHECKING:
-    from alphapanda.bus.relay import Outbox
+    from alphapanda.events.outbox import Outbox
 
 LOG = log.get(__name__)
 START = -1

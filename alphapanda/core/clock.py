@@ -9,14 +9,14 @@ from __future__ import annotations
 from alphapanda.core.book import charge_extra, current_fees, end_of_day, move, pay
 from alphapanda.core.emit import call, emit, emit_order, emit_pnl
 from alphapanda.core.flags import HOOK_SESSION, STRATEGIES, TICK_BARS, TIMERS
+from alphapanda.core.funds import equity
 from alphapanda.core.glue import close_bar, open_session
 from alphapanda.core.orders import end_all, place_system, request_cancel
+from alphapanda.core.state import Core, Hook, Record
 from alphapanda.model.calendar import DAY, IST, Phase
 from alphapanda.model.charges import portion
-from alphapanda.model.funds import equity
 from alphapanda.model.instruments import OptionType, Product
-from alphapanda.model.rows import ChargeKind, Code, Control, Kind, Out, Reason, Scope
-from alphapanda.model.state import NEVER, Core, Hook, Record
+from alphapanda.model.rows import NEVER, ChargeKind, Code, Control, Kind, Out, Reason, Scope
 
 MINUTE = 60_000_000_000
 

@@ -84,7 +84,7 @@ def test_holes_are_shown_wherever_the_run_is(kafka_address: str, tmp_path: Path)
     holes = range(5), range(300, 461), range(2_990, 3_000)
     bus = {"ALPHAPANDA_BUS__SERVERS": kafka_address, "ALPHAPANDA_BUS__GAP_AFTER_S": "0.5"}
     assert process("bootstrap", cwd=tmp_path, **bus).status == 0
-    data = session(3, 3_000)
+    data = session(3, 1_000)
     feed, places = asyncio.run(published(tmp_path, kafka_address, holes=holes, data=data))
     total, missed = len(places), 5 + 161 + 10
     assert total == 3_000

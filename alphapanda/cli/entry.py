@@ -401,6 +401,7 @@ def report(
 def main() -> None:
     """Run the command line and exit."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.umask(os.umask(0o777) | 0o027)  # what a trader decides is not for all on the machine
     warnings.showwarning = note
     code = status()
     try:
@@ -435,10 +436,22 @@ def status(arguments: Sequence[str] | None = None) -> int:
     except typer.Exit as error:
         result = int(error.exit_code)
     except Exception as error:
+        if interrupts(error):
+            print("alphapanda: interrupted", file=sys.stderr)
+            return INTERRUPTED
         if not isinstance(error, AlphaPandaError) and not hasattr(error, "format_message"):
             raise
         result = explained(error)
     return result if isinstance(result, int) else 0
+
+
+def interrupts(error: BaseException | None) -> bool:
+    """Say if an exception is Ctrl-C as DuckDB tells it, or comes of that."""
+    while error is not None:
+        if type(error) is RuntimeError and str(error) == "Query interrupted":
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def explained(error: Any) -> int:
@@ -459,5 +472,7 @@ def failed(error: OSError) -> int:
 
 def told(error: AlphaPandaError) -> int:
     """Print an error and return its exit status."""
-    print(f"alphapanda: {error}", file=sys.stderr)
+    from alphapanda.cli.output import clean  # noqa: PLC0415 (rich)
+
+    print(f"alphapanda: {clean(str(error))}", file=sys.stderr)
     return error.exit_status

@@ -16,7 +16,7 @@ from rich.text import Text
 from alphapanda import config
 from alphapanda.cli.output import print_json, print_table, whole_table
 from alphapanda.cli.progress import progress_bar
-from alphapanda.errors import AlphaPandaError, UsageError
+from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 from alphapanda.events import events
 from alphapanda.events.events import RunStatus
 from alphapanda.journal.gaps import STATUS, Gaps
@@ -90,6 +90,8 @@ def journals() -> Iterator[tuple[Path, Journal | AlphaPandaError]]:
             yield file.parent, Journal.open(file)
         except (DamageError, UsageError) as error:
             yield file.parent, error
+        except OSError as error:
+            yield file.parent, OutsideError(f"{file}: {error.strerror}")
 
 
 def facts_of(folder: Path, journal: Journal | AlphaPandaError) -> dict[str, Any]:
@@ -114,6 +116,14 @@ def facts_of(folder: Path, journal: Journal | AlphaPandaError) -> dict[str, Any]
         "torn": 0 if contents.torn is None else contents.torn.size,
         "digest": contents.digest,
     }
+
+
+def type_of(line: bytes) -> str:
+    """Return the type of an envelope, whoever wrote it and whenever."""
+    try:
+        return _TYPE.decode(line).type[:40]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "no event"
 
 
 def list_runs(*, json: bool) -> None:
@@ -156,7 +166,7 @@ def show_run(run: str, *, json: bool) -> None:
     gaps = Gaps()
     for batch in journal.batches():
         gaps.take(batch.missed, batch.columns)
-        kinds.update(_TYPE.decode(line).type for line in batch.envelopes)
+        kinds.update(map(type_of, batch.envelopes))
     manifest = journal.contents.manifest
     facts |= {
         **({"gaps": gaps.status} if gaps.missed else {}),

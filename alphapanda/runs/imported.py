@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.lint import is_library
 from alphapanda.engine.compiler.sources import text_of
+from alphapanda.errors import UsageError
 
 KEPT = "__imported__"
 """In a loaded strategy file: the modules that it had imported, as they were then."""
@@ -140,6 +141,8 @@ def written_out(modules: list[Mapping[str, Any]], folder: Path) -> None:
     """Write modules below a folder, from which they can be imported."""
     for facts in modules:
         module = Imported(**facts)
+        if NAME.fullmatch(module.name) is None:
+            raise UsageError(f"the journal has a module with the name {module.name!r}")
         file = folder / module.path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(module.text, encoding="utf-8")

@@ -21,6 +21,7 @@ from alphapanda.model.rows import Fill
 from alphapanda.runs import discovery, plan
 from alphapanda.runs.identity import other_modules
 from alphapanda.runs.imported import hashes, imported_by, written_out
+from alphapanda.runs.manifest import FILES
 from alphapanda.runs.options import Entry, Options
 
 KEPT_FOLDERS: list[Any] = []
@@ -37,6 +38,19 @@ class Recorded:
 
 
 def rebuilt(document: Mapping[str, Any], *, recorded_code: bool = False) -> plan.Run:
+    """Return the run that a recipe describes; see `run_of`.
+
+    Raises:
+        UsageError: if a strategy no longer loads, is not as it was, or the recipe makes no sense.
+    """
+    try:
+        return run_of(document, recorded_code=recorded_code)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise UsageError(f"the manifest of the journal makes no run ({what:.200})") from error
+
+
+def run_of(document: Mapping[str, Any], *, recorded_code: bool) -> plan.Run:
     """Return the run that a recipe describes, with `Recorded` in place of its replay.
 
     Code of a strategy that is not in its files as it was runs only if `recorded_code` allows it:
@@ -82,6 +96,9 @@ def options_of(document: Mapping[str, Any], specs: tuple[Spec, ...]) -> Options:
 def rules(document: Mapping[str, Any]) -> plan.Rules:
     """Return the rules of a run, from the text of its files where they were files."""
     given = document["options"]
+    for name in FILES:
+        if str(given[name]).endswith(".toml") and name not in document["files"]:
+            raise UsageError(f"the journal does not hold the file of --{name}")
     with files_of(document["files"]) as paths:
         return plan.Rules(
             plan.read_calendar(given["calendar"]),
@@ -93,6 +110,9 @@ def rules(document: Mapping[str, Any]) -> plan.Rules:
 @contextmanager
 def files_of(texts: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Yield the paths of files that hold these texts."""
+    other = sorted({*texts} - {*FILES})
+    if other:
+        raise UsageError(f"the journal has a file for an option that takes none: {other[0]!r}")
     with tempfile.TemporaryDirectory() as folder:
         paths = {}
         for name, text in texts.items():

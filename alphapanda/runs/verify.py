@@ -13,9 +13,11 @@ from alphapanda.errors import UsageError
 from alphapanda.events.envelopes import Inputs, Position, Translator
 from alphapanda.events.events import Envelope, EventError, decode, encode
 from alphapanda.events.topics import topic_of
+from alphapanda.journal.checking import within
 from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import Journal, Standing
 from alphapanda.journal.packing import Batch
+from alphapanda.journal.records import DamageError
 from alphapanda.model.columns import Columns
 from alphapanda.model.money import text
 from alphapanda.model.rows import Control
@@ -97,6 +99,11 @@ def verify(path: Path, *, progress: Progress | None = None, recorded_code: bool 
     digest, gaps = hashlib.sha256(), Gaps()
     total = sum(place.rows for place in journal.contents.batches)
     for batch in journal.batches():
+        if not within(batch.columns, len(made.instruments)):
+            raise DamageError(
+                f"{journal.contents.path}: the batch of event {batch.seq:,} holds rows of "
+                "instruments that the manifest does not have"
+            )
         translator.miss(batch.missed)
         gaps.take(batch.missed, batch.columns)
         before = translator.position

@@ -12,9 +12,7 @@ import pytest
 
 from tests.support.running import command, process, session
 
-ENDLESS = "select count(*) from range(10000000) a, range(10000000) b where a.range * b.range = -9"
-    "select count(*) from range(10000000) a, range(10000000) b where a.range * b.range % 7 = 9"
-)
+ENDLESS = "select count(*) from range(10000000) a, range(10000000) b where a.range < b.range"
 
 
 def raises(number: int, frame: FrameType | None) -> None:

@@ -279,12 +279,25 @@ class Pnl(Payload, frozen=True, kw_only=True):
 
 
 class Command(Payload, frozen=True, kw_only=True):
-    """Somebody stops trading, or allows it again."""
+    """A command of an operator begins to act; `verb` is a `Verb` (docs/adr/017).
 
+    `name` is the strategy or instrument of its scope; both are null for the account. Of a cancel
+    they are those of its `order`, null if no order of that number works. `number` counts the run's
+    commands, `command` is its id, `by` and `reason` are the sender's own words.
+    """
+
+    cause: Count = 0
     verb: Text
     scope: Text
     name: Short = ""
-    by: Short = ""
+    strategy: Short | None = None
+    instrument: Short | None = None
+    order: Int = 0
+    number: Int = 0
+    requested_ns: Int = 0
+    command: Short = ""
+    by: Long = ""
+    reason: Long = ""
 
 
 class Stopped(Payload, frozen=True, kw_only=True):

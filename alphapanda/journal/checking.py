@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from alphapanda.events.events import Broker, RunStatus
 from alphapanda.model.columns import Columns
+from alphapanda.model.commands import Texts
 from alphapanda.model.rows import CONTROL
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -73,6 +74,7 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True):
     seq: Count
     envelopes: Count
     missed: Count = 0
+    texts: list[list[str]] = []
 
 
 class _Status(msgspec.Struct):
@@ -139,6 +141,8 @@ def head(payload: bytes) -> dict[str, Any]:
     told = fits(found, _Head, "its batch")
     if not set(told.columns) <= {*Columns._fields} or len({*told.columns}) != len(told.columns):
         raise StrangeError(f"its batch has columns that are none: {told.columns}")
+    if any(len(words) != len(Texts._fields) for words in told.texts):
+        raise StrangeError("its batch has words of commands that are none")
     width = sum(4 if name == "row" else 8 for name in told.columns)
     at += width * told.rows + CONTROL.itemsize * told.controls
     lines = payload.count(b"\n", at) + 1 if told.envelopes else 0

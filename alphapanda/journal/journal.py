@@ -16,6 +16,7 @@ from alphapanda.journal.checking import StrangeError
 from alphapanda.journal.packing import Batch, pack, unpack
 from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer, written
 from alphapanda.model.columns import Columns
+from alphapanda.model.commands import Texts
 
 FILE = "journal.apj"
 FORMAT = 1
@@ -288,10 +289,11 @@ class JournalWriter:
         return made
 
     def batch(
-        self, columns: Columns, controls: Any, envelopes: Sequence[bytes], missed: int = 0
-    ) -> None:
+        self, columns: Columns, controls: Any, envelopes: Sequence[bytes], missed: int = 0,
+        texts: Sequence[Texts] = (),
+    ) -> None:  # fmt: skip
         """Add what a step took in and gave out, and how many rows before it never came."""
-        text = pack(columns, controls, envelopes, self.seq, missed)
+        text = pack(columns, controls, envelopes, self.seq, missed, texts)
         self._writer.append(RecordKind.BATCH, text)
         self.seq += len(envelopes)
 

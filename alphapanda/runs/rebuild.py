@@ -6,7 +6,6 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.setup import Enrolment
 from alphapanda.errors import AlphaPandaError, UsageError
+from alphapanda.events.feeds import Feed
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Instrument, Product
 from alphapanda.model.limits import load_limits
@@ -28,30 +28,21 @@ KEPT_FOLDERS: list[Any] = []
 """Folders of code that a journal kept, there until the process ends."""
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """What a core has to know of the market data that it was fed; stands for the replay."""
-
-    interval_ns: int
-    columns: frozenset[str]
-    days: tuple[date, ...]
-
-
-def rebuilt(document: Mapping[str, Any], *, recorded_code: bool = False) -> plan.Run:
-    """Return the run that a recipe describes; see `run_of`.
+def rebuilt(document: Mapping[str, Any], *, recorded_code: bool = False) -> plan.RunPlan:
+    """Return the plan that a journal's manifest describes; see `plan_of`.
 
     Raises:
         UsageError: if a strategy no longer loads, is not as it was, or the recipe makes no sense.
     """
     try:
-        return run_of(document, recorded_code=recorded_code)
+        return plan_of(document, recorded_code=recorded_code)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
         raise UsageError(f"the manifest of the journal makes no run ({what:.200})") from error
 
 
-def run_of(document: Mapping[str, Any], *, recorded_code: bool) -> plan.Run:
-    """Return the run that a recipe describes, with `Recorded` in place of its replay.
+def plan_of(document: Mapping[str, Any], *, recorded_code: bool) -> plan.RunPlan:
+    """Return the plan that a journal's manifest describes.
 
     Code of a strategy that is not in its files as it was runs only if `recorded_code` allows it:
     somebody else may have written the journal.
@@ -65,18 +56,18 @@ def run_of(document: Mapping[str, Any], *, recorded_code: bool) -> plan.Run:
         for facts, source in zip(document["strategies"], document["sources"], strict=True)
     )
     options = options_of(document, specs)
-    recorded: Any = Recorded(
-        market["interval_ns"], frozenset(market["columns"]),
-        tuple(map(date.fromisoformat, market["days"])),
-    )  # fmt: skip
     enrolments = tuple(
         Enrolment(spec, spec.arguments(facts["params"]), tuple(bound["rows"]),
                   tuple(Product[name] for name in bound["products"]))
         for spec, facts, bound in zip(
             specs, document["strategies"], document["enrolments"], strict=True)
     )  # fmt: skip
-    instruments = tuple(map(Instrument.of, document["instruments"]))
-    return plan.Run(options, recorded, specs, instruments, enrolments, rules(document), [])
+    feed = Feed(
+        document["feed"], market["kind"], market["interval_ns"], frozenset(market["columns"]),
+        tuple(market["names"]), tuple(map(Instrument.of, document["instruments"])),
+        tuple(map(date.fromisoformat, market["days"])), None,
+    )  # fmt: skip
+    return plan.RunPlan(options, feed, (), specs, enrolments, rules(document))
 
 
 def options_of(document: Mapping[str, Any], specs: tuple[Spec, ...]) -> Options:

@@ -22,10 +22,11 @@ from alphapanda.model.columns import Columns
 from alphapanda.model.money import text
 from alphapanda.model.rows import Control
 from alphapanda.research.result import told_at_end
-from alphapanda.runs import plan, runner
 from alphapanda.runs.identity import made_by, made_with, versions
+from alphapanda.runs.plan import RunPlan, expiries
 from alphapanda.runs.rebuild import rebuilt
-from alphapanda.runs.recorder import said, translator_of
+from alphapanda.runs.recorder import replay_batch, translator_of
+from alphapanda.runs.runner import make_engine
 
 Progress = Callable[[int, int], None]
 MONEY = ("last", "bid", "ask", "open", "high", "low")
@@ -87,11 +88,11 @@ def verify(path: Path, *, progress: Progress | None = None, recorded_code: bool 
     other_code = made_by(manifest, journal.contents.path)
     if other_code:
         raise UsageError(other_code)
-    made = rebuilt(manifest, recorded_code=recorded_code)
-    engine = runner.make_engine(made, plan.expiries(made))
-    translator = translator_of(made, manifest)
+    plan = rebuilt(manifest, recorded_code=recorded_code)
+    engine = make_engine(plan, expiries(plan))
+    translator = translator_of(plan, manifest)
     found = Verdict(manifest["run_id"], standing)
-    found.notes += other_versions(manifest, made)
+    found.notes += other_versions(manifest, plan)
     if standing == Standing.RUNNING:
         found.notes.append("it trades now: this is what was written so far")
     elif journal.contents.torn is not None:
@@ -99,7 +100,7 @@ def verify(path: Path, *, progress: Progress | None = None, recorded_code: bool 
     digest, gaps = hashlib.sha256(), Gaps()
     total = sum(place.rows for place in journal.contents.batches)
     for batch in journal.batches():
-        if not within(batch.columns, len(made.instruments)):
+        if not within(batch.columns, len(plan.instruments)):
             raise DamageError(
                 f"{journal.contents.path}: the batch of event {batch.seq:,} holds rows of "
                 "instruments that the manifest does not have"
@@ -107,9 +108,10 @@ def verify(path: Path, *, progress: Progress | None = None, recorded_code: bool 
         translator.miss(batch.missed)
         gaps.take(batch.missed, batch.columns)
         before = translator.position
-        rows = said(engine, batch)
+        rows = replay_batch(engine, batch)
         digest.update(rows.tobytes())
-        replayed = [encode(e) for e in translator.take(rows, batch.columns, batch.controls)]
+        again = translator.take(rows, batch.columns, batch.controls, batch.texts)
+        replayed = [encode(envelope) for envelope in again]
         found.rows += batch.columns.rows
         found.envelopes += len(batch.envelopes)
         if replayed != batch.envelopes:
@@ -131,13 +133,13 @@ def verify(path: Path, *, progress: Progress | None = None, recorded_code: bool 
     return found
 
 
-def other_versions(manifest: Mapping[str, Any], made: plan.Run) -> Iterator[str]:
+def other_versions(manifest: Mapping[str, Any], plan: RunPlan) -> Iterator[str]:
     """Yield what is not as it was when the run was recorded, though it may be verified."""
     then, now = made_with(manifest), made_with(versions())
     for name, version in then.items():
         if version != now[name]:
             yield f"recorded with {name} {version}, replayed with {now[name]}"
-    for spec, facts in zip(made.specs, manifest["strategies"], strict=True):
+    for spec, facts in zip(plan.specs, manifest["strategies"], strict=True):
         if spec.file != facts["file"]:
             yield f"{spec.name}: the code of the journal ran, not that of {facts['file']}"
 

@@ -21,9 +21,10 @@ from alphapanda import config
 from alphapanda.app import strategies
 from alphapanda.app.again import again
 from alphapanda.app.kernel import kernel_bar
+from alphapanda.app.settling import last_session, notes_on_expiries, notes_on_settlements
 from alphapanda.app.options import Entry, Options, from_python
 from alphapanda.app.stopping import orderly
-from alphapanda.core import book
+from alphapanda.core import charging
 from alphapanda.core.blame import hook_failure
 from alphapanda.core.engine import Engine, Enrolment, Paper, Setup
 from alphapanda.core.generate import Shape
@@ -34,9 +35,11 @@ from alphapanda.data.instruments import read_masters
 from alphapanda.data.replay import Replay, ReplayOptions, open_replay
 from alphapanda.data.sessions import Placer, day_end, session_controls
 from alphapanda.errors import AlphaPandaError, UsageError, did_you_mean
-from alphapanda.model.calendar import DAY, INDIA, Calendar, Session, SessionGroup, session_group
-from alphapanda.model.charges import Schedule, charge_class
+from alphapanda.model.calendar import DAY, INDIA, Calendar, SessionGroup, session_group
+from alphapanda.model.charges import Schedule
+from alphapanda.model.classes import PAIR
 from alphapanda.model.columns import Columns
+from alphapanda.model.contracts import by_name
 from alphapanda.model.instruments import Instrument, Master, Product, Segment
 from alphapanda.model.limits import LimitSet, load_limits
 from alphapanda.model.money import text
@@ -163,7 +166,7 @@ def prepare(
 ) -> Run:
     """Bring data, instruments, strategies and calendar together."""
     notes = list(replay.notes)
-    instruments = tuple(named(options, replay, notes))
+    instruments = tuple(named(options, replay, notes, rules.calendar))
     return bound(options, rules, replay, specs, arguments, instruments, notes)
 
 
@@ -191,17 +194,21 @@ def read_calendar(name: str) -> Calendar:
     raise UsageError(f"--calendar {name}: write nse or always")
 
 
-def named(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
-    """Yield the instrument of each name in the data, from the master or with stated defaults."""
-    if not options.instruments:
+def named(
+    options: Options, replay: Replay, notes: list[str], calendar: Calendar
+) -> list[Instrument]:
+    """Return the instrument of each name in the data, from the master or with stated defaults."""
+    masters = None
+    if options.instruments:
+        masters = read_masters([Path(path) for path in options.instruments])
+        master = masters.at(replay.days[0])
+        notes += master.notes
+        found = [master.get(in_master(name, master)) for name in replay.names]
+    else:
         notes.append("no instrument master: lot 1 and no tick size assumed")
-        yield from (Instrument.assumed(name) for name in replay.names)
-        return
-    masters = read_masters([Path(path) for path in options.instruments])
-    master = masters.at(replay.days[0])
-    notes += master.notes
-    for name in replay.names:
-        yield master.get(in_master(name, master))
+        found = [by_name(name, calendar) for name in replay.names]
+    notes += notes_on_expiries(found, replay.days, calendar, masters)
+    return found
 
 
 def in_master(name: str, master: Master) -> str:
@@ -282,14 +289,30 @@ def note_idle_days(made: Run) -> None:
 
 def note_charges(made: Run) -> None:
     """Say where rates are approximate or stand in for earlier ones."""
+    schedule, days = made.rules.schedule, made.replay.days
+    used = {
+        (made.instruments[row], chosen)
+        for enrolment in made.enrolments
+        for row, chosen in zip(enrolment.rows, enrolment.products, strict=True)
+    }
     seen: set[str] = set()
-    for enrolment in made.enrolments:
-        for row, chosen in zip(enrolment.rows, enrolment.products, strict=True):
-            instrument = made.instruments[row]
-            kind = charge_class(instrument.segment, chosen)
-            for day in (made.replay.days[0], made.replay.days[-1]):
-                seen.update(made.rules.schedule.doubts(day, kind, instrument.exchange))
+    for instrument, chosen in used:
+        kind = schedule.class_of(instrument, chosen, days[0])
+        for charged in {kind, PAIR.get(kind, kind)}:
+            for day in steps_met(schedule.dates(charged, instrument.exchange), days):
+                seen.update(schedule.doubts(day, charged, instrument.exchange))
     made.notes += sorted(seen)
+    alike = sorted({i.name for i, _ in used if schedule.looks_like_fund(i, days[0])})
+    if alike:
+        made.notes.append(
+            f"{few(alike)} sounds like an ETF but is charged as a share: name it in an [[etf]] "
+            "table of a file for --costs"
+        )
+
+
+def steps_met(changes: Sequence[date], days: Sequence[date]) -> list[date]:
+    """Return a run's first day and each day within it from which other rates hold."""
+    return [days[0], *(day for day in changes if days[0] < day <= days[-1])]
 
 
 def used_groups(made: Run) -> list[SessionGroup]:
@@ -301,18 +324,10 @@ def expiries(made: Run) -> dict[int, int]:
     """Return when the run's contracts settle, those too that outlive its days."""
     found: dict[int, int] = {}
     for row, instrument in enumerate(made.instruments):
-        if instrument.expiry is not None:
-            session = session_on(made, instrument, instrument.expiry)
-            if session is not None:
-                found[row] = session.close
+        session = last_session(made.rules.calendar, instrument)
+        if session is not None:
+            found[row] = session.close
     return found
-
-
-def session_on(made: Run, instrument: Instrument, day: date) -> Session | None:
-    """Return an instrument's session of a day."""
-    if made.rules.calendar.is_always:
-        return None
-    return made.rules.calendar.session(day, session_group(instrument))
 
 
 def carry_out(made: Run, directory: RunDirectory | None, progress: Progress | None) -> Result:
@@ -505,7 +520,7 @@ def describe(made: Run, engine: Engine, gatherer: Gatherer, rows: int) -> dict[s
         "costs": options.costs,
         "limits": options.limits,
         "repairs": dict(replay.repairs),
-        "notes": made.notes,
+        "notes": [*made.notes, *notes_on_settlements(made.instruments, engine)],
     }
 
 
@@ -519,11 +534,8 @@ def instrument_pnl(positions: Any, engine: Engine, row: int) -> int:
 
 def charges_by(engine: Engine, gatherer: Gatherer) -> dict[str, int]:
     """Return charges by kind, the day that is still open included."""
-    kinds = ("brokerage", "exchange", "sebi", "stt", "stamp", "gst")
-    totals = dict.fromkeys(kinds, 0)
-    for fees in view(engine.tables["fees"]):
-        for kind, today in zip(kinds, book.day_charges(fees, 1, 1), strict=True):
-            totals[kind] += getattr(fees, f"total_{kind}") + today
+    tables = engine.tables
+    totals = charging.charges_by_kind(view(tables["fees"]), view(tables["notes"]))
     totals["depository"] = int(gatherer.charged[ChargeKind.DEPOSITORY])
     totals["square_off"] = int(gatherer.charged[ChargeKind.SQUARE_OFF])
     return totals

@@ -66,7 +66,7 @@ def described(options: Options, replay: Replay) -> Feed:
     Raises:
         UsageError: if two of its instruments are one in the master: their rows could not be told.
     """
-    instruments = tuple(runs.named(options, replay, []))
+    instruments = tuple(runs.named(options, replay, [], runs.read_calendar(options.calendar)))
     names = [instrument.name for instrument in instruments]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

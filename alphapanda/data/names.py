@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from alphapanda.data.instruments import UNDERLYING
 from alphapanda.data.parquet import literal
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.columns import Int32
+from alphapanda.model.instruments import ROOTS
 
 SYMBOL_FOLDER = re.compile(r"(?:symbol|instrument|tradingsymbol|ticker)=(.+)", re.IGNORECASE)
 STAMP = re.compile(r"\d[\d\-:T]*|am|pm", re.IGNORECASE)
@@ -92,20 +94,37 @@ class Instruments:
 def full_name(symbol: str, exchange: str | None) -> str:
     """Return EXCHANGE:SYMBOL, unless the symbol is one already.
 
-    Where the exchange isn't told, symbols of contracts (NIFTY25DECFUT) are NFO's, others NSE's.
+    Where the exchange isn't told, contracts (NIFTY25DECFUT) are NFO's, or where their underlying is
+    listed (MCX for CRUDEOIL), and others NSE's.
     """
     if ":" in symbol:
         return symbol
-    return f"{exchange or ('NFO' if UNDERLYING.fullmatch(symbol) else 'NSE')}:{symbol}"
+    if exchange:
+        return f"{exchange}:{symbol}"
+    for other, pattern in elsewhere().items():
+        if re.fullmatch(pattern, symbol):
+            return f"{other}:{symbol}"
+    return f"{'NFO' if UNDERLYING.fullmatch(symbol) else 'NSE'}:{symbol}"
 
 
 def full_name_sql(symbol: str, exchange: str | None) -> str:
     """Return the SQL that is `full_name` of the symbols that an expression gives."""
-    told = literal(exchange) if exchange else (
-        f"CASE WHEN regexp_full_match({symbol}, {literal(UNDERLYING.pattern)}) "
-        "THEN 'NFO' ELSE 'NSE' END"
-    )  # fmt: skip
+    cases = " ".join(
+        f"WHEN regexp_full_match({symbol}, {literal(pattern)}) THEN {literal(other)}"
+        for other, pattern in (*elsewhere().items(), ("NFO", UNDERLYING.pattern))
+    )
+    told = literal(exchange) if exchange else f"CASE {cases} ELSE 'NSE' END"
     return f"CASE WHEN contains({symbol}, ':') THEN {symbol} ELSE {told} || ':' || {symbol} END"
+
+
+@cache
+def elsewhere() -> dict[str, str]:
+    """Return the patterns of contracts that are not NFO's, by exchange."""
+    rest = UNDERLYING.pattern.removeprefix("(.+?)")
+    return {
+        exchange.name: f"(?:{'|'.join(sorted(map(re.escape, roots)))}){rest}"
+        for exchange, roots in ROOTS.items()
+    }
 
 
 def path_symbol(path: str) -> str:

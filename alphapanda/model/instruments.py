@@ -75,6 +75,20 @@ INDICES = frozenset({
 """Indices by the names that they, and contracts on them, have or had."""
 
 
+ROOTS = {
+    Exchange.MCX: frozenset({
+        "CRUDEOIL", "CRUDEOILM", "NATURALGAS", "NATGASMINI", "GOLD", "GOLDM", "GOLDPETAL",
+        "GOLDGUINEA", "GOLDTEN", "SILVER", "SILVERM", "SILVERMIC", "SILVER1000", "COPPER", "ZINC",
+        "ZINCMINI", "LEAD", "LEADMINI", "ALUMINIUM", "ALUMINI", "NICKEL", "STEELREBAR", "COTTON",
+        "COTTONCNDY", "COTTONOIL", "KAPAS", "MENTHAOIL", "CPO", "CARDAMOM", "CASTORSEED",
+        "RBDPMOLEIN", "MCXBULLDEX", "MCXMETLDEX", "MCXENRGDEX", "ELECDMBL",
+    }),
+    Exchange.BFO: frozenset({"SENSEX", "BANKEX", "SENSEX50"}),
+    Exchange.CDS: frozenset({"USDINR", "EURINR", "GBPINR", "JPYINR", "EURUSD", "GBPUSD", "USDJPY"}),
+}
+"""Underlyings whose contracts are listed on another exchange than NFO."""
+
+
 NAMED = {"exchange": Exchange, "segment": Segment, "option_type": OptionType}
 """Fields of an instrument that are written as a member's name."""
 

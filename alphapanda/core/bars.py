@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from alphapanda.model.state import NEVER, Core
+from alphapanda.core.state import Core
+from alphapanda.model.rows import NEVER
 
 
 def add_to_bar(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from alphapanda.core.charging import charge_fill, pay
 from alphapanda.core.emit import emit, emit_pnl
 from alphapanda.core.flags import STRATEGIES
-from alphapanda.model.funds import margin_of
+from alphapanda.core.funds import margin_of
+from alphapanda.core.state import Core, Record
 from alphapanda.model.rows import Out
-from alphapanda.model.state import Core, Record
 
 
 def book(core: Core, order: Record, qty: int, price: int) -> int:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from alphapanda.core.emit import emit, emit_pnl
+from alphapanda.core.state import Core, Record
 from alphapanda.model.charges import RATE as WHOLE
 from alphapanda.model.money import PAISA, SCALE
 from alphapanda.model.rows import ChargeKind, Out
-from alphapanda.model.state import Core, Record
 
 
 def pay(core: Core, strategy: int, position: Record, amount: int) -> None:
@@ -305,9 +305,7 @@ def finish_note(note: Record) -> int:
     stamp = rounded(note.stamp, note.stamp_rest, stamp_unit)
     gst = rounded(note.gst, note.gst_rest, paisa)
     settlement = rounded(note.settlement_brokerage, note.settlement_brokerage_rest, paisa)
-    taxes = rounded(
-        note.stt + note.exercise_stt, note.stt_rest + note.exercise_stt_rest, rupee
-    )
+    taxes = rounded(note.stt + note.exercise_stt, note.stt_rest + note.exercise_stt_rest, rupee)
     exercise = rounded(note.exercise_stt, note.exercise_stt_rest, 1)
     note.total_brokerage += brokerage
     note.total_exchange += exchange

@@ -10,13 +10,13 @@ from alphapanda.core.charging import charge_extra, current_fees, end_of_day
 from alphapanda.core.emit import call, emit, emit_order, emit_pnl
 from alphapanda.core.expiry import await_close, expire
 from alphapanda.core.flags import HOOK_SESSION, STRATEGIES, TICK_BARS, TIMERS
+from alphapanda.core.funds import equity
 from alphapanda.core.glue import close_bar, open_session
 from alphapanda.core.orders import end_all, place_system, request_cancel
+from alphapanda.core.state import Core, Hook, Record
 from alphapanda.model.calendar import DAY, IST, Phase
-from alphapanda.model.funds import equity
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import ChargeKind, Code, Control, Kind, Out, Reason, Scope
-from alphapanda.model.state import NEVER, Core, Hook, Record
+from alphapanda.model.rows import NEVER, ChargeKind, Code, Control, Kind, Out, Reason, Scope
 
 MINUTE = 60_000_000_000
 

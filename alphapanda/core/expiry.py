@@ -10,12 +10,12 @@ from alphapanda.core.book import move
 from alphapanda.core.charging import booked_change, current_fees, exact, pay
 from alphapanda.core.emit import emit, emit_pnl
 from alphapanda.core.orders import end_all
+from alphapanda.core.state import Core, Record, SettledBy
 from alphapanda.model.calendar import DAY, IST, MINUTE
 from alphapanda.model.charges import RATE as WHOLE
 from alphapanda.model.instruments import OptionType, Segment
 from alphapanda.model.money import PAISA
-from alphapanda.model.rows import Out, Reason
-from alphapanda.model.state import NEVER, Core, Record, SettledBy
+from alphapanda.model.rows import NEVER, Out, Reason
 
 COUNTED = 30 * MINUTE
 """The last part of continuous trading that a closing value is the mean of."""
@@ -106,9 +106,7 @@ def settlement(core: Core, instrument: Record) -> int:
 def closing_value(instrument: Record, spot: Record) -> int:
     """Return an underlying's closing value of today, of which it has rows."""
     instrument.settled_at = spot.ts
-    today = spot.close_from != NEVER and (
-        (spot.close_until + IST) // DAY == (spot.ts + IST) // DAY
-    )
+    today = spot.close_from != NEVER and ((spot.close_until + IST) // DAY == (spot.ts + IST) // DAY)
     if today and spot.closing != 0:
         instrument.settled_by = SettledBy.CLOSING
         return int(spot.closing)

@@ -22,9 +22,9 @@ from alphapanda.core.orders import (
     sweep,
     unblock,
 )
+from alphapanda.core.state import Core, OrderState, Record, Role, repeat_slot
 from alphapanda.model.charges import portion
-from alphapanda.model.rows import Kind, Out, Reason, Tif
-from alphapanda.model.state import NEVER, Core, Fill, OrderState, Record, Role, repeat_slot
+from alphapanda.model.rows import NEVER, Fill, Kind, Out, Reason, Tif
 
 UNLIMITED = 1 << 62
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.classes import BASE, ChargeClass, Funds, charge_class, class_of
-from alphapanda.model.dated import a_date, in_force, read_table, rows_of
+from alphapanda.model.dated import TABLES, a_date, in_force, read_table, rows_of
 from alphapanda.model.instruments import Exchange, Instrument, Product
 from alphapanda.model.money import PAISA, SCALE, to_rupees, to_scaled
 
@@ -207,7 +207,7 @@ class Schedule:
             raise UsageError(
                 f"no charges are known for {base.name} on {exchange.name}. Give them in a "
                 "TOML file (--costs FILE.toml, of the form of alphapanda/model/"
-                "charges_zerodha.toml), or choose --costs none or a rate such as 0.03%."
+                "tables/charges_zerodha.toml), or choose --costs none or a rate such as 0.03%."
             )
         return {**self._table[base, exchange], **self._table.get((charge_class, exchange), {})}
 
@@ -235,7 +235,7 @@ def _step(steps: list[tuple[date, _Step]], day: date) -> _Step:
 
 @cache
 def _zerodha() -> Schedule:
-    path = Path(__file__).with_name("charges_zerodha.toml")
+    path = TABLES / "charges_zerodha.toml"
     return Schedule("zerodha", _laid_over({}, path, read_table(path)))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.dated import a_date, read_table, rows_of
+from alphapanda.model.dated import TABLES, a_date, read_table, rows_of
 from alphapanda.model.instruments import CASH, Exchange, Instrument, Product, Segment
 
 
@@ -120,7 +120,7 @@ class Funds:
 
 @cache
 def _builtin() -> Funds:
-    path = Path(__file__).with_name("etfs.toml")
+    path = TABLES / "etfs.toml"
     return Funds(_read(path, read_table(path)))
 
 
@@ -136,5 +136,5 @@ def _read(path: Path, content: dict[str, Any]) -> dict[str, tuple[date, str]]:
         symbols = row.get("symbols")
         if not isinstance(symbols, list) or not all(isinstance(name, str) for name in symbols):
             raise UsageError(f'{where}: symbols is missing, such as ["NIFTYBEES"].')
-        found.update({name: (day, kind) for name in symbols})
+        found.update(dict.fromkeys(symbols, (day, kind)))
     return found

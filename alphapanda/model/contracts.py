@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Calendar
-from alphapanda.model.dated import Steps, a_date, in_force, read_table, rows_of
+from alphapanda.model.dated import TABLES, Steps, a_date, in_force, read_table, rows_of
 from alphapanda.model.instruments import Exchange, Instrument, Segment
 from alphapanda.model.money import to_scaled
 
@@ -102,7 +101,7 @@ def traded_before(day: date, calendar: Calendar) -> date:
 @cache
 def expiry_days() -> Mapping[tuple[Exchange, str], Steps[int]]:
     """Return by exchange and underlying the weekday of a month's last expiry, Monday 0, dated."""
-    path = Path(__file__).with_name("expiry_days.toml")
+    path = TABLES / "expiry_days.toml"
     found: dict[tuple[Exchange, str], dict[date, int]] = {}
     for number, row in enumerate(rows_of(path, read_table(path), "expiry"), 1):
         where = f"{path}, [[expiry]] number {number}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.dated import Steps, a_date, in_force, read_table, rows_of
+from alphapanda.model.dated import TABLES, Steps, a_date, in_force, read_table, rows_of
 
 
 class Exchange(IntEnum):
@@ -76,13 +76,45 @@ INDICES = frozenset({
 
 
 ROOTS = {
-    Exchange.MCX: frozenset({
-        "CRUDEOIL", "CRUDEOILM", "NATURALGAS", "NATGASMINI", "GOLD", "GOLDM", "GOLDPETAL",
-        "GOLDGUINEA", "GOLDTEN", "SILVER", "SILVERM", "SILVERMIC", "SILVER1000", "COPPER", "ZINC",
-        "ZINCMINI", "LEAD", "LEADMINI", "ALUMINIUM", "ALUMINI", "NICKEL", "STEELREBAR", "COTTON",
-        "COTTONCNDY", "COTTONOIL", "KAPAS", "MENTHAOIL", "CPO", "CARDAMOM", "CASTORSEED",
-        "RBDPMOLEIN", "MCXBULLDEX", "MCXMETLDEX", "MCXENRGDEX", "ELECDMBL",
-    }),
+    Exchange.MCX: frozenset(
+        {
+            "CRUDEOIL",
+            "CRUDEOILM",
+            "NATURALGAS",
+            "NATGASMINI",
+            "GOLD",
+            "GOLDM",
+            "GOLDPETAL",
+            "GOLDGUINEA",
+            "GOLDTEN",
+            "SILVER",
+            "SILVERM",
+            "SILVERMIC",
+            "SILVER1000",
+            "COPPER",
+            "ZINC",
+            "ZINCMINI",
+            "LEAD",
+            "LEADMINI",
+            "ALUMINIUM",
+            "ALUMINI",
+            "NICKEL",
+            "STEELREBAR",
+            "COTTON",
+            "COTTONCNDY",
+            "COTTONOIL",
+            "KAPAS",
+            "MENTHAOIL",
+            "CPO",
+            "CARDAMOM",
+            "CASTORSEED",
+            "RBDPMOLEIN",
+            "MCXBULLDEX",
+            "MCXMETLDEX",
+            "MCXENRGDEX",
+            "ELECDMBL",
+        }
+    ),
     Exchange.BFO: frozenset({"SENSEX", "BANKEX", "SENSEX50"}),
     Exchange.CDS: frozenset({"USDINR", "EURINR", "GBPINR", "JPYINR", "EURUSD", "GBPUSD", "USDJPY"}),
 }
@@ -236,7 +268,7 @@ class Freezes:
 @cache
 def _builtin_freezes() -> Freezes:
     steps: dict[str, dict[date, int]] = {}
-    _add_freezes(steps, Path(__file__).with_name("freeze.toml"))
+    _add_freezes(steps, TABLES / "freeze.toml")
     return Freezes(_sorted(steps))
 
 

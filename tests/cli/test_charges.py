@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import command
-from tests.worked import KEYS, allowed, examples, words
+from tests.support.running import command
+from tests.support.worked import KEYS, allowed, examples, words
 
 KEYS_OF_A_NOTE = {
     "brokerage", "stt", "exchange", "sebi", "stamp", "gst", "depository", "square_off",

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphapanda import buy, sell
+from alphapanda.core.state import SettledBy
 from alphapanda.model.calendar import Phase, day_start_ns
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Exchange, Instrument, OptionType, Product, Segment
 from alphapanda.model.rows import ChargeKind, Control, Out
-from alphapanda.model.state import SettledBy
-from tests.core.harness import (
+from tests.core.test_properties import MANY
+from tests.support.harness import (
     DAY,
     GROUP_OF_DERIVATIVES,
     MINUTE,
-    SECOND,
     T0,
     bars,
     future,
@@ -33,7 +33,6 @@ from tests.core.harness import (
     tick_strategy,
     ticks,
 )
-from tests.core.test_properties import MANY
 
 CLOSE = day_start_ns(DAY) + (15 * 60 + 30) * MINUTE
 SETTLED = CLOSE + 30 * MINUTE

@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 
 from alphapanda import buy, order, sell
 from alphapanda.core.charging import charges_by_kind
-from alphapanda.core.records import view
+from alphapanda.engine.engine import Engine
+from alphapanda.engine.records import view
 from alphapanda.model.calendar import Calendar, day_start_ns
 from alphapanda.model.charges import ChargeClass, Schedule
 from alphapanda.model.contracts import by_name
 from alphapanda.model.instruments import Exchange, OptionType, Product
 from alphapanda.model.rows import ChargeKind, Control, Out
-from tests.core import harness
-from tests.core.harness import (
+from tests.core.test_expiry import at, expire, index, on_index
+from tests.core.test_properties import MANY
+from tests.support import harness
+from tests.support.harness import (
     DAY,
     SECOND,
     T0,
@@ -39,10 +42,8 @@ from tests.core.harness import (
     tick_strategy,
     ticks,
 )
-from tests.core.test_expiry import at, expire, index, on_index
-from tests.core.test_properties import MANY
-from tests.oracle.recount import Trade, depository, ist_day, notes
-from tests.worked import KEYS, PRODUCTS, allowed, day_of, examples, name_of
+from tests.support.recount import Trade, depository, ist_day, notes
+from tests.support.worked import KEYS, PRODUCTS, allowed, day_of, examples, name_of
 
 ZERODHA = Schedule.zerodha()
 END = T0 + 3_600 * SECOND
@@ -64,11 +65,11 @@ def as_delivery(_: str) -> tuple[ChargeClass, Exchange]:
     return ChargeClass.DELIVERY, Exchange.NSE
 
 
-def days(count: int) -> tuple[Any, ...]:
+def days(count: int, apart: int = NIGHT) -> tuple[Any, ...]:
     """Return sessions of an hour on days in a row."""
     found: list[Any] = []
     for n in range(count):
-        at = n * NIGHT
+        at = n * apart
         found += [(T0 + at, *opens(END + at)[1:]), closes(END + at), (END + at, Control.DAY_END)]
     return tuple(found)
 
@@ -85,12 +86,12 @@ def test_a_day_s_charges_are_the_recount_s(made: list[tuple[int, int]], over: bo
     script: dict[int, Any] = {0: lambda ctx: buy(ctx, 20_000)}
     script |= {n + 2: (lambda ctx, qty=qty: order(ctx, qty)) for n, (qty, _) in enumerate(made)}
     rows = ticks(100.0, 100.0, 100.0, *(100 + step / 4 for _, step in made))
-    rows = rows._replace(ts=rows.ts + NIGHT * (np.arange(len(rows.ts)) > 1))
-    events = days(2) if over else days(2)[:-2]
+    rows = rows._replace(ts=rows.ts + 2 * NIGHT * (np.arange(len(rows.ts)) > 1))
+    events = days(2, 2 * NIGHT) if over else days(2, 2 * NIGHT)[:-2]
     played = play(rows, script, events=events, product=Product.CNC, schedule=ZERODHA, cash=10**14)
     found = trades_of(played, ["NSE:X"])
     assert len(found) == len(made) + 1
-    open_days = () if over else (DAY + timedelta(1),)
+    open_days = () if over else (DAY + timedelta(2),)  # a holiday lies between
     wanted = notes(found, ZERODHA, as_delivery, open_days)
     due = sum(wanted.values()) + depository(found, ZERODHA, as_delivery, open_days)
     assert abs(Decimal(played.field("ledgers", "charges")) * UNIT - due) <= 12 * UNIT
@@ -172,7 +173,7 @@ def test_an_intraday_seller_does_not_hide_the_depository() -> None:
     setup = enrolled.__class__(
         **{**{f: getattr(enrolled, f) for f in enrolled.__dataclass_fields__}, "strategies": mixed}
     )
-    engine = harness.Engine(desk.program([seller, holder], present(rows)), setup)
+    engine = Engine(desk.program([seller, holder], present(rows)), setup)
     played = Played(feed(engine, rows, controls(*days(2), columns=rows)), engine)
     assert deposited(played) == [(1, 0, DP)]
     assert [r.strategy for r in played.of(Out.CHARGE) if r.a == ChargeKind.DEPOSITORY] == [1]
@@ -201,7 +202,8 @@ def test_classes_of_a_day_are_rounded_on_one_note() -> None:
     call = on_index(option("NFO:NIFTY26NOV90CE", rs(90), OptionType.CALL))
     rows = merged(ticks(*[100.0] * 4), ticks(*[10.0] * 4, row=1))
     classes = [tick_strategy({0: lambda ctx: buy(ctx, 13)}),
-               tick_strategy({0: lambda ctx: buy(ctx, 25), 1: lambda ctx: sell(ctx, 25)}, row=1)]  # fmt: skip
+               tick_strategy({0: lambda ctx: buy(ctx, 25), 1: lambda ctx: sell(ctx, 25)},
+                             row=1)]  # fmt: skip
     events = (opens(END), opens(END, group=2), closes(END), closes(END, 2), (END, Control.DAY_END))
     desk = Desk(instruments=(share(), call), schedule=ZERODHA, always=False)
     rates = desk.engine(classes, present(rows)).setup
@@ -212,7 +214,7 @@ def test_classes_of_a_day_are_rounded_on_one_note() -> None:
     setup = rates.__class__(
         **{**{f: getattr(rates, f) for f in rates.__dataclass_fields__}, "strategies": mixed}
     )
-    engine = harness.Engine(desk.program(classes, present(rows)), setup)
+    engine = Engine(desk.program(classes, present(rows)), setup)
     played = Played(feed(engine, rows, controls(*events, columns=rows)), engine)
     found = trades_of(played, ["NSE:X", "NFO:NIFTY26NOV90CE"])
     assert len(found) == 3
@@ -268,8 +270,10 @@ def test_worked_examples_of_exercises() -> None:
         ended = example["exercise"]
         rates = ZERODHA.rates(day_of(example), ChargeClass.OPTIONS, Exchange.NFO)
         call = on_index(option("NFO:NC", rs(1_000), OptionType.CALL, lot_size=1))
-        played = expire(call, spot_at(1_000 + ended["intrinsic"]), ended["qty"],
-                        underlying=index(), schedule=Schedule("then", None, rates), cash=10**16)  # fmt: skip
+        played = expire(
+            call, spot_at(1_000 + ended["intrinsic"]), ended["qty"], underlying=index(),
+            schedule=Schedule("then", None, rates), cash=10**16,
+        )  # fmt: skip
         last = played.of(Out.FILL)[-1]
         due = example["expected"]["exercise_stt"] + 20 * 1.18
         assert last.a / 10_000 == pytest.approx(due), example["id"]
@@ -278,4 +282,3 @@ def test_worked_examples_of_exercises() -> None:
 def spot_at(price: int) -> Any:
     """Return an underlying's rows late on the day."""
     return at((15 * 60 + 20, float(price)))
-

@@ -22,7 +22,7 @@ from alphapanda.model.instruments import Instrument, Master, Product, Segment
 from alphapanda.model.limits import LimitSet, load_limits
 from alphapanda.runs import discovery
 from alphapanda.runs.options import Entry, Options
-from alphapanda.runs.settling import last_session, notes_on_expiries
+from alphapanda.runs.settling import last_session, notes_on_expiries, notes_on_names
 
 SMALL_BATCH = 8_192
 """Rows at once in plain Python, which can be stopped between batches, and in a journal."""
@@ -141,12 +141,13 @@ def named(
         masters = read_masters([Path(path) for path in options.instruments])
         master = masters.at(replay.days[0])
         notes += master.notes
-        found = [master.get(in_master(name, master)) for name in replay.names]
+        listed = [master.get(in_master(name, master)) for name in replay.names]
     else:
         notes.append("no instrument master: lot 1 and no tick size assumed")
-        found = [by_name(name, calendar) for name in replay.names]
-    notes += notes_on_expiries(found, replay.days, calendar, masters)
-    return found
+        listed = [by_name(name, calendar) for name in replay.names]
+        notes += notes_on_names(listed)
+    notes += notes_on_expiries(listed, replay.days, calendar, masters)
+    return listed
 
 
 def in_master(name: str, master: Master) -> str:

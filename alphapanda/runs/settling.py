@@ -32,7 +32,7 @@ def notes_on_expiries(
 ) -> list[str]:  # fmt: skip
     """Return what is to be said before a run of when its contracts expire."""
     contracts = [i for i in instruments if i.segment in DERIVATIVES]
-    notes = [] if masters is not None else notes_on_names(contracts)
+    notes: list[str] = []
     ending = [i for i in contracts if i.expiry is not None and i.expiry <= days[-1]]
     if calendar.is_always and ending:
         notes.append(f"{named(ending)}: never settled, since --calendar always has no sessions")
@@ -50,8 +50,9 @@ def notes_on_expiries(
     return notes
 
 
-def notes_on_names(contracts: Sequence[Instrument]) -> list[str]:
+def notes_on_names(instruments: Sequence[Instrument]) -> list[str]:
     """Return what is to be said of contracts of which only the names are known."""
+    contracts = [i for i in instruments if i.segment in DERIVATIVES]
     told = [i for i in contracts if i.expiry is not None]
     never = [i for i in contracts if i.expiry is None]
     notes = []

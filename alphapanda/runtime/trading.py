@@ -19,6 +19,7 @@ from alphapanda.runs import options as of_run
 from alphapanda.runs import paper, plan
 from alphapanda.runs.folders import default_out
 from alphapanda.runs.options import Entry, Options
+from alphapanda.runs.settling import notes_on_expiries
 from alphapanda.runs.stopping import orderly
 from alphapanda.runtime import feed as feeds
 from alphapanda.runtime.feed import Subscribed
@@ -134,4 +135,5 @@ def subscribed(
     )
     bound = replace(options, strategies=entries, data=(f"{feeds.BUS}:{feed.id}",))
     source = Subscribed.to(feed)
-    return plan.bound(bound, rules, source, specs, arguments, feed.instruments, [])
+    notes = notes_on_expiries(feed.instruments, feed.days, rules.calendar, None)
+    return plan.bound(bound, rules, source, specs, arguments, feed.instruments, notes)

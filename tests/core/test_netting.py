@@ -85,7 +85,7 @@ def test_a_day_s_charges_are_the_recount_s(made: list[tuple[int, int]], over: bo
     """Whatever is bought and sold, in part or whole: running totals, then the note, to the unit."""
     script: dict[int, Any] = {0: lambda ctx: buy(ctx, 20_000)}
     script |= {n + 2: (lambda ctx, qty=qty: order(ctx, qty)) for n, (qty, _) in enumerate(made)}
-    rows = ticks(100.0, 100.0, 100.0, *(100 + step / 4 for _, step in made))
+    rows = ticks(100.0, 100.0, 100.0, *(100 + step / 10 for _, step in made))
     rows = rows._replace(ts=rows.ts + 2 * NIGHT * (np.arange(len(rows.ts)) > 1))
     events = days(2, 2 * NIGHT) if over else days(2, 2 * NIGHT)[:-2]
     played = play(rows, script, events=events, product=Product.CNC, schedule=ZERODHA, cash=10**14)

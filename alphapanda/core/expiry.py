@@ -36,7 +36,7 @@ def await_close(instrument: Record, until: int, midnight: int) -> None:
     instrument.close_until = until
     instrument.close_sum = 0
     instrument.close_count = 0
-    instrument.closing = 0
+    instrument.close_value = 0
 
 
 def see_close(instrument: Record, ts: int, last: int, before: int) -> None:
@@ -48,7 +48,7 @@ def see_close(instrument: Record, ts: int, last: int, before: int) -> None:
         instrument.close_sum += last
         instrument.close_count += 1
     elif last != before or instrument.segment == Segment.INDEX:
-        instrument.closing = last
+        instrument.close_value = last
 
 
 def expire(core: Core, row: int) -> None:
@@ -107,9 +107,9 @@ def closing_value(instrument: Record, spot: Record) -> int:
     """Return an underlying's closing value of today, of which it has rows."""
     instrument.settled_at = spot.ts
     today = spot.close_from != NEVER and ((spot.close_until + IST) // DAY == (spot.ts + IST) // DAY)
-    if today and spot.closing != 0:
+    if today and spot.close_value != 0:
         instrument.settled_by = SettledBy.CLOSING
-        return int(spot.closing)
+        return int(spot.close_value)
     if today and spot.close_count != 0:
         instrument.settled_by = SettledBy.MEAN
         count = spot.close_count * PAISA

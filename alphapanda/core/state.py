@@ -31,12 +31,13 @@ INSTRUMENT = ints(
     "ts last held first phase traded phase_end tail",
     "bid bid_qty ask ask_qty open high low oi volume taken_buy taken_sell killed net",
     "tick lot freeze segment exchange group lower upper expiry strike option underlying",
-    "close_from close_until close_sum close_count closing settled_by settled_at physical family",
+    "close_from close_until close_sum close_count close_value settled_by settled_at",
+    "physical family",
     "bought sold bought_value sold_value due_buy due_sell pair_buy pair_sell",
     "stock opening settled leaving seller seller_row",
 )
 """The market and our own book of it (order list, holders, net quantity), then facts of the day.
-`close_*`, `closing`: what its closing value is told from; `settled_*`: how a contract settled, and
+`close_*`: what its closing value is told from; `settled_*`: how a contract settled, and
 `physical`, `family`: whether by delivery, and with which others. `bought` .. `pair_sell`: what the
 account traded today for delivery, and what its orders would owe, by both rates. `stock`: the
 first row of the same share, whose `opening` .. `seller_row` are the account's holding of it."""

@@ -14,7 +14,7 @@ import typer
 import typer.main
 
 from alphapanda import __version__
-from alphapanda.cli import bus_words, config_words, data_words, db_words
+from alphapanda.cli import bus_words, charges, config_words, data_words, db_words
 from alphapanda.cli.flags import RUN, option, run_options
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 
@@ -216,6 +216,9 @@ def stress(
     from alphapanda.cli import check as command  # noqa: PLC0415
 
     command.stress(strategy, given, json=json)
+
+
+app.command()(charges.charges)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import Any
 
 from alphapanda.core.book import mark
 from alphapanda.core.clock import advance, control
+from alphapanda.core.expiry import see_close
 from alphapanda.core.flags import BARS_IN, DAY_BARS, OPEN_INTEREST, QTY, QUEUED, QUOTES, VOLUME
 from alphapanda.core.gate import gate
 from alphapanda.core.glue import decide, dispatch, see_row
@@ -94,6 +95,8 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
     last = columns.last[at]
     if instrument.held != 0:
         mark(core, row, last - instrument.last)
+    if instrument.close_from <= ts - BARS_IN:
+        see_close(instrument, ts - BARS_IN, last, instrument.last)
     instrument.ts = ts
     instrument.last = last
     if QUOTES:

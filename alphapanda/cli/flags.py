@@ -44,6 +44,11 @@ def run(kind: Any, name: str, metavar: str, text: str, *names: str) -> tuple[str
     return name, Annotated[kind, option(*names, metavar=metavar, panel=RUN, text=text)]
 
 
+STRATEGY = "NAME in strategies/, FILE.py, FILE.py:CLASS, or a run file, backtests/NAME.toml"
+Strategy = Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY)]
+RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a folder.")]
+Json = Annotated[bool, option("--json", text="Print one JSON object.")]
+
 OPTIONS: dict[str, Any] = dict([
     data(Texts, "data", "PATH", "Parquet file, folder or pattern; may be given again. Paths are "
          "relative to the current folder, those in a run file too."),

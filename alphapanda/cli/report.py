@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from alphapanda import config
+from alphapanda.cli.flags import Json, option
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.research.compare import compare_page, comparison
@@ -21,8 +23,20 @@ from alphapanda.runs.command_line import again
 from alphapanda.runs.folders import load
 
 
-def report(runs: Sequence[str], *, out: Path | None, json: bool) -> None:
-    """Write the page of a run or the comparison of several, and tell where it is."""
+def report(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="A name under runs/, or a folder.")
+    ],
+    out: Annotated[
+        Path | None,
+        option(
+            metavar="FILE",
+            text="The page. (default: report.html in the run; for several runs/compare-....html)",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a run's HTML page again, or compare several runs in one."""
     results = [load(run) for run in runs]
     if len(results) == 1:
         page = run_page(results[0], again(results[0].manifest))

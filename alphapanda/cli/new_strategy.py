@@ -11,8 +11,12 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
+from typing import Annotated
+
+import typer
 
 from alphapanda import config
+from alphapanda.cli.flags import Json
 from alphapanda.cli.output import print_json
 from alphapanda.config.settings import Settings
 from alphapanda.data import catalogue
@@ -21,8 +25,11 @@ from alphapanda.errors import OutsideError, UsageError
 SKELETON = Path(__file__).parent / "skeleton"
 
 
-def new_strategy(name: str, *, json: bool) -> None:
-    """Write a strategy and its tests, and tell what to do next."""
+def new_strategy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As opening_range.")],
+    json: Json = False,
+) -> None:
+    """Write strategies/NAME.py, which runs as it is, and tests/test_NAME.py."""
     base = config.load()
     words = {"name": named(name), "class": class_of(name), "title": title_of(name)}
     files = {

@@ -1,0 +1,34 @@
+"""`alphapanda runs list`: the runs that keep a journal."""
+
+from __future__ import annotations
+
+from rich.console import Group
+from rich.text import Text
+
+from alphapanda import config
+from alphapanda.cli.flags import Json
+from alphapanda.cli.journals import facts_of, open_journals
+from alphapanda.cli.output import print_json, print_table, whole_table
+from alphapanda.research.table import count
+
+
+def runs_list(json: Json = False) -> None:
+    """List them: how they stand, what they hold."""
+    found = [facts_of(*run) for run in open_journals()]
+    if json:
+        print_json({"runs": found})
+        return
+    if not found:
+        print_table(Text(f"no journals in {config.load().runs_dir}: backtest --journal keeps one"))
+        return
+    table = whole_table(
+        columns=("run", "status", "mode", "strategies"), numbers=("rows", "envelopes", "MB")
+    )
+    for facts in found:
+        table.add_row(
+            Text(facts["run"]), facts["status"], facts.get("mode", ""),
+            Text(", ".join(facts.get("strategies", ()))), count(facts.get("rows")),
+            count(facts.get("envelopes")), f"{facts['bytes'] / 1e6:.1f}",
+        )  # fmt: skip
+    troubles = (Text(f["trouble"], style="red") for f in found if "trouble" in f)
+    print_table(Group(table, *troubles), whole=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
-from typing import Any, NamedTuple
+from typing import Any
 
 from alphapanda import log
 from alphapanda.bus.client import close_client, kafka, open_client
@@ -21,26 +21,21 @@ from alphapanda.bus.topic_reader import partitions, reader, reading
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.events.events import SHARED, EventError, FeedStatus
-from alphapanda.events.feeds import Feed, Reading, Row, event_of
+from alphapanda.events.feeds import Feed, Portion, Reading, Row, event_of
 from alphapanda.events.topics import topic_of
 from alphapanda.model.columns import Columns
 from alphapanda.net.tasks import waits
 
 LOG = log.get(__name__)
 POLL_MS = 200
+IDLE_MS = 20
+"""How long rows are waited for before the trading loop sees to its commands."""
 BATCH = 4_096
 HELD = 50_000
 """Rows that wait for others, from which on only partitions that are behind are read."""
 MARGIN_MS = 60_000
 """How much earlier than a feed's begin its rows are looked for: the server's clock may be set."""
 NONE = Columns.of()
-
-
-class Portion(NamedTuple):
-    """Rows that follow each other, none if nothing came; before them, how many never came."""
-
-    missed: int
-    columns: Columns
 
 
 class FeedReader:
@@ -191,7 +186,7 @@ class FeedReader:
             return {}
         places = self._awaited() if self._order.held > HELD else []
         found: dict[Any, list[Any]] = await self._consumer.getmany(
-            *places, timeout_ms=POLL_MS, max_records=BATCH
+            *places, timeout_ms=IDLE_MS, max_records=BATCH
         )
         return {place: part for place, part in found.items() if part}
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from rich.console import Console
 
 from alphapanda import config
-from alphapanda.cli.flags import RUN, Json, Strategy, option, run_options
+from alphapanda.cli.flags import Json, Strategy, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.progress import progress_bar
 from alphapanda.cli.show import result_table
@@ -18,6 +18,7 @@ from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs import backtest as runs
 from alphapanda.runs import options
 from alphapanda.runs.folders import default_out
+from alphapanda.runs.options import RUN
 
 
 @run_options

@@ -10,11 +10,12 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alphapanda.cli.flags import RUN, Json, Strategy, option, run_options
+from alphapanda.cli.flags import Json, Strategy, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.progress import progress_bar
 from alphapanda.research.table import WIDTH, count
 from alphapanda.runs import options
+from alphapanda.runs.options import RUN
 from alphapanda.validation import check as checks
 
 FINDING = 1

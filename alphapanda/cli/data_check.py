@@ -29,7 +29,7 @@ from alphapanda.cli.progress import step_bars
 from alphapanda.data.quality.checking import Asked, check_paths
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Calendar
-from alphapanda.runs import options
+from alphapanda.runs.readings import pairs
 
 FINDING = 1
 CALENDARS = {"nse": Calendar.nse, "always": Calendar.always}
@@ -67,7 +67,7 @@ def data_check(
     asked = Asked(
         wanted=wanted({
             "kind": kind, "exchange": exchange,
-            "map": options.pairs(map_ or (), "--map"),
+            "map": pairs(map_ or (), "--map"),
         }),
         interval=interval, first=first, last=last,
         instruments=tuple(instrument or ()), masters=tuple(instruments or ()),

@@ -11,7 +11,7 @@ from alphapanda.data import catalogue
 from alphapanda.data.importers.source import Wanted
 from alphapanda.errors import UsageError
 from alphapanda.model.interval import parse_interval
-from alphapanda.runs import options
+from alphapanda.runs.readings import DATE, KIND
 
 STAMPS = ("start", "end")
 MAKE, ROWS, OUT = "What the files are", "Which rows", "Catalogue and output"
@@ -50,7 +50,7 @@ def wanted(given: Mapping[str, Any]) -> Wanted:
     """Return what rows to read, and as what."""
     kind = given.get("kind")
     if kind is not None:
-        kind = options.converted("", "kind", kind, options.as_kind)
+        kind = KIND.value("kind", kind)
     interval = given.get("interval")
     stamps = given.get("stamps", "start")
     if stamps not in STAMPS:
@@ -78,8 +78,8 @@ def days(first: str | None, last: str | None) -> tuple[Any, Any]:
     Raises: UsageError for what is no date, or the wrong way round.
     """
     low, high = (
-        None if text is None else options.converted("", name, text, options.as_date)
-        for name, text in (("first", first), ("last", last))
+        None if text is None else DATE.value(name, text)
+        for name, text in (("from", first), ("to", last))
     )
     if low is not None and high is not None and low > high:
         raise UsageError(f"--from {first} lies after --to {last}")

@@ -14,7 +14,7 @@ from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.progress import step_bars
 from alphapanda.data.importers import mappings
 from alphapanda.data.importers.importing import import_files
-from alphapanda.runs import options
+from alphapanda.runs.readings import pairs
 
 
 def data_import(
@@ -70,7 +70,7 @@ def data_import(
     where = config.load()
     given: dict[str, Any] = {key: value for key, value in said.items() if value not in (None, [])}
     if "map" in given:
-        given["map"] = options.pairs(given["map"], "--map")
+        given["map"] = pairs(given["map"], "--map")
     if mapping is not None:
         kept = mappings.load(where.mappings_dir, mapping)
         given = {**kept, **given, "map": {**kept.get("map", {}), **given.get("map", {})}}

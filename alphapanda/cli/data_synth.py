@@ -13,7 +13,7 @@ from alphapanda.cli.progress import step_bars
 from alphapanda.data.synth import chain as options_chain
 from alphapanda.data.synth import sessions
 from alphapanda.errors import UsageError
-from alphapanda.runs import options
+from alphapanda.runs.readings import DATE
 
 
 def data_synth(
@@ -63,7 +63,7 @@ def data_synth(
     json: Json = False,
 ) -> None:  # fmt: skip
     """Make up NSE-like sessions: auction, volume smile, bid and ask, names that move together."""
-    first = options.converted("", "first", day, options.as_date)
+    first = DATE.value("from", day)
     if kind not in ("tick", "bar"):
         raise UsageError(f"--kind {kind}: write tick or bar.")
     if chain is not None:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from alphapanda.cli import run
-from alphapanda.cli.flags import RUN, STRATEGY, Json, option, run_options
+from alphapanda.cli.flags import STRATEGY, Json, option, run_options
+from alphapanda.runs.options import RUN
 
 
 @run_options

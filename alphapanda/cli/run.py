@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alphapanda import config
-from alphapanda.cli.flags import RUN, STRATEGY, Json, option, run_options
+from alphapanda.cli.flags import STRATEGY, Json, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.show import result_table
 from alphapanda.errors import OutsideError
@@ -29,12 +29,12 @@ from alphapanda.model.rows import Out
 from alphapanda.research.result import Result
 from alphapanda.research.table import count
 from alphapanda.runs import paper
+from alphapanda.runs.options import RUN
 from alphapanda.runs.plan import RunPlan
 from alphapanda.runtime.parts import Wanted
 from alphapanda.runtime.roles import carry_out, chosen
 
 REFRESH_S = 0.25
-
 
 FEED = "replay:PATH, again for more files; bus: for the feed that runs, bus:FEED for one."
 OUT = "Run directory; a run that was stopped there goes on. (default: runs/TIME-paper-STRATEGY)"

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from alphapanda.cli.flags import RUN, Json, Strategy, option, run_options
+from alphapanda.cli.flags import Json, Strategy, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.model.money import to_scaled
 from alphapanda.research.rundir import numbered
@@ -23,6 +23,7 @@ from alphapanda.research.sweep_store import is_free
 from alphapanda.research.table import DASH, count, duration, money, number, percent
 from alphapanda.runs import options
 from alphapanda.runs.folders import default_out
+from alphapanda.runs.options import RUN
 from alphapanda.sweeps import plan
 from alphapanda.sweeps import sweep as sweeps
 

@@ -8,18 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alphapanda.model.instruments import Product
-from alphapanda.model.money import text
-from alphapanda.model.rows import Fill
-
-SPELT = {"first": "from", "last": "to"}
-PLAIN: dict[str, Any] = {
-    "instrument": [], "map": {}, "kind": None, "interval": None, "repair": False, "qty_scale": 1,
-    "exchange": "NSE", "first": None, "last": None, "costs": "zerodha", "limits": "default",
-    "calendar": "nse", "product": None, "latency": 0, "slippage": 0,
-    "limit_fill": int(Fill.THROUGH), "volume_share": 10_000_000, "seed": 7,
-}  # fmt: skip
-"""What goes without saying; files are named apart, and what changes no result is left out."""
+from alphapanda.runs.options import ROWS, plain
 
 
 def again(manifest: Mapping[str, Any]) -> str:
@@ -32,41 +21,35 @@ def again(manifest: Mapping[str, Any]) -> str:
         words += [f"--param {shlex.quote(f'{k}={v}')}" for k, v in only["params"].items()]
         return " \\\n  ".join([" ".join(words[:3]), *words[3:], *(flags(values))])
     values.pop("feed", None)  # no word of a run file
-    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+    lines = [f"{name} = {toml(value)}" for name, value in values.items()]
     for each in manifest["strategies"]:
-        params = ", ".join(f"{k} = {json.dumps(v)}" for k, v in each["params"].items())
         lines += ["", "[[strategies]]", f"strategy = {json.dumps(Path(each['file']).name)}",
-                  f"params = {{ {params} }}"]  # fmt: skip
+                  f"params = {toml(each['params'])}"]  # fmt: skip
     return "\n".join(lines)
 
 
 def options_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were given, as they are written."""
+    """Return the options that were given, as they are written; what changes no result is left out.
+
+    Files are named without their folders.
+    """
     given = manifest["options"]
-    data = given["data"]
-    bus = any(path.startswith("bus:") for path in data)
-    values: dict[str, Any] = {"feed": data} if bus else {"data": [Path(p).name for p in data]}
-    if given.get("instruments"):
-        values["instruments"] = [Path(path).name for path in given["instruments"]]
-    if given["cash"] != 10_000_000_000:
-        values["cash"] = text(given["cash"]).removesuffix(".0000")
-    for name, usual in PLAIN.items():
-        if given.get(name, usual) != usual:
-            values[SPELT.get(name, name)] = written(name, given[name])
+    values = {
+        name: row.text(given[row.field])
+        for name, row in ROWS.items()
+        if row.opt.shapes and row.field in given and given[row.field] != plain(row.default)
+    }
+    if any(path.startswith("bus:") for path in given["data"]):
+        values = {"feed": given["data"], **values}
+        del values["data"]
     return values
 
 
-def written(name: str, value: Any) -> Any:
-    """Return an option's value as a user writes it."""
-    if name == "product":
-        return Product(value).name
-    if name == "limit_fill":
-        return Fill(value).name.lower()
-    if name == "latency":
-        return f"{value / 1e6:g}ms"
-    if name in ("slippage", "volume_share"):
-        return f"{value / 1e5:g}%"
-    return value
+def toml(value: Any) -> str:
+    """Return a value as TOML has it."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{json.dumps(k)} = {toml(v)}' for k, v in value.items())} }}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def flags(values: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,6 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,17 +18,13 @@ from alphapanda import config
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.program import package_sources
 from alphapanda.engine.compiler.sources import text_of
+from alphapanda.runs.options import stored
 from alphapanda.runs.plan import RunPlan
 
 
 def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
     """Return what it takes to run the same again: hashes of code, strategies and data, options."""
     packages = ("alphapanda", "numpy", "numba", "duckdb", "pyarrow")
-    options = {
-        field.name: plain_value(getattr(plan.options, field.name))
-        for field in fields(plan.options)
-        if field.name != "strategies"
-    }
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "digest": digest,
@@ -39,7 +34,7 @@ def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
              "params": dict(e.arguments)}
             for spec, e in zip(plan.specs, plan.enrolments, strict=True)
         ],
-        "options": options,
+        "options": stored(plan.options),
         "data": [
             {"path": str(f.path), "sha256": f.sha256, "rows": f.rows} for f in plan.files
         ],
@@ -47,15 +42,6 @@ def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
         "machine": platform.machine(),
         "packages": {name: version(name) for name in packages},
     }  # fmt: skip
-
-
-def plain_value(value: Any) -> Any:
-    """Return an option as JSON holds it."""
-    if isinstance(value, (bool, int, float, type(None))):
-        return value
-    if isinstance(value, Mapping):
-        return dict(value)
-    return [str(v) for v in value] if isinstance(value, tuple) else str(value)
 
 
 def source_sha(spec: Spec) -> str:

@@ -22,7 +22,8 @@ from alphapanda.model.calendar import INDIA
 from alphapanda.model.charges import RATE
 from alphapanda.research.decisions import decisions, in_words
 from alphapanda.research.events import Names
-from alphapanda.runs.options import Options, as_rate, from_python
+from alphapanda.runs.options import Options, from_python
+from alphapanda.runs.readings import as_rate
 from alphapanda.validation.lab import Lab, open_lab
 from alphapanda.validation.lookahead import Changed, Trial, chance, look_ahead, row_of
 from alphapanda.validation.shadow_files import Shadow, shadowed

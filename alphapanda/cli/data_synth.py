@@ -75,20 +75,20 @@ def data_synth(
             out, day=first, days=days, instruments=instruments, ticks_per_instrument=ticks,
             seed=seed, kind="tick" if kind == "tick" else "bar", style=shown, progress=step,
         )  # fmt: skip
-    facts = {
-        "path": str(out), "kind": kind, "from": str(first), "days": days,
-        "instruments": instruments, "seed": seed, "bytes": out.stat().st_size,
-    }  # fmt: skip
+    facts = {"path": str(out), "kind": kind, "from": str(first), "days": days,
+             "instruments": instruments, "seed": seed, "bytes": out.stat().st_size}  # fmt: skip
     lines = [f"{out}: {instruments} shares, {days} days of {kind}s from {first}, seed {seed}"]
     if chain is not None:
-        quotes, master = out.with_stem(f"{out.stem}-chain"), Path(f"{out.with_suffix('')}.csv")
+        quotes, master = beside(out)
         options_chain.synthesize_chain(
             quotes, master, shares=sessions.share_names(instruments), day=first, days=days,
             strikes=chain, ticks=ticks, seed=seed, style=shown,
         )  # fmt: skip
         facts |= {"chain": str(quotes), "instruments_file": str(master)}
         lines.append(f"{quotes}: quotes of options, to be run with --instruments {master}")
-    if json:
-        print_json(facts)
-    else:
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+    print_json(facts) if json else sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def beside(out: Path) -> tuple[Path, Path]:
+    """Return where the quotes of a chain lie, and its instrument file."""
+    return out.with_stem(f"{out.stem}-chain"), Path(f"{out.with_suffix('')}.csv")

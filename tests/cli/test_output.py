@@ -17,7 +17,7 @@ import pytest
 from tests.support.running import PROGRAM, ROOT, command, left, process, session, with_strategies
 
 HEAVY = (
-    "numpy", "numba", "duckdb", "pyarrow", "sqlalchemy", "aiokafka", "pydantic", "pandas", "rich",
+    "numpy", "numba", "duckdb", "pyarrow", "sqlalchemy", "aiokafka", "pandas", "rich",
     "alphapanda.core", "alphapanda.config",
 )  # fmt: skip
 FIELDS = {

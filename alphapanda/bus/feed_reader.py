@@ -114,7 +114,7 @@ class FeedReader:
             return Portion(0, self._reading.columns(ready))
         quiet = now - self._alive_s >= self.settings.bus.stuck_after_s
         late = now - self._moved_s >= self.settings.bus.gap_after_s
-        if (quiet or late) and not await self._more(now) and late:
+        if (quiet or late) and not await self._more() and late:
             return await self._give_up()
         return Portion(0, NONE)
 
@@ -232,11 +232,12 @@ class FeedReader:
         """Say if a row is missing: others are held, or the feed has ended behind it."""
         return bool(self._order.held) or (self._ended is not None and not self.over)
 
-    async def _more(self, now: float) -> bool:
+    async def _more(self) -> bool:
         """Say if the server has messages that were not read, or does not answer.
 
         It is asked past the client that reads: one that is stuck knows no newer end, and is
-        replaced.
+        replaced. The wait for missing rows begins anew when the answer is there, or is given up:
+        what was asked may take longer than that wait.
         """
         places = self._awaited()
         try:
@@ -245,13 +246,13 @@ class FeedReader:
         except OutsideError as error:
             LOG.warning("no rows, and no server", feed=self.feed.id, error=error)
             self.outages += 1
-            self._alive_s = self._moved_s = now
+            self._alive_s = self._moved_s = time.monotonic()
             return True
         more = any(ends[place] > self._places[place] for place in places)
         if more:
             await self._replace()
-            self._moved_s = now
-        self._alive_s = now
+            self._moved_s = time.monotonic()
+        self._alive_s = time.monotonic()
         return more
 
     async def _replace(self) -> None:
@@ -265,6 +266,8 @@ class FeedReader:
         except OutsideError as error:
             LOG.warning("no new consumer yet", feed=self.feed.id, error=error)
             await asyncio.sleep(1)
+            self.outages += 1
+            self._alive_s = self._moved_s = time.monotonic()
             return
         self._consumer.assign(list(self._places))
         for place, offset in self._places.items():

@@ -10,12 +10,14 @@ import typer
 from alphapanda import config
 from alphapanda.cli.data_flags import (
     ROWS,
+    Dates,
     Exchange,
     From,
     Interval,
     Kind,
     Maps,
     Names,
+    PriceScale,
     Root,
     To,
     days,
@@ -43,6 +45,8 @@ def data_check(
     kind: Kind = None,
     interval: Interval = None,
     map_: Maps = None,
+    dates: Dates = None,
+    price_scale: PriceScale = None,
     instrument: Names = None,
     instruments: Annotated[
         list[str] | None,
@@ -68,6 +72,8 @@ def data_check(
         wanted=wanted({
             "kind": kind, "exchange": exchange,
             "map": pairs(map_ or (), "--map"),
+            **({} if dates is None else {"dates": dates}),
+            **({} if price_scale is None else {"price_scale": price_scale}),
         }),
         interval=interval, first=first, last=last,
         instruments=tuple(instrument or ()), masters=tuple(instruments or ()),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from alphapanda.cli.flags import option
 from alphapanda.data import catalogue
+from alphapanda.data.importers.naming import read_names
+from alphapanda.data.importers.orders import ORDERS
 from alphapanda.data.importers.source import Wanted
+from alphapanda.data.schema import SECOND_NS
 from alphapanda.errors import UsageError
+from alphapanda.model.calendar import INDIA
 from alphapanda.model.interval import parse_interval
 from alphapanda.runs.readings import DATE, KIND
 
@@ -44,6 +49,16 @@ Exchange = Annotated[
     option("--exchange", metavar="NAME", panel=MAKE,
            text="Of symbols without one. (default: NFO for contracts, else NSE)"),
 ]  # fmt: skip
+Dates = Annotated[
+    str | None,
+    option("--dates", metavar="ORDER", panel=MAKE,
+           text="dmy, mdy or ymd: what 07/01/2025 is, where no row tells."),
+]  # fmt: skip
+PriceScale = Annotated[
+    int | None,
+    option("--price-scale", metavar="N", panel=MAKE,
+           text="Prices are taken N times, where they are finer than Rs 0.0001."),
+]  # fmt: skip
 
 
 def wanted(given: Mapping[str, Any]) -> Wanted:
@@ -55,7 +70,10 @@ def wanted(given: Mapping[str, Any]) -> Wanted:
     stamps = given.get("stamps", "start")
     if stamps not in STAMPS:
         raise UsageError(f"--stamps {stamps}: write start or end.")
-    for name in ("qty_scale", "lot_size"):
+    dates = given.get("dates")
+    if dates is not None and dates not in ORDERS:
+        raise UsageError(f"--dates {dates}: write {', '.join(ORDERS[:-1])} or {ORDERS[-1]}.")
+    for name in ("qty_scale", "lot_size", "price_scale"):
         if given.get(name, 1) < 1:
             raise UsageError(
                 f"--{name.replace('_', '-')} {given[name]}: write a whole number from 1."
@@ -69,7 +87,23 @@ def wanted(given: Mapping[str, Any]) -> Wanted:
         qty_scale=given.get("qty_scale", 1),
         lot_size=given.get("lot_size"),
         stamped_at_end=stamps == "end",
+        dates=dates,
+        names=read_names(given["names"]) if "names" in given else {},
+        keep_repeats=given.get("keep_repeats", False),
+        price_scale=given.get("price_scale", 1),
+        at_ns=time_ns(given["at"]) if "at" in given else None,
     )
+
+
+def time_ns(text: str) -> int:
+    """Return a time in India in ns."""
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise UsageError(f"--at {text}: write '2025-07-01 10:15', the time in India.") from error
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=INDIA)
+    return round(time.timestamp()) * SECOND_NS
 
 
 def days(first: str | None, last: str | None) -> tuple[Any, Any]:

@@ -64,7 +64,7 @@ class Tally:
         flat = rows.view(np.int64).reshape(len(rows), len(OUT_FIELDS))
         self._count(flat, self.sums, self.worst, self.held, self.closes, self.cash, self.first_day)
 
-    def close_batch(self, batch: Any, controls: Any) -> None:
+    def close_batch(self, batch: Any, controls: Any, texts: Any = ()) -> None:
         """Count nothing of what went in."""
 
     def day_closes(self) -> list[int]:

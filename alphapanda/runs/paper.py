@@ -24,6 +24,9 @@ from alphapanda.journal.records import LockError, torn_first, written
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory, make_folder
 from alphapanda.runs import manifest, recorder
+from alphapanda.runs.commands import KILL, load_key, refuse_killed, registered
+from alphapanda.runs.inbox import FileInbox
+from alphapanda.runs.operator import Operator
 from alphapanda.runs.output import write_run
 from alphapanda.runs.plan import RunPlan
 from alphapanda.runs.runner import ActiveRun, start
@@ -46,13 +49,18 @@ class PaperRun:
 
 def run_paper(
     plan: RunPlan, source: MarketSource, folder: Path, journal: Journal | None, *,
-    show: Show | None = None,
+    base: Path | None = None, show: Show | None = None,
 ) -> Result:  # fmt: skip
     """Trade on paper until the feed ends, into a folder; go on if its journal has not ended.
 
+    With a base folder, which has the key that signs commands, an operator can command the run.
+
     Raises:
+        UsageError: while `kill --all` holds for the base folder.
         KeyboardInterrupt: after an orderly stop by Ctrl-C or SIGTERM.
     """
+    if base is not None:
+        refuse_killed(base)
     make_folder(folder)
     with RunDirectory(folder, joins=True) as directory:
         run = start(plan, source, directory)
@@ -65,7 +73,9 @@ def run_paper(
         run.session.sinks.append(kept)
         remove_leftovers(directory)
         before = document if journal is None else journal.contents.manifest
-        with log.bound(run_id=before["run_id"]):
+        with log.bound(run_id=before["run_id"]), registered(base, folder, before["run_id"]):
+            if base is not None:
+                run.session.operator = operator_of(run, kept, folder, base, before["run_id"])
             LOG.info(
                 "run begins" if journal is None else "run goes on", feed=before["feed"],
                 strategies=plan.names, row=rows_taken(journal),
@@ -80,6 +90,18 @@ def run_paper(
             facts = ("digest", "fills", "orders", "pnl", "charges")
             LOG.info("run ended", **{name: result.summary[name] for name in facts})
             return result
+
+
+def operator_of(
+    run: ActiveRun, kept: recorder.Recorder, folder: Path, base: Path, run_id: str
+) -> Operator:
+    """Return what takes the commands of a run's inbox; those in the journal are not taken again."""
+    inbox = FileInbox(
+        folder, load_key(base), run_id, settled=kept.commands, kill_file=base / KILL
+    )  # fmt: skip
+    instruments = [instrument.name for instrument in run.plan.instruments]
+    given = len(kept.commands)
+    return Operator(inbox, run.session.engine, run.plan.names, instruments, given=given)
 
 
 @contextmanager

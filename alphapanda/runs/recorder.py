@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from alphapanda.events.events import RunStatus, decode, encode
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
+from alphapanda.model.commands import Texts
 from alphapanda.runs.plan import RunPlan
 from alphapanda.runs.runner import ActiveRun
 from alphapanda.runs.session import Collector, Session
@@ -36,6 +38,8 @@ class Recorder:
         self._since = 0
         self._missed = 0
         self._collected = Collector()
+        self.commands: list[str] = []
+        """Ids of the commands that the journal has."""
 
     @property
     def envelopes(self) -> int:
@@ -50,9 +54,10 @@ class Recorder:
         """Keep some output rows until their batch is closed."""
         self._collected.take(rows)
 
-    def close_batch(self, batch: Columns, controls: Any) -> None:
+    def close_batch(self, batch: Columns, controls: Any, texts: Sequence[Texts] = ()) -> None:
         """Write one batch: what came in, and what came out of it."""
         said = self._collected.drain()
+        self.commands += [text.command for text in texts]
         if not (batch.rows or len(controls) or len(said)):
             return
         self._translator.miss(self._missed)

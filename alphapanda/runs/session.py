@@ -18,7 +18,9 @@ from alphapanda.engine.engine import Engine
 from alphapanda.errors import AlphaPandaError, UsageError
 from alphapanda.model.calendar import INDIA
 from alphapanda.model.columns import Columns
+from alphapanda.model.commands import Texts
 from alphapanda.model.rows import OUT
+from alphapanda.runs.operator import NO_CONTROLS, Operator
 
 Rows = NDArray[Any]
 """Output rows, records of `model.rows.OUT`."""
@@ -31,8 +33,11 @@ class Sink(Protocol):
         """Take some output rows; the array is valid only until this returns."""
         ...
 
-    def close_batch(self, batch: Columns, controls: Controls) -> None:
-        """See the market rows and control rows that the rows taken since the last call are of."""
+    def close_batch(self, batch: Columns, controls: Controls, texts: Sequence[Texts] = ()) -> None:
+        """See the market rows and control rows that the rows taken since the last call are of.
+
+        `texts` are what the operator's commands among the control rows say in words, in order.
+        """
         ...
 
 
@@ -44,11 +49,13 @@ class Session:
     """
 
     def __init__(
-        self, engine: Engine, sinks: Sequence[Sink] = (), *, placer: Placer | None = None
-    ) -> None:
+        self, engine: Engine, sinks: Sequence[Sink] = (), *, placer: Placer | None = None,
+        operator: Operator | None = None,
+    ) -> None:  # fmt: skip
         self.engine = engine
         self.sinks = list(sinks)
         self.placer = placer
+        self.operator = operator
         self.rows = 0
         """Market rows fed."""
         self.engine_s = 0.0
@@ -65,7 +72,7 @@ class Session:
         """The time that the core has reached, ns UTC."""
         return int(self.engine.tables["clock"]["now"][0])
 
-    def feed(self, batch: Columns, controls: Controls) -> None:
+    def feed(self, batch: Columns, controls: Controls, texts: Sequence[Texts] = ()) -> None:
         """Run rows and the control rows placed among them."""
         chunks = self.engine.feed(batch, controls)
         while True:
@@ -80,13 +87,23 @@ class Session:
         if batch.rows:
             self.last_ns = int(batch.ts[-1])
         for sink in self.sinks:
-            sink.close_batch(batch, controls)
+            sink.close_batch(batch, controls, texts)
 
     def advance(self, batch: Columns) -> None:
-        """Run market rows, with what the calendar says of the time they cover."""
+        """Run market rows, with what the calendar says of their time; first the commands that wait.
+
+        A batch without rows runs commands alone, at the time that the core has reached.
+        """
         assert self.placer is not None
-        if batch.rows:
-            self.feed(batch, self.placer.take(batch))
+        controls = self.placer.take(batch) if batch.rows else NO_CONTROLS
+        texts: Sequence[Texts] = ()
+        if self.operator is not None and (batch.rows or self.now):
+            commands, texts = self.operator.take(self.now or int(batch.ts[0]))
+            controls = np.concatenate([commands, controls])
+        if batch.rows or texts:
+            self.feed(batch, controls, texts)
+        if self.operator is not None and texts:
+            self.operator.settle()
 
     def skip_controls(self, count: int) -> None:
         """Leave out the first control rows of the calendar: a run goes on that has had them."""
@@ -113,7 +130,7 @@ class Collector:
         if len(rows):
             self._kept.append(rows.copy())
 
-    def close_batch(self, batch: Columns, controls: Controls) -> None:
+    def close_batch(self, batch: Columns, controls: Controls, texts: Sequence[Texts] = ()) -> None:
         """Keep nothing of what went in."""
 
     def drain(self) -> Rows:

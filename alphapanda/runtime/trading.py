@@ -50,7 +50,7 @@ def trade(
     process = begun(Process(settings, wanted.roles, folder, source=source), parts, stack)
     plan = bind(options, rules, source, specs, arguments)
     try:
-        result = run_paper(plan, source, folder, journal, show=show)
+        result = run_paper(plan, source, folder, journal, base=settings.base_dir, show=show)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"it goes on with --out {wanted.out or folder}") from None
     left = [followed(parts, process.parts.get(role)) for role in (Role.RELAY, Role.PROJECT)]

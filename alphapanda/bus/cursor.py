@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from alphapanda import faults, log
+from alphapanda import faults, files, log
 from alphapanda.errors import OutsideError
 
 LOG = log.get(__name__)
 START = -1
+MODE = 0o640
 
 
 class FileCursor:
@@ -42,21 +42,11 @@ class FileCursor:
         there = self.load()
         if there >= seq:
             return there
-        part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         try:
-            written = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
-            try:
-                os.write(written, b"%d\n" % seq)
-                os.fsync(written)
-            finally:
-                os.close(written)
-            faults.at("cursor written")
-            part.replace(self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            with files.replacing(self.path) as partial:
+                partial.touch(MODE)
+                partial.write_bytes(b"%d\n" % seq)
+                faults.at("cursor written")
             faults.at("cursor kept")
         except OSError as error:
             raise OutsideError(f"{self.path}: {error.strerror}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keyword
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from alphapanda.cli.output import print_json
 from alphapanda.config.settings import Settings
 from alphapanda.data import catalogue
 from alphapanda.errors import OutsideError, UsageError
+from alphapanda.files import beside
 
 SKELETON = Path(__file__).parent / "skeleton"
 
@@ -88,8 +88,8 @@ def write(files: Mapping[Path, str]) -> None:
             raise UsageError(f"{relative(path)} is there already: choose another name")
     try:
         with ExitStack() as undo:
-            beside = {path: hidden(path, text, undo) for path, text in files.items()}
-            for path, partial in beside.items():
+            hidden_at = {path: hidden(path, text, undo) for path, text in files.items()}
+            for path, partial in hidden_at.items():
                 undo.callback(path.unlink, missing_ok=True)
                 partial.rename(path)
             undo.pop_all()
@@ -103,7 +103,7 @@ def hidden(path: Path, text: str, undo: ExitStack) -> Path:
         if not folder.exists():
             folder.mkdir()
             undo.callback(folder.rmdir)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = beside(path)
     undo.callback(partial.unlink, missing_ok=True)
     partial.write_text(text, encoding="utf-8")
     return partial

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alphapanda import config
+from alphapanda import config, files
 from alphapanda.cli.flags import Json, option
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.errors import OutsideError, UsageError
@@ -97,13 +96,10 @@ def write(target: Path, page: str) -> Path:
     target = target.expanduser().absolute()
     if target.is_dir():
         raise UsageError(f"--out {target}: is a folder; name a file, {target.name}/report.html")
-    beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(page, encoding="utf-8")
-        beside.replace(target)
+        files.write_text(target, page)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise OutsideError(
             f"can't write {target}: {error.strerror}; choose another --out"
         ) from error

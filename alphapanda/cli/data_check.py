@@ -10,6 +10,7 @@ import typer
 from alphapanda import config
 from alphapanda.cli.data_flags import (
     ROWS,
+    Actions,
     Dates,
     Exchange,
     From,
@@ -28,6 +29,7 @@ from alphapanda.cli.data_tables import check_table
 from alphapanda.cli.flags import Json, option
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.progress import step_bars
+from alphapanda.data.actions import read_actions
 from alphapanda.data.quality.checking import Asked, check_paths
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Calendar
@@ -47,6 +49,7 @@ def data_check(
     map_: Maps = None,
     dates: Dates = None,
     price_scale: PriceScale = None,
+    corporate_actions: Actions = None,
     instrument: Names = None,
     instruments: Annotated[
         list[str] | None,
@@ -77,6 +80,7 @@ def data_check(
         }),
         interval=interval, first=first, last=last,
         instruments=tuple(instrument or ()), masters=tuple(instruments or ()),
+        actions=read_actions(corporate_actions) if corporate_actions else (),
         calendar=CALENDARS[name]() if name in CALENDARS else Calendar.load(Path(name)),
     )  # fmt: skip
     with step_bars("check", quiet=json) as told:

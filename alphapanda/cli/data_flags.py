@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from alphapanda.cli.flags import option
 from alphapanda.data import catalogue
+from alphapanda.data.actions import read_actions
 from alphapanda.data.importers.naming import read_names
 from alphapanda.data.importers.orders import ORDERS
 from alphapanda.data.importers.source import Wanted
@@ -54,6 +55,11 @@ Dates = Annotated[
     option("--dates", metavar="ORDER", panel=MAKE,
            text="dmy, mdy or ymd: what 07/01/2025 is, where no row tells."),
 ]  # fmt: skip
+Actions = Annotated[
+    Path | None,
+    option("--corporate-actions", metavar="CSV", panel=MAKE,
+           text="Lines instrument,ex_date,kind,from,to: an import adjusts what lies before."),
+]  # fmt: skip
 PriceScale = Annotated[
     int | None,
     option("--price-scale", metavar="N", panel=MAKE,
@@ -88,6 +94,7 @@ def wanted(given: Mapping[str, Any]) -> Wanted:
         lot_size=given.get("lot_size"),
         stamped_at_end=stamps == "end",
         dates=dates,
+        actions=read_actions(given["corporate_actions"]) if "corporate_actions" in given else (),
         names=read_names(given["names"]) if "names" in given else {},
         keep_repeats=given.get("keep_repeats", False),
         price_scale=given.get("price_scale", 1),

@@ -13,6 +13,7 @@ from alphapanda.cli.data_flags import (
     MAKE,
     OUT,
     ROWS,
+    Actions,
     Dates,
     Exchange,
     Interval,
@@ -97,6 +98,7 @@ def data_import(
     lot_size: LotSize = None,
     price_scale: PriceScale = None,
     dates: Dates = None,
+    corporate_actions: Actions = None,
     names: FileNames = None,
     at: At = None,
     keep_repeats: KeepRepeats = False,
@@ -109,7 +111,7 @@ def data_import(
         "kind": kind, "interval": interval, "map": map_, "exchange": exchange, "stamps": stamps,
         "qty_scale": qty_scale, "instrument": instrument, "lot_size": lot_size,
         "price_scale": price_scale, "dates": dates, "names": names, "at": at,
-        "keep_repeats": keep_repeats or None,
+        "keep_repeats": keep_repeats or None, "corporate_actions": corporate_actions,
     }  # fmt: skip
     where = config.load()
     given = laid_over(where, said, mapping)

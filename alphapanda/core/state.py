@@ -17,9 +17,10 @@ from alphapanda.model.rows import CONTROL, OUT, ints
 CLOCK = ints(
     "now due minute midnight day day_ended cause seq last_id",
     "n_out room n_wishes n_calls next_call deciding n_controls next_control control_at",
-    "free slots reserved finished instruments strategies",
+    "free slots reserved finished instruments strategies guarded closing",
 )
-"""One record: time, counters, and how many entries the growing tables hold. `cause`: input row."""
+"""One record: time, counters, and how many entries the growing tables hold. `cause`: input row;
+`guarded`: 1 once an operator paused something; `closing`: positions that a flatten will close."""
 
 CONFIG = ints(
     "latency slippage slippage_random seed limit_fill volume_share always interval day_bars",
@@ -30,20 +31,22 @@ CONFIG = ints(
 INSTRUMENT = ints(
     "ts last held first phase traded phase_end tail",
     "bid bid_qty ask ask_qty open high low oi volume taken_buy taken_sell killed net",
+    "paused closing",
     "tick lot freeze segment exchange group lower upper expiry strike option underlying",
 )
 """The market and our own book of it (order list, holders, net quantity), then facts of the day."""
 
 POSITION = ints(
     "qty cost realised charges open_buy open_sell product fees margin_rate margin_short margin",
-    "opening sold placed repeats_buy repeats_sell",
+    "opening sold placed repeats_buy repeats_sell closing",
 )
-"""Strategy x instrument. `cost`: what the open quantity cost (signed); margin rates in 1e-7."""
+"""Strategy x instrument. `cost`: what the open quantity cost (signed); margin rates in 1e-7;
+`closing`: 1 while a flatten waits until no order works; then it is closed."""
 
 LEDGER = ints(
     "cash realised charges mark cost margin_mark margin blocked open_value",
     "signals orders rejected fills turnover",
-    "killed last_pnl day_start messages_day messages",
+    "killed paused last_pnl day_start messages_day messages",
 )
 """A strategy's books; equity = cash + mark, mark = sum(qty x last). Behind them the account: its
 initial cash, what is blocked, its messages; its other sums are those of the strategies."""
@@ -138,12 +141,22 @@ class OrderState(IntEnum):
     DONE = 3
 
 
-class Verb(IntEnum):
+class RequestVerb(IntEnum):
     """What a wish asks for."""
 
     NEW = 0
     CANCEL = 1
     MODIFY = 2
+
+
+class Maker(IntEnum):
+    """Who made an order: its field `system`."""
+
+    STRATEGY = 0
+    CORE = 1
+    """Exits of a bracket, and the square-off."""
+    OPERATOR = 2
+    """It closes a position for a flatten; its strategy can't change or cancel it."""
 
 
 class Role(IntEnum):

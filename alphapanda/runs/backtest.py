@@ -24,7 +24,8 @@ def backtest(
     """Run a backtest and return its result.
 
     `strategy` is a class, a name in `strategies/`, a file, or a list of these; `data` one or more
-    Parquet files, folders or patterns. Options are those of `alphapanda backtest`, with `_` for
+    Parquet files, folders or patterns, or frames of pandas, polars or Arrow: {"NSE:INFY": frame}
+    names them. Options are those of `alphapanda backtest`, with `_` for
     `-`; `from_` and `to` are dates. Without `out` nothing is written. In a notebook a bar shows
     progress, unless `progress` is given.
 

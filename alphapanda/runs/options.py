@@ -16,6 +16,8 @@ from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
 import pydantic.dataclasses
 
+from alphapanda import config
+from alphapanda.data.frames import with_files
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.instruments import Product
 from alphapanda.model.money import BOUND, to_scaled
@@ -98,6 +100,12 @@ class Options:
     qty_scale: Annotated[
         int, Opt(readings.WHOLE, DATA, "N", "Units to a share, of fractional data.")
     ] = 1
+    price_scale: Annotated[
+        int, Opt(readings.WHOLE, DATA, "N", "Prices are taken N times, if finer than 0.0001.")
+    ] = 1
+    keep_repeats: Annotated[
+        bool, Opt(readings.FLAG, DATA, "", "Ticks that repeat another exactly stay.")
+    ] = False
     exchange: Annotated[
         str | None,
         Opt(
@@ -249,12 +257,18 @@ def make(given: Mapping[str, Any], *, where: str = "", trades: bool = True) -> O
 
 
 def from_python(strategy: Any, data: Any, given: Mapping[str, Any]) -> Options:
-    """Return options given as Python keywords, in which `from` is written `from_`."""
+    """Return options given as Python keywords, in which `from` is written `from_`.
+
+    `data` may be frames of pandas, polars or Arrow too.
+    """
     names = {python_name(name): name for name in ROWS}
     values = {names.get(name, name): value for name, value in given.items()}
     if strategy is not None:
         values["strategies"] = strategy
-    return make({**values, "data": data})
+    named = values.get("instrument", ())
+    named = (named,) if isinstance(named, str) else tuple(named)
+    folder = config.load().cache_dir / "frames"
+    return make({**values, "data": with_files(data, folder, instruments=named)})
 
 
 def python_name(name: str) -> str:

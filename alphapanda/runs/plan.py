@@ -94,6 +94,7 @@ def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
         paths=options.data, kind=kind, interval=options.interval, mapping=options.map,
         repair=options.repair, first=options.first, last=options.last,
         instruments=tuple(wanted) or None, qty_scale=options.qty_scale,
+        price_scale=options.price_scale, keep_repeats=options.keep_repeats,
         exchange=options.exchange, **extra,
     )  # fmt: skip
 
@@ -146,6 +147,8 @@ def feed_id(options: Options, replay: Replay) -> str:
         sorted(info.sha256 for info in replay.files), replay.names, replay.kind,
         replay.interval_ns, str(options.first), str(options.last), options.repair,
         sorted(options.map.items()), options.qty_scale,
+        *([("price_scale", options.price_scale)] if options.price_scale > 1 else []),
+        *(["keep_repeats"] if options.keep_repeats else []),
     )  # fmt: skip
     return "replay:" + hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]
 

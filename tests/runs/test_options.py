@@ -22,6 +22,8 @@ from alphapanda.runs.options import ROWS, Options, make, restored, stored
 GIVEN: dict[str, Any] = {
     "data": ["ticks.parquet"], "instrument": ["INFY", "TCS"], "instruments": ["kite.csv"],
     "map": ["price=last"], "kind": "tick", "interval": "1m", "repair": True, "qty_scale": "100",
+    "price_scale": "10",
+    "keep_repeats": True,
     "exchange": "BSE", "from": "2025-08-04", "to": "2025-08-08", "cash": "250000.5",
     "costs": "0.03%", "limits": "wide", "calendar": "always", "product": "MIS", "latency": "50.5ms",
     "slippage": "0.0237%", "limit_fill": "queue", "volume_share": "12.5%", "seed": "9",
@@ -85,7 +87,7 @@ def test_the_command_of_a_manifest_means_the_same() -> None:
     rest = iter(words[3:])
     for word in rest:
         name = word.removeprefix("--").replace("-", "_")
-        if name == "repair":
+        if name in ("repair", "keep_repeats"):
             given[name] = True
         elif name in ("data", "instrument", "instruments", "map", "param"):
             given.setdefault(name, []).append(next(rest))

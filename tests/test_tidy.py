@@ -417,18 +417,16 @@ def test_every_make_command_in_the_documents_exists() -> None:
 @pytest.fixture(scope="module")
 def command_line() -> dict[str, set[str]]:
     """Return the options of every command of the program."""
-    main = importlib.import_module("typer.main")
-    cli = importlib.import_module("alphapanda.cli.entry")
-    apps = [value for value in vars(cli).values() if type(value).__name__ == "Typer"]
-    assert apps, "alphapanda/cli/entry.py holds no Typer"
-    group: Any = main.get_command(apps[0])
-    return {name: option_names(command) for name, command in group.commands.items()}
+    cli = importlib.import_module("alphapanda.cli.lazy")
+    return {name: option_names(command) for name, command in cli.all_commands().items()}
 
 
 def option_names(command: Any) -> set[str]:
     """Return the options of a command and, where it is a group, of the commands in it."""
-    own = {"--help"}.union(*((*param.opts, *param.secondary_opts) for param in command.params))
-    return own.union(*map(option_names, getattr(command, "commands", {}).values()))
+    if hasattr(command, "commands"):
+        return {"--help"}.union(*map(option_names, command.commands.values()))
+    params = command.load().params
+    return {"--help"}.union(*((*param.opts, *param.secondary_opts) for param in params))
 
 
 def test_every_command_in_the_documents_exists(command_line: dict[str, set[str]]) -> None:

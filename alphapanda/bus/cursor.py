@@ -8,13 +8,12 @@ know by its id.
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alphapanda import faults, log
+from alphapanda import faults, files, log
 from alphapanda.errors import OutsideError
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 LOG = log.get(__name__)
 START = -1
 MOST_BYTES = 4_096
+MODE = 0o640
 
 
 class FileCursor:
@@ -67,21 +67,11 @@ class FileCursor:
         there = self.load()
         if there >= seq:
             return there
-        part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         try:
-            written = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
-            try:
-                os.write(written, self._text(seq))
-                os.fsync(written)
-            finally:
-                os.close(written)
-            faults.at("cursor written")
-            part.replace(self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            with files.replacing(self.path) as partial:
+                partial.touch(MODE)
+                partial.write_bytes(self._text(seq))
+                faults.at("cursor written")
             faults.at("cursor kept")
         except OSError as error:
             raise OutsideError(f"{self.path}: {error.strerror}") from error

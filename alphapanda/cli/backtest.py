@@ -1,30 +1,49 @@
-"""What the command line's words do: run, show progress on stderr, print the result on stdout."""
+"""`alphapanda backtest`: one run over recorded data; progress on stderr, its result on stdout."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 
 from alphapanda import config
+from alphapanda.cli.flags import Json, Strategy, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.progress import progress_bar
-from alphapanda.cli.show import result_table, strategy_facts, strategy_table
-from alphapanda.data.synth.sessions import synthesize
-from alphapanda.engine.compiler.declared import Spec
-from alphapanda.errors import OutsideError, UsageError
-from alphapanda.research.rundir import RunDirectory, make_folder
+from alphapanda.cli.show import result_table
+from alphapanda.errors import OutsideError
+from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs import backtest as runs
-from alphapanda.runs import discovery, options
+from alphapanda.runs import options
 from alphapanda.runs.folders import default_out
+from alphapanda.runs.options import RUN
 
-DEMO_DAY = date(2025, 8, 4)
+
+@run_options
+def backtest(
+    strategy: Strategy,
+    given: dict[str, Any],
+    json: Json = False,
+    out: Annotated[
+        Path | None,
+        option(metavar="FOLDER", panel=RUN, text="Run directory. (default: runs/TIME-STRATEGY)"),
+    ] = None,
+    journal: Annotated[
+        bool, option("--journal", panel=RUN, text="Keep a journal, for alphapanda verify.")
+    ] = False,
+    bus: Annotated[
+        bool, option("--bus", panel=RUN, text="Keep a journal, and publish it to the topics.")
+    ] = False,
+) -> None:
+    """Run a strategy over recorded data, by its name or by a run file."""
+    more = {"out": out, "journal": journal or bus or None}
+    given = {**given, **{name: value for name, value in more.items() if value is not None}}
+    run(strategy, given, json=json, bus=bus)
 
 
-def backtest(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool = False) -> None:
+def run(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool = False) -> None:
     """Run one backtest, publish it where `bus` says so, and print its result."""
     made = options.of_command(strategy, given)
     if bus:
@@ -50,35 +69,3 @@ def backtest(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool =
         raise OutsideError(result.trouble)
     if result.summary["status"] == "interrupted":
         raise KeyboardInterrupt
-
-
-def demo(out: Path | None) -> None:
-    """Generate a session and backtest on it."""
-    folder = out or config.load().runs_dir / "demo"
-    path = folder / "session.parquet"
-    console = Console(stderr=True)
-    if not path.exists():
-        console.print("generating a session of NSE-like ticks: 5 shares, 3 days, seed 7")
-        make_folder(folder)
-        synthesize(path, day=DEMO_DAY, days=3, instruments=5, ticks_per_instrument=20_000, seed=7)
-    console.print("compiling the core for ema_cross (about 15 s the first time) and running it")
-    given = {"data": [str(path)], "params": ["fast=200", "slow=1000", "quantity=10"]}
-    backtest(str(discovery.shipped_dir() / "ema_cross.py"), given, json=False)
-
-
-def list_strategies(*, json: bool) -> None:
-    """Print the strategies that are found by name; those that don't load are told on stderr."""
-    specs: dict[str, Spec] = {}
-    failures: list[str] = []
-    for name in discovery.available():
-        try:
-            specs[name] = discovery.find(name)
-        except UsageError as error:
-            failures.append(str(error))
-    if json:
-        told = {name: strategy_facts(spec) for name, spec in specs.items()}
-        print_json(told)
-    else:
-        print_table(strategy_table(specs))
-    if failures:
-        raise UsageError("\nalphapanda: ".join(failures))

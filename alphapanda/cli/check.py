@@ -1,42 +1,49 @@
-"""The commands `check` and `stress`: progress on stderr, a table or one JSON object on stdout."""
+"""`alphapanda check`: progress on stderr, findings as tables or one JSON object on stdout."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from alphapanda.cli.flags import Json, Strategy, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.progress import progress_bar
-from alphapanda.model.money import SCALE, to_scaled
-from alphapanda.research.cards import left
-from alphapanda.research.table import DASH, WIDTH, count
+from alphapanda.research.table import WIDTH, count
 from alphapanda.runs import options
+from alphapanda.runs.options import RUN
 from alphapanda.validation import check as checks
-from alphapanda.validation import stress as stresses
 
 FINDING = 1
 
 
-def check(strategy: str, given: Mapping[str, Any], *, json: bool, **how: Any) -> int:
-    """Check a strategy, print what was found, and return the exit status."""
+@run_options
+def check(
+    strategy: Strategy,
+    given: dict[str, Any],
+    cuts: Annotated[
+        str, option(metavar="N", panel=RUN, text="Times the history is cut. (default: 5)")
+    ] = "5",
+    tolerance: Annotated[
+        str,
+        option(
+            metavar="SHARE",
+            panel=RUN,
+            text="How far an indicator may be off after its warm-up. (default: 5%)",
+        ),
+    ] = "5%",
+    json: Json = False,
+) -> int:
+    """Look for decisions that use the future, chance, or too short a warm-up; status 1 if any."""
     made = options.of_command(strategy, given, leaving=["out"])
     with progress_bar(quiet=json, what="check") as progress:
-        summary = checks.run(made, **how, progress=progress).summary
-    tell(summary, check_table(summary), json=json)
-    return FINDING if summary["findings"] else 0
-
-
-def stress(strategy: str, given: Mapping[str, Any], *, json: bool) -> None:
-    """Run a strategy under worse conditions and print what is left of its P&L."""
-    made = options.of_command(strategy, given, leaving=["out"])
-    with progress_bar(quiet=json, what="stress") as progress:
-        summary = stresses.run(made, progress=progress).summary
-    tell(summary, stress_table(summary), json=json)
+        found = checks.run(made, cuts=cuts, tolerance=tolerance, progress=progress)
+    tell(found.summary, check_table(found.summary), json=json)
+    return FINDING if found.summary["findings"] else 0
 
 
 def tell(summary: Mapping[str, Any], table: RenderableType, *, json: bool) -> None:
@@ -136,41 +143,3 @@ def finding_rows(finding: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def shown(value: Any) -> str:
     """Return a value with as many digits as matter."""
     return f"{value:,.8g}" if isinstance(value, float) else str(value)
-
-
-def stress_table(summary: Mapping[str, Any]) -> RenderableType:
-    """Return what each case left of the P&L."""
-    table = Table(
-        title=Text(heading(summary), style="bold"), box=box.SIMPLE, border_style="dim",
-        collapse_padding=True, pad_edge=False,
-    )  # fmt: skip
-    table.add_column("case")
-    for name in ("P&L", "change", "survives", "fills", "charges"):
-        # Where the terminal is narrow words give way, never digits.
-        table.add_column(name, justify="right", no_wrap=name != "survives")
-    for place, case in enumerate(summary["cases"]):
-        if place + 1 == len(summary["cases"]):
-            table.add_section()
-        table.add_row(
-            case["case"], whole(case["pnl"]), whole(case["change"]) if place else DASH,
-            left(case) if place else DASH, count(case["fills"]), whole(case["charges"]),
-            style=None if place else "bold",
-        )  # fmt: skip
-    return Group(table, *idle(summary), *noted(summary))
-
-
-def whole(text: str) -> str:
-    """Return a decimal string in whole rupees: a table of cases needs no paise."""
-    return f"₹{count(round(to_scaled(text) / SCALE))}".replace("₹-", "-₹")
-
-
-def idle(summary: Mapping[str, Any]) -> list[Text]:
-    """Return why some cases can't change anything on these data, those of one reason together."""
-    cases: dict[str, list[str]] = {}
-    for case in summary["cases"]:
-        if case.get("why"):
-            cases.setdefault(case["why"], []).append(case["case"])
-    return [
-        Text(f"not applicable: {', '.join(names)}: {why}", style="yellow")
-        for why, names in cases.items()
-    ]

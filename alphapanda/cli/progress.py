@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -35,3 +36,27 @@ def progress_bar(
             bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s", fills=made)
 
         yield show
+
+
+@contextmanager
+def step_bars(what: str, *, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """Show what is done, rate and time left on a terminal; elsewhere nothing."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn(f"{what}: {{task.description}}"), BarColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def told(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total, rate="")
+            speed = next(task.speed for task in bar.tasks if task.id == tasks[step]) or 0
+            bar.update(tasks[step], completed=done, total=total, rate=f"{speed:,.0f}/s")
+
+        yield told

@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
 from alphapanda import config, log
-from alphapanda.cli.journals import journals
+from alphapanda.cli.flags import Json, option
+from alphapanda.cli.journals import open_journals
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.progress import progress_bar
 from alphapanda.config.settings import Settings
@@ -57,8 +60,17 @@ class Projected:
     seconds: float = 0
 
 
-def project(runs: Sequence[str], *, rebuild: bool, json: bool) -> int:
-    """Project and tell what was done; return the exit status."""
+def project(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN...]", help="By their journals. (default: topics, or all)"),
+    ] = None,
+    rebuild: Annotated[
+        bool, option("--rebuild", text="Drop their rows, or all for the topics, and begin anew.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Bring the tables and the board to what the topics say, or the journals under runs/."""
     settings = config.load()
     topics = settings.bus.enabled and not runs
     begun = time.monotonic()
@@ -69,7 +81,7 @@ def project(runs: Sequence[str], *, rebuild: bool, json: bool) -> int:
             if topics:
                 made = asyncio.run(from_topics(settings, rebuild=rebuild, show=show))
             else:
-                made = asyncio.run(from_journals(settings, runs, rebuild=rebuild, show=show))
+                made = asyncio.run(from_journals(settings, runs or [], rebuild=rebuild, show=show))
     finally:
         log.stop()
     made.seconds = round(time.monotonic() - begun, 3)
@@ -132,7 +144,7 @@ def here(made: Projected, runs: Sequence[str]) -> list[tuple[Path, Journal]]:
     """Return the journals of some runs, or of all under runs/; those damaged are noted."""
     named = [(folder, opened(folder)) for folder in map(folder_of, runs)]
     found: list[tuple[Path, Journal]] = []
-    for folder, journal in named if runs else journals():
+    for folder, journal in named if runs else open_journals():
         if isinstance(journal, Journal):
             found.append((folder, journal))
         else:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alphapanda import config
+from alphapanda import config, files
+from alphapanda.cli.flags import Json, option
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.research.compare import compare_page, comparison
@@ -21,8 +22,20 @@ from alphapanda.runs.command_line import again
 from alphapanda.runs.folders import load
 
 
-def report(runs: Sequence[str], *, out: Path | None, json: bool) -> None:
-    """Write the page of a run or the comparison of several, and tell where it is."""
+def report(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="A name under runs/, or a folder.")
+    ],
+    out: Annotated[
+        Path | None,
+        option(
+            metavar="FILE",
+            text="The page. (default: report.html in the run; for several runs/compare-....html)",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a run's HTML page again, or compare several runs in one."""
     results = [load(run) for run in runs]
     if len(results) == 1:
         page = run_page(results[0], again(results[0].manifest))
@@ -83,13 +96,10 @@ def write(target: Path, page: str) -> Path:
     target = target.expanduser().absolute()
     if target.is_dir():
         raise UsageError(f"--out {target}: is a folder; name a file, {target.name}/report.html")
-    beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(page, encoding="utf-8")
-        beside.replace(target)
+        files.write_text(target, page)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise OutsideError(
             f"can't write {target}: {error.strerror}; choose another --out"
         ) from error

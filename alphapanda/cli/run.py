@@ -1,4 +1,4 @@
-"""The commands `run` and `paper`: a live table on stderr, what came of it on stdout."""
+"""`alphapanda run`: the roles of a process; a live table on stderr, what came of it on stdout."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from rich import box
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -18,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alphapanda import config
+from alphapanda.cli.flags import STRATEGY, Json, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.show import result_table
 from alphapanda.errors import OutsideError
@@ -27,6 +29,7 @@ from alphapanda.model.rows import Out
 from alphapanda.research.result import Result
 from alphapanda.research.table import count
 from alphapanda.runs import paper
+from alphapanda.runs.options import RUN
 from alphapanda.runs.plan import RunPlan
 from alphapanda.runtime.parts import Wanted
 from alphapanda.runtime.roles import carry_out, chosen
@@ -35,8 +38,49 @@ REFRESH_S = 0.25
 FINDING = 1
 """The exit status of a run whose feed had gaps."""
 
+FEED = "replay:PATH, again for more files; bus: for the feed that runs, bus:FEED for one."
+OUT = "Run directory; a run that was stopped there goes on. (default: runs/TIME-paper-STRATEGY)"
+SPEED = "Of a replay: 1x, 10x or max. (default: 1x)"
 
+
+@run_options
 def run(
+    given: dict[str, Any],
+    strategies: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="STRATEGY...", help=f"{STRATEGY}. (default: those active in the "
+                       "database)", show_default=False),
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        option(metavar="ROLE", panel=RUN, text="feed, trade, relay or project; again for each. "
+               "(default: all)"),
+    ] = None,
+    feed: Annotated[list[str] | None, option(metavar="FEED", panel=RUN, text=FEED)] = None,
+    speed: Annotated[str | None, option(metavar="N", panel=RUN, text=SPEED)] = None,
+    json: Json = False,
+    out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=OUT)] = None,
+) -> None:  # fmt: skip
+    """Run what its roles say, in this process: all of them, or some beside others.
+
+    \b
+    One process, as paper:
+      alphapanda run ema_cross --feed replay:data --speed 10x
+    Several, with the topics between them; each may be stopped or killed, and goes on:
+      alphapanda run --role feed --feed replay:data --speed 10x
+      alphapanda run --role trade ema_cross --feed bus: --out runs/mine
+      alphapanda run --role relay --out runs/mine
+    Tables and board, by all that is on the topics:
+      alphapanda run --role project
+    What the database says is active, on another process's feed:
+      alphapanda run --feed bus:
+    """  # noqa: D301 (click keeps the lines below its mark as they are)
+    carry_out_roles(
+        strategies or [], given, roles=role or [], feed=feed or [], speed=speed, out=out, json=json
+    )
+
+
+def carry_out_roles(
     strategies: Sequence[str], given: Mapping[str, Any], *, roles: Sequence[str],
     feed: Sequence[str], speed: str | None, out: Path | None, json: bool,
 ) -> int:  # fmt: skip

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from alphapanda.cli.flags import Json, Strategy, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.model.money import to_scaled
 from alphapanda.research.rundir import numbered
@@ -22,31 +23,61 @@ from alphapanda.research.sweep_store import is_free
 from alphapanda.research.table import DASH, count, duration, money, number, percent
 from alphapanda.runs import options
 from alphapanda.runs.folders import default_out
+from alphapanda.runs.options import RUN
 from alphapanda.sweeps import plan
 from alphapanda.sweeps import sweep as sweeps
 
+SWEEP = "Sweep"
 COLUMNS = {
     "sharpe": "Sharpe", "sortino": "Sortino", "return": "Return", "pnl": "P&L",
     "max_drawdown": "Drawdown", "trips": "Trips", "hit_rate": "Hit rate", "charges": "Charges",
 }  # fmt: skip
 
 
+@run_options
 def sweep(
-    strategy: str, given: Mapping[str, Any], search: Mapping[str, Any], out: Path | None,
-    *, json: bool,
+    strategy: Strategy,
+    given: dict[str, Any],
+    grid: Annotated[
+        list[str] | None,
+        option(metavar="NAME=VALUES", panel=SWEEP, text="5:25 or 30:130:5, as Python's range, or "
+               "5,10,20; again for each parameter."),
+    ] = None,
+    random: Annotated[
+        int | None, option(metavar="N", panel=SWEEP, text="Only N combinations, drawn by --seed.")
+    ] = None,
+    workers: Annotated[
+        int | None, option(metavar="N", panel=SWEEP, text="Threads. (default: one a core)")
+    ] = None,
+    walk_forward: Annotated[
+        str | None,
+        option(metavar="DAYS", panel=SWEEP, text="60d/20d: train on 60 trading days, test the best "
+               "on the next 20, move on by 20."),
+    ] = None,
+    metric: Annotated[
+        str, option(metavar="NAME", panel=SWEEP, text="What the best is chosen by: sharpe, "
+                    "sortino, return, pnl, hit_rate, max_drawdown ... (default: sharpe)")
+    ] = "sharpe",
+    json: Json = False,
+    out: Annotated[
+        Path | None,
+        option(metavar="FOLDER", panel=RUN, text="For the results; a sweep that was killed goes on "
+               "where it was. (default: runs/TIME-sweep-STRATEGY)"),
+    ] = None,
 ) -> None:  # fmt: skip
-    """Run one sweep and print its result."""
+    """Run every combination of a grid of parameters, and judge the best."""
+    search = plan.Search(grid=grid or [], random=random, workers=workers,
+                         walk_forward=walk_forward, metric=metric)  # fmt: skip
     made = options.of_command(strategy, given)
     folder = out or made.out or next(filter(is_free, numbered(default_out(made, "sweep-"))))
     try:
         with progress_bar(quiet=json) as progress:
-            result = sweeps.run(made, plan.Search(**search), progress=progress, out=folder)
+            result = sweeps.run(made, search, progress=progress, out=folder)
     except KeyboardInterrupt:
         sys.stderr.write(f"alphapanda: to go on, run it again with --out {folder}\n")
         raise
     if json:
-        told = {**result.summary, "run": str(result.path)}
-        print_json(told)
+        print_json({**result.summary, "run": str(result.path)})
     else:
         print_table(result_tables(result))
 

@@ -14,12 +14,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import cast
 
+from alphapanda import files
 from alphapanda.data.schema import SECOND_NS, Kind
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.model.calendar import DAY
@@ -178,10 +179,10 @@ def stage(root: Path) -> Path:
 def commit(root: Path, staged: Path, places: Iterable[Path]) -> None:
     """Make the staged files part of the catalogue: all of them or, when killed, none."""
     for place in places:
-        _sync(staged / place)
+        files.sync(staged / place)
     committed = root / staged.name.replace(STAGED, COMMITTED)
     staged.rename(committed)
-    _sync(root)
+    files.sync(root)
     _move_committed(root)
 
 
@@ -191,7 +192,7 @@ def _move_committed(root: Path) -> None:
             final = root / file.relative_to(folder)
             final.parent.mkdir(parents=True, exist_ok=True)
             file.replace(final)
-            _sync(final.parent)
+            files.sync(final.parent)
         shutil.rmtree(folder)
 
 
@@ -212,12 +213,3 @@ def _held(file: int) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _sync(path: Path) -> None:
-    with suppress(PermissionError):  # a folder can't be opened on Windows
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

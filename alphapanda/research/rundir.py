@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import itertools
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -19,6 +18,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alphapanda import files
 from alphapanda.errors import OutsideError, UsageError
 
 NAMES = ("events", "fills", "equity", "prices", "charges", "days")
@@ -78,7 +78,7 @@ class RunDirectory:
         self.joins = joins
         if not numbered and not joins:
             self._check()
-        self.partial = self.final.with_name(f".{self.final.name}.{os.getpid()}.partial")
+        self.partial = files.beside(self.final)
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._made: list[Path] = []
 

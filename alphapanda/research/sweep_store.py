@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from alphapanda import faults
+from alphapanda import faults, files
 from alphapanda.errors import OutsideError, UsageError
 
 KEY, LOCK = "sweep.json", "lock"
@@ -67,7 +67,7 @@ class Store:
             self.partial.mkdir(parents=True, exist_ok=True)
             self._hold()
             if not self._belongs(self.partial, key):
-                written(self.partial / KEY, json.dumps(key, indent=2) + "\n")
+                files.write_text(self.partial / KEY, json.dumps(key, indent=2) + "\n")
             for path in sorted(self.partial.glob("part-*.parquet")):
                 self._keep(from_table(pq.read_table(path)))
                 self._part = int(path.stem[5:]) + 1
@@ -171,14 +171,7 @@ def is_free(final: Path) -> bool:
 
 def only_temporary(folder: Path) -> bool:
     """Say if nothing but the lock and a key that was being written lies in a folder."""
-    return all(path.name in (f"{KEY}.new", LOCK) for path in folder.iterdir())
-
-
-def written(path: Path, text: str) -> None:
-    """Write a file whole: it is there with all of its text, or not at all."""
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(text)
-    new.replace(path)
+    return all(path.name == LOCK or files.is_partial(path) for path in folder.iterdir())
 
 
 def to_table(rows: Rows) -> pa.Table:

@@ -8,21 +8,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from alphapanda.model.instruments import Product
-from alphapanda.model.money import text
-from alphapanda.model.rows import Fill
 from alphapanda.runs.discovery import shipped_dir
-from alphapanda.runs.options import Options
-
-SPELT = {"first": "from", "last": "to"}
-APART = ("strategies", "data", "out", "batch", "jit", "journal")
-"""Options that are written otherwise, and those that change no result."""
-FILES = ("data", "instruments", "costs", "limits")
-"""Options that may name files."""
+from alphapanda.runs.options import ROWS, plain
+from alphapanda.runs.readings import FILE, FILES
 
 
 def again(manifest: Mapping[str, Any]) -> str:
@@ -38,13 +29,12 @@ def again(manifest: Mapping[str, Any]) -> str:
         values.setdefault("instrument", []).extend(only.get("instruments", ()))
         return " \\\n  ".join([" ".join(words[:3]), *words[3:], *(flags(values))])
     values.pop("feed", None)  # no word of a run file
-    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items() if value != []]
+    lines = [f"{name} = {toml(value)}" for name, value in values.items() if value != []]
     for each in manifest["strategies"]:
-        params = ", ".join(f"{k} = {json.dumps(v)}" for k, v in each["params"].items())
         lines += ["", "[[strategies]]", f"strategy = {json.dumps(strategy_word(each))}",
-                  f"params = {{ {params} }}"]  # fmt: skip
+                  f"params = {toml(each['params'])}"]  # fmt: skip
         if each.get("instruments"):
-            lines.append(f"instruments = {json.dumps(each['instruments'])}")
+            lines.append(f"instruments = {toml(each['instruments'])}")
     return "\n".join(lines)
 
 
@@ -78,19 +68,23 @@ def call(manifest: Mapping[str, Any], values: Mapping[str, Any]) -> str:
 
 
 def options_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were given, as they are written."""
+    """Return the options that were given, as they are written; what changes no result is left out.
+
+    Files are named by their whole paths.
+    """
     given = manifest["options"]
     folder = Path(manifest.get("folder", "."))
-    data = given["data"]
-    bus = any(path.startswith("bus:") for path in data)
-    values: dict[str, Any] = {"feed": data} if bus else {"data": placed(data, folder)}
-    for field in fields(Options):
-        name, value = field.name, given.get(field.name)
-        if name in APART or value is None or value in ([], {}) or value == field.default:
+    bus = any(path.startswith("bus:") for path in given["data"])
+    values: dict[str, Any] = {"feed": given["data"]} if bus else {}
+    for name, row in ROWS.items():
+        value = given.get(row.field)
+        if not row.opt.shapes or value in (None, [], {}) or value == plain(row.default):
             continue
-        if name in FILES and (name == "instruments" or str(value).endswith(".toml")):
+        if name == "data" and bus:
+            continue
+        if row.opt.reading is FILES or (row.opt.reading is FILE and str(value).endswith(".toml")):
             value = placed(value, folder)
-        values[SPELT.get(name, name)] = written(name, value)
+        values[name] = row.text(value)
     return values
 
 
@@ -101,19 +95,11 @@ def placed(paths: Any, folder: Path) -> Any:
     return [placed(path, folder) for path in paths]
 
 
-def written(name: str, value: Any) -> Any:
-    """Return an option's value as a user writes it."""
-    if name == "cash":
-        return text(value).removesuffix(".0000").removesuffix(".00")
-    if name == "product":
-        return Product(value).name
-    if name == "limit_fill":
-        return Fill(value).name.lower()
-    if name == "latency":
-        return f"{value / 1e6:g}ms"
-    if name in ("slippage", "volume_share"):
-        return f"{value / 1e5:g}%"
-    return value
+def toml(value: Any) -> str:
+    """Return a value as TOML has it."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{json.dumps(k)} = {toml(v)}' for k, v in value.items())} }}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def flags(values: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,6 @@ import platform
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,12 @@ from alphapanda.engine.compiler.program import package_sources
 from alphapanda.engine.compiler.sources import text_of
 from alphapanda.runs.identity import made_with, versions
 from alphapanda.runs.imported import hashes, imported_by
+from alphapanda.runs.options import stored
 from alphapanda.runs.plan import RunPlan
 
 
 def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
     """Return what it takes to run the same again: hashes of code, strategies and data, options."""
-    options = {
-        field.name: plain_value(getattr(plan.options, field.name))
-        for field in fields(plan.options)
-        if field.name != "strategies"
-    }
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "digest": digest,
@@ -41,22 +36,13 @@ def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
                 plan.specs, plan.enrolments, plan.options.strategies, strict=True)
         ],
         "folder": str(Path.cwd()),
-        "options": options,
+        "options": stored(plan.options),
         "data": [
             {"path": str(f.path), "sha256": f.sha256, "rows": f.rows} for f in plan.files
         ],
         "machine": platform.machine(),
         **versions(),
     }  # fmt: skip
-
-
-def plain_value(value: Any) -> Any:
-    """Return an option as JSON holds it."""
-    if isinstance(value, (bool, int, float, type(None))):
-        return value
-    if isinstance(value, Mapping):
-        return dict(value)
-    return [str(v) for v in value] if isinstance(value, tuple) else str(value)
 
 
 def source_sha(spec: Spec) -> str:

@@ -1,22 +1,32 @@
-"""Options of a backtest: from the command line, a TOML file or Python keywords, checked once."""
+"""Options of a run, each declared once: its value, how it is written, its flag and its help.
+
+From this table follow the flags of the command line (`cli/flags.py`), the keywords of Python, run
+files, what a manifest keeps and how it is read again, and the command that makes a run again.
+"""
 
 from __future__ import annotations
 
+import keyword
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
+
+import pydantic.dataclasses
 
 from alphapanda import config
 from alphapanda.data.frames import with_files
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.calendar import DAY
 from alphapanda.model.instruments import Product
-from alphapanda.model.interval import parse_interval
 from alphapanda.model.money import BOUND, to_scaled
 from alphapanda.model.rows import Fill
+from alphapanda.runs import readings
+from alphapanda.runs.readings import TEXTS, Reading, pairs
+
+DATA, RULES, PAPER, RUN = "Data", "Money and rules", "Orders on paper", "Run"
+"""Headings of the help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +39,142 @@ class Entry:
     """Names; empty: all of the run. For legs in the order of the legs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class Opt:
+    """What is said of an option beside its type and its default."""
+
+    reading: Reading
+    panel: str = ""
+    """The heading of its help; none: commands that have it declare it themselves."""
+    metavar: str = ""
+    help: str = ""
+    """A default that is a value is added."""
+    name: str = ""
+    """As it is written, if that is not the field's name."""
+    negated: bool = False
+    """Written, it means no."""
+    shapes: bool = True
+    """Says what the result is; else it changes none, and needs no saying to make it again."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, slots=True)
 class Options:
-    """What to run, on which data, under which rules. Names are those of the command line."""
+    """What to run, on which data, under which rules."""
 
     strategies: tuple[Entry, ...]
-    data: tuple[str, ...] = ()
-    instrument: tuple[str, ...] = ()
-    instruments: tuple[str, ...] = ()
-    """Kite instrument files."""
-    map: Mapping[str, str] = field(default_factory=dict)
-    kind: str | None = None
-    interval: str | None = None
-    repair: bool = False
-    qty_scale: int = 1
-    price_scale: int = 1
-    keep_repeats: bool = False
-    exchange: str | None = None
-    first: date | None = None
-    last: date | None = None
-    cash: int = to_scaled("1000000")
-    costs: str = "zerodha"
-    limits: str = "default"
-    calendar: str = "nse"
-    product: Product | None = None
-    latency: int = 0
-    slippage: int = 0
-    limit_fill: Fill = Fill.THROUGH
-    volume_share: int = 10_000_000
-    seed: int = 7
-    batch: int | None = None
-    jit: bool = True
-    journal: bool = False
-    out: Path | None = None
+    data: Annotated[
+        tuple[str, ...],
+        Opt(
+            readings.FILES,
+            DATA,
+            "PATH",
+            "Parquet file, folder or pattern; may be given again. Paths "
+            "are relative to the current folder, those in a run file too.",
+        ),
+    ] = ()
+    instrument: Annotated[
+        tuple[str, ...], Opt(readings.TEXTS, DATA, "NAME", "Only these; for legs in their order.")
+    ] = ()
+    instruments: Annotated[
+        tuple[str, ...],
+        Opt(readings.FILES, DATA, "CSV", "Kite's instrument file, for lots and ticks."),
+    ] = ()
+    map: Annotated[
+        Mapping[str, str],
+        Opt(
+            readings.MAP,
+            DATA,
+            "NAME=COLUMN",
+            "Where a column has another name.",
+        ),
+    ] = field(default_factory=dict)
+    kind: Annotated[
+        str | None, Opt(readings.KIND, DATA, "KIND", "tick, bar or quote; else told from it.")
+    ] = None
+    interval: Annotated[
+        str | None, Opt(readings.INTERVAL, DATA, "TIME", "Of bars, 1m or 1d; else told from it.")
+    ] = None
+    repair: Annotated[bool, Opt(readings.FLAG, DATA, "", "Drop defective rows and count them.")] = (
+        False
+    )
+    qty_scale: Annotated[
+        int, Opt(readings.WHOLE, DATA, "N", "Units to a share, of fractional data.")
+    ] = 1
+    price_scale: Annotated[
+        int, Opt(readings.WHOLE, DATA, "N", "Prices are taken N times, if finer than 0.0001.")
+    ] = 1
+    keep_repeats: Annotated[
+        bool, Opt(readings.FLAG, DATA, "", "Ticks that repeat another exactly stay.")
+    ] = False
+    exchange: Annotated[
+        str | None,
+        Opt(
+            readings.TEXT,
+            DATA,
+            "NAME",
+            "Of names without one. (default: NFO for contracts, else NSE)",
+        ),
+    ] = None
+    first: Annotated[
+        date | None, Opt(readings.DATE, DATA, "DATE", "First day in India.", "from")
+    ] = None
+    last: Annotated[date | None, Opt(readings.DATE, DATA, "DATE", "Last day, inclusive.", "to")] = (
+        None
+    )
+    cash: Annotated[int, Opt(readings.MONEY, RULES, "RUPEES", "At the start.")] = to_scaled(
+        "1000000"
+    )
+    costs: Annotated[
+        str, Opt(readings.FILE, RULES, "COSTS", "zerodha, none, 0.03%, or a file of rates.")
+    ] = "zerodha"
+    limits: Annotated[
+        str, Opt(readings.FILE, RULES, "LIMITS", "default, wide, or a TOML file.")
+    ] = "default"
+    calendar: Annotated[str, Opt(readings.FILE, RULES, "NAME", "nse or always.")] = "nse"
+    product: Annotated[
+        Product | None,
+        Opt(
+            readings.PRODUCT,
+            RULES,
+            "PRODUCT",
+            "CNC, MIS or NRML. (default: shares CNC, derivatives NRML)",
+        ),
+    ] = None
+    latency: Annotated[int, Opt(readings.TIME, PAPER, "TIME", "From order to exchange, 50ms.")] = 0
+    slippage: Annotated[
+        int, Opt(readings.RATES, PAPER, "RATE", "Of market orders, 2bp or 0.02%.")
+    ] = 0
+    limit_fill: Annotated[
+        Fill,
+        Opt(
+            readings.LIMIT_FILL,
+            PAPER,
+            "WHEN",
+            "A resting limit fills when the price goes through it, "
+            "touches it, or has taken the queue: through, touch or queue.",
+        ),
+    ] = Fill.THROUGH
+    volume_share: Annotated[
+        int, Opt(readings.SHARE, PAPER, "SHARE", "Of traded volume an order takes.")
+    ] = readings.RATE
+    seed: Annotated[int, Opt(readings.WHOLE, PAPER, "N", "Of random slippage.")] = 7
+    batch: Annotated[
+        int | None, Opt(readings.WHOLE, RUN, "N", "Rows given to the core at once.", shapes=False)
+    ] = None
+    jit: Annotated[
+        bool,
+        Opt(
+            readings.FLAG,
+            RUN,
+            "",
+            "Run as plain Python: slow, for print and breakpoints.",
+            "no_jit",
+            negated=True,
+            shapes=False,
+        ),
+    ] = True
+    journal: Annotated[bool, Opt(readings.FLAG, shapes=False)] = False
+    out: Annotated[Path | None, Opt(readings.FOLDER, shapes=False)] = None
 
     def __post_init__(self) -> None:
         """Refuse what no run could mean."""
@@ -75,10 +188,43 @@ class Options:
             raise UsageError(f"--from {self.first} lies after --to {self.last}")
 
 
-ALIASES = {
-    "from": "first", "to": "last", "no_jit": "jit", "strategy": "strategies", "param": "params",
-}  # fmt: skip
-"""Option names that are Python words or mean the opposite."""
+class Row(NamedTuple):
+    """An option of the table."""
+
+    field: str
+    name: str
+    """As it is written in a run file; a flag has - for _."""
+    kind: Any
+    """The type of its value."""
+    default: Any
+    opt: Opt
+
+    @property
+    def several(self) -> bool:
+        """Whether it may be given again."""
+        return get_origin(self.kind) in (tuple, Mapping)
+
+    def text(self, value: Any) -> Any:
+        """Return a value as a user writes it: a text, a number, a list or a table."""
+        return value if value is None else self.opt.reading.write(value)
+
+
+def rows() -> Iterator[Row]:
+    """Yield every option, in the order of its field."""
+    hints = get_type_hints(Options, include_extras=True)
+    for each in fields(Options):
+        if each.name == "strategies":
+            continue
+        kind, opt = hints[each.name].__origin__, hints[each.name].__metadata__[0]
+        made: Any = each.default_factory
+        default = made() if each.default is MISSING else each.default
+        yield Row(each.name, opt.name or each.name, kind, default, opt)
+
+
+ROWS = {row.name: row for row in rows()}
+"""Every option by the name it is written with."""
+OTHERS = ("strategy", "strategies", "param", "params")
+"""What to run, and with which parameters."""
 
 
 def make(given: Mapping[str, Any], *, where: str = "", trades: bool = True) -> Options:
@@ -90,21 +236,24 @@ def make(given: Mapping[str, Any], *, where: str = "", trades: bool = True) -> O
         UsageError: naming the option and its value.
     """
     given = {name.replace("-", "_"): value for name, value in given.items()}
-    known = {f.name for f in fields(Options)} | set(ALIASES) | {"params"}
+    by_name = {**ROWS, **{row.field: row for row in ROWS.values()}}
     for name in given:
-        if name not in known:
-            raise UsageError(f"{where}there is no option '{name}'.{did_you_mean(name, known)}")
-    values = {ALIASES.get(name, name): value for name, value in given.items() if value is not None}
-    if "no_jit" in given:
-        values["jit"] = not converted(where, "no_jit", given["no_jit"], as_flag)
-    params = values.pop("params", {})
-    values["strategies"] = entries(values.get("strategies", ()), as_params(params), where)
-    if trades and not values["strategies"]:
+        if name not in by_name and name not in OTHERS:
+            hint = did_you_mean(name, [*by_name, *OTHERS])
+            raise UsageError(f"{where}there is no option '{name}'.{hint}")
+    given = {name: value for name, value in given.items() if value is not None}
+    params = as_params(given.get("params", given.get("param", {})))
+    named = given.get("strategies", given.get("strategy", ()))
+    strategies = entries(named, params, where)
+    if trades and not strategies:
         raise UsageError("no strategy is named")
-    for name, convert in CONVERT.items():
-        if name in values:
-            values[name] = converted(where, name, values[name], convert)
-    return Options(**values)
+    values: dict[str, Any] = {}
+    for name, row in by_name.items():
+        if name in given:
+            shown = name if row.opt.negated else row.name
+            value = row.opt.reading.value(shown, given[name], where=where)
+            values[row.field] = not value if row.opt.negated and name == row.name else value
+    return Options(strategies=strategies, **values)
 
 
 def from_python(strategy: Any, data: Any, given: Mapping[str, Any]) -> Options:
@@ -112,9 +261,8 @@ def from_python(strategy: Any, data: Any, given: Mapping[str, Any]) -> Options:
 
     `data` may be frames of pandas, polars or Arrow too.
     """
-    values = dict(given)
-    if "from_" in values:
-        values["from"] = values.pop("from_")
+    names = {python_name(name): name for name in ROWS}
+    values = {names.get(name, name): value for name, value in given.items()}
     if strategy is not None:
         values["strategies"] = strategy
     named = values.get("instrument", ())
@@ -123,15 +271,28 @@ def from_python(strategy: Any, data: Any, given: Mapping[str, Any]) -> Options:
     return make({**values, "data": with_files(data, folder, instruments=named)})
 
 
-def converted(where: str, name: str, value: Any, convert: Any) -> Any:
-    """Return an option's value in its type."""
-    try:
-        return convert(value)
-    except (ValueError, KeyError, TypeError, ArithmeticError):
-        shown = {"first": "from", "last": "to"}.get(name, name).replace("_", "-")
-        expected = EXPECTED.get(name, "write one text or several")
-        hint = did_you_mean(str(value), CHOICES.get(name, ()))
-        raise UsageError(f"{where}--{shown} {value}: {expected}.{hint}") from None
+def python_name(name: str) -> str:
+    """Return an option's name as a keyword of Python: `from_` of `from`."""
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def stored(options: Options) -> dict[str, Any]:
+    """Return options as a manifest keeps them: plain values, by the names of their fields."""
+    return {row.field: plain(getattr(options, row.field)) for row in ROWS.values()}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON holds it."""
+    if isinstance(value, (bool, int, float, type(None))):
+        return value
+    if isinstance(value, Mapping):
+        return dict(value)
+    return [str(v) for v in value] if isinstance(value, tuple) else str(value)
+
+
+def restored(kept: Mapping[str, Any], strategies: Sequence[Any]) -> Options:
+    """Return the options that a manifest keeps; they were checked when it was made."""
+    return Options(strategies=tuple(map(Entry, strategies)), **kept)
 
 
 def entries(given: Any, params: Mapping[str, Any], where: str) -> tuple[Entry, ...]:
@@ -159,7 +320,7 @@ def entry(given: Any, where: str) -> Entry:
     params = given.get("params", {})
     if "strategy" not in given or not isinstance(params, Mapping):
         raise UsageError(f"{where}a strategy's table is strategy = NAME, and params = {{...}}")
-    names = converted(where, "instruments", given.get("instruments", ()), texts)
+    names = TEXTS.value("instruments", given.get("instruments", ()), where=where)
     return Entry(given["strategy"], dict(params), names)
 
 
@@ -168,132 +329,6 @@ def as_params(given: Any) -> dict[str, Any]:
     if isinstance(given, Mapping):
         return dict(given)
     return pairs(given, "--param")
-
-
-def pairs(given: Sequence[str], option: str) -> dict[str, str]:
-    """Return NAME=VALUE texts as a table."""
-    made = {}
-    for text in given:
-        name, equals, value = str(text).partition("=")
-        if not equals or not name.strip():
-            raise UsageError(f"{option} {text}: write NAME=VALUE")
-        made[name.strip()] = value.strip()
-    return made
-
-
-def texts(value: Any) -> tuple[str, ...]:
-    """Return one text or several as a tuple."""
-    given = (value,) if isinstance(value, (str, Path)) else tuple(value)
-    if not all(isinstance(each, (str, Path)) and str(each) for each in given):
-        raise TypeError(value)
-    return tuple(str(each) for each in given)
-
-
-def as_text(value: Any) -> str:
-    """Return a text that is not empty."""
-    if not isinstance(value, (str, Path)) or not str(value):
-        raise TypeError(value)
-    return str(value)
-
-
-def as_whole(value: Any) -> int:
-    """Return a whole number, not negative, that a record can hold."""
-    if isinstance(value, (bool, float)) or not 0 <= int(value) < 1 << 63:
-        raise ValueError(value)
-    return int(value)
-
-
-def as_flag(value: Any) -> bool:
-    """Return a yes or no."""
-    if not isinstance(value, bool):
-        raise TypeError(value)
-    return value
-
-
-def as_kind(value: Any) -> str:
-    """Return the kind of the data's rows."""
-    if value not in CHOICES["kind"]:
-        raise ValueError(value)
-    return str(value)
-
-
-def as_interval(value: Any) -> str:
-    """Return the text of an interval that can be read."""
-    interval_ns(as_text(value))
-    return str(value)
-
-
-def interval_ns(text: str) -> int:
-    """Return an interval in ns; a ValueError says that it is none."""
-    try:
-        return parse_interval(text)
-    except UsageError as error:
-        raise ValueError(text) from error
-
-
-def as_map(value: Any) -> dict[str, str]:
-    """Return columns by canonical name."""
-    return dict(value) if isinstance(value, Mapping) else pairs(value, "--map")
-
-
-def as_date(value: Any) -> date:
-    """Return a date from a date or its ISO text."""
-    return value if isinstance(value, date) else date.fromisoformat(str(value))
-
-
-def as_rate(value: Any) -> int:
-    """Return basis points (`2bp`), percent (`0.02%`) or a fraction as a rate in 1e-7."""
-    text = str(value).strip()
-    if text.endswith("bp"):
-        rate = float(text[:-2]) * 1_000
-    elif text.endswith("%"):
-        rate = float(text[:-1]) * 100_000
-    else:
-        rate = float(text) * 10_000_000
-    if not 0 <= rate <= 10_000_000:
-        raise ValueError(text)
-    return round(rate)
-
-
-def as_ns(value: Any) -> int:
-    """Return a time such as `50ms`, `2s` or `0` in ns; a day at most."""
-    text = str(value).strip()
-    if text.endswith("ms"):
-        length = round(float(text[:-2]) * 1_000_000)
-    else:
-        length = 0 if text == "0" else interval_ns(text)
-    if not 0 <= length <= DAY:
-        raise ValueError(value)
-    return length
-
-
-CONVERT: dict[str, Any] = {
-    "data": texts, "instrument": texts, "instruments": texts, "map": as_map, "kind": as_kind,
-    "interval": as_interval, "repair": as_flag, "qty_scale": as_whole,
-    "price_scale": as_whole, "keep_repeats": as_flag, "exchange": as_text,
-    "first": as_date, "last": as_date, "cash": to_scaled, "costs": as_text, "limits": as_text,
-    "calendar": as_text, "product": lambda value: Product[str(value).upper()],
-    "latency": as_ns, "slippage": as_rate, "limit_fill": lambda value: Fill[str(value).upper()],
-    "volume_share": as_rate, "seed": as_whole, "batch": as_whole, "jit": as_flag,
-    "journal": as_flag, "out": Path,
-}  # fmt: skip
-EXPECTED = {
-    "kind": "write tick, bar or quote", "interval": "write 30s, 1m, 60m or 1d",
-    "first": "write a date, 2025-08-29", "last": "write a date, 2025-08-29",
-    "cash": "write rupees, 1000000", "product": "write CNC, MIS or NRML",
-    "latency": "write a time up to a day, 50ms or 1s", "slippage": "write 2bp or 0.02%",
-    "volume_share": "write a share, 10%", "limit_fill": "write through, touch or queue",
-    **dict.fromkeys(("batch", "seed", "qty_scale", "price_scale"), "write a whole number"),
-    **dict.fromkeys(("repair", "keep_repeats", "jit", "no_jit", "journal"), "write true or false"),
-    **dict.fromkeys(("exchange", "costs", "limits", "calendar", "out"), "write one text"),
-    "map": "write NAME = COLUMN",
-}  # fmt: skip
-
-
-CHOICES = {
-    "kind": ("tick", "bar", "quote"), "product": ("CNC", "MIS", "NRML"),
-    "limit_fill": ("through", "touch", "queue"),
-}  # fmt: skip
 
 
 def read_file(path: Path) -> dict[str, Any]:

@@ -17,12 +17,11 @@ from alphapanda.events.feeds import Feed
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Instrument, Product
 from alphapanda.model.limits import load_limits
-from alphapanda.model.rows import Fill
 from alphapanda.runs import discovery, plan
 from alphapanda.runs.identity import other_modules
 from alphapanda.runs.imported import hashes, imported_by, written_out
 from alphapanda.runs.manifest import FILES
-from alphapanda.runs.options import Entry, Options
+from alphapanda.runs.options import restored
 
 KEPT_FOLDERS: list[Any] = []
 """Folders of code that a journal kept, there until the process ends."""
@@ -55,7 +54,7 @@ def plan_of(document: Mapping[str, Any], *, recorded_code: bool) -> plan.RunPlan
         spec_of(facts, source, recorded_code=recorded_code)
         for facts, source in zip(document["strategies"], document["sources"], strict=True)
     )
-    options = options_of(document, specs)
+    options = restored(document["options"], [spec.cls for spec in specs])
     enrolments = tuple(
         Enrolment(spec, spec.arguments(facts["params"]), tuple(bound["rows"]),
                   tuple(Product[name] for name in bound["products"]))
@@ -68,20 +67,6 @@ def plan_of(document: Mapping[str, Any], *, recorded_code: bool) -> plan.RunPlan
         tuple(map(date.fromisoformat, market["days"])), None,
     )  # fmt: skip
     return plan.RunPlan(options, feed, (), specs, enrolments, rules(document))
-
-
-def options_of(document: Mapping[str, Any], specs: tuple[Spec, ...]) -> Options:
-    """Return the options of a recipe; they were checked when it was made."""
-    given = dict(document["options"])
-    for name in ("data", "instrument", "instruments"):
-        given[name] = tuple(given[name])
-    for name in ("first", "last"):
-        given[name] = given[name] and date.fromisoformat(given[name])
-    product = given["product"]
-    given["product"] = None if product is None else Product(product)
-    given["limit_fill"] = Fill(given["limit_fill"])
-    given["out"] = given["out"] and Path(given["out"])
-    return Options(strategies=tuple(Entry(spec.cls) for spec in specs), **given)
 
 
 def rules(document: Mapping[str, Any]) -> plan.Rules:

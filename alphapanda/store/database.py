@@ -116,6 +116,11 @@ def engine_of(settings: Settings, *, patient: bool = False) -> AsyncEngine:
         ) from None
 
 
+def shown_address(settings: Settings) -> str:
+    """Return the database's address without its password."""
+    return address_of(settings).render_as_string(hide_password=True)
+
+
 def address_of(settings: Settings) -> URL:
     """Return the database's address.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from alphapanda.engine.compiler.declared import Spec, validated
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.runs.options import pairs
+from alphapanda.runs.readings import pairs
 
 LARGEST = 100_000_000
 """Combinations that a grid may have; one more zero is a slip of the finger."""

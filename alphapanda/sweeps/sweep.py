@@ -31,7 +31,8 @@ from alphapanda.research.sweep_result import (
 )
 from alphapanda.research.sweep_store import Rows, Store
 from alphapanda.runs import discovery, manifest
-from alphapanda.runs.options import Options, as_whole, converted, make
+from alphapanda.runs.options import Options, from_python
+from alphapanda.runs.readings import WHOLE
 from alphapanda.runs.runner import load_program, setup_of
 from alphapanda.runs.session import blaming, time_of
 from alphapanda.runs.stopping import orderly
@@ -63,17 +64,14 @@ def sweep(
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
     """
-    given = dict(options)
-    if "from_" in given:
-        given["from"] = given.pop("from_")
-    made = make({**given, "strategies": strategy, "data": data})
+    made = from_python(strategy, data, options)
     search = Search(grid, whole("random", random), whole("workers", workers), walk_forward, metric)
     return run(made, search, progress=progress)
 
 
 def whole(name: str, value: Any) -> int | None:
     """Return a whole number given for an option, None for none."""
-    return None if value is None else int(converted("", name, value, as_whole))
+    return None if value is None else int(WHOLE.value(name, value))
 
 
 def run(

@@ -26,7 +26,8 @@ from alphapanda.research.cards import check_card
 from alphapanda.research.decisions import decisions, in_words
 from alphapanda.research.events import Names
 from alphapanda.runs.notebook_bar import kernel_bar
-from alphapanda.runs.options import Options, as_rate, from_python
+from alphapanda.runs.options import Options, from_python
+from alphapanda.runs.readings import as_rate
 from alphapanda.validation.lab import Lab, open_lab
 from alphapanda.validation.lookahead import Changed, Trial, chance, look_ahead, row_of
 from alphapanda.validation.shadow_files import Shadow, shadowed

@@ -16,16 +16,19 @@ import pytest
 
 from tests.support.running import PROGRAM, ROOT, command, left, process, session, with_strategies
 
-HEAVY = ("numpy", "numba", "duckdb", "pyarrow", "rich.progress", "pandas", "alphapanda.core")
+HEAVY = (
+    "numpy", "numba", "duckdb", "pyarrow", "sqlalchemy", "aiokafka", "pandas", "rich",
+    "alphapanda.core", "alphapanda.config",
+)  # fmt: skip
 FIELDS = {
     "ticks", "events", "fills", "orders", "rejected", "pnl", "charges", "equity", "digest",
     "engine_s", "ticks_per_s", "status",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("words", [["--help"], ["backtest", "--help"], ["--version"]])
+@pytest.mark.parametrize("words", [["--help"], ["data", "--help"], ["--version"], ["backtes"]])
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
-    """Asking for help loads neither the core nor the libraries under it."""
+    """Asking what commands there are loads none of them, nor the libraries under them."""
     code = (
         "import sys; from alphapanda import cli; cli.status(sys.argv[1:]);"
         f"print([name for name in {HEAVY} if name in sys.modules])"

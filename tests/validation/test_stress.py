@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 import alphapanda
-from alphapanda.cli.check import stress_table
+from alphapanda.cli.stress import stress_table
 from alphapanda.research.survival import share, verdict
 from alphapanda.runs.options import make
 from alphapanda.validation.lab import open_lab

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alphapanda import files
 from alphapanda.data.repeats import MARK
 from alphapanda.data.schema import FIELDS, PRICES, Kind
 from alphapanda.errors import OutsideError
@@ -24,16 +23,11 @@ def replace_text(path: Path, text: str) -> None:
 
     Raises: OutsideError when it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        files.write_text(path, text)
     except OSError as error:
         raise OutsideError(f"can't write {path}: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
 
 
 def write_rows(

@@ -25,9 +25,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -37,6 +36,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from alphapanda import files
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.model.calendar import day_start_ns
 
@@ -237,19 +237,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutsideError: the file cannot be written.
     """
-    # A hidden name that no "*.parquet" matches: readers never see what a killed run leaves.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        with partial.open("rb+") as written:
-            os.fsync(written.fileno())
-        partial.replace(path)
+        with files.replacing(path) as partial:
+            yield partial
     except OSError as error:
         raise OutsideError(f"cannot write {path}: {error}. Is there room, and may you?") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
 
 
 # Levels from day to day

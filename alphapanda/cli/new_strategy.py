@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keyword
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -11,18 +10,26 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
+from typing import Annotated
+
+import typer
 
 from alphapanda import config
+from alphapanda.cli.flags import Json
 from alphapanda.cli.output import print_json
 from alphapanda.config.settings import Settings
 from alphapanda.data import catalogue
 from alphapanda.errors import OutsideError, UsageError
+from alphapanda.files import beside
 
 SKELETON = Path(__file__).parent / "skeleton"
 
 
-def new_strategy(name: str, *, json: bool) -> None:
-    """Write a strategy and its tests, and tell what to do next."""
+def new_strategy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As opening_range.")],
+    json: Json = False,
+) -> None:
+    """Write strategies/NAME.py, which runs as it is, and tests/test_NAME.py."""
     base = config.load()
     words = {"name": named(name), "class": class_of(name), "title": title_of(name)}
     files = {
@@ -81,8 +88,8 @@ def write(files: Mapping[Path, str]) -> None:
             raise UsageError(f"{relative(path)} is there already: choose another name")
     try:
         with ExitStack() as undo:
-            beside = {path: hidden(path, text, undo) for path, text in files.items()}
-            for path, partial in beside.items():
+            hidden_at = {path: hidden(path, text, undo) for path, text in files.items()}
+            for path, partial in hidden_at.items():
                 undo.callback(path.unlink, missing_ok=True)
                 partial.rename(path)
             undo.pop_all()
@@ -96,7 +103,7 @@ def hidden(path: Path, text: str, undo: ExitStack) -> Path:
         if not folder.exists():
             folder.mkdir()
             undo.callback(folder.rmdir)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = beside(path)
     undo.callback(partial.unlink, missing_ok=True)
     partial.write_text(text, encoding="utf-8")
     return partial

@@ -1,49 +1,31 @@
-"""`alphapanda db` and `alphapanda seed`: the schema, and the strategies of the folder."""
+"""`alphapanda seed`: the strategies of the folder, in the database."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import time
-from typing import Any
+from typing import Annotated, Any
 
 from alphapanda import config
+from alphapanda.cli.flags import Json, option
 from alphapanda.cli.output import print_json
 from alphapanda.engine.compiler.declared import validated
 from alphapanda.errors import UsageError
 from alphapanda.runs import discovery
 from alphapanda.store import migrating, seeding
-from alphapanda.store.database import Database, address_of, answering
+from alphapanda.store.database import Database, answering
 
 
-def upgrade(*, json: bool) -> None:
-    """Bring the database to the newest schema and say what was done."""
-    settings = config.load()
-    before, after = migrating.upgrade(settings)
-    if json:
-        print_json({"database": where(), "from": before, "to": after})
-    elif before == after:
-        sys.stdout.write(f"{where()} is at {after} already\n")
-    else:
-        sys.stdout.write(f"{where()}: from {before or 'nothing'} to {after}\n")
-
-
-def check(*, json: bool) -> int:
-    """Print how the database differs; return 1 if it does."""
-    found = migrating.check(config.load())
-    if json:
-        print_json({"database": where(), "differences": found})
-    else:
-        sys.stdout.write("".join(f"{each}\n" for each in found or [f"{where()} is as needed"]))
-    return int(bool(found))
-
-
-def where() -> str:
-    """Return the database's address without its password."""
-    return address_of(config.load()).render_as_string(hide_password=True)
-
-
-def seed(*, activate: list[str], deactivate: list[str], json: bool) -> None:
+def seed(
+    activate: Annotated[
+        list[str] | None, option(metavar="NAME", text="Let it trade by `run`; again for more.")
+    ] = None,
+    deactivate: Annotated[
+        list[str] | None, option(metavar="NAME", text="Let it trade no more; again for more.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Put the strategies of the folder into the database, those that are not there; switch some."""
     settings = config.load()
     found = migrating.check(settings)
@@ -57,7 +39,7 @@ def seed(*, activate: list[str], deactivate: list[str], json: bool) -> None:
             wanted[name] = dict(validated(spec, {}))
         except UsageError as error:
             failures.append(str(error))
-    switches = {**dict.fromkeys(activate, True), **dict.fromkeys(deactivate, False)}
+    switches = {**dict.fromkeys(activate or [], True), **dict.fromkeys(deactivate or [], False)}
     told = asyncio.run(seeded(Database(settings), wanted, switches))
     if json:
         print_json({**told, "failed": failures})

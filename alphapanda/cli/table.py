@@ -1,0 +1,99 @@
+"""The commands, in the order of `alphapanda --help`: each one's module, and its line of help.
+
+A command is a file: a function of the file's name, its options as its signature, its help as its
+docstring (whose first sentence is the line here). A command of two words is a file of both.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """A command."""
+
+    module: str
+    """Imported when the command runs, or when its own help is asked for."""
+    line: str
+
+
+COMMANDS = {
+    "backtest": Row("alphapanda.cli.backtest", "Run a strategy over recorded data, by its name or "
+                    "by a run file."),
+    "paper": Row("alphapanda.cli.paper", "Trade on paper: a feed at its own pace, with a journal "
+                 "that survives a crash."),
+    "run": Row("alphapanda.cli.run", "Run what its roles say, in this process: all of them, or "
+               "some beside others."),
+    "sweep": Row("alphapanda.cli.sweep", "Run every combination of a grid of parameters, and judge "
+                 "the best."),
+    "check": Row("alphapanda.cli.check", "Look for decisions that use the future, chance, or too "
+                 "short a warm-up; status 1 if any."),
+    "stress": Row("alphapanda.cli.stress", "Rerun with worse fills, dearer charges and lost rows: "
+                  "how much of the P&L survives."),
+    "charges": Row("alphapanda.cli.charges", "Print the contract note of a day's trades in one "
+                   "instrument, by the rates of that day."),
+    "pause": Row("alphapanda.cli.pause", "Take no new risk: working orders that add risk are "
+                 "cancelled; what only reduces it passes."),
+    "resume": Row("alphapanda.cli.resume", "Lift a pause; what was killed stays killed."),
+    "flatten": Row("alphapanda.cli.flatten", "Pause, cancel all working orders, and close the "
+                   "positions by market orders."),
+    "kill": Row("alphapanda.cli.kill", "Stop trading: refuse order requests, cancel working orders; "
+                "exits of brackets stay."),
+    "rearm": Row("alphapanda.cli.rearm", "Lift a kill, and nothing else; the account's id is asked "
+                 "for."),
+    "cancel": Row("alphapanda.cli.cancel", "Cancel one working order, whichever strategy's it "
+                  "is."),
+    "verify": Row("alphapanda.cli.verify", "Replay a run's journal through a fresh core: every "
+                  "envelope must come out the same."),
+    "relay": Row("alphapanda.cli.relay", "Publish the rest of a run that has ended to the topics."),
+    "project": Row("alphapanda.cli.project", "Bring the tables and the board to what the topics "
+                   "say, or the journals under runs/."),
+    "schema": Row("alphapanda.cli.schema", "Print the JSON Schema of the events."),
+    "demo": Row("alphapanda.cli.demo", "Generate a session of NSE-like ticks and backtest "
+                "ema_cross on it."),
+    "strategies": Row("alphapanda.cli.strategies", "List the strategies with their parameters."),
+    "seed": Row("alphapanda.cli.seed", "Put the strategies of the folder into the database, those "
+                "that are not there; switch some."),
+    "bootstrap": Row("alphapanda.cli.bootstrap", "Make the topics on the server of Kafka's "
+                     "protocol; what is there already is compared."),
+    "tail": Row("alphapanda.cli.tail", "Print a topic's events, one a line."),
+    "report": Row("alphapanda.cli.report", "Make a run's HTML page again, or compare several runs "
+                  "in one."),
+    "data import": Row("alphapanda.cli.data_import", "Bring files into the catalogue: whole or not "
+                       "at all, nothing twice, all drops told."),
+    "data list": Row("alphapanda.cli.data_list", "List what the catalogue has: instruments, kinds, "
+                     "days, rows, size."),
+    "data show": Row("alphapanda.cli.data_show", "Show an instrument of the catalogue: its days, "
+                     "prices, first and last rows."),
+    "data synth": Row("alphapanda.cli.data_synth", "Make up NSE-like sessions: auction, volume "
+                      "smile, bid and ask, names that move together."),
+    "data check": Row("alphapanda.cli.data_check", "Check data against calendar, order, bounds and "
+                      "each other; exit status 1 with findings."),
+    "config show": Row("alphapanda.cli.config_show", "Show all settings as they are now, without "
+                       "secrets."),
+    "config example": Row("alphapanda.cli.config_example", "Print an .env with every setting, its "
+                          "meaning and its default."),
+    "config key": Row("alphapanda.cli.config_key", "Make up a key for ALPHAPANDA_SECURITY__KEY."),
+    "db upgrade": Row("alphapanda.cli.db_upgrade", "Make the tables, or bring them to this "
+                      "version's form; what is in them stays."),
+    "db check": Row("alphapanda.cli.db_check", "Compare the database with what this version needs; "
+                    "exit status 1 if it differs."),
+    "new strategy": Row("alphapanda.cli.new_strategy", "Write strategies/NAME.py, which runs as it "
+                        "is, and tests/test_NAME.py."),
+    "dlq list": Row("alphapanda.cli.dlq_list", "List dead letters: where each came from, when, and "
+                    "why."),
+    "dlq show": Row("alphapanda.cli.dlq_show", "Show dead letters with their contents."),
+    "dlq replay": Row("alphapanda.cli.dlq_replay", "Send dead letters to their topic again, each "
+                      "once; with --offset one, as often as asked."),
+    "runs list": Row("alphapanda.cli.runs_list", "List them: how they stand, what they hold."),
+    "runs show": Row("alphapanda.cli.runs_show", "Show one: its manifest, its events by type."),
+}  # fmt: skip
+GROUPS = {
+    "data": "Market data: import it into the catalogue, look at it, check it, make it up.",
+    "config": "Settings: from the environment, .env and alphapanda.toml, in this order.",
+    "db": "The database of the settings: SQLite, or PostgreSQL.",
+    "new": "Begin something of your own: a strategy.",
+    "dlq": "Dead letters: messages that could not be used, with the reason.",
+    "runs": "The runs under runs/ that keep a journal.",
+}
+"""The first words of commands of two."""

@@ -1,0 +1,144 @@
+"""The table of options: what is written is read, kept in a manifest, read again, written again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphapanda.cli.flags import SHARED
+from alphapanda.errors import UsageError
+from alphapanda.model.instruments import Product
+from alphapanda.model.rows import Fill
+from alphapanda.runs import options
+from alphapanda.runs.command_line import again
+from alphapanda.runs.options import ROWS, Options, make, restored, stored
+
+GIVEN: dict[str, Any] = {
+    "data": ["ticks.parquet"], "instrument": ["INFY", "TCS"], "instruments": ["kite.csv"],
+    "map": ["price=last"], "kind": "tick", "interval": "1m", "repair": True, "qty_scale": "100",
+    "price_scale": "10",
+    "keep_repeats": True,
+    "exchange": "BSE", "from": "2025-08-04", "to": "2025-08-08", "cash": "250000.5",
+    "costs": "0.03%", "limits": "wide", "calendar": "always", "product": "MIS", "latency": "50.5ms",
+    "slippage": "0.0237%", "limit_fill": "queue", "volume_share": "12.5%", "seed": "9",
+}  # fmt: skip
+"""Each option that shapes a result, not at its default."""
+OTHER = {"batch": "500", "no_jit": True, "journal": True, "out": "runs/x"}
+
+
+def manifest(of: Options, *files: str, params: Any = None) -> dict[str, Any]:
+    """Return the part of a manifest that says how to make a run again, as it lies in a file."""
+    facts = {
+        "options": stored(of),
+        "strategies": [{"file": file, "params": params or {"fast": 5}} for file in files],
+    }
+    return dict(json.loads(json.dumps(facts)))
+
+
+def made() -> Options:
+    """Return options of which none is at its default."""
+    return make({"strategy": "ema_cross", **GIVEN, **OTHER})
+
+
+def shaping(of: Options) -> dict[str, Any]:
+    """Return what shapes a result."""
+    return {row.field: getattr(of, row.field) for row in ROWS.values() if row.opt.shapes}
+
+
+def test_every_option_is_tried_here() -> None:
+    """The table and these tests name the same options; each flag of the commands is one of them."""
+    assert set(ROWS) == {*GIVEN, *OTHER}
+    assert set(SHARED) - {"params"} == set(ROWS) - {"journal", "out"}
+    assert {name for name, row in ROWS.items() if row.opt.shapes} == set(GIVEN)
+    assert all(stored(made())[row.field] != options.plain(row.default) for row in ROWS.values())
+
+
+def test_values_have_their_types() -> None:
+    """Texts become dates, ints, members and paths."""
+    of = made()
+    assert (of.first, of.last) == (date(2025, 8, 4), date(2025, 8, 8))
+    assert (of.cash, of.latency, of.slippage) == (2_500_005_000, 50_500_000, 2_370)
+    assert (of.product, of.limit_fill, of.volume_share) == (Product.MIS, Fill.QUEUE, 1_250_000)
+    assert (of.jit, of.journal, of.out, of.map) == (False, True, Path("runs/x"), {"price": "last"})
+    assert make({"strategy": "x", "data": "y", "jit": False}).jit is False
+
+
+def test_a_manifest_gives_the_same_options() -> None:
+    """What a manifest keeps is read back as it was, types and all."""
+    for of in (made(), make({"strategy": "ema_cross", "data": "ticks.parquet"})):
+        kept = manifest(of)["options"]
+        back = restored(kept, ["ema_cross"])
+        assert back == of
+        assert [type(getattr(back, n)) for n in kept] == [type(getattr(of, n)) for n in kept]
+
+
+def test_the_command_of_a_manifest_means_the_same() -> None:
+    """`run it again` is made of words that are read to the options of the run."""
+    of = made()
+    words = shlex.split(again(manifest(of, "ema_cross.py")).replace("\\\n", " "))
+    assert words[:3] == ["alphapanda", "backtest", "ema_cross.py"]
+    given: dict[str, Any] = {"strategy": "ema_cross"}
+    rest = iter(words[3:])
+    for word in rest:
+        name = word.removeprefix("--").replace("-", "_")
+        if name in ("repair", "keep_repeats"):
+            given[name] = True
+        elif name in ("data", "instrument", "instruments", "map", "param"):
+            given.setdefault(name, []).append(next(rest))
+        else:
+            given[name] = next(rest)
+    assert given.pop("param") == ["fast=5"]
+    assert shaping(make(given)) == shaping(of)
+
+
+def test_the_run_file_of_a_manifest_means_the_same() -> None:
+    """Several strategies are written as a run file, tables of columns and parameters too."""
+    of = made()
+    params = {"fast": 5, "note": 'a "b"', "on": True}
+    file = tomllib.loads(again(manifest(of, "ema_cross.py", "sma_cross.py", params=params)))
+    assert [each["params"] for each in file["strategies"]] == [params, params]
+    assert shaping(make(file)) == shaping(of)
+
+
+def test_defaults_go_without_saying() -> None:
+    """Nothing is written of an option that was left at its default, and no folder is named."""
+    of = make({"strategy": "ema_cross", "data": "some/where/ticks.parquet"})
+    assert again(manifest(of, "some/ema_cross.py")).split(" \\\n  ") == [
+        "alphapanda backtest ema_cross.py", "--param fast=5", "--data ticks.parquet",
+    ]  # fmt: skip
+    of = make({"strategy": "x", "data": "y", "costs": "some/rates.toml", "limits": "a/b.toml"})
+    text = again(manifest(of, "x.py"))
+    assert "--costs rates.toml" in text
+    assert "--limits b.toml" in text
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"jit": "yes"}, "--jit yes: write true or false"),
+    ({"no_jit": 1}, "--no-jit 1: write true or false"),
+    ({"first": "x"}, "--from x: write a date, 2025-08-29"),
+    ({"to": "x"}, "--to x: write a date, 2025-08-29"),
+    ({"out": 5}, "--out 5: write one text"),
+    ({"map": 5}, "--map 5: write NAME = COLUMN"),
+    ({"instrument": ""}, "--instrument : write one text or several"),
+    ({"limit_fil": "x"}, "there is no option 'limit_fil'. Did you mean limit_fill"),
+    ({"product": 1}, "--product 1: write CNC, MIS or NRML"),
+])  # fmt: skip
+def test_what_cannot_be_read_is_named(given: dict[str, Any], said: str) -> None:
+    """The message has the option as it is written, the value, and what to write."""
+    with pytest.raises(UsageError) as caught:
+        make({"strategy": "x", "data": "y", **given}, where="run.toml: ")
+    assert str(caught.value).startswith(f"run.toml: {said}")
+
+
+def test_python_writes_from_with_a_dash_below() -> None:
+    """`from` is a word of Python, so its keyword is `from_`; the others are as they are."""
+    of = options.from_python("x", "y", {"from_": "2025-08-04", "no_jit": True})
+    assert (of.first, of.jit) == (date(2025, 8, 4), False)
+    with pytest.raises(UsageError, match="no option 'fom_'"):
+        options.from_python("x", "y", {"fom_": "2025-08-04"})

@@ -11,6 +11,7 @@ from alphapanda.core.emit import call, emit, emit_order, emit_pnl
 from alphapanda.core.flags import HOOK_SESSION, STRATEGIES, TICK_BARS, TIMERS
 from alphapanda.core.glue import close_bar, open_session
 from alphapanda.core.orders import end_all, place_system, request_cancel
+from alphapanda.core.overnight import end_session, wake
 from alphapanda.model.calendar import DAY, IST, Phase
 from alphapanda.model.charges import portion
 from alphapanda.model.funds import equity
@@ -184,8 +185,9 @@ def change_phase(core: Core, group: int, phase: int, until: int, cut_off: int) -
             instrument.phase_end = until
             if phase == Phase.OPEN and was != Phase.OPEN:
                 open_session(core, row)
+                wake(core, row, 0)
             if was == Phase.OPEN and phase != Phase.OPEN and core.config[0].day_bars == 0:
-                end_all(core, row, -1, Out.EXPIRED, Reason.SESSION_END)
+                end_session(core, row)
     if was == Phase.OPEN and phase != Phase.OPEN:
         stop_timers(core, group)
         mark_minute(core)

@@ -212,7 +212,8 @@ def target(ctx: Context, qty: int) -> int:
     """Bring the position to `qty`: ask for a market order for what is missing, 0 if nothing is.
 
     Working orders count as filled. Those on the other side are cancelled first, and the order
-    follows when `target` is called again after that: an account must not trade with itself.
+    follows when `target` is called again after that: an account must not trade with itself. Exits
+    that sleep between sessions are at no exchange, so the order follows at once.
     """
     core = ctx.core
     position = core.positions[ctx.strategy * core.clock[0].instruments + ctx.row]
@@ -221,7 +222,11 @@ def target(ctx: Context, qty: int) -> int:
         return 0
     if (missing > 0 and position.open_sell != 0) or (missing < 0 and position.open_buy != 0):
         cancel_all(ctx)
-        return 0
+        if position.open_buy + position.open_sell != position.asleep:
+            return 0
+        missing = qty - position.qty
+        if missing == 0:
+            return 0
     return order(ctx, missing)
 
 

@@ -16,12 +16,22 @@ from alphapanda.core.orders import (
     open_qty,
     release,
     request_cancel,
+    sweep,
     take_slot,
     working_qty,
 )
 from alphapanda.model.funds import needed_funds, valued_at
 from alphapanda.model.rows import Code, Kind, Out, Reason, Scope
-from alphapanda.model.state import ALL_ORDERS, NEVER, Core, Record, Role, Verb, placed_slot
+from alphapanda.model.state import (
+    ALL_ORDERS,
+    NEVER,
+    Core,
+    OrderState,
+    Record,
+    Role,
+    Verb,
+    placed_slot,
+)
 
 
 def gate(core: Core) -> None:
@@ -145,6 +155,14 @@ def answer_cancel(core: Core, wish: Record) -> None:
         unknown(core, wish)
         return
     request_cancel(core, core.orders[slot], Reason.STRATEGY)
+    sweep_ended(core, wish.row)
+
+
+def sweep_ended(core: Core, row: int) -> None:
+    """Take out of an instrument's list what a cancellation ended at once: exits that slept."""
+    if core.clock[0].finished != 0:
+        core.clock[0].finished = 0
+        sweep(core, row)
 
 
 def cancel_all_of(core: Core, strategy: int, row: int) -> None:
@@ -155,6 +173,7 @@ def cancel_all_of(core: Core, strategy: int, row: int) -> None:
         if order.strategy == strategy and may_touch(order):
             request_cancel(core, order, Reason.STRATEGY)
         slot = order.next
+    sweep_ended(core, row)
 
 
 def answer_modify(core: Core, wish: Record) -> None:
@@ -168,6 +187,9 @@ def answer_modify(core: Core, wish: Record) -> None:
     blocked, extra = order.blocked, order.extra
     release(core, order)
     code = refusal(core, wish)
+    if code == 0 and order.state == OrderState.ASLEEP:
+        change_asleep(core, order, wish, blocked)
+        return
     if code == 0:
         change(core, order, wish, blocked)
         return
@@ -199,6 +221,14 @@ def change(core: Core, order: Record, wish: Record, blocked: int) -> None:
     emit_wish(core, Out.MODIFY, wish)
 
 
+def change_asleep(core: Core, order: Record, wish: Record, blocked: int) -> None:
+    """Change an exit that is at no exchange: it will be sent with its new terms."""
+    order.qty = wish.qty + order.filled
+    order.price = wish.price
+    order.trigger = wish.trigger
+    hold(core, order, blocked)
+
+
 def hold(core: Core, order: Record, blocked: int) -> None:
     """Block funds for an order and count what it may still fill as working."""
     order.blocked = blocked
@@ -218,6 +248,7 @@ def complete(wish: Record, order: Record) -> None:
     left = total - order.filled
     wish.qty = left if (left > 0) == (order.qty > 0) else 0
     wish.id = order.id
+    wish.role = order.role
     wish.kind = order.kind
     wish.tif = order.tif
     wish.product = order.product

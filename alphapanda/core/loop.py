@@ -14,6 +14,7 @@ from alphapanda.core.flags import BARS_IN, DAY_BARS, OPEN_INTEREST, QTY, QUEUED,
 from alphapanda.core.gate import gate
 from alphapanda.core.glue import decide, dispatch, see_row
 from alphapanda.core.matching import match
+from alphapanda.core.overnight import end_session, wake
 from alphapanda.model.calendar import Phase
 from alphapanda.model.state import Core
 
@@ -115,9 +116,19 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
     if instrument.phase != Phase.OPEN and not (DAY_BARS and core.config[0].day_bars != 0):
         return NONE
     if instrument.first >= 0:
-        match(core, row)
+        if DAY_BARS and core.config[0].day_bars != 0:
+            match_day(core, row)
+        else:
+            match(core, row)
     see_row(core, row)
     return int(row)
+
+
+def match_day(core: Core, row: int) -> None:
+    """Match a bar of a whole day, which was the one day of a DAY order."""
+    wake(core, row, core.config[0].interval)
+    match(core, row)
+    end_session(core, row)
 
 
 def see_volume(instrument: Any, columns: Any, at: int) -> None:

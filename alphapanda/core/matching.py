@@ -2,18 +2,17 @@
 
 A tick fills at the opposite quote, or at the last price where there is none. Of a bar the open
 comes first, a gap fills at the open, then stops, then targets: the pessimistic order. No order
-fills on the row that made it.
+fills on the row that made it, but for the stop of a bracket on the bar that filled its entry.
 """
 
 from __future__ import annotations
 
 from alphapanda.core.book import book
 from alphapanda.core.emit import call_fill, call_order, emit_order
-from alphapanda.core.flags import BARS_IN, DAY_BARS, HOOK_FILL, HOOK_ORDER, QUOTES, SIZES
+from alphapanda.core.flags import BARS_IN, HOOK_FILL, HOOK_ORDER, QUOTES, SIZES
 from alphapanda.core.orders import (
     block,
     done,
-    end_all,
     finish,
     open_qty,
     place_exits,
@@ -34,6 +33,9 @@ def match(core: Core, row: int) -> None:
     instrument = core.instruments[row]
     instrument.taken_buy = 0
     instrument.taken_sell = 0
+    if BARS_IN:
+        instrument.met = instrument.open
+        instrument.inside = 0
     slot = instrument.first
     while slot >= 0:
         order = core.orders[slot]
@@ -45,14 +47,12 @@ def match(core: Core, row: int) -> None:
     if clock.finished != 0:
         clock.finished = 0
         sweep(core, row)
-    if DAY_BARS and core.config[0].day_bars != 0:  # this bar was the one day of a DAY order
-        end_all(core, row, -1, Out.EXPIRED, Reason.SESSION_END)
 
 
 def match_first(core: Core, order: Record, instrument: Record) -> None:
     """Bring an order up to this row: cancel, change, arrival, trigger, then its first chance."""
     clock = core.clock[0]
-    if order.cause == clock.cause or order.state == OrderState.DONE:
+    if order.cause == clock.cause or order.state >= OrderState.DONE:
         return
     if order.cancel_ts <= instrument.ts:
         finish(core, order, Out.CANCELLED, order.reason)
@@ -70,7 +70,7 @@ def match_first(core: Core, order: Record, instrument: Record) -> None:
         arrived = True
     if order.state == OrderState.RESTING:
         first_chance(core, order, instrument, arrived)
-    elif not BARS_IN:
+    else:
         trail(order, first)
     if arrived and order.tif == Tif.IOC and order.state == OrderState.RESTING:
         finish(core, order, Out.CANCELLED, Reason.IOC)
@@ -244,7 +244,10 @@ def noise(seed: int, number: int) -> int:
 
 
 def match_inside_bar(core: Core, instrument: Record) -> None:
-    """After the open: stops that the bar's range reaches, then limits, then trailing stops move."""
+    """After the open: stops that the bar's range reaches, then limits, then stops of what these
+    opened (the price went on from there), and at last trailing stops move.
+    """
+    instrument.inside = 1
     slot = instrument.first
     while slot >= 0:
         order = core.orders[slot]
@@ -260,9 +263,31 @@ def match_inside_bar(core: Core, instrument: Record) -> None:
     slot = instrument.first
     while slot >= 0:
         order = core.orders[slot]
-        if reachable(core, order, instrument) and order.state == OrderState.WAITING:
-            trail(order, instrument.high if order.qty < 0 else instrument.low)
+        if opened_inside(core, order, instrument):
+            arrive(core, order)
+            stop_inside_bar(core, order, instrument)
         slot = order.next
+    slot = instrument.first
+    while slot >= 0:
+        order = core.orders[slot]
+        if order.state == OrderState.WAITING:
+            trail_inside_bar(core, order, instrument)
+        slot = order.next
+
+
+def opened_inside(core: Core, order: Record, instrument: Record) -> bool:
+    """Say if an order is the new stop of a position that was opened inside this bar."""
+    if order.role != Role.STOP or order.state != OrderState.FLYING:
+        return False
+    return bool(order.cause == core.clock[0].cause and order.ts <= instrument.ts)
+
+
+def trail_inside_bar(core: Core, order: Record, instrument: Record) -> None:
+    """Let a trailing stop follow a bar: its extreme, or what is known to be later, its close."""
+    if reachable(core, order, instrument):
+        trail(order, instrument.high if order.qty < 0 else instrument.low)
+    elif order.ts <= instrument.ts:
+        trail(order, instrument.last)
 
 
 def reachable(core: Core, order: Record, instrument: Record) -> bool:
@@ -295,6 +320,7 @@ def limit_inside_bar(core: Core, order: Record, instrument: Record) -> None:
         return
     extreme = instrument.low if order.qty > 0 else instrument.high
     if reaches(order.qty, extreme, order.price, core.config[0].limit_fill == Fill.TOUCH):
+        instrument.met = order.price
         take(core, order, instrument, order.price, available(core, order, instrument))
 
 

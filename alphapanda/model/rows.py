@@ -118,6 +118,8 @@ class Reason(IntEnum):
     CIRCUIT = 7
     CAPACITY = 8
     """The order table had no slot for it."""
+    OVERNIGHT = 9
+    """An exit whose day is over; it is sent anew when its session opens again."""
 
 
 class ChargeKind(IntEnum):

@@ -39,14 +39,17 @@ INSTRUMENT = ints(
     "ts last held first phase traded phase_end tail",
     "bid bid_qty ask ask_qty open high low oi volume taken_buy taken_sell killed net",
     "tick lot freeze segment exchange group lower upper expiry strike option underlying",
+    "met inside",
 )
-"""The market and our own book of it (order list, holders, net quantity), then facts of the day."""
+"""The market and our own book of it (order list, holders, net quantity), then facts of the day.
+`met`: the price at which the market stands while a bar is matched; `inside`: its open is over."""
 
 POSITION = ints(
     "qty cost realised charges open_buy open_sell product fees margin_rate margin_short margin",
-    "opening sold placed repeats_buy repeats_sell",
+    "opening sold placed repeats_buy repeats_sell asleep",
 )
-"""Strategy x instrument. `cost`: what the open quantity cost (signed); margin rates in 1e-7."""
+"""Strategy x instrument. `cost`: what the open quantity cost (signed); margin rates in 1e-7;
+`asleep`: quantity of exits that wait for the next session, which count as working."""
 
 LEDGER = ints(
     "cash realised charges mark cost margin_mark margin blocked open_value",
@@ -158,6 +161,8 @@ class OrderState(IntEnum):
     WAITING = 2
     """Its trigger has not been reached."""
     DONE = 3
+    ASLEEP = 4
+    """An exit between two sessions: at no exchange, sent anew at the next open."""
 
 
 class Verb(IntEnum):

@@ -84,13 +84,6 @@ def test_a_gap_beyond_the_target_fills_at_the_open() -> None:
     assert played.fills == [Filled(1, 10, 100), Filled(3, -10, 101.5)]
 
 
-def test_exits_wait_for_the_bar_after_the_entry() -> None:
-    """Exits never fill on the bar that made them, even if it reaches them."""
-    script = {0: lambda ctx: bracket(ctx, 10, stop=rs(99), target=rs(101))}
-    played = play(bars(FLAT, (100, 100.5, 98, 100), (100, 100, 100, 100)), script)
-    assert played.fills == [Filled(1, 10, 100)]
-
-
 def test_a_stop_limit_does_not_use_what_the_bar_did_before_its_trigger() -> None:
     """A buy SL triggered inside a bar with its limit below the trigger waits for the next bar.
 

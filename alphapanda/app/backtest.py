@@ -164,6 +164,7 @@ def prepare(
     """Bring data, instruments, strategies and calendar together."""
     notes = list(replay.notes)
     instruments = tuple(named(options, replay, notes))
+    replay.end_with(rules.calendar, [session_group(instrument) for instrument in instruments])
     return bound(options, rules, replay, specs, arguments, instruments, notes)
 
 

@@ -79,6 +79,7 @@ def feed_id(options: Options, source: Any) -> str:
         sorted(info.sha256 for info in source.files), source.names, source.kind,
         source.interval_ns, str(options.first), str(options.last), options.repair,
         sorted(options.map.items()), options.qty_scale,
+        *([options.calendar] if source.kind == "bar" else []),
     )  # fmt: skip
     return "replay:" + hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]
 

@@ -7,7 +7,7 @@ fills on the row that made it, but for the stop of a bracket on the bar that fil
 
 from __future__ import annotations
 
-from alphapanda.core.book import book
+from alphapanda.core.book import book, charge_extra, current_fees
 from alphapanda.core.emit import call_fill, call_order, emit_order
 from alphapanda.core.flags import BARS_IN, HOOK_FILL, HOOK_ORDER, QUOTES, SIZES
 from alphapanda.core.orders import (
@@ -22,8 +22,8 @@ from alphapanda.core.orders import (
     unblock,
 )
 from alphapanda.model.charges import portion
-from alphapanda.model.rows import Kind, Out, Reason, Tif
-from alphapanda.model.state import NEVER, Core, Fill, OrderState, Record, Role, repeat_slot
+from alphapanda.model.rows import ChargeKind, Kind, Out, Reason, Tif
+from alphapanda.model.state import NEVER, Core, Fill, Maker, OrderState, Record, Role, repeat_slot
 
 UNLIMITED = 1 << 62
 
@@ -244,8 +244,9 @@ def noise(seed: int, number: int) -> int:
 
 
 def match_inside_bar(core: Core, instrument: Record) -> None:
-    """After the open: stops that the bar's range reaches, then limits, then stops of what these
-    opened (the price went on from there), and at last trailing stops move.
+    """After the open: stops that the bar's range reaches, then limits; at last trailing stops move.
+
+    Before that come the stops of what the limits opened: the price went on from there.
     """
     instrument.inside = 1
     slot = instrument.first
@@ -385,6 +386,8 @@ def execute(core: Core, order: Record, qty: int, price: int) -> None:
     unblock(core, order, qty)
     open_qty(core, order, -qty)
     book(core, order, qty, price)
+    if order.system == Maker.PAID_SQUARE_OFF and order.filled == qty:
+        charge_square_off(core, order)
     if HOOK_FILL:
         call_fill(core, order, qty, price)
     if order.role == Role.ENTRY:
@@ -396,6 +399,13 @@ def execute(core: Core, order: Record, qty: int, price: int) -> None:
         if order.extra != 0:
             release(core, order)
         done(core, order, Out.FILL)
+
+
+def charge_square_off(core: Core, order: Record) -> None:
+    """Charge the broker's fee for a square-off order that has begun to execute."""
+    position = core.positions[order.strategy * core.clock[0].instruments + order.row]
+    fee = core.fees[current_fees(core, position)].square_off_fee
+    charge_extra(core, order.strategy, order.row, ChargeKind.SQUARE_OFF, fee)
 
 
 def count_repeat(core: Core, order: Record, qty: int) -> None:

@@ -13,7 +13,7 @@ from alphapanda.core.flags import BARS_IN, HOOK_ORDER
 from alphapanda.model.funds import needed_funds
 from alphapanda.model.protection import automatic
 from alphapanda.model.rows import Kind, Out, Reason
-from alphapanda.model.state import NEVER, Core, OrderState, Record, Role, message_slot
+from alphapanda.model.state import NEVER, Core, Maker, OrderState, Record, Role, message_slot
 
 
 def take_slot(core: Core) -> int:
@@ -187,7 +187,7 @@ def place_system(
     order.product = core.positions[strategy * clock.instruments + row].product
     order.ts = clock.now + core.config[0].latency
     order.cause = clock.cause
-    order.system = 1
+    order.system = Maker.BRACKET
     order.basis = 0
     append(core, slot, row)
     open_qty(core, order, qty)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from alphapanda.core.emit import call_order, emit_end, emit_order
 from alphapanda.core.flags import HOOK_ORDER
-from alphapanda.core.matching import apply_change, outside_circuit
+from alphapanda.core.matching import apply_change, arrive, execute, outside_circuit
 from alphapanda.core.orders import count_message, finish, open_qty, sweep
 from alphapanda.model.rows import Kind, Out, Reason
-from alphapanda.model.state import NEVER, Core, OrderState, Record, Role
+from alphapanda.model.state import NEVER, Core, Maker, OrderState, Record, Role
 
 
 def end_session(core: Core, row: int) -> None:
@@ -19,12 +19,27 @@ def end_session(core: Core, row: int) -> None:
     while slot >= 0:
         order = core.orders[slot]
         if order.state < OrderState.DONE:
-            if stays(core, order):
+            if order.system >= Maker.SQUARE_OFF:
+                close_at_last(core, order)
+            elif stays(core, order):
                 sleep(core, order)
             else:
                 finish(core, order, Out.EXPIRED, Reason.SESSION_END)
         slot = order.next
     sweep(core, row)
+
+
+def close_at_last(core: Core, order: Record) -> None:
+    """Fill the broker's own order at the last price: an intraday position ends with its day."""
+    clock = core.clock[0]
+    instrument = core.instruments[order.row]
+    if clock.forced == 0:
+        clock.forced_row = order.row
+        clock.forced_ts = instrument.ts
+    clock.forced += 1
+    if order.state == OrderState.FLYING:
+        arrive(core, order)
+    execute(core, order, order.qty - order.filled, instrument.last)
 
 
 def stays(core: Core, order: Record) -> bool:

@@ -22,7 +22,7 @@ import numpy as np
 import alphapanda
 from alphapanda import indicators, rules
 from alphapanda.core import blame, cache, generate, glue, lint, loop
-from alphapanda.core.bars import add_to_bar
+from alphapanda.core.bars import add_to_bar, complete_bar
 from alphapanda.core.binder import HOT, INLINED, Binder
 from alphapanda.core.context import context
 from alphapanda.core.emit import call
@@ -33,7 +33,7 @@ from alphapanda.errors import UsageError
 from alphapanda.model.columns import Columns
 from alphapanda.model.state import TABLES
 
-GLUE = ("refusal", "close_bar", "open_session", "see_row", "decide", "dispatch")
+GLUE = ("refusal", "update_bar", "close_bar", "open_session", "see_row", "decide", "dispatch")
 SOURCES = ("model", "core", "indicators", "rules")
 COMPILER = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT")
 """Settings of numba that change what it makes of the same source."""
@@ -227,7 +227,7 @@ class Forward:
 
 def run_glue(text: str, file: str, scope: dict[str, Any], binder: Binder) -> None:
     """Run the generated text in its namespace and let the kernels see its functions."""
-    for function in (add_to_bar, call, context, gate):
+    for function in (add_to_bar, complete_bar, call, context, gate):
         scope[function.__name__] = binder.bind(function)
     exec(compile(text, file, "exec"), scope)  # noqa: S102 (our own text)
     for name in GLUE:

@@ -20,6 +20,7 @@ import pyarrow as pa
 from alphapanda.data import catalogue
 from alphapanda.data.blocks import Block, by_instrument, contained, regrouped, take
 from alphapanda.data.checks import Checks, Defect
+from alphapanda.data.ends import Ends
 from alphapanda.data.opening import EPOCH, Opened, Opening, ReplayOptions
 from alphapanda.data.parquet import FileInfo, find_files, identifier
 from alphapanda.data.scans import (
@@ -35,7 +36,7 @@ from alphapanda.data.scans import (
 )
 from alphapanda.data.schema import FIELDS, Layout
 from alphapanda.errors import UsageError
-from alphapanda.model.calendar import DAY, IST
+from alphapanda.model.calendar import DAY, IST, Calendar, SessionGroup
 from alphapanda.model.columns import Columns
 
 __all__ = ["FileInfo", "Replay", "ReplayOptions", "open_replay"]
@@ -98,6 +99,7 @@ class Replay:
         self.columns = frozenset({"ts", "instrument", *present})
         self._fields = tuple(name for name in FIELDS[self.kind] if name in present)
         self._con, self._options, self._opened = con, options, opened
+        self._ends: Ends | None = None
         self._resources = resources
 
     def __enter__(self) -> Self:
@@ -115,6 +117,11 @@ class Replay:
         """Close the connection and remove its temporary files."""
         self._resources.close()
 
+    def end_with(self, calendar: Calendar, groups: Sequence[SessionGroup]) -> None:
+        """Let bars end with the sessions of a calendar; `groups` by instrument."""
+        if self.kind == "bar":
+            self._ends = Ends(calendar, self.days, groups, self.interval_ns)
+
     def batches(self) -> Generator[Columns, None, None]:
         """Yield the rows by (ts, instrument, file position), at most `batch_rows` at once.
 
@@ -128,7 +135,8 @@ class Replay:
             instruments=len(self.names),
             repair=self._options.repair,
         )
-        pieces = (checks.values(piece) for piece in self._pieces())
+        ordered = self._pieces() if self._ends is None else self._ends.shortened(self._pieces())
+        pieces = (checks.values(piece) for piece in ordered)
         try:
             for block in regrouped(pieces, self._options.batch_rows):
                 unique = checks.repeats(by_instrument(block))

@@ -26,8 +26,10 @@ CLOCK = ints(
     "now due minute midnight day day_ended cause seq last_id",
     "n_out room n_wishes n_calls next_call deciding n_controls next_control control_at",
     "free slots reserved finished instruments strategies",
+    "forced forced_row forced_ts",
 )
-"""One record: time, counters, and how many entries the growing tables hold. `cause`: input row."""
+"""One record: time, counters, and how many entries the growing tables hold. `cause`: input row;
+`forced`: square-off orders closed at the last price, with the first one's instrument and time."""
 
 CONFIG = ints(
     "latency slippage slippage_random seed limit_fill volume_share always interval day_bars",
@@ -87,7 +89,9 @@ WISH = ints(
 CALL = ints("hook strategy instance row a b c")
 """A hook that is due."""
 
-BAR = ints("start end open high low close volume rows")
+BAR = ints("start end open high low close volume rows done")
+"""`done`: its indicators have been updated, at the row that completed it."""
+
 INTERVAL = ints("length next_end")
 TIMER = ints("strategy period offset next number group")
 GROUP = ints("phase open close square_off used")
@@ -180,6 +184,16 @@ class Role(IntEnum):
     ENTRY = 1
     STOP = 2
     TARGET = 3
+
+
+class Maker(IntEnum):
+    """Who made an order: a strategy, or the core for a bracket or as the broker."""
+
+    STRATEGY = 0
+    BRACKET = 1
+    SQUARE_OFF = 2
+    PAID_SQUARE_OFF = 3
+    """The fee is due when it executes."""
 
 
 class Hook(IntEnum):

@@ -16,6 +16,7 @@ from alphapanda.bus.feed_reader import FeedReader
 from alphapanda.bus.feed_sender import FeedSender
 from alphapanda.data.replay import Replay
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.calendar import session_group
 from alphapanda.model.columns import Columns
 from alphapanda.model.feeds import Feed
 
@@ -71,6 +72,8 @@ def described(options: Options, replay: Replay) -> Feed:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"several instruments of the data are {twice[0]} in --instruments")
+    calendar = runs.read_calendar(options.calendar)
+    replay.end_with(calendar, [session_group(instrument) for instrument in instruments])
     return Feed(
         feed_id(options, replay), replay.kind, replay.interval_ns, replay.columns, replay.names,
         instruments, replay.days, replay.rows,

@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 from alphapanda import config
 from alphapanda.app import strategies
 from alphapanda.app.again import again
+from alphapanda.app.closing_notes import closing_notes, refuse_nothing_seen, volume_notes
 from alphapanda.app.kernel import kernel_bar
 from alphapanda.app.options import Entry, Options, from_python
 from alphapanda.app.stopping import orderly
@@ -180,6 +181,7 @@ def bound(
     made = Run(options, replay, specs, instruments, enrolments, rules, notes)
     note_calendar(made)
     note_charges(made)
+    made.notes += volume_notes(made.instruments)
     return made
 
 
@@ -193,6 +195,12 @@ def read_calendar(name: str) -> Calendar:
 
 
 def named(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
+    """Yield the instrument of each name in the data, with what the data tell of its volume."""
+    for row, instrument in enumerate(known(options, replay, notes)):
+        yield replace(instrument, has_volume=row not in replay.silent)
+
+
+def known(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
     """Yield the instrument of each name in the data, from the master or with stated defaults."""
     if not options.instruments:
         notes.append("no instrument master: lot 1 and no tick size assumed")
@@ -322,6 +330,8 @@ def carry_out(made: Run, directory: RunDirectory | None, progress: Progress | No
     if made.options.journal:
         made.recorder = journal(made, course.engine, directory)
     rows = feed_all(made, course, progress)
+    if made.status == "complete":
+        refuse_nothing_seen(made, course, rows)
     summary, tables = totals(made, course, rows)
     if made.recorder is not None:
         made.recorder.end(summary["digest"], note=made.status)
@@ -356,6 +366,7 @@ def start(made: Run, directory: RunDirectory | None) -> Course:
 
 def totals(made: Run, course: Course, rows: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the summary and the tables of a run."""
+    made.notes += closing_notes(made, course, rows)
     facts = describe(made, course.engine, course.gatherer, rows)
     return sum_up(course.gatherer, {**facts, "build_s": round(course.build_s, 4)})
 

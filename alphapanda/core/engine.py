@@ -297,6 +297,7 @@ def fill_instruments(engine: Engine) -> None:
         record["option"] = instrument.option_type
         record["underlying"] = names.get(instrument.spot, -1)
         record["expiry"] = engine.setup.expiries.get(row, NEVER)
+        record["volumeless"] = not instrument.has_volume
         record["first"] = record["tail"] = -1
         if engine.setup.always:
             record["phase"] = Phase.OPEN

@@ -114,6 +114,7 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
     if OPEN_INTEREST:
         instrument.oi = columns.oi[at]
     if instrument.phase != Phase.OPEN and not (DAY_BARS and core.config[0].day_bars != 0):
+        count_outside(core, instrument.phase, ts)
         return NONE
     if instrument.first >= 0:
         if DAY_BARS and core.config[0].day_bars != 0:
@@ -122,6 +123,22 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
             match(core, row)
     see_row(core, row)
     return int(row)
+
+
+def count_outside(core: Core, phase: int, ts: int) -> None:
+    """Count a row that comes outside continuous trading: it sets the last price, nothing else."""
+    clock = core.clock[0]
+    if phase == Phase.PRE_OPEN:
+        clock.pre_open += 1
+    elif phase == Phase.AUCTION:
+        clock.auction += 1
+    elif phase == Phase.POST_CLOSE:
+        clock.post_close += 1
+    else:
+        if clock.outside == 0:
+            clock.outside_from = ts
+        clock.outside += 1
+        clock.outside_to = ts
 
 
 def match_day(core: Core, row: int) -> None:

@@ -203,7 +203,7 @@ def rest_chance(core: Core, order: Record, instrument: Record) -> None:
 
     A row on which nothing was traded shows an old last price: nobody sold at it now.
     """
-    if instrument.traded == 0:
+    if instrument.traded == 0 and instrument.volumeless == 0:
         return
     rule = core.config[0].limit_fill
     last = instrument.last
@@ -369,7 +369,7 @@ def available(core: Core, order: Record, instrument: Record) -> int:
 def trade_share(core: Core, order: Record, instrument: Record) -> int:
     """Return how much of what was traded an order may take."""
     share = core.config[0].volume_share
-    if share == 0:
+    if share == 0 or instrument.volumeless != 0:
         return UNLIMITED
     return whole_lots(instrument, portion(instrument.traded, share) - taken(order, instrument))
 

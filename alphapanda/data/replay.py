@@ -93,6 +93,7 @@ class Replay:
         self.files = opened.files
         self.notes = opened.notes
         self.rows = opened.survey.rows
+        self.silent = opened.silent
         self.days = tuple(EPOCH + timedelta(days=day) for day in sorted(opened.survey.days))
         self.repairs: dict[str, int] = dict(opened.survey.dropped)
         present = {name for run in opened.runs for name in run.layout.fields}

@@ -27,9 +27,11 @@ CLOCK = ints(
     "n_out room n_wishes n_calls next_call deciding n_controls next_control control_at",
     "free slots reserved finished instruments strategies",
     "forced forced_row forced_ts",
+    "outside pre_open auction post_close outside_from outside_to",
 )
 """One record: time, counters, and how many entries the growing tables hold. `cause`: input row;
-`forced`: square-off orders closed at the last price, with the first one's instrument and time."""
+`forced`: square-off orders closed at the last price, with the first one's instrument and time;
+`outside`: rows that came while their market was closed, with the first and last of them."""
 
 CONFIG = ints(
     "latency slippage slippage_random seed limit_fill volume_share always interval day_bars",
@@ -41,10 +43,11 @@ INSTRUMENT = ints(
     "ts last held first phase traded phase_end tail",
     "bid bid_qty ask ask_qty open high low oi volume taken_buy taken_sell killed net",
     "tick lot freeze segment exchange group lower upper expiry strike option underlying",
-    "met inside",
+    "met inside volumeless",
 )
 """The market and our own book of it (order list, holders, net quantity), then facts of the day.
-`met`: the price at which the market stands while a bar is matched; `inside`: its open is over."""
+`volumeless`: its volume is 0 throughout, so it limits no fill. `met`: the price at which the market
+stands while a bar is matched; `inside`: its open is over."""
 
 POSITION = ints(
     "qty cost realised charges open_buy open_sell product fees margin_rate margin_short margin",

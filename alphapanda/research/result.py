@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.columns import Columns
 from alphapanda.model.money import text
-from alphapanda.model.rows import OUT, Code, Out
+from alphapanda.model.rows import OUT, Code, Out, Reason
 from alphapanda.research.events import Names, equity_table, event_table, fill_table
 from alphapanda.research.notebook import card, figure
 from alphapanda.research.orders import EventFile, Spool, order_table, rejection_table
@@ -49,6 +49,8 @@ class Gatherer:
         self.counts = np.zeros(len(Out) + 1, np.int64)
         self.codes = np.zeros(len(Code) + 1, np.int64)
         self.charged = np.zeros(3, np.int64)
+        self.overnight = 0
+        self.unprotected = 0
         self.prices = PricePath(names.instruments, step=step)
         self.spool = Spool(names) if directory is None else None
         self._seen = 0
@@ -69,6 +71,8 @@ class Gatherer:
         self.codes += np.bincount(rejected, minlength=len(self.codes))
         extra = rows[kinds == Out.CHARGE]
         np.add.at(self.charged, extra["a"], extra["b"])
+        self.overnight += ended(rows, Out.EXPIRED, Reason.OVERNIGHT)
+        self.unprotected += ended(rows, Out.FAILED, Reason.CIRCUIT)
         if self.spool is not None:
             self.spool.take(rows)
         if self.directory is not None:
@@ -107,6 +111,11 @@ class Gatherer:
             mine = pnl["strategy"] == strategy
             change[mine] = np.diff(pnl["d"][mine], prepend=0)
         return self.cash + np.cumsum(change)
+
+
+def ended(rows: Table, kind: Out, reason: Reason) -> int:
+    """Return how many rows are ends of a kind for a reason."""
+    return int(((rows["type"] == kind) & (rows["a"] == reason)).sum())
 
 
 NO_PRICES = (

@@ -21,7 +21,6 @@ from tests.core.harness import (
     bars,
     future,
     merged,
-    opens,
     phase,
     play,
     rs,

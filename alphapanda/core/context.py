@@ -197,14 +197,15 @@ def bracket(
     """Ask for an entry (at the market, or at the limit `price`) with its exits; return its number.
 
     The first fill places a stop at `stop` (which follows the price at distance `trail`, if given)
-    and a limit order at `target` (if given); a fill of one cuts the other.
+    and a limit order at `target` (if given); a fill of one cuts the other. `trail` is rounded down
+    to whole ticks, the nearer and so the safer stop, but to one at least.
     """
     kind = Kind.LIMIT if price != 0 else Kind.MARKET
     wish = ctx.core.wishes[ask_for(ctx, Verb.NEW, qty, kind, price, 0, Tif.DAY)]
     wish.role = Role.ENTRY
     wish.stop = stop
     wish.target = target
-    wish.trail = trail
+    wish.trail = trail if trail <= 0 else max(tick_down(ctx, trail), ctx.market.tick, 1)
     return int(wish.id)
 
 

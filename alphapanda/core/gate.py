@@ -249,6 +249,8 @@ def complete(wish: Record, order: Record) -> None:
     wish.qty = left if (left > 0) == (order.qty > 0) else 0
     wish.id = order.id
     wish.role = order.role
+    wish.stop = order.stop
+    wish.target = order.target
     wish.kind = order.kind
     wish.tif = order.tif
     wish.product = order.product

@@ -19,6 +19,7 @@ from alphapanda.core.orders import (
     release,
     shrink_sibling,
     sweep,
+    trailing,
     unblock,
 )
 from alphapanda.model.charges import portion
@@ -71,7 +72,7 @@ def match_first(core: Core, order: Record, instrument: Record) -> None:
     if order.state == OrderState.RESTING:
         first_chance(core, order, instrument, arrived)
     else:
-        trail(order, first)
+        trail(order, instrument, first)
     if arrived and order.tif == Tif.IOC and order.state == OrderState.RESTING:
         finish(core, order, Out.CANCELLED, Reason.IOC)
 
@@ -122,14 +123,15 @@ def touches(order: Record, last: int) -> bool:
     return bool(last <= order.trigger)
 
 
-def trail(order: Record, last: int) -> None:
+def trail(order: Record, instrument: Record, last: int) -> None:
     """Let a trailing stop follow the price, never back."""
     if order.trail == 0:
         return
+    level = trailing(instrument, order.qty, last, order.trail)
     if order.qty > 0:
-        order.trigger = min(order.trigger, last + order.trail)
+        order.trigger = min(order.trigger, level)
     else:
-        order.trigger = max(order.trigger, last - order.trail)
+        order.trigger = max(order.trigger, level)
 
 
 def trigger(core: Core, order: Record, last: int) -> None:
@@ -286,9 +288,9 @@ def opened_inside(core: Core, order: Record, instrument: Record) -> bool:
 def trail_inside_bar(core: Core, order: Record, instrument: Record) -> None:
     """Let a trailing stop follow a bar: its extreme, or what is known to be later, its close."""
     if reachable(core, order, instrument):
-        trail(order, instrument.high if order.qty < 0 else instrument.low)
+        trail(order, instrument, instrument.high if order.qty < 0 else instrument.low)
     elif order.ts <= instrument.ts:
-        trail(order, instrument.last)
+        trail(order, instrument, instrument.last)
 
 
 def reachable(core: Core, order: Record, instrument: Record) -> bool:

@@ -243,8 +243,19 @@ def first_stop(core: Core, entry: Record) -> int:
     """Return where a bracket's stop begins: where it is given, or its trail off the market."""
     if entry.stop != 0:
         return int(entry.stop)
-    last = market_price(core.instruments[entry.row])
-    return int(last - entry.trail) if entry.qty > 0 else int(last + entry.trail)
+    instrument = core.instruments[entry.row]
+    return trailing(instrument, -entry.qty, market_price(instrument), entry.trail)
+
+
+def trailing(instrument: Record, qty: int, last: int, gap: int) -> int:
+    """Return the trigger of a trailing stop of `qty` (signed) that is `gap` away from the market.
+
+    Of prices off the tick (adjusted ones) it is rounded towards the market, the safe side.
+    """
+    tick = max(instrument.tick, 1)
+    if qty > 0:
+        return int((last + gap) // tick * tick)
+    return int(-((gap - last) // tick) * tick)
 
 
 def stop_protection(core: Core, entry: Record) -> int:

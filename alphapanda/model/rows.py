@@ -131,7 +131,7 @@ class ChargeKind(IntEnum):
 
 
 class Code(IntEnum):
-    """Why the risk gate refused a signal; each is one file in `rules/` but the last two."""
+    """Why the risk gate refused a signal; each is one file in `rules/`, but two of the gate."""
 
     PRICE_BAND = 1
     TICK_SIZE = 2
@@ -155,3 +155,7 @@ class Code(IntEnum):
     """A cancel or modify names an order that is not open."""
     ORDER_CAPACITY = 20
     """The order table is full."""
+    WRONG_SIDE = 21
+    TRIGGER_TICK = 22
+    STOP_TICK = 23
+    TARGET_TICK = 24

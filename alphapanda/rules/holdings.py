@@ -14,11 +14,13 @@ AT = (
     {"wish.qty": -10, "position.qty": 15, "position.open_sell": 5},
     {"wish.qty": -10, "wish.product": Product.MIS},
     {"wish.qty": -10, "wish.role": Role.STOP, "position.qty": 10, "position.open_sell": 10},
+    {"wish.qty": -10, "wish.role": 1, "position.qty": 15, "position.open_sell": 5},
 )
 OVER = (
     {"wish.qty": -10, "position.qty": 15, "position.open_sell": 6},
     {"wish.qty": -10, "wish.product": Product.CNC},
     {"wish.qty": -10, "wish.role": Role.STOP, "position.qty": 9},
+    {"wish.qty": -10, "wish.role": 1, "position.qty": 15, "position.open_sell": 6},
 )
 MISSING = {"wish.qty": -10, "position.qty": 0}
 

@@ -37,10 +37,10 @@ check: setup ## Lint, format, types, import contracts
 	$(BIN)/lint-imports
 
 provision: setup ## Install PostgreSQL, Redis, Java and Kafka for the tests, as root or by sudo
-	$(BIN)/python -m tests.servers provision
+	$(BIN)/python -m tests.support.servers provision
 
 servers: provision ## Run real servers until Ctrl-C; prints their addresses
-	@$(BIN)/python -m tests.servers
+	@$(BIN)/python -m tests.support.servers
 
 bench: setup ## Measure the core against the numba floor
 	$(BIN)/python -m tests.bench
@@ -50,9 +50,9 @@ bounds: setup ## Run the tests of the core with every array access checked
 
 soak: provision ## Kill paper trading, its roles and servers 200 times; each run must end as if it had not been
 	ALPHAPANDA_TEST_KILLS=200 $(BIN)/python -m pytest --timeout 0 \
-		-k "again_and_again or whoever_is_killed or frozen or bad_messages" tests/journal/test_paper.py \
-		tests/bus/test_processes_by_role.py tests/bus/test_cluster.py tests/project/test_frozen.py \
-		tests/project/test_fuzz.py
+		-k "again_and_again or whoever_is_killed or frozen or bad_messages" tests/runs/test_paper.py \
+		tests/system/test_processes_by_role.py tests/system/test_cluster.py tests/system/test_frozen.py \
+		tests/system/test_fuzz.py
 
 golden: setup ## Rewrite the golden files; read the diff before committing it
 	$(BIN)/python -m tests.golden.rewrite

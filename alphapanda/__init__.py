@@ -11,7 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "alphapanda.core.strategy": ("strategy",),
+    "alphapanda.engine.compiler.strategy": ("strategy",),
     "alphapanda.core.context": (
         "AUTO", "Context", "at", "average_price", "bracket", "buy", "buy_limit", "buy_stop",
         "cancel", "cancel_all", "close", "filled", "is_open", "modify", "order", "pnl", "sell",
@@ -20,18 +20,19 @@ _HOMES = {
     "alphapanda.model.declaration": ("daily", "every", "legs", "param", "state", "universe"),
     "alphapanda.model.rows": ("Kind", "Out", "Tif"),
     "alphapanda.model.calendar": ("Phase",),
-    "alphapanda.indicators": (
-        "adx", "atr", "beta", "bollinger", "cci", "correlation", "dema", "donchian", "ema",
-        "highest", "hma", "imbalance", "keltner", "lowest", "macd", "mfi", "obv", "roc", "rsi",
-        "slope", "sma", "std", "stochastic", "supertrend", "vwap", "vwap_bands", "wma", "zscore",
-    ),
-    "alphapanda.app.backtest": ("backtest",),
-    "alphapanda.app.sweeping.sweep": ("sweep",),
-    "alphapanda.app.trust.check": ("check",),
-    "alphapanda.app.trust.stress": ("stress",),
-    "alphapanda.app.commands.report": ("load",),
+    "alphapanda.runs.backtest": ("backtest",),
+    "alphapanda.sweeps.sweep": ("sweep",),
+    "alphapanda.validation.check": ("check",),
+    "alphapanda.validation.stress": ("stress",),
+    "alphapanda.runs.folders": ("load",),
 }  # fmt: skip
+_INDICATORS = (
+    "adx", "atr", "beta", "bollinger", "cci", "correlation", "dema", "donchian", "ema",
+    "highest", "hma", "imbalance", "keltner", "lowest", "macd", "mfi", "obv", "roc", "rsi",
+    "slope", "sma", "std", "stochastic", "supertrend", "vwap", "vwap_bands", "wma", "zscore",
+)  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
+_HOME |= {name: f"alphapanda.indicators.{name}" for name in _INDICATORS}
 
 __all__ = list(_HOME)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from alphapanda.bus import topics
 from alphapanda.config.settings import Settings
-from tests.servers import databases, shared_by_all
-from tests.servers.kafka import Kafka
-from tests.servers.postgres import Postgres
-from tests.servers.redis import Redis
+from tests.support.events import LARGE, settings_for
+from tests.support.servers import databases, own, shared_by_all
+from tests.support.servers.kafka import Kafka
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.redis import Redis
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -68,3 +71,18 @@ def migrated_database(
     server = request.getfixturevalue("postgres_url") if request.param == "postgresql" else ""
     with templates.migrated(tmp_path, server) as settings:
         yield settings
+
+
+@pytest.fixture(scope="session")
+def own_kafka() -> Iterator[Kafka]:
+    """Return a server of our own, which a test may stop and must leave running."""
+    with own(Kafka) as server:
+        yield server
+
+
+@pytest.fixture
+def own_topics(tmp_path: Path, own_kafka: Kafka) -> Settings:
+    """Return settings with a server whose topics take messages of 6 MB."""
+    wide = settings_for(tmp_path, own_kafka.url, message_bytes=LARGE)
+    asyncio.run(topics.bootstrap(wide, ["replay"]))
+    return settings_for(tmp_path, own_kafka.url)

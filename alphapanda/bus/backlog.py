@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from alphapanda.bus.client import connection, kafka, opened
-from alphapanda.bus.reading import partitions_of
+from alphapanda.bus.topic_reader import partitions_of
 from alphapanda.config.settings import Settings
 
 

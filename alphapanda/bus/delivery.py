@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from alphapanda import log
-from alphapanda.bus.client import waits
-from alphapanda.bus.intake import PoisonError, taken_in
-from alphapanda.bus.letters import buried, identity
+from alphapanda.bus.dead_letters import buried, identity
+from alphapanda.bus.decoding import PoisonError, taken_in
+from alphapanda.bus.dedup import Seen
 from alphapanda.bus.publisher import Publisher
-from alphapanda.bus.seen import Seen
 from alphapanda.config.settings import Settings
 from alphapanda.errors import AlphaPandaError, OutsideError
-from alphapanda.model.events import Envelope
+from alphapanda.events.events import Envelope
+from alphapanda.net.tasks import waits
 
 LOG = log.get(__name__)
 Apply = Callable[[Sequence[Envelope]], Awaitable[None]]

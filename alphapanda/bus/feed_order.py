@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from alphapanda.model.events import Envelope
-from alphapanda.model.feeds import Row, gap
+from alphapanda.events.events import Envelope
+from alphapanda.events.feeds import Row, gap
 
 
 class FeedOrder:

@@ -12,18 +12,19 @@ from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 from alphapanda import log
-from alphapanda.bus.client import close_client, kafka, open_client, waits
+from alphapanda.bus.client import close_client, kafka, open_client
 from alphapanda.bus.feed_order import FeedOrder
 from alphapanda.bus.feed_sender import PAGE, messages
 from alphapanda.bus.feed_states import STATES, Announced, announced, feed_state
 from alphapanda.bus.publisher import Publisher
-from alphapanda.bus.reading import partitions, reader, reading
+from alphapanda.bus.topic_reader import partitions, reader, reading
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
+from alphapanda.events.events import SHARED, EventError, FeedStatus
+from alphapanda.events.feeds import Feed, Reading, Row, event_of
+from alphapanda.events.topics import topic_of
 from alphapanda.model.columns import Columns
-from alphapanda.model.events import SHARED, EventError, FeedStatus
-from alphapanda.model.feeds import Feed, Reading, Row, event_of
-from alphapanda.model.topics import topic_of
+from alphapanda.net.tasks import waits
 
 LOG = log.get(__name__)
 POLL_MS = 200

@@ -16,14 +16,14 @@ import msgspec
 from alphapanda import log
 from alphapanda.bus.feed_states import Announced, announced
 from alphapanda.bus.publisher import Publisher, Record
-from alphapanda.bus.reading import newest
 from alphapanda.bus.relay import topic_name
+from alphapanda.bus.topic_reader import newest
 from alphapanda.config.settings import Settings
+from alphapanda.events.events import SHARED, Envelope, FeedStatus, encode
+from alphapanda.events.feeds import Feed, begin_ns, envelopes, event_of, state
+from alphapanda.events.topics import topic_of
 from alphapanda.model.columns import Columns
-from alphapanda.model.events import SHARED, Envelope, FeedStatus, encode
-from alphapanda.model.feeds import Feed, begin_ns, envelopes, event_of, state
-from alphapanda.model.state import NEVER
-from alphapanda.model.topics import topic_of
+from alphapanda.model.rows import NEVER
 
 LOG = log.get(__name__)
 PAGE = 1_024

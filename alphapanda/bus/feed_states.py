@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from alphapanda import log
-from alphapanda.bus.reading import newest
+from alphapanda.bus.topic_reader import newest
 from alphapanda.config.settings import Settings
-from alphapanda.model.events import Envelope, EventError, EventType, FeedStatus, decode
-from alphapanda.model.feeds import Feed, feed_of
-from alphapanda.model.topics import TOPICS
+from alphapanda.events.events import Envelope, EventError, EventType, FeedStatus, decode
+from alphapanda.events.feeds import Feed, feed_of
+from alphapanda.events.topics import TOPICS
 
 LOG = log.get(__name__)
 STATES = TOPICS[EventType.FEED_STATE].name

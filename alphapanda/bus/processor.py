@@ -22,14 +22,13 @@ from alphapanda.bus.client import (
     kafka,
     milliseconds,
     open_client,
-    see_alive,
-    waits,
 )
+from alphapanda.bus.dedup import Seen, seen_of
 from alphapanda.bus.delivery import MISTAKES, OUTAGES, Apply, Delivery
 from alphapanda.bus.publisher import OVERHEAD, Publisher, largest
-from alphapanda.bus.seen import Seen, seen_of
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
+from alphapanda.net.tasks import see_alive, waits
 
 LOG = log.get(__name__)
 BATCH = 500

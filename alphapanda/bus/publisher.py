@@ -15,18 +15,16 @@ from typing import Any, NamedTuple
 
 from alphapanda import log
 from alphapanda.bus.client import (
-    CANCEL_S,
     close_client,
     connection,
     failures,
     kafka,
-    noticed,
     open_client,
     unreachable,
-    waits,
 )
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
+from alphapanda.net.tasks import CANCEL_S, noticed, waits
 
 LOG = log.get(__name__)
 BATCH_BYTES = 256 * 1024

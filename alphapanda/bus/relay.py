@@ -16,27 +16,18 @@ from typing import Protocol
 import msgspec
 
 from alphapanda import faults, log
-from alphapanda.bus.client import see_alive
 from alphapanda.bus.publisher import Publisher, Record
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.model.events import EventType
-from alphapanda.model.topics import topic_of
+from alphapanda.events.events import EventType
+from alphapanda.events.outbox import Outbox
+from alphapanda.events.topics import topic_of
+from alphapanda.net.tasks import see_alive
 
 LOG = log.get(__name__)
 PAGE = 2_000
 """Envelopes that are on their way at once: the relay's memory, and what is sent again at most."""
 IDLE_S = 0.05
-
-
-class Outbox(Protocol):
-    """A run's outputs in order. Calls come from a worker thread, one at a time."""
-
-    def read(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        """Return (seq, envelope as JSON) of up to `limit` with seq > after; none if none is yet."""
-
-    def finished(self) -> bool:
-        """Say if the run has ended, so that nothing follows what `read` returns afterwards."""
 
 
 class Cursor(Protocol):

@@ -11,7 +11,7 @@ from alphapanda.bus.client import connection, kafka, opened
 from alphapanda.bus.publisher import OVERHEAD, largest
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError, did_you_mean
-from alphapanda.model.topics import BROKERS, DLQ, topics
+from alphapanda.events.topics import BROKERS, DLQ, topics
 
 LOG = log.get(__name__)
 HOUR_MS = 3_600_000

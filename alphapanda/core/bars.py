@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from alphapanda.core.glue import close_bar, update_bar
-from alphapanda.model.state import NEVER, Core
+from alphapanda.core.state import Core
+from alphapanda.model.rows import NEVER
 
 
 def add_to_bar(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from alphapanda.core.emit import emit, emit_pnl
 from alphapanda.core.flags import STRATEGIES
+from alphapanda.core.funds import margin_of
+from alphapanda.core.state import Core, Record
 from alphapanda.model.charges import RATE as WHOLE
-from alphapanda.model.funds import margin_of
 from alphapanda.model.money import PAISA, SCALE
 from alphapanda.model.rows import ChargeKind, Out
-from alphapanda.model.state import Core, Record
 
 
 def book(core: Core, order: Record, qty: int, price: int) -> int:

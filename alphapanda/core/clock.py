@@ -10,16 +10,16 @@ from alphapanda.core.bars import end_bar
 from alphapanda.core.book import current_fees, end_of_day, move, pay
 from alphapanda.core.emit import call, emit, emit_pnl
 from alphapanda.core.flags import HOOK_SESSION, STRATEGIES, TICK_BARS, TIMERS
+from alphapanda.core.funds import equity
 from alphapanda.core.glue import open_session
 from alphapanda.core.orders import end_all, request_cancel
 from alphapanda.core.overnight import end_session, wake
 from alphapanda.core.square_off import square_off, square_off_left
+from alphapanda.core.state import Core, Hook, Record
 from alphapanda.model.calendar import DAY, IST, Phase
 from alphapanda.model.charges import portion
-from alphapanda.model.funds import equity
 from alphapanda.model.instruments import OptionType
-from alphapanda.model.rows import Code, Control, Out, Reason, Scope
-from alphapanda.model.state import NEVER, Core, Hook, Record
+from alphapanda.model.rows import NEVER, Code, Control, Out, Reason, Scope
 
 MINUTE = 60_000_000_000
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from alphapanda.core.orders import find
+from alphapanda.core.state import ALL_ORDERS, Core, Role, Verb
 from alphapanda.model.rows import Kind, Tif
-from alphapanda.model.state import ALL_ORDERS, Core, Role, Verb
 
 AUTO = -1
 """Market protection chosen by the instrument's price, as Zerodha's own default does."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, Hook, Record
 from alphapanda.model.rows import Out
-from alphapanda.model.state import Core, Hook, Record
 
 
 def emit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alphapanda.core.clock import kill
 from alphapanda.core.emit import emit, emit_order, emit_wish
+from alphapanda.core.funds import needed_funds, valued_at
 from alphapanda.core.glue import refusal
 from alphapanda.core.matching import protected
 from alphapanda.core.orders import (
@@ -20,18 +21,8 @@ from alphapanda.core.orders import (
     take_slot,
     working_qty,
 )
-from alphapanda.model.funds import needed_funds, valued_at
-from alphapanda.model.rows import Code, Kind, Out, Reason, Scope
-from alphapanda.model.state import (
-    ALL_ORDERS,
-    NEVER,
-    Core,
-    OrderState,
-    Record,
-    Role,
-    Verb,
-    placed_slot,
-)
+from alphapanda.core.state import ALL_ORDERS, Core, OrderState, Record, Role, Verb, placed_slot
+from alphapanda.model.rows import NEVER, Code, Kind, Out, Reason, Scope
 
 
 def gate(core: Core) -> None:

@@ -15,8 +15,8 @@ from alphapanda.core.gate import gate
 from alphapanda.core.glue import decide, dispatch, see_row
 from alphapanda.core.matching import match
 from alphapanda.core.overnight import end_session, wake
+from alphapanda.core.state import Core
 from alphapanda.model.calendar import Phase
-from alphapanda.model.state import Core
 
 NONE = -1
 STOP = -2

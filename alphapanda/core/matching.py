@@ -22,9 +22,9 @@ from alphapanda.core.orders import (
     trailing,
     unblock,
 )
+from alphapanda.core.state import Core, Maker, OrderState, Record, Role, repeat_slot
 from alphapanda.model.charges import portion
-from alphapanda.model.rows import ChargeKind, Kind, Out, Reason, Tif
-from alphapanda.model.state import NEVER, Core, Fill, Maker, OrderState, Record, Role, repeat_slot
+from alphapanda.model.rows import NEVER, ChargeKind, Fill, Kind, Out, Reason, Tif
 
 UNLIMITED = 1 << 62
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from alphapanda.core.emit import call_order, emit_end, emit_order
 from alphapanda.core.flags import BARS_IN, HOOK_ORDER
-from alphapanda.model.funds import needed_funds
-from alphapanda.model.protection import automatic
-from alphapanda.model.rows import Kind, Out, Reason
-from alphapanda.model.state import NEVER, Core, Maker, OrderState, Record, Role, message_slot
+from alphapanda.core.funds import needed_funds
+from alphapanda.core.protection import automatic
+from alphapanda.core.state import Core, Maker, OrderState, Record, Role, message_slot
+from alphapanda.model.rows import NEVER, Kind, Out, Reason
 
 
 def take_slot(core: Core) -> int:

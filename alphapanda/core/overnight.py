@@ -9,8 +9,8 @@ from alphapanda.core.emit import call_order, emit_end, emit_order
 from alphapanda.core.flags import HOOK_ORDER
 from alphapanda.core.matching import apply_change, arrive, execute, outside_circuit
 from alphapanda.core.orders import count_message, finish, open_qty, sweep
-from alphapanda.model.rows import Kind, Out, Reason
-from alphapanda.model.state import NEVER, Core, Maker, OrderState, Record, Role
+from alphapanda.core.state import Core, Maker, OrderState, Record, Role
+from alphapanda.model.rows import NEVER, Kind, Out, Reason
 
 
 def end_session(core: Core, row: int) -> None:

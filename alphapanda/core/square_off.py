@@ -11,9 +11,9 @@ from alphapanda.core.book import move
 from alphapanda.core.emit import emit, emit_order, emit_pnl
 from alphapanda.core.orders import end_all, place_system
 from alphapanda.core.overnight import end_session
+from alphapanda.core.state import Core, Maker, Record
 from alphapanda.model.instruments import Product, Segment
 from alphapanda.model.rows import Kind, Out, Reason
-from alphapanda.model.state import Core, Maker, Record
 
 SHARES = 30_000
 """The broker's largest square-off order in shares; in derivatives it is the freeze quantity."""

@@ -13,8 +13,8 @@ import duckdb
 
 from alphapanda.data import catalogue
 from alphapanda.data.catalogue import Part
-from alphapanda.data.parquet import literal, scan
-from alphapanda.data.scans import connect
+from alphapanda.data.replay.parquet import literal, scan
+from alphapanda.data.replay.scans import connect
 from alphapanda.data.schema import FIELDS, Kind
 from alphapanda.errors import UsageError, did_you_mean
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from alphapanda.data.instruments import UNDERLYING
-from alphapanda.data.parquet import literal
+from alphapanda.data.replay.parquet import literal
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.columns import Int32
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from alphapanda.data.parquet import identifier
+from alphapanda.data.replay.parquet import identifier
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import IST, day_start_ns
 from alphapanda.model.money import SCALE

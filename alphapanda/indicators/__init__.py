@@ -18,8 +18,7 @@ strategy class, and
 In a strategy every one takes `warmup` besides: inputs, or a parameter's name, that hooks wait for
 where they are more than its own. What never quite forgets where it began (EMA, Wilder's) wants it.
 
-Called with data (an array, Series or DataFrame) first, the same function runs the same `update`
-over its rows: `indicators.rsi(frame, 14)`.
+Over data (an array, Series or DataFrame) the same `update` is run by `alphapanda.ta`.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
-import itertools
 import pkgutil
-import sys
 from collections.abc import Callable
 from numbers import Number
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from alphapanda.errors import UsageError
 
 COMMON = {"count": int, "warmup": int, "offset": int, "length": int}
 """Fields of every indicator's record: updates seen (up to warm-up), warm-up, and its heap."""
@@ -74,18 +73,19 @@ def paired(name: str) -> bool:
 
 
 def indicator(declare: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a function that declares an indicator also compute it over data given first."""
+    """Give a function that declares an indicator its `warmup`; refuse data, which `ta` takes."""
+    name = declare.__name__
 
     @functools.wraps(declare)
-    def either(*arguments: Any, **named: Any) -> Any:
-        data = tuple(itertools.takewhile(is_data, arguments))
-        if not data:
-            warmup = named.pop("warmup", 0)
-            return dataclasses.replace(declare(*arguments, **named), warmup=warmup)
-        frames = importlib.import_module("alphapanda.app.frames")  # not before research asks
-        return frames.computed(declare, data, arguments[len(data) :], named)
+    def declared(*arguments: Any, warmup: Any = 0, **named: Any) -> Any:
+        if arguments and is_data(arguments[0]):
+            raise UsageError(
+                f"{name}() declares an indicator in a strategy class: over data it is "
+                f"alphapanda.ta.{name}()"
+            )
+        return dataclasses.replace(declare(*arguments, **named), warmup=warmup)
 
-    return either
+    return declared
 
 
 def in_units(column: Any) -> Any:
@@ -99,22 +99,3 @@ def is_data(value: Any) -> bool:
     """Say if an argument is data: a list, what NumPy can read, or a lazy frame; not a number."""
     array = hasattr(value, "__array__") or hasattr(value, "collect") or isinstance(value, list)
     return array and not isinstance(value, Number)
-
-
-class _Package(ModuleType):
-    """This package: `indicators.rsi` is the function even once the module `rsi` is imported."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        own = isinstance(value, ModuleType) and not name.startswith("_")
-        super().__setattr__(name, getattr(value, name, value) if own else value)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in names():
-            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-        return getattr(module(name), name)
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *names()]
-
-
-sys.modules[__name__].__class__ = _Package

@@ -10,17 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from alphapanda.errors import OutsideError, UsageError
+from alphapanda.events.events import EventType, RunState, RunStatus, alone, encode, event_id
 from alphapanda.journal.packing import Batch, head_of, pack, unpack
 from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer, written
 from alphapanda.model.columns import Columns
-from alphapanda.model.events import (
-    EventType,
-    RunState,
-    RunStatus,
-    alone,
-    encode,
-    event_id,
-)
 
 FILE = "journal.apj"
 FORMAT = 1

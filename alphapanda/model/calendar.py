@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alphapanda.errors import UsageError
-from alphapanda.model.dated import Steps, a_date, in_force, read_table, rows_of
+from alphapanda.model.dated import TABLES, Steps, a_date, in_force, read_table, rows_of
 from alphapanda.model.instruments import CASH, Exchange, Instrument, Segment
 
 MINUTE = 60_000_000_000
@@ -155,7 +155,7 @@ class Calendar:
 
     @classmethod
     def load(cls, path: Path) -> Calendar:
-        """Return the calendar in a TOML file of the form of `calendar_nse.toml`.
+        """Return the calendar in a TOML file of the form of `tables/calendar_nse.toml`.
 
         Raises: UsageError for a file that does not fit.
         """
@@ -210,7 +210,7 @@ class Calendar:
 
 @cache
 def _nse() -> Calendar:
-    return Calendar("nse", _read(Path(__file__).with_name("calendar_nse.toml")))
+    return Calendar("nse", _read(TABLES / "calendar_nse.toml"))
 
 
 def _read(path: Path) -> _Table:

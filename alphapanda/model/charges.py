@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.dated import a_date, in_force, read_table, rows_of
+from alphapanda.model.dated import TABLES, a_date, in_force, read_table, rows_of
 from alphapanda.model.instruments import Exchange, Product, Segment
 from alphapanda.model.money import PAISA, SCALE, to_rupees, to_scaled
 
@@ -194,7 +194,7 @@ class Schedule:
             raise UsageError(
                 f"no charges are known for {charge_class.name} on {exchange.name}. Give them in a "
                 "TOML file (--costs FILE.toml, of the form of alphapanda/model/"
-                "charges_zerodha.toml), or choose --costs none or a rate such as 0.03%."
+                "tables/charges_zerodha.toml), or choose --costs none or a rate such as 0.03%."
             )
         return self._table[charge_class, exchange]
 
@@ -222,7 +222,7 @@ def _step(steps: list[tuple[date, _Step]], day: date) -> _Step:
 
 @cache
 def _zerodha() -> Schedule:
-    return Schedule("zerodha", _laid_over({}, Path(__file__).with_name("charges_zerodha.toml")))
+    return Schedule("zerodha", _laid_over({}, TABLES / "charges_zerodha.toml"))
 
 
 def _laid_over(table: dict[_Key, _Parts], path: Path) -> dict[_Key, _Parts]:

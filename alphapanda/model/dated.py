@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 from alphapanda.errors import UsageError
 
+TABLES = Path(__file__).with_name("tables")
+"""Where the tables that come with the package lie."""
+
 T = TypeVar("T")
 
 Steps = Sequence[tuple[date, T]]

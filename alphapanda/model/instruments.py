@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.dated import Steps, a_date, in_force, read_table, rows_of
+from alphapanda.model.dated import TABLES, Steps, a_date, in_force, read_table, rows_of
 
 
 class Exchange(IntEnum):
@@ -203,7 +203,7 @@ class Freezes:
 @cache
 def _builtin_freezes() -> Freezes:
     steps: dict[str, dict[date, int]] = {}
-    _add_freezes(steps, Path(__file__).with_name("freeze.toml"))
+    _add_freezes(steps, TABLES / "freeze.toml")
     return Freezes(_sorted(steps))
 
 

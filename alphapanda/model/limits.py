@@ -6,15 +6,29 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.dated import TABLES
 from alphapanda.model.instruments import Instrument, Product, Segment
 from alphapanda.model.interval import parse_interval
 from alphapanda.model.money import to_scaled
-from alphapanda.model.state import LIFTED, LIMITS, MESSAGES, REPEATS
+from alphapanda.model.rows import NEVER, ints
+
+LIMITS = ints(
+    "qty value open_value position gross net loss per_second per_minute per_day",
+    "duplicate_ns repeats repeat_ns age_ns band modifications",
+)
+"""Limits of a strategy or the account; LIFTED switches a limit off. `band` in 1e-7 of the price."""
+
+LIFTED = NEVER
+
+MESSAGES = 512
+"""Messages remembered per ledger, the largest rate limit a minute that can be set."""
+
+REPEATS = 8
+"""Fills remembered per position and side, the largest repeat limit that can be set."""
 
 MONEY = ("value", "open_value", "gross", "net", "loss")
 TIMES = {"duplicate": "duplicate_ns", "repeat_window": "repeat_ns", "age": "age_ns"}
@@ -50,7 +64,7 @@ def load_limits(text: str) -> LimitSet:
     """
     if text == "wide":
         return LimitSet("wide", lifted(), lifted())
-    shipped = tomllib.loads((files("alphapanda.limits") / "default.toml").read_text())
+    shipped = tomllib.loads((TABLES / "limits.toml").read_text())
     table = {section: dict(shipped[section]) for section in ("strategy", "account")}
     if text != "default":
         overlay(table, Path(text))
@@ -107,7 +121,7 @@ class Margin(NamedTuple):
 
 def margin(instrument: Instrument, product: Product, day: date) -> Margin:
     """Return what a position blocks from a day on; delivery pays in full, so it blocks nothing."""
-    rows = tomllib.loads((files("alphapanda.limits") / "margins.toml").read_text())["margins"]
+    rows = tomllib.loads((TABLES / "margins.toml").read_text())["margins"]
     row = [r for r in rows if r["from"] <= day][-1]
     if instrument.segment == Segment.OPTIONS:
         return Margin(100 * PERCENT, round(row["short_options"] * PERCENT))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -159,3 +160,20 @@ class Code(IntEnum):
     TRIGGER_TICK = 22
     STOP_TICK = 23
     TARGET_TICK = 24
+
+
+NEVER = (1 << 63) - 1
+"""A time that never comes."""
+
+
+def ints(*names: str) -> np.dtype[Any]:
+    """Return a record dtype of int64 fields."""
+    return np.dtype([(name, "<i8") for text in names for name in text.split()])
+
+
+class Fill(IntEnum):
+    """When a resting limit order fills."""
+
+    THROUGH = 0
+    TOUCH = 1
+    QUEUE = 2

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import PLACED, Core, Record, Verb, placed_slot
 from alphapanda.model.interval import SECOND
+from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
-from alphapanda.model.state import LIFTED, PLACED, Core, Record, Verb, placed_slot
 
 NUMBER = 11
 CODE = Code.DUPLICATE

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from alphapanda.model.funds import free_funds, needed_funds, valued_at
+from alphapanda.core.funds import free_funds, needed_funds, valued_at
+from alphapanda.core.state import Core, Record
 from alphapanda.model.rows import Code
-from alphapanda.model.state import Core, Record
 
 NUMBER = 17
 CODE = Code.FUNDS

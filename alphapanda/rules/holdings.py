@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, Record, Role
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Code
-from alphapanda.model.state import Core, Record, Role
 
 NUMBER = 16
 CODE = Code.HOLDINGS

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, Record
 from alphapanda.model.calendar import Phase
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Code
-from alphapanda.model.state import Core, Record
 
 NUMBER = 1
 CODE = Code.MARKET_CLOSED

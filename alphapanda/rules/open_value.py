@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from alphapanda.model.funds import valued_at
+from alphapanda.core.funds import valued_at
+from alphapanda.core.state import Core, Record
+from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
-from alphapanda.model.state import LIFTED, Core, Record
 
 NUMBER = 7
 CODE = Code.OPEN_VALUE_LIMIT

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, Record
+from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
-from alphapanda.model.state import LIFTED, Core, Record
 
 NUMBER = 8
 CODE = Code.POSITION_LIMIT

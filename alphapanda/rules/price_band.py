@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, Record
 from alphapanda.model.charges import portion
+from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
-from alphapanda.model.state import LIFTED, Core, Record
 
 NUMBER = 5
 CODE = Code.PRICE_BAND

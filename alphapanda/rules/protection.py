@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from alphapanda.core.protection import automatic
+from alphapanda.core.state import Core, Record
 from alphapanda.model.instruments import Segment
-from alphapanda.model.protection import automatic
 from alphapanda.model.rows import Code, Kind
-from alphapanda.model.state import Core, Record
 
 NUMBER = 14
 CODE = Code.NO_PROTECTION

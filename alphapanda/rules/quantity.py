@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, Record
+from alphapanda.model.limits import LIFTED
 from alphapanda.model.money import VALUE_BOUND
 from alphapanda.model.rows import Code
-from alphapanda.model.state import LIFTED, Core, Record
 
 NUMBER = 2
 CODE = Code.QTY_LIMIT

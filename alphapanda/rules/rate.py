@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, Record, Verb, message_slot
+from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
-from alphapanda.model.state import LIFTED, Core, Record, Verb, message_slot
 
 NUMBER = 10
 CODE = Code.RATE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, OrderState, Record
 from alphapanda.model.rows import Code, Kind
-from alphapanda.model.state import Core, OrderState, Record
 
 NUMBER = 13
 CODE = Code.SELF_TRADE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, Record
 from alphapanda.model.rows import Code
-from alphapanda.model.state import Core, Record
 
 NUMBER = 20
 CODE = Code.STOP_TICK

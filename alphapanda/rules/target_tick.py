@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, Record
 from alphapanda.model.rows import Code
-from alphapanda.model.state import Core, Record
 
 NUMBER = 21
 CODE = Code.TARGET_TICK

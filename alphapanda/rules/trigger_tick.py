@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, Record
 from alphapanda.model.rows import Code, Kind
-from alphapanda.model.state import Core, Record
 
 NUMBER = 19
 CODE = Code.TRIGGER_TICK

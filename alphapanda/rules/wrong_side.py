@@ -6,8 +6,8 @@ has passed: it would be no stop, but an order to trade at once.
 
 from __future__ import annotations
 
+from alphapanda.core.state import Core, Record, Role
 from alphapanda.model.rows import Code, Kind
-from alphapanda.model.state import Core, Record, Role
 
 NUMBER = 18
 CODE = Code.WRONG_SIDE

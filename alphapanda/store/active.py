@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
-from alphapanda.model.events import Broker
+from alphapanda.events.events import Broker
 from alphapanda.model.money import text
 from alphapanda.store.database import Database, answering
 from alphapanda.store.trading import Strategy

@@ -11,7 +11,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, Integer, MetaData, Str
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from alphapanda.model.events import Broker
+from alphapanda.events.events import Broker
 from alphapanda.store.words import words
 
 Money = Annotated[int, mapped_column(BigInteger)]

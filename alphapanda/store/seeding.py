@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError, did_you_mean
-from alphapanda.model.events import Broker
+from alphapanda.events.events import Broker
 from alphapanda.store.active import set_up
 from alphapanda.store.trading import Strategy
 

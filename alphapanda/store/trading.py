@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from alphapanda.model.events import RunStatus
+from alphapanda.events.events import RunStatus
 from alphapanda.store.base import (
     Base,
     Counter,

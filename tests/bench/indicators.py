@@ -9,8 +9,8 @@ from time import perf_counter
 import numpy as np
 
 from alphapanda import config
-from alphapanda.core import series
-from tests.core.oracles import CASES, Case, made_up
+from alphapanda.engine import series
+from tests.support.oracles import CASES, Case, made_up
 
 ROWS = 1_000_000
 RUNS = 5

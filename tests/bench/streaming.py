@@ -7,25 +7,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 
-from alphapanda.app.deployment import paper
-from alphapanda.app.deployment.feed import recorded
 from alphapanda.bus import topics
 from alphapanda.bus.cursor import FileCursor
+from alphapanda.bus.dedup import SeenHere
 from alphapanda.bus.processor import Processor
 from alphapanda.bus.relay import Relay
-from alphapanda.bus.seen import SeenHere
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
+from alphapanda.events.events import Envelope
+from alphapanda.events.topics import BROKERS
 from alphapanda.journal.journal import Journal
-from alphapanda.model.events import Envelope
-from alphapanda.model.topics import BROKERS
-from alphapanda.project.from_topics import TOPICS, TopicReader, rewind
-from alphapanda.project.projector import Projector
+from alphapanda.projection.from_topics import TOPICS, TopicReader, rewind
+from alphapanda.projection.projector import Projector
+from alphapanda.runs import paper
+from alphapanda.runtime.feed import recorded
 from alphapanda.store import migrating
 from tests.bench.trading import ready
-from tests.servers import databases, own
-from tests.servers.kafka import Kafka
-from tests.servers.postgres import Postgres
+from tests.support.servers import databases, own
+from tests.support.servers.kafka import Kafka
+from tests.support.servers.postgres import Postgres
 
 Say = Callable[[str], None]
 LOOK_S = 0.05

@@ -9,17 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from alphapanda.app import backtest as runs
-from alphapanda.app import options
-from alphapanda.app.deployment import paper
-from alphapanda.app.deployment.feed import recorded
-from alphapanda.app.deployment.lifecycle import Parts
-from alphapanda.app.deployment.projecting import RunProjector
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
-from alphapanda.data.replay import open_replay
+from alphapanda.data.replay.replay import open_replay
 from alphapanda.journal.journal import Journal
 from alphapanda.model.columns import Columns
+from alphapanda.runs import options, paper, plan
+from alphapanda.runtime.feed import recorded
+from alphapanda.runtime.lifecycle import Parts
+from alphapanda.runtime.projecting import RunProjector
 from alphapanda.store import migrating
 
 RULES = {
@@ -71,12 +69,12 @@ def one_by_one(say: Callable[[str], None], folder: Path, data: Path, beside: str
     )  # fmt: skip
 
 
-def ready(data: Path) -> tuple[runs.Run, Any]:
+def ready(data: Path) -> tuple[plan.Run, Any]:
     """Return a run on a file, and the replay of its rows."""
     chosen = options.make({**RULES, "strategies": "ema_cross", "data": [str(data)]})
-    specs, arguments = runs.found(chosen)
-    replay = open_replay(runs.replay_options(chosen, specs))
-    return runs.prepare(chosen, runs.rules_of(chosen), replay, specs, arguments), replay
+    specs, arguments = plan.found(chosen)
+    replay = open_replay(plan.replay_options(chosen, specs))
+    return plan.prepare(chosen, plan.rules_of(chosen), replay, specs, arguments), replay
 
 
 def timed(replay: Any, times: list[int]) -> paper.Rows:

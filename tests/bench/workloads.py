@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 
 from alphapanda import config
-from alphapanda.app import strategies
-from alphapanda.core.engine import Engine, Enrolment, Setup
-from alphapanda.core.generate import Shape
-from alphapanda.core.program import Program, build
-from alphapanda.core.strategy import Spec
+from alphapanda.engine.compiler.declared import Spec
+from alphapanda.engine.compiler.generate import Shape
+from alphapanda.engine.compiler.program import Program, build
+from alphapanda.engine.engine import Engine
+from alphapanda.engine.setup import Enrolment, Setup
 from alphapanda.model.charges import Schedule
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument, Product
 from alphapanda.model.limits import load_limits
 from alphapanda.model.rows import Out
+from alphapanda.runs import discovery
 
 PEERS = Path(__file__).resolve().parents[2].parent / "shared" / "bench" / "peers"
 MINUTE = 60_000_000_000
@@ -82,7 +83,7 @@ def ticks(common: Any) -> Work:
     ts, p, q = common.ticks()
     columns = Columns.of(ts=ts, row=np.zeros(len(ts)), last=scaled(p), qty=q)
     run = floor_functions("A")["run_ticks"]
-    work = Work("A", columns, 1, strategies.find("ema_cross"), 0)
+    work = Work("A", columns, 1, discovery.find("ema_cross"), 0)
     work.floor = lambda: run(p, common.FAST, common.SLOW, common.FEE)
     return work
 
@@ -95,7 +96,7 @@ def bars(common: Any) -> Work:
         low=scaled(low), volume=v,
     )  # fmt: skip
     run = floor_functions("B")["run_bars"]
-    work = Work("B", columns, 1, strategies.find("sma_cross"), MINUTE)
+    work = Work("B", columns, 1, discovery.find("sma_cross"), MINUTE)
     work.floor = lambda: run(o, c, common.SMA_FAST, common.SMA_SLOW, common.FEE, common.EPS)
     return work
 
@@ -110,7 +111,7 @@ def grid(common: Any) -> Work:
     run = floor_functions("D")["sweep"]
     fast, slow = (np.array(side) for side in zip(*common.GRID, strict=True))
     fills, pnl = np.zeros(len(fast), np.int64), np.zeros(len(fast))
-    work = Work("D", columns, 1, strategies.find("sma_cross"), MINUTE)
+    work = Work("D", columns, 1, discovery.find("sma_cross"), MINUTE)
     work.floor = lambda: run(o, c, fast, slow, common.FEE, common.EPS, fills, pnl)
     return work
 
@@ -123,7 +124,7 @@ def multi(common: Any) -> Work:
     flat = np.ascontiguousarray(p).ravel()
     columns = Columns.of(ts=ts.ravel(), row=row, last=scaled(flat), qty=q.ravel())
     run = floor_functions("C")["run_multi"]
-    work = Work("C", columns, many, strategies.find("ema_cross"), 0)
+    work = Work("C", columns, many, discovery.find("ema_cross"), 0)
     work.floor = lambda: run(row, flat, many, common.FAST, common.SLOW, common.FEE)
     return work
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from alphapanda.bus.reading import newest
+from alphapanda.bus.topic_reader import newest
 from alphapanda.config.settings import Settings
-from alphapanda.model.events import Envelope, decode
-from tests.bus.events import FILLS
+from alphapanda.events.events import Envelope, decode
+from tests.support.events import FILLS
 
 MANY = 1_000_000
 

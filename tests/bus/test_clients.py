@@ -9,7 +9,7 @@ import pytest
 
 from alphapanda.bus.client import close_client, open_client
 from alphapanda.errors import OutsideError
-from tests.bus.events import settings_for
+from tests.support.events import settings_for
 
 
 class Client:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphapanda.bus.feed_order import FeedOrder
-from alphapanda.model.events import FeedGap, decode, encode
-from alphapanda.model.feeds import Row
+from alphapanda.events.events import FeedGap, decode, encode
+from alphapanda.events.feeds import Row
 
 FEED = "replay:0a1b"
 

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alphapanda.bus import feed_sender, reading, topics
+from alphapanda.bus import feed_sender, topic_reader, topics
 from alphapanda.bus.feed_reader import FeedReader
 from alphapanda.bus.feed_sender import FeedSender, messages
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
+from alphapanda.events.events import Envelope, EventType, FeedStatus, decode
+from alphapanda.events.feeds import Feed, begin_ns, envelopes, phases, state
 from alphapanda.model.calendar import Calendar
 from alphapanda.model.columns import Columns
-from alphapanda.model.events import Envelope, EventType, FeedStatus, decode
-from alphapanda.model.feeds import Feed, begin_ns, envelopes, phases, state
 from alphapanda.model.instruments import Instrument
-from tests.bus.events import LARGE, name_of_own, send, settings_for, until
-from tests.servers.kafka import Kafka
+from tests.support.events import LARGE, name_of_own, send, settings_for, until
+from tests.support.servers.kafka import Kafka
 
 NAMES = tuple(f"NSE:S{number}" for number in range(9))
 DAY = date(2025, 11, 25)
@@ -96,7 +96,9 @@ def same(found: list[tuple[int, Columns]], batch: Columns) -> None:
 
 async def told_of(settings: Settings, feed: Feed, kind: EventType) -> list[Envelope]:
     """Return what the market's status says of a feed, repeats left out."""
-    events = [decode(one.value) for one in await reading.newest(settings, "market.status", 1000)]
+    events = [
+        decode(one.value) for one in await topic_reader.newest(settings, "market.status", 1000)
+    ]
     mine = {e.id: e for e in events if e.key == feed.id and e.type == kind}
     return list(mine.values())
 
@@ -295,7 +297,7 @@ def test_the_types_are_of_the_table(kafka_address: str, tmp_path: Path) -> None:
     asyncio.run(publish(settings, feed, rows(20, feed)))
     found: list[Envelope] = [
         decode(one.value)
-        for one in asyncio.run(reading.newest(settings, "market.ticks", 1_000))
+        for one in asyncio.run(topic_reader.newest(settings, "market.ticks", 1_000))
         if feed.id.encode() in one.value
     ]
     assert {(e.type, e.broker, e.source) for e in found} == {

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from alphapanda.app import options as of_run
-from alphapanda.app.again import again
-from alphapanda.app.backtest import replay_options
-from alphapanda.app.deployment.feed import described
-from alphapanda.app.verify import verify
 from alphapanda.bus.feed_sender import messages
-from alphapanda.data.replay import open_replay
+from alphapanda.data.replay.replay import open_replay
+from alphapanda.events.events import FeedStatus
+from alphapanda.events.feeds import begin_ns, envelopes, state
 from alphapanda.faults import VARIABLE
 from alphapanda.journal.journal import Journal
-from alphapanda.model.events import FeedStatus
-from alphapanda.model.feeds import begin_ns, envelopes, state
-from tests.bus.events import send, settings_for
-from tests.cli.running import process, session
-from tests.journal.alike import alike
-from tests.journal.alike import envelopes as kept
+from alphapanda.runs import options as of_run
+from alphapanda.runs.command_line import again
+from alphapanda.runs.plan import replay_options
+from alphapanda.runs.verify import verify
+from alphapanda.runtime.feed import described
+from tests.runs.alike import alike
+from tests.runs.alike import envelopes as kept
+from tests.support.events import send, settings_for
+from tests.support.running import process, session
 
 pytestmark = pytest.mark.core
 

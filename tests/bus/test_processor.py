@@ -10,18 +10,18 @@ import msgspec
 import pytest
 
 from alphapanda.bus import topics
+from alphapanda.bus.dead_letters import Letter, letter
+from alphapanda.bus.decoding import PoisonError
 from alphapanda.bus.delivery import each
-from alphapanda.bus.intake import PoisonError
-from alphapanda.bus.letters import Letter, letter
 from alphapanda.bus.processor import Processor
 from alphapanda.bus.publisher import Record
-from alphapanda.bus.reading import newest
+from alphapanda.bus.topic_reader import newest
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.model.events import Envelope, encode
-from alphapanda.model.topics import DLQ
+from alphapanda.events.events import Envelope, encode
+from alphapanda.events.topics import DLQ
 from tests.bus.arrivals import Table
-from tests.bus.events import FILLS, LARGE, fill, message, name_of_own, send, settings_for, until
+from tests.support.events import FILLS, LARGE, fill, message, name_of_own, send, settings_for, until
 
 
 @pytest.fixture

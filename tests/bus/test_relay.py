@@ -17,11 +17,11 @@ from alphapanda.bus.publisher import Publisher, Record, TooLargeError, producing
 from alphapanda.bus.relay import Relay
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.model.events import Envelope, encode
+from alphapanda.events.events import Envelope, encode
 from tests.bus.arrivals import by_key, landed, once
-from tests.bus.events import ListOutbox, fill, message, name_of_own, settings_for, until
-from tests.servers import own
-from tests.servers.kafka import Kafka
+from tests.support.events import ListOutbox, fill, message, name_of_own, settings_for, until
+from tests.support.servers import own
+from tests.support.servers.kafka import Kafka
 
 
 @pytest.fixture

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from alphapanda.bus import reading
+from alphapanda.bus import topic_reader
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
+from alphapanda.events.events import decode
+from alphapanda.events.topics import topic_of
 from alphapanda.faults import RELAYED, VARIABLE
 from alphapanda.journal.journal import Journal
-from alphapanda.model.events import decode
-from alphapanda.model.topics import topic_of
-from tests.bus.events import LARGE
-from tests.cli.running import PROGRAM, process, session
-from tests.journal.alike import envelopes
-from tests.servers.kafka import Kafka
-from tests.servers.process import wait_until
+from tests.runs.alike import envelopes
+from tests.support.events import LARGE
+from tests.support.running import PROGRAM, process, session
+from tests.support.servers.kafka import Kafka
+from tests.support.servers.process import wait_until
 
 pytestmark = pytest.mark.core
 
@@ -76,7 +76,9 @@ def test_killed_where_its_relay_is_a_run_arrives(
     kept = [json.loads(line) for line in envelopes(tmp_path / "run")]
     settings = Settings(base_dir=tmp_path, bus=sections.Bus(enabled=True, servers=kafka_address))
     for topic in ("paper.signals.validated", "paper.orders.filled", "paper.pnl.snapshots"):
-        found = [decode(one.value) for one in asyncio.run(reading.newest(settings, topic, 10**6))]
+        found = [
+            decode(one.value) for one in asyncio.run(topic_reader.newest(settings, topic, 10**6))
+        ]
         mine = [(event.key, event.id) for event in found if event.run_id == kept[0]["run_id"]]
         wanted = [
             (each["key"], each["id"]) for each in kept if topic_of(each["type"], "paper") == topic
@@ -142,7 +144,7 @@ def test_who_does_not_wait_for_a_silent_server_has_the_result(
     fills = [event["id"] for event in map(json.loads, envelopes(run))
              if event["type"] == "order_filled"]  # fmt: skip
     arrived = [decode(one.value) for one in asyncio.run(
-        reading.newest(own_topics, "paper.orders.filled", 100_000)
+        topic_reader.newest(own_topics, "paper.orders.filled", 100_000)
     )]  # fmt: skip
     run_id = Journal.open(run).contents.manifest["run_id"]
     assert list(dict.fromkeys(e.id for e in arrived if e.run_id == run_id)) == fills

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from alphapanda.bus.dedup import SeenInRedis
 from alphapanda.bus.delivery import Delivery
 from alphapanda.bus.publisher import Publisher
-from alphapanda.bus.seen import SeenInRedis
 from alphapanda.config.settings import Settings
-from alphapanda.model.events import Envelope
-from tests.bus.events import fill, message, settings_for
-from tests.servers import own
-from tests.servers.proxy import Proxy
-from tests.servers.redis import Redis
+from alphapanda.events.events import Envelope
+from tests.support.events import fill, message, settings_for
+from tests.support.servers import own
+from tests.support.servers.proxy import Proxy
+from tests.support.servers.redis import Redis
 
 LIMIT_S = 0.5
 """That the settings have for an answer."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.running import command, left, with_strategies
+from tests.support.running import command, left, with_strategies
 
 OPEN = int(datetime(2025, 8, 4, 4, 0, tzinfo=UTC).timestamp()) * 10**9
 ZONED = pa.timestamp("ns", tz="UTC")

@@ -8,7 +8,7 @@ import pytest
 
 from alphapanda.errors import OutsideError
 from alphapanda.research.rundir import RunDirectory
-from tests.cli.running import Told, command, left, session, with_strategies
+from tests.support.running import Told, command, left, session, with_strategies
 
 Caps = pytest.CaptureFixture[str]
 

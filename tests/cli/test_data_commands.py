@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import alphapanda
-from tests.cli.running import Told, command, left, session
+from tests.support.running import Told, command, left, session
 
 BARS = """Date,Px Open,Px High,Px Low,Px Close,Name
 04-08-2025 09:15,100,101,99,100,INFY

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import PROGRAM, left, process, session, with_strategies
+from tests.support.running import PROGRAM, left, process, session, with_strategies
 
 SLOW = '''
 import time

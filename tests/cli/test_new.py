@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from alphapanda.app.strategies import find
-from tests.cli.running import ROOT, command, left, session
+from alphapanda.runs.discovery import find
+from tests.support.running import ROOT, command, left, session
 
 WRITTEN = ["strategies", "strategies/first_idea.py", "tests", "tests/test_first_idea.py"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import PROGRAM, ROOT, command, left, process, session, with_strategies
+from tests.support.running import PROGRAM, ROOT, command, left, process, session, with_strategies
 
 HEAVY = ("numpy", "numba", "duckdb", "pyarrow", "rich.progress", "pandas", "alphapanda.core")
 FIELDS = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import alphapanda
-from alphapanda.app import backtest
-from tests.cli.running import command, left, session, with_strategies
+from alphapanda.runs import backtest
+from tests.support.running import command, left, session, with_strategies
 
 BACKTEST = ("backtest", "ema_cross", "--no-jit", "--json", "--data")
 OUTWARD = re.compile(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import ROOT, command, left, session, with_strategies
+from tests.support.running import ROOT, command, left, session, with_strategies
 
 Caps = pytest.CaptureFixture[str]
 

@@ -32,15 +32,15 @@ from alphapanda import (
     vwap,
     working,
 )
-from alphapanda.core.engine import Paper
+from alphapanda.core.state import Limit
+from alphapanda.engine.setup import Paper
 from alphapanda.model.calendar import Phase
 from alphapanda.model.charges import Schedule
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Product
 from alphapanda.model.limits import LimitSet, lifted
-from alphapanda.model.rows import Control
-from alphapanda.model.state import Fill, Limit
-from tests.core.harness import CASH, MINUTE, T0, Desk, closes, controls, opens, phase, share
+from alphapanda.model.rows import Control, Fill
+from tests.support.harness import CASH, MINUTE, T0, Desk, closes, controls, opens, phase, share
 
 OPEN = T0
 HALF = T0 + 12 * MINUTE

@@ -5,10 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from alphapanda import bracket, cancel, cancel_all, modify, sell
-from alphapanda.core.engine import Paper
+from alphapanda.engine.setup import Paper
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Control, Out, Reason, Scope
-from tests.core.harness import SECOND, T0, Filled, killed, limited, opens, play, reasons, rs, ticks
+from tests.support.harness import (
+    SECOND,
+    T0,
+    Filled,
+    killed,
+    limited,
+    opens,
+    play,
+    reasons,
+    rs,
+    ticks,
+)
 
 
 def entry(**terms: Any) -> Any:

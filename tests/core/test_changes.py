@@ -19,11 +19,10 @@ from alphapanda import (
     target,
     working,
 )
-from alphapanda.core.engine import Paper
+from alphapanda.engine.setup import Paper
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import Code, Kind, Out, Reason
-from alphapanda.model.state import Fill
-from tests.core.harness import SECOND, Filled, limited, play, quotes, reasons, rs, ticks
+from alphapanda.model.rows import Code, Fill, Kind, Out, Reason
+from tests.support.harness import SECOND, Filled, limited, play, quotes, reasons, rs, ticks
 
 LATE = Paper(latency_ns=SECOND)
 REST: dict[int, Any] = {0: lambda ctx: buy_limit(ctx, 10, rs(99))}

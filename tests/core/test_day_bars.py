@@ -10,9 +10,8 @@ from alphapanda import buy, buy_limit, buy_stop
 from alphapanda.model.calendar import Phase
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import Code, Out, Reason
-from alphapanda.model.state import NEVER
-from tests.core.harness import MINUTE, SECOND, T0, Filled, phase, play, reasons, rs
+from alphapanda.model.rows import NEVER, Code, Out, Reason
+from tests.support.harness import MINUTE, SECOND, T0, Filled, phase, play, reasons, rs
 
 DAY = 86_400 * SECOND
 CLOSE = 375 * MINUTE

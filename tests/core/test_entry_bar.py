@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from alphapanda import bracket
-from alphapanda.core.engine import Paper
+from alphapanda.engine.setup import Paper
 from alphapanda.model.rows import Out
-from tests.core.harness import MINUTE, Filled, Played, bars, play, rs
+from tests.support.harness import MINUTE, Filled, Played, bars, play, rs
 
 FLAT = (100, 100, 100, 100)
 Bar = tuple[float, float, float, float]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from alphapanda import bracket, buy, buy_limit, cancel, order, sell, sell_limit
+from alphapanda.core.state import Limit
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Code, Control, Kind, Out, Reason, Scope
-from alphapanda.model.state import Limit
-from tests.core.harness import (
+from tests.support.harness import (
     SECOND,
     T0,
     Filled,

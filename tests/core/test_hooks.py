@@ -8,7 +8,7 @@ from typing import Any
 from alphapanda import at, average_price, buy, daily, every, legs, pnl, sell, strategy, universe
 from alphapanda.model.calendar import Phase
 from alphapanda.model.rows import Control, Out
-from tests.core.harness import (
+from tests.support.harness import (
     MINUTE,
     SECOND,
     T0,

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphapanda.core import matching, orders
-from alphapanda.core.engine import Engine
+from alphapanda.engine.engine import Engine
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import CONTROL
 from tests.core import every_hook, test_properties
-from tests.core.cases import Case, cases
-from tests.core.harness import MINUTE, Desk, present, share
 from tests.core.test_properties import MANY
+from tests.support.cases import Case, cases
+from tests.support.harness import MINUTE, Desk, present, share
 
 
 def output(engine: Engine, columns: Columns, controls: Any) -> bytes:

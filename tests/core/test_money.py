@@ -20,7 +20,8 @@ from alphapanda.model.charges import (
 )
 from alphapanda.model.instruments import Exchange, OptionType, Product
 from alphapanda.model.rows import ChargeKind, Control, Out
-from tests.core.harness import (
+from tests.core.test_properties import MANY
+from tests.support.harness import (
     DAY,
     GROUP_OF_DERIVATIVES,
     MINUTE,
@@ -35,7 +36,6 @@ from tests.core.harness import (
     share,
     ticks,
 )
-from tests.core.test_properties import MANY
 
 END = T0 + 3_600 * SECOND
 
@@ -115,7 +115,7 @@ def test_charges_follow_the_dates_of_their_rates() -> None:
     assert before != after
     rows = ticks(100, 100, 100, start=day_start_ns(change) - SECOND)
     script = {n: (lambda ctx: buy(ctx, 1_000)) for n in (0, 1)}
-    from tests.core import harness  # noqa: PLC0415
+    from tests.support import harness  # noqa: PLC0415
 
     kept, harness.DAY = harness.DAY, change - timedelta(1)
     try:

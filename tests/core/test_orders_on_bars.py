@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from alphapanda import bracket, buy, buy_limit, buy_stop, order, sell, sell_limit, sell_stop
-from alphapanda.core.engine import Paper
-from alphapanda.model.rows import Kind, Out, Tif
-from alphapanda.model.state import Fill
-from tests.core.harness import MINUTE, Filled, bars, play, rs, share
+from alphapanda.engine.setup import Paper
+from alphapanda.model.rows import Fill, Kind, Out, Tif
+from tests.support.harness import MINUTE, Filled, bars, play, rs, share
 
 FLAT = (100, 100, 100, 100)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from alphapanda import buy, buy_limit, buy_stop, order, sell, sell_limit
-from alphapanda.core.engine import Paper
-from alphapanda.model.rows import Kind, Out, Tif
-from alphapanda.model.state import Fill
-from tests.core.harness import Filled, play, quotes, reasons, rs
+from alphapanda.engine.setup import Paper
+from alphapanda.model.rows import Fill, Kind, Out, Tif
+from tests.support.harness import Filled, play, quotes, reasons, rs
 
 BUY: dict[int, Any] = {0: lambda ctx: buy(ctx, 10)}
 WIDE = (99.9, 50, 100.1, 50)

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from alphapanda import buy, buy_limit, buy_stop, order, sell, sell_limit, sell_stop
-from alphapanda.core.engine import Paper
-from alphapanda.model.rows import Kind, Out, Tif
-from alphapanda.model.state import Fill
-from tests.core.harness import SECOND, Filled, play, reasons, rs, share, ticks
+from alphapanda.engine.setup import Paper
+from alphapanda.model.rows import Fill, Kind, Out, Tif
+from tests.support.harness import SECOND, Filled, play, reasons, rs, share, ticks
 
 BUY: dict[int, Any] = {0: lambda ctx: buy(ctx, 10)}
 

@@ -10,7 +10,8 @@ from alphapanda import bracket, cancel_all, modify, target
 from alphapanda.model.calendar import Phase
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Control, Out, Reason
-from tests.core.harness import (
+from tests.core.test_day_bars import CLOSE, DAY, FLAT, auctioned, day_bars, regular, session
+from tests.support.harness import (
     MINUTE,
     T0,
     Played,
@@ -22,7 +23,6 @@ from tests.core.harness import (
     share,
     ticks,
 )
-from tests.core.test_day_bars import CLOSE, DAY, FLAT, auctioned, day_bars, regular, session
 
 EXITS = {"stop": rs(95), "target": rs(110)}
 

@@ -11,8 +11,8 @@ from alphapanda.model.instruments import Product
 from alphapanda.model.limits import LimitSet, lifted
 from alphapanda.model.rows import Kind, Out
 from tests.core.auditor import Books
-from tests.core.cases import Case, cases
-from tests.core.harness import SECOND, Played, feed, present
+from tests.support.cases import Case, cases
+from tests.support.harness import SECOND, Played, feed, present
 
 MANY = settings(
     max_examples=80, deadline=None, derandomize=True,

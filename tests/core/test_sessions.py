@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from alphapanda import buy, buy_limit, cancel_all, sell, sell_limit, target
-from alphapanda.core.engine import Paper
+from alphapanda.engine.setup import Paper
 from alphapanda.model.calendar import Phase
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import OptionType, Product
 from alphapanda.model.rows import ChargeKind, Code, Control, Out, Reason, Scope
-from tests.core.harness import (
+from tests.support.harness import (
     DAY,
     GROUP_OF_DERIVATIVES,
     MINUTE,

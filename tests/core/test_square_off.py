@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from alphapanda import buy, sell
+from alphapanda.core.state import Limit
 from alphapanda.model.calendar import Phase
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import ChargeKind, Control, Out
-from alphapanda.model.state import Limit
-from tests.core.harness import (
+from tests.support.harness import (
     GROUP_OF_DERIVATIVES,
     MINUTE,
     T0,

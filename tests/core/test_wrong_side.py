@@ -8,7 +8,7 @@ import pytest
 
 from alphapanda import Kind, bracket, buy_stop, modify, order, sell_stop
 from alphapanda.model.rows import Code, Out
-from tests.core.harness import bars, play, rs, share, ticks
+from tests.support.harness import bars, play, rs, share, ticks
 
 FLAT = (100, 100, 100, 100)
 

@@ -13,7 +13,7 @@ import numpy as np
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import OUT_FIELDS
 from tests.core import every_hook
-from tests.core.harness import MINUTE, feed, present
+from tests.support.harness import MINUTE, feed, present
 
 FILE = Path(__file__).with_name("core.json")
 FIRST = 25

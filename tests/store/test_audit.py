@@ -11,8 +11,8 @@ from sqlalchemy import text
 from alphapanda.config.settings import Settings
 from alphapanda.store import audit
 from alphapanda.store.database import Database
-from tests.servers.databases import using
 from tests.store.rows import TS
+from tests.support.servers.databases import using
 
 FACTS: dict[str, Any] = {"limit": 10**15, "why": 'drill ₹ " \\ \n', "was": None, "on": True,
                          "b": [1, {"z": 1, "a": -2}]}  # fmt: skip

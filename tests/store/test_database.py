@@ -18,11 +18,11 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Held, Stage
-from tests.servers import own
-from tests.servers.databases import FILE, settings_of, using
-from tests.servers.postgres import Postgres
-from tests.servers.proxy import Proxy
 from tests.store.rows import good
+from tests.support.servers import own
+from tests.support.servers.databases import FILE, settings_of, using
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.proxy import Proxy
 
 
 async def count(database: Database) -> int:

@@ -18,8 +18,8 @@ from alphapanda.errors import OutsideError
 from alphapanda.store import migrating
 from alphapanda.store.database import Database, engine_of
 from alphapanda.store.tables import METADATA
-from tests.cli.running import PROGRAM, ROOT, command
-from tests.servers.databases import settings_of
+from tests.support.running import PROGRAM, ROOT, command
+from tests.support.servers.databases import settings_of
 
 
 def tables(settings: Settings) -> set[str]:

@@ -14,8 +14,8 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Strategy
-from tests.cli.running import command, with_strategies
 from tests.store.test_migrations import environment
+from tests.support.running import command, with_strategies
 
 
 @pytest.fixture

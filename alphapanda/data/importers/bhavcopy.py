@@ -10,8 +10,8 @@ import duckdb
 from alphapanda.data.importers.contracts import Key, register_names, stem, strike_text
 from alphapanda.data.importers.source import Contract, Source, Wanted
 from alphapanda.data.importers.table import TextTable, number_sql, time_sql
-from alphapanda.data.layouts import describe
-from alphapanda.data.parquet import identifier, scan
+from alphapanda.data.replay.layouts import describe
+from alphapanda.data.replay.parquet import identifier, scan
 from alphapanda.data.schema import Layout, normal
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import DAY

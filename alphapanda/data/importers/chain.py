@@ -9,8 +9,8 @@ import duckdb
 
 from alphapanda.data.importers.contracts import Key, register_names, stem, strike_text
 from alphapanda.data.importers.source import Contract, Source, Wanted
-from alphapanda.data.layouts import describe
-from alphapanda.data.parquet import identifier, literal, scan
+from alphapanda.data.replay.layouts import describe
+from alphapanda.data.replay.parquet import identifier, literal, scan
 from alphapanda.data.schema import ZONED, Kind, Layout, normal
 from alphapanda.errors import UsageError
 

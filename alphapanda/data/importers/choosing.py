@@ -14,8 +14,8 @@ from alphapanda.data.importers.chain import chain_source, is_chain
 from alphapanda.data.importers.kite import candles_source
 from alphapanda.data.importers.source import Source, Wanted, unreadable_file
 from alphapanda.data.importers.table import csv_source, parquet_source, text_table
-from alphapanda.data.layouts import describe
-from alphapanda.data.parquet import SUFFIXES, find_files
+from alphapanda.data.replay.layouts import describe
+from alphapanda.data.replay.parquet import SUFFIXES, find_files
 from alphapanda.data.schema import normal
 from alphapanda.errors import UsageError
 from alphapanda.model.interval import WRITTEN, parse_interval

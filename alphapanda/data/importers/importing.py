@@ -17,7 +17,7 @@ from alphapanda.data.importers.choosing import files_of, open_source
 from alphapanda.data.importers.contracts import instruments_csv
 from alphapanda.data.importers.source import Contract, Source, Wanted, no_room
 from alphapanda.data.importers.writing import write_rows
-from alphapanda.data.scans import connect, is_outside
+from alphapanda.data.replay.scans import connect, is_outside
 from alphapanda.data.schema import Kind
 from alphapanda.errors import UsageError
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from alphapanda.data.importers.source import Source, Wanted
 from alphapanda.data.importers.table import ZONED, time_sql
-from alphapanda.data.parquet import identifier
+from alphapanda.data.replay.parquet import identifier
 from alphapanda.data.schema import Layout
 from alphapanda.errors import UsageError
 

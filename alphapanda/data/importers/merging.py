@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 
 from alphapanda.data.catalogue import Part
-from alphapanda.data.layouts import describe
-from alphapanda.data.parquet import literal, scan
+from alphapanda.data.replay.layouts import describe
+from alphapanda.data.replay.parquet import literal, scan
 from alphapanda.data.schema import FIELDS, PRICES, Kind
 from alphapanda.model.money import SCALE
 

@@ -9,8 +9,8 @@ from datetime import date
 import duckdb
 
 from alphapanda.data.names import full_name_sql, path_symbol
-from alphapanda.data.parquet import literal
-from alphapanda.data.scans import is_outside, symbol_sql
+from alphapanda.data.replay.parquet import literal
+from alphapanda.data.replay.scans import is_outside, symbol_sql
 from alphapanda.data.schema import FIELDS, Kind, Layout
 from alphapanda.errors import OutsideError, UsageError
 

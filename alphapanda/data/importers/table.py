@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 
 from alphapanda.data.importers.source import Source, Wanted, ignored_columns, unreadable_file
-from alphapanda.data.layouts import describe, read_layout
-from alphapanda.data.parquet import identifier, literal, scan
+from alphapanda.data.replay.layouts import describe, read_layout
+from alphapanda.data.replay.parquet import identifier, literal, scan
 from alphapanda.data.schema import PRICES, QUANTITIES, Layout, epoch_unit_ns, normal, recognise
 from alphapanda.errors import UsageError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from alphapanda.data.blocks import time_text
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day
+from alphapanda.data.replay.blocks import time_text
 from alphapanda.data.schema import BAR_PRICES
 from alphapanda.model.money import SCALE
 

@@ -20,7 +20,7 @@ from alphapanda.data.instruments import read_masters
 from alphapanda.data.names import chosen
 from alphapanda.data.quality import agreement, times, values
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day, group_of
-from alphapanda.data.scans import connect
+from alphapanda.data.replay.scans import connect
 from alphapanda.data.schema import FIELDS, Kind
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import EPOCH, Calendar, SessionGroup, session_group

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from alphapanda.data.blocks import time_text
+from alphapanda.data.replay.blocks import time_text
 from alphapanda.data.schema import Kind
 from alphapanda.model.calendar import (
     DAY,

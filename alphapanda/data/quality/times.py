@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
 
-from alphapanda.data.blocks import time_text
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day
 from alphapanda.data.quality.values import collected
+from alphapanda.data.replay.blocks import time_text
 from alphapanda.data.schema import SECOND_NS
 from alphapanda.model.calendar import DAY, EPOCH, Phase, Session
 

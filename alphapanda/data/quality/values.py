@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alphapanda.data.parquet import literal
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day
+from alphapanda.data.replay.parquet import literal
 from alphapanda.data.schema import BAR_PRICES, FIELDS, Kind
 
 NEEDED: dict[Kind, tuple[str, ...]] = {"tick": ("last",), "bar": BAR_PRICES, "quote": ()}

@@ -1,0 +1,5 @@
+"""`python -m alphapanda` is the command line."""
+
+from alphapanda.cli import main
+
+main()

@@ -1,0 +1,114 @@
+"""The commands `run` and `paper`: a live table on stderr, what came of it on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from alphapanda import config
+from alphapanda.cli.output import print_json, print_table
+from alphapanda.cli.show import result_table
+from alphapanda.errors import OutsideError
+from alphapanda.model.calendar import INDIA
+from alphapanda.model.money import text
+from alphapanda.model.rows import Out
+from alphapanda.research.result import Result
+from alphapanda.research.table import count
+from alphapanda.runs import paper, plan
+from alphapanda.runtime.parts import Wanted
+from alphapanda.runtime.roles import carry_out, chosen
+
+REFRESH_S = 0.25
+
+
+def run(
+    strategies: Sequence[str], given: Mapping[str, Any], *, roles: Sequence[str],
+    feed: Sequence[str], speed: str | None, out: Path | None, json: bool,
+) -> None:  # fmt: skip
+    """Do what the roles of this process are, and print what came of it."""
+    wanted = Wanted(strategies, given, feed, chosen(roles), speed, out)
+    try:
+        with live_table(quiet=json) as show:
+            result = carry_out(wanted, config.load(), show=show)
+    except KeyboardInterrupt as stop:
+        if stop.args:
+            Console(stderr=True).print(f"stopped in order; {stop}")
+        raise
+    if not isinstance(result, Result):
+        print_json(result) if json else print_facts(result)
+    elif json:
+        print_json(result.summary)
+    else:
+        print_table(result_table(result, width=Console().width))
+    if isinstance(result, Result) and result.trouble:
+        raise OutsideError(result.trouble)
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Print what a process has done, a line each."""
+    sys.stdout.write("".join(f"{name:<6} {value}\n" for name, value in facts.items()))
+
+
+@contextmanager
+def live_table(*, quiet: bool) -> Iterator[paper.Show | None]:
+    """Show how a run stands, a few times a second, on a terminal; elsewhere nothing."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    begun, last, first = monotonic(), 0.0, -1
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def show(standing: paper.Standing) -> None:
+            nonlocal last, first
+            if first < 0:
+                first = standing.done
+            now = monotonic()
+            if now - last >= REFRESH_S:
+                last = now
+                rate = (standing.done - first) / max(now - begun, 1e-9)
+                live.update(standing_table(standing, rate), refresh=True)
+
+        yield show
+
+
+def standing_table(standing: paper.Standing, rate: float) -> RenderableType:
+    """Return where a run stands: the feed, what was decided, and what is held."""
+    made, course = standing.made, standing.course
+    counts, tables = course.gatherer.counts, course.engine.tables
+    at = datetime.fromtimestamp(standing.now / 1e9, INDIA)
+    total = made.replay.rows
+    of = "" if total is None else f" of {count(total)}"
+    left = "" if total is None or not rate else f", {(total - standing.done) / rate:,.0f} s left"
+    table = Table(box=box.SIMPLE, show_header=False, title=f"paper  {at:%Y-%m-%d %H:%M:%S} IST")
+    table.add_row("rows", f"{count(standing.done)}{of}, {count(round(rate))}/s{left}")
+    table.add_row("envelopes", count(made.recorder.envelopes))
+    table.add_row("signals", count(int(counts[Out.SIGNAL])))
+    table.add_row("rejected", count(int(counts[Out.REJECTED])))
+    table.add_row("orders", count(int(counts[Out.ORDER])))
+    table.add_row("fills", count(int(counts[Out.FILL])))
+    for k, name in enumerate(plan.strategy_names(made.specs)):
+        ledger = tables["ledgers"][k]
+        table.add_row(Text(f"P&L {name}"), text(int(ledger["cash"] + ledger["mark"])))
+    table.add_row("held", Text(held(made, tables)))
+    return table
+
+
+def held(made: plan.Run, tables: Mapping[str, Any]) -> str:
+    """Return the first positions that are held."""
+    qty = tables["positions"]["qty"].reshape(len(made.specs), -1).sum(axis=0)
+    rows = np.flatnonzero(qty)
+    shown = [f"{made.instruments[row].name} {int(qty[row]):+,}" for row in rows[:6]]
+    return ", ".join(shown + (["..."] if len(rows) > len(shown) else [])) or "nothing"

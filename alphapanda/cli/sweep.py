@@ -1,0 +1,154 @@
+"""`alphapanda sweep`: progress on stderr, the best combinations and what to think of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from alphapanda.cli.output import print_json, print_table
+from alphapanda.model.money import to_scaled
+from alphapanda.research.rundir import numbered
+from alphapanda.research.sweep_result import SweepResult
+from alphapanda.research.sweep_store import is_free
+from alphapanda.research.table import DASH, count, duration, money, number, percent
+from alphapanda.runs import options
+from alphapanda.runs.folders import default_out
+from alphapanda.sweeps import plan
+from alphapanda.sweeps import sweep as sweeps
+
+COLUMNS = {
+    "sharpe": "Sharpe", "sortino": "Sortino", "return": "Return", "pnl": "P&L",
+    "max_drawdown": "Drawdown", "trips": "Trips", "hit_rate": "Hit rate", "charges": "Charges",
+}  # fmt: skip
+
+
+def sweep(
+    strategy: str, given: Mapping[str, Any], search: Mapping[str, Any], out: Path | None,
+    *, json: bool,
+) -> None:  # fmt: skip
+    """Run one sweep and print its result."""
+    made = options.of_command(strategy, given)
+    folder = out or made.out or next(filter(is_free, numbered(default_out(made, "sweep-"))))
+    try:
+        with progress_bar(quiet=json) as progress:
+            result = sweeps.run(made, plan.Search(**search), progress=progress, out=folder)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"alphapanda: to go on, run it again with --out {folder}\n")
+        raise
+    if json:
+        told = {**result.summary, "run": str(result.path)}
+        print_json(told)
+    else:
+        print_table(result_tables(result))
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[sweeps.Progress | None]:
+    """Show combinations, rate and time left on a terminal; elsewhere nothing."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("sweep"), BarColumn(),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} combinations"),
+        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("sweep", total=None, rate="")
+
+        def shown(done: int, total: int) -> None:
+            if bar.tasks[0].total is None:  # what was done before is not this run's speed
+                bar.reset(task, total=total, completed=done)
+            speed = bar.tasks[0].speed or 0
+            bar.update(task, completed=done, rate=f"{speed:,.1f}/s")
+
+        yield shown
+
+
+def result_tables(result: SweepResult) -> RenderableType:
+    """Return the best ten, the windows of a walk-forward, and what to know."""
+    s = result.summary
+    parts: list[RenderableType] = []
+    if s.get("windows_table"):
+        parts += [windows_table(result), out_of_sample(s["out_of_sample"])]
+    else:
+        parts.append(best_table(result))
+    skipped = f", {count(s['skipped'])} refused by the strategy's check" if s["skipped"] else ""
+    resumed = f", {count(s['resumed'])} of them done before" if s["resumed"] else ""
+    rate = f"{number(s['combos_per_s'], digits=1)} a second on {s['threads']} threads"
+    took = f"{rate}, {duration(s['run_s'])}"
+    parts.append(Text(f"{count(s['combos'])} combinations{skipped}{resumed}; {took}"))
+    if s["warning"]:
+        parts.append(Text(f"warning: {s['warning']}", style="bold yellow"))
+    elif s["chance"]:
+        parts.append(Text(f"deflated Sharpe ratio {s['deflated_sharpe']:.2f}: more than chance"))
+    parts += [Text(f"note: {note}", style="yellow") for note in s["notes"]]
+    if result.path is not None:
+        parts.append(Text(f"sweep: {result.path} (heatmap.html, results.parquet)"))
+    return Group(*parts)
+
+
+def best_table(result: SweepResult) -> Table:
+    """Return the best ten combinations."""
+    s = result.summary
+    metric = s["metric"]
+    title = f"{s['strategy']}  {s['from']} to {s['to']}  best by {metric}"
+    table = Table(box=box.ROUNDED, title=title, title_style="bold", border_style="dim")
+    for name in result.axes:
+        table.add_column(name, justify="right", style="bold")
+    shown = list(dict.fromkeys((metric, "pnl", "return", "sharpe", "max_drawdown", "trips")))
+    for name in shown:
+        table.add_column(COLUMNS[name], justify="right", no_wrap=True)
+    for row in result.top(10):
+        table.add_row(*(f"{row[name]:g}" for name in result.axes),
+                      *(figure(name, row[name]) for name in shown))  # fmt: skip
+    return table
+
+
+def windows_table(result: SweepResult) -> Table:
+    """Return each window: what was best in training, and what it gave in the test."""
+    s = result.summary
+    metric = s["metric"]
+    title = f"{s['strategy']}  walk-forward {s['walk_forward']}  best by {metric}"
+    table = Table(box=box.ROUNDED, title=title, title_style="bold", border_style="dim")
+    table.add_column("tested on", no_wrap=True)
+    for name in (*result.axes, f"{COLUMNS[metric]}, train", f"{COLUMNS[metric]}, test",
+                 "P&L, test"):  # fmt: skip
+        table.add_column(name, justify="right")
+    for window in s["windows_table"]:
+        params, tested = window["params"] or {}, window["out_of_sample"] or {}
+        chosen = (f"{params[name]:g}" if params else DASH for name in result.axes)
+        table.add_row(
+            " to ".join(window["test"]), *chosen,
+            figure(metric, (window["in_sample"] or {}).get(metric)),
+            figure(metric, tested.get(metric)), figure("pnl", tested.get("pnl")),
+        )  # fmt: skip
+    return table
+
+
+def out_of_sample(facts: Mapping[str, Any]) -> Text:
+    """Return the test days as one result, in a line."""
+    return Text(
+        f"out of sample: P&L {figure('pnl', facts['pnl'])}, return {percent(facts['return'])}, "
+        f"Sharpe {number(facts['sharpe'])}, drawdown {percent(facts['max_drawdown'])}, "
+        f"{facts['windows_with_profit']} of {facts['windows']} windows with a profit"
+    )
+
+
+def figure(name: str, value: Any) -> str:
+    """Return a figure as the tables show it."""
+    if name in ("pnl", "charges"):
+        return money(None if value is None else to_scaled(str(value)))
+    if name in ("return", "max_drawdown", "hit_rate"):
+        return percent(value)
+    return count(value) if name == "trips" else number(value)

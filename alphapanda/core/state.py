@@ -1,0 +1,187 @@
+"""The whole state of a core: flat tables of 8-byte fields, so that a snapshot is a copy of bytes.
+
+Every record has 8-byte fields only, which numba reads as record fields and plain Python through
+memoryview proxies. Money and prices are scaled ints (1 = Rs 0.0001), times ns UTC, -1 means none.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from alphapanda.model.limits import LIMITS, MESSAGES, REPEATS
+from alphapanda.model.rows import CONTROL, OUT, ints
+
+CLOCK = ints(
+    "now due minute midnight day day_ended cause seq last_id",
+    "n_out room n_wishes n_calls next_call deciding n_controls next_control control_at",
+    "free slots reserved finished instruments strategies",
+    "forced forced_row forced_ts",
+    "outside pre_open auction post_close outside_from outside_to",
+)
+"""One record: time, counters, and how many entries the growing tables hold. `cause`: input row;
+`forced`: square-off orders closed at the last price, with the first one's instrument and time;
+`outside`: rows that came while their market was closed, with the first and last of them."""
+
+CONFIG = ints(
+    "latency slippage slippage_random seed limit_fill volume_share always interval day_bars",
+)
+"""One record of settings; slippage in 1e-7 of the price, volume_share in 1e-7 of traded volume.
+`day_bars`: a row is a whole day, so orders made at its end are for the next one's open."""
+
+INSTRUMENT = ints(
+    "ts last held first phase traded phase_end tail",
+    "bid bid_qty ask ask_qty open high low oi volume taken_buy taken_sell killed net",
+    "tick lot freeze segment exchange group lower upper expiry strike option underlying",
+    "met inside volumeless",
+)
+"""The market and our own book of it (order list, holders, net quantity), then facts of the day.
+`volumeless`: its volume is 0 throughout, so it limits no fill. `met`: the price at which the market
+stands while a bar is matched; `inside`: its open is over."""
+
+POSITION = ints(
+    "qty cost realised charges open_buy open_sell product fees margin_rate margin_short margin",
+    "opening sold placed repeats_buy repeats_sell asleep",
+)
+"""Strategy x instrument. `cost`: what the open quantity cost (signed); margin rates in 1e-7;
+`asleep`: quantity of exits that wait for the next session, which count as working."""
+
+LEDGER = ints(
+    "cash realised charges mark cost margin_mark margin blocked open_value",
+    "signals orders rejected fills turnover",
+    "killed last_pnl day_start messages_day messages",
+)
+"""A strategy's books; equity = cash + mark, mark = sum(qty x last). Behind them the account: its
+initial cash, what is blocked, its messages; its other sums are those of the strategies."""
+
+
+ALL_ORDERS = -1
+"""In place of an order's number in a CANCEL: all of the strategy's orders on the instrument."""
+
+ORDER = ints(
+    "id state strategy row qty filled kind price trigger tif product ts cause next",
+    "cancel_ts modify_ts more new_price new_trigger modifications reason extra",
+    "group role stop target trail system value brokerage basis blocked ahead protection",
+)
+"""A live order. `qty` is signed; `ts` the earliest fill; `next` the slot behind it in its list. A
+change on its way adds `more` to `qty`; `extra` of it counts as working already."""
+
+WISH = ints(
+    "id verb strategy row qty kind price trigger tif product order stop target trail system",
+    "protection role group code value limit changes",
+)
+"""What a strategy asked for and the gate has not yet answered."""
+
+CALL = ints("hook strategy instance row a b c")
+"""A hook that is due."""
+
+BAR = ints("start end open high low close volume rows done")
+"""`done`: its indicators have been updated, at the row that completed it."""
+
+INTERVAL = ints("length next_end")
+TIMER = ints("strategy period offset next number group")
+GROUP = ints("phase open close square_off used")
+BIND = ints("instance leg")
+
+FEES = ints(
+    "until next brokerage brokerage_cap brokerage_flat",
+    "stt_buy stt_sell exchange sebi stamp_buy gst",
+    "dp square_off_fee exercise_stt rounding",
+    "buy sell brokerage_sum booked filler filler_row",
+    "total_brokerage total_stt total_exchange total_sebi total_stamp total_gst",
+)
+"""Rates in force until a time, then the day's running totals, then the run's totals by kind."""
+
+TABLES: dict[str, np.dtype[Any]] = {
+    "clock": CLOCK, "config": CONFIG, "instruments": INSTRUMENT, "positions": POSITION,
+    "ledgers": LEDGER, "limits": LIMITS, "orders": ORDER, "wishes": WISH, "calls": CALL,
+    "bars": BAR, "intervals": INTERVAL, "timers": TIMER, "groups": GROUP, "binds": BIND,
+    "fees": FEES, "out": OUT, "controls": CONTROL,
+    "heap": np.dtype("<f8"), "ring": np.dtype("<i8"),
+}  # fmt: skip
+"""The tables every core has; strategies add their own records."""
+
+Record = Any
+"""A record of a table: a numba record when compiled, a proxy in plain Python."""
+
+Core = Any
+"""The state as kernels see it: a named tuple of tables, generated for each set of strategies."""
+
+
+def message_slot(owner: int, count: int) -> int:
+    """Return where in the ring a ledger's `count`-th message is noted."""
+    return owner * MESSAGES + count % MESSAGES
+
+
+def repeat_slot(core: Core, position: int, side: int, count: int) -> int:
+    """Return where in the ring the `count`-th filled order of a position's side is noted."""
+    base = len(core.ledgers) * MESSAGES
+    return base + (position * 2 + side) * REPEATS + count % REPEATS
+
+
+PLACED = 16
+"""Orders remembered per position for the duplicate rule."""
+
+
+def placed_slot(core: Core, position: int, count: int) -> int:
+    """Return where in the ring a position's `count`-th order is noted: time, quantity, price."""
+    base = len(core.ledgers) * MESSAGES + len(core.positions) * 2 * REPEATS
+    return base + (position * PLACED + count % PLACED) * 3
+
+
+class Limit(NamedTuple):
+    """How large the tables are; each bound is checked where a table could pass it."""
+
+    orders: int = 1024
+    out: int = 16384
+
+
+class OrderState(IntEnum):
+    """States of a live order; a finished order leaves the table."""
+
+    FLYING = 0
+    RESTING = 1
+    WAITING = 2
+    """Its trigger has not been reached."""
+    DONE = 3
+    ASLEEP = 4
+    """An exit between two sessions: at no exchange, sent anew at the next open."""
+
+
+class Verb(IntEnum):
+    """What a wish asks for."""
+
+    NEW = 0
+    CANCEL = 1
+    MODIFY = 2
+
+
+class Role(IntEnum):
+    """An order's part in a bracket."""
+
+    NONE = 0
+    ENTRY = 1
+    STOP = 2
+    TARGET = 3
+
+
+class Maker(IntEnum):
+    """Who made an order: a strategy, or the core for a bracket or as the broker."""
+
+    STRATEGY = 0
+    BRACKET = 1
+    SQUARE_OFF = 2
+    PAID_SQUARE_OFF = 3
+    """The fee is due when it executes."""
+
+
+class Hook(IntEnum):
+    """Hooks called from the queue; on_tick and on_bar of input bars are called directly."""
+
+    BAR = 0
+    TIME = 1
+    FILL = 2
+    ORDER = 3
+    SESSION = 4

@@ -1,0 +1,1 @@
+"""Recorded rows, read in order: files surveyed, checked, joined and cut into batches."""

@@ -1,0 +1,232 @@
+"""The replay source: recorded ticks, quotes or bars out of Parquet, checked and in running order.
+
+Opening reads footers, symbols and times: it knows the instruments, the days and whether the rows
+lie in order already. `Replay.batches` then streams them; rows that lie out of order are sorted by
+DuckDB, some days at a time, so memory stays bounded however much data there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import date, timedelta
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+
+from alphapanda.data import catalogue
+from alphapanda.data.replay.blocks import Block, by_instrument, contained, regrouped, take
+from alphapanda.data.replay.checks import Checks, Defect
+from alphapanda.data.replay.ends import Ends
+from alphapanda.data.replay.opening import EPOCH, Opened, Opening, ReplayOptions
+from alphapanda.data.replay.parquet import FileInfo, find_files, identifier
+from alphapanda.data.replay.scans import (
+    Run,
+    connect,
+    in_file_order,
+    place,
+    refuse,
+    select,
+    stamp_sql,
+    stream,
+    unreadable,
+)
+from alphapanda.data.schema import FIELDS, Layout
+from alphapanda.errors import UsageError
+from alphapanda.model.calendar import DAY, IST, Calendar, SessionGroup
+from alphapanda.model.columns import Columns
+
+__all__ = ["FileInfo", "Replay", "ReplayOptions", "open_replay"]
+
+CHUNK_ROWS = 4_000_000
+"""Rows sorted at once, unless a single day has more."""
+
+FAILURES = (duckdb.Error, pa.ArrowException, OSError)
+"""What DuckDB and Arrow raise when data cannot be read to its end."""
+
+MID = "CASE WHEN bid > 0 AND ask > 0 THEN (bid + ask) // 2 WHEN bid > 0 THEN bid ELSE ask END"
+"""The last price of a quote."""
+
+
+def open_replay(options: ReplayOptions) -> Replay:
+    """Open recorded market data for a run.
+
+    Raises: UsageError naming the file, row, column or option that is wrong.
+    """
+    options.check()
+    for path in options.paths:
+        catalogue.settle(path)
+    paths, part = catalogue.selected(
+        find_files(options.paths), kind=options.kind, interval=options.interval,
+        first=options.first, last=options.last,
+    )  # fmt: skip
+    if part is not None and part.interval_ns:
+        options = replace(options, interval=part.interval)
+    with ExitStack() as resources:
+        con = connect(
+            memory_limit=options.memory_limit, threads=options.threads, resources=resources
+        )
+        try:
+            opened = Opening(con, options, paths).open()
+        except FAILURES as error:
+            unreadable(con, paths, error, memory_limit=options.memory_limit)
+        return Replay(con, options, opened, resources=resources.pop_all())
+
+
+class Replay:
+    """Opened market data: what it is, and its rows in running order; a context manager."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        options: ReplayOptions,
+        opened: Opened,
+        *,
+        resources: ExitStack,
+    ) -> None:
+        self.kind = opened.runs[0].layout.kind
+        self.interval_ns = opened.interval_ns
+        self.names = opened.instruments.names
+        self.files = opened.files
+        self.notes = opened.notes
+        self.rows = opened.survey.rows
+        self.silent = opened.silent
+        self.days = tuple(EPOCH + timedelta(days=day) for day in sorted(opened.survey.days))
+        self.repairs: dict[str, int] = dict(opened.survey.dropped)
+        present = {name for run in opened.runs for name in run.layout.fields}
+        self.columns = frozenset({"ts", "instrument", *present})
+        self._fields = tuple(name for name in FIELDS[self.kind] if name in present)
+        self._con, self._options, self._opened = con, options, opened
+        self._ends: Ends | None = None
+        self._resources = resources
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection and remove its temporary files."""
+        self._resources.close()
+
+    def end_with(self, calendar: Calendar, groups: Sequence[SessionGroup]) -> None:
+        """Let bars end with the sessions of a calendar; `groups` by instrument."""
+        if self.kind == "bar":
+            self._ends = Ends(calendar, self.days, groups, self.interval_ns)
+
+    def batches(self) -> Generator[Columns, None, None]:
+        """Yield the rows by (ts, instrument, file position), at most `batch_rows` at once.
+
+        `repairs` is complete when the last batch has been taken.
+
+        Raises: UsageError at a row that breaks a rule; what came before is then void.
+        """
+        checks = Checks(
+            kind=self.kind,
+            fields=(*self._fields, "last") if self.kind == "quote" else self._fields,
+            instruments=len(self.names),
+            repair=self._options.repair,
+        )
+        ordered = self._pieces() if self._ends is None else self._ends.shortened(self._pieces())
+        pieces = (checks.values(piece) for piece in ordered)
+        try:
+            for block in regrouped(pieces, self._options.batch_rows):
+                unique = checks.repeats(by_instrument(block))
+                yield from self._deliver(checks.volumes(checks.late(unique)))
+        except Defect as defect:
+            refuse(self._con, self._opened.runs, defect)
+        except FAILURES as error:
+            paths = [info.path for info in self.files]
+            unreadable(self._con, paths, error, memory_limit=self._options.memory_limit)
+        self.repairs = dict(self._opened.survey.dropped + checks.dropped)
+
+    def _deliver(self, block: Block) -> Iterator[Columns]:
+        given = {name: block[name] for name in ("ts", "row", *self._fields)}
+        if self.kind == "bar":
+            given["last"] = given.pop("close")
+        elif self.kind == "quote":
+            given["last"] = block["last"]
+        batch = Columns.of(**given)
+        for start in range(0, batch.rows, self._options.batch_rows):
+            yield batch.slice(start, start + self._options.batch_rows)
+
+    # Rows by (ts, pos), without those the survey dropped. Rows that step back in time are marked
+    # late: most often they repeat a row exactly, which only running order shows.
+    def _pieces(self) -> Iterator[Block]:
+        backward = self._opened.survey.backward()
+        end = 0
+        for query in self._queries():
+            for block in stream(self._con, query, self._options.batch_rows):
+                piece = place(block, self._opened.instruments)
+                if piece["ts"].min() <= 0 or piece["row"].min() < 0:
+                    piece = take(piece, (piece["ts"] > 0) & (piece["row"] >= 0))
+                if not len(piece["ts"]):
+                    continue
+                if len(backward):
+                    piece["late"] = contained(piece["pos"], backward)
+                if piece["ts"][0] < end or (piece["ts"][1:] < piece["ts"][:-1]).any():
+                    raise UsageError("The data changed while it was read: run again.")
+                end = piece["ts"][-1]
+                yield piece
+
+    def _queries(self) -> Iterator[str]:
+        options, runs = self._options, self._opened.runs
+        if self._opened.survey.in_order:
+            for run in runs:
+                query = self._query([run], options.first, options.last)
+                yield query + in_file_order(run, first=options.first, last=options.last)
+        else:
+            for first, last in self._windows():
+                yield f"{self._query(runs, first, last)} ORDER BY ts, pos"
+
+    def _query(self, runs: Sequence[Run], first: date | None, last: date | None) -> str:
+        instruments = self._opened.instruments
+        selects = []
+        for run in runs:
+            fields = [self._field_sql(run.layout, name) for name in self._fields]
+            fields.append(stamp_sql(self._end_sql(run.layout)))
+            selects.append(select(run, fields, instruments=instruments, first=first, last=last))
+        rows = f"FROM ({' UNION ALL '.join(selects)})"
+        return f"SELECT *{self._last_sql()} {rows}"
+
+    def _field_sql(self, layout: Layout, name: str) -> str:
+        made = "0::BIGINT"
+        if name in layout.columns:
+            made = layout.field_sql(name, qty_scale=self._options.qty_scale)
+        return f"{made} AS {identifier(name)}"
+
+    def _last_sql(self) -> str:
+        if self.kind != "quote":
+            return ""
+        if "ask" not in self._fields:
+            return ", bid AS last"
+        return f", {MID if 'bid' in self._fields else 'ask'} AS last"
+
+    # A bar enters at its end, where all of it is known.
+    def _end_sql(self, layout: Layout) -> str:
+        stamp, interval_ns = layout.time_sql(), self.interval_ns
+        if interval_ns % DAY or not interval_ns:
+            return f"({stamp} + {interval_ns})"
+        end = interval_ns - DAY - IST + self._opened.close_ns
+        return f"(({stamp} + {IST}) // {DAY} * {DAY} + {end})"
+
+    # Days that are sorted together: as many as stay within CHUNK_ROWS. They leave no gap, so that
+    # days on which all rows are late are read too.
+    def _windows(self) -> Iterator[tuple[date | None, date | None]]:
+        first, rows = self._options.first, 0
+        for day in self.days:
+            count = self._opened.survey.days[(day - EPOCH).days]
+            if rows and rows + count > CHUNK_ROWS:
+                yield first, day - timedelta(days=1)
+                first, rows = day, 0
+            rows += count
+        yield first, self._options.last

@@ -1,0 +1,1 @@
+"""Made-up sessions to learn and test on."""

@@ -1,0 +1,1 @@
+"""A core as its host holds it: set up, fed, stopped, restored."""

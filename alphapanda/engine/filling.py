@@ -1,0 +1,261 @@
+"""The first values of a core's tables: clock, instruments, fees, limits, strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from alphapanda.core.state import PLACED
+from alphapanda.engine.compiler.declared import Spec, first_values
+from alphapanda.engine.compiler.generate import Shape
+from alphapanda.engine.compiler.program import Program
+from alphapanda.engine.setup import CONTROLS, Enrolment, Setup, Table
+from alphapanda.errors import UsageError
+from alphapanda.model.calendar import Phase, day_start_ns, session_group
+from alphapanda.model.charges import Rates, charge_class
+from alphapanda.model.instruments import Product
+from alphapanda.model.limits import LIFTED, MESSAGES, REPEATS, margin
+from alphapanda.model.rows import NEVER
+
+Tables = Mapping[str, Table]
+Heaps = dict[tuple[int, int, str], int]
+"""Where an indicator's floats begin, by strategy, instance and the indicator's name."""
+
+
+def heap_layout(strategies: Sequence[Enrolment], windows: Mapping[str, int]) -> tuple[int, Heaps]:
+    """Return the floats that all indicators keep, and where each one's begin."""
+    size = 0
+    places: Heaps = {}
+    for k, enrolment in enumerate(strategies):
+        for instance in range(holders(enrolment)):
+            for name in enrolment.spec.indicators:
+                places[k, instance, name] = size
+                first = prepared(enrolment.spec, enrolment.arguments, name)
+                length = int(first.get("length", 0))
+                size += max(length, windows.get(name, 0))
+    return size, places
+
+
+def holders(enrolment: Enrolment) -> int:
+    """Return how many records of a strategy hold indicators."""
+    return 1 if enrolment.spec.binding.kind == "legs" else len(enrolment.rows)
+
+
+def prepared(spec: Spec, arguments: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the first values of an indicator's record, its parameters looked up by name.
+
+    Raises:
+        UsageError: if the parameters make no sense to it.
+    """
+    indicator = spec.indicators[name]
+    try:
+        return dict(first_values(indicator, arguments))
+    except UsageError as error:
+        raise UsageError(f"{spec.name}.{name}: {error}") from None
+
+
+def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
+    """Return how many records each table gets; the loop's bounds rest on these numbers."""
+    instruments, strategies = len(setup.instruments), len(setup.strategies)
+    positions = instruments * strategies
+    intervals = len(program.shape.intervals)
+    timers = sum(len(e.spec.timers) for e in setup.strategies)
+    orders = setup.sizes.orders
+    wishes = max(64, 4 * instruments)
+    fees = sum(len(chain) + 1 for chain in fee_chains(setup).values())
+    sizes = {
+        "clock": 1, "config": 1, "instruments": instruments, "positions": positions,
+        "ledgers": strategies + 1, "limits": strategies + 1, "orders": orders, "wishes": wishes,
+        "calls": 6 * orders + (timers + intervals + 6) * positions + 64,
+        "bars": max(intervals * instruments, 1), "intervals": intervals, "timers": timers,
+        "groups": 8, "binds": positions, "fees": fees,
+        "out": setup.sizes.out + 10 * orders + 16 * positions + 6 * wishes * strategies + 64,
+        "controls": CONTROLS, "heap": max(heap, 1),
+        "ring": (strategies + 1) * MESSAGES + positions * (2 * REPEATS + 3 * PLACED),
+    }  # fmt: skip
+    for k, enrolment in enumerate(setup.strategies):
+        each = enrolment.spec.binding.kind == "each"
+        sizes[f"s{k}"] = len(enrolment.rows) if each else 1
+        sizes[f"u{k}"] = len(enrolment.rows) if enrolment.spec.binding.kind == "universe" else 1
+    return sizes
+
+
+def fill(tables: Tables, setup: Setup, shape: Shape, heaps: Heaps) -> None:
+    """Set every table to what it holds before the first row."""
+    fill_clock(tables, setup, shape)
+    fill_instruments(tables, setup)
+    fill_fees(tables, setup)
+    fill_limits(tables, setup, shape)
+    for k, enrolment in enumerate(setup.strategies):
+        fill_strategy(tables, setup, k, enrolment, heaps)
+
+
+def fill_clock(tables: Tables, setup: Setup, shape: Shape) -> None:
+    """Set counters, settings, and the chain of free order slots."""
+    clock, config, orders = tables["clock"], tables["config"], tables["orders"]
+    clock["instruments"] = len(setup.instruments)
+    clock["strategies"] = len(setup.strategies)
+    clock["room"] = setup.sizes.out
+    clock["slots"] = len(orders)
+    clock["deciding"] = -1
+    orders["next"] = np.arange(1, len(orders) + 1)
+    orders["next"][-1] = -1
+    config["latency"] = setup.paper.latency_ns
+    config["slippage"] = setup.paper.slippage
+    config["slippage_random"] = setup.paper.slippage_random
+    config["seed"] = setup.paper.seed
+    config["limit_fill"] = setup.paper.limit_fill
+    config["volume_share"] = setup.paper.volume_share
+    config["always"] = setup.always
+    config["interval"] = shape.data_interval
+    config["day_bars"] = shape.flags["DAY_BARS"] and not setup.always
+    tables["intervals"]["length"] = shape.intervals
+    tables["intervals"]["next_end"] = NEVER
+    tables["ledgers"]["cash"][-1] = setup.cash
+    tables["groups"]["square_off"] = NEVER
+
+
+def fill_instruments(tables: Tables, setup: Setup) -> None:
+    """Set the facts of each instrument."""
+    rows = tables["instruments"]
+    names = {instrument.symbol: row for row, instrument in enumerate(setup.instruments)}
+    for row, instrument in enumerate(setup.instruments):
+        record = rows[row]
+        record["tick"] = instrument.tick_size
+        record["lot"] = max(instrument.lot_size, 1)
+        record["freeze"] = instrument.freeze_quantity
+        record["segment"] = instrument.segment
+        record["exchange"] = instrument.exchange
+        record["group"] = session_group(instrument)
+        record["lower"] = instrument.lower_circuit
+        record["upper"] = instrument.upper_circuit
+        record["strike"] = instrument.strike
+        record["option"] = instrument.option_type
+        record["underlying"] = names.get(instrument.spot, -1)
+        record["expiry"] = setup.expiries.get(row, NEVER)
+        record["volumeless"] = not instrument.has_volume
+        record["first"] = record["tail"] = -1
+        if setup.always:
+            record["phase"] = Phase.OPEN
+            record["phase_end"] = NEVER
+
+
+def fee_chains(setup: Setup) -> dict[tuple[int, int], list[tuple[int, Rates]]]:
+    """Return by class and exchange the rates from the first day on, each with its first ns."""
+    chains: dict[tuple[int, int], list[tuple[int, Rates]]] = {}
+    for enrolment in setup.strategies:
+        for row, product in zip(enrolment.rows, enrolment.products, strict=True):
+            instrument = setup.instruments[row]
+            kind = charge_class(instrument.segment, product)
+            key = int(kind), int(instrument.exchange)
+            if key not in chains:
+                first = setup.schedule.rates(setup.first_day, kind, instrument.exchange)
+                later = [d for d in setup.schedule.dates(kind, instrument.exchange)
+                         if d > setup.first_day]  # fmt: skip
+                chains[key] = [(0, first)] + [
+                    (day_start_ns(d), setup.schedule.rates(d, kind, instrument.exchange))
+                    for d in later
+                ]
+    return chains
+
+
+def fill_fees(tables: Tables, setup: Setup) -> None:
+    """Set the dated rates of every class and exchange in use, and point positions to theirs."""
+    fees = tables["fees"]
+    first: dict[tuple[int, int], int] = {}
+    at = 0
+    for key, chain in fee_chains(setup).items():
+        first[key] = at
+        for place, (_, rates) in enumerate(chain):
+            record = fees[at]
+            for name, value in rates._asdict().items():
+                record["rounding" if name == "note_rounding" else name] = value
+            last = place + 1 == len(chain)
+            record["until"] = NEVER if last else chain[place + 1][0]
+            record["next"] = -1 if last else at + 1
+            at += 1
+    for k, enrolment in enumerate(setup.strategies):
+        for row, product in zip(enrolment.rows, enrolment.products, strict=True):
+            fill_position(tables, setup, k, row, product, first)
+
+
+def fill_position(
+    tables: Tables,
+    setup: Setup,
+    k: int,
+    row: int,
+    product: Product,
+    first: Mapping[tuple[int, int], int],
+) -> None:
+    """Set a position's product, rates and margins."""
+    instrument = setup.instruments[row]
+    position = tables["positions"][k * len(setup.instruments) + row]
+    kind = charge_class(instrument.segment, product)
+    position["product"] = product
+    position["fees"] = first[int(kind), int(instrument.exchange)]
+    needed = margin(instrument, product, setup.first_day)
+    position["margin_rate"] = needed.rate
+    position["margin_short"] = needed.short
+
+
+def fill_limits(tables: Tables, setup: Setup, shape: Shape) -> None:
+    """Set the limits of each strategy and, last, of the account."""
+    limits = tables["limits"]
+    for owner in range(len(limits)):
+        account = owner == len(setup.strategies)
+        for name, value in (setup.limits.account if account else setup.limits.strategy).items():
+            limits[name][owner] = value
+    known = limits["age_ns"] != LIFTED
+    limits["age_ns"][known] += shape.data_interval
+
+
+def fill_strategy(tables: Tables, setup: Setup, k: int, enrolment: Enrolment, heaps: Heaps) -> None:
+    """Set a strategy's records, bindings and timers."""
+    spec, instruments = enrolment.spec, len(setup.instruments)
+    records, members = tables[f"s{k}"], tables[f"u{k}"]
+    binds = tables["binds"][k * instruments : (k + 1) * instruments]
+    binds["instance"] = binds["leg"] = -1
+    for name, value in enrolment.arguments.items():
+        records[name] = value
+    for name, state in spec.states.items():
+        records[name] = state.first
+    for place, row in enumerate(enrolment.rows):
+        each = spec.binding.kind == "each"
+        binds["instance"][row] = place if each else 0
+        binds["leg"][row] = 0 if each else place
+        if each:
+            records["row"][place] = row
+    if spec.binding.kind == "universe":
+        members["row"] = enrolment.rows
+    for leg, row in zip(spec.binding.legs, enrolment.rows, strict=False):
+        records[leg] = row
+    holding = members if spec.binding.kind == "universe" else records
+    fill_indicators(k, enrolment, holding, heaps)
+    fill_timers(tables, setup, k, enrolment)
+
+
+def fill_indicators(k: int, enrolment: Enrolment, holding: Table, heaps: Heaps) -> None:
+    """Set the indicators of a strategy, cold, each with its place on the heap."""
+    holding["cold"] = len(enrolment.spec.indicators)
+    for name in enrolment.spec.indicators:
+        first = prepared(enrolment.spec, enrolment.arguments, name)
+        for key, value in first.items():
+            holding[name][key] = value
+        for instance in range(len(holding)):
+            holding[name]["offset"][instance] = heaps[k, instance, name]
+
+
+def fill_timers(tables: Tables, setup: Setup, k: int, enrolment: Enrolment) -> None:
+    """Set a strategy's timers, silent until a session opens."""
+    before = sum(len(e.spec.timers) for e in setup.strategies[:k])
+    group = session_group(setup.instruments[enrolment.rows[0]])
+    for number, timer in enumerate(enrolment.spec.timers):
+        record = tables["timers"][before + number]
+        record["strategy"] = k
+        record["period"] = timer.period
+        record["offset"] = timer.offset
+        record["number"] = number
+        record["group"] = group
+        record["next"] = NEVER

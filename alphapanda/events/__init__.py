@@ -1,0 +1,1 @@
+"""The wire: events, their envelopes and their topics."""

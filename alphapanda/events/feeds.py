@@ -1,0 +1,246 @@
+"""A feed as its events say it: what its rows are, each row as an envelope, and both read back.
+
+The integers of a row go out as exact texts and come back as the same integers, so that whoever
+reads the topics has the columns of the recording, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, get_type_hints
+
+import msgspec
+import numpy as np
+
+from alphapanda.events.envelopes import tick_id
+from alphapanda.events.events import (
+    Bar,
+    Envelope,
+    EventError,
+    EventType,
+    FeedGap,
+    FeedState,
+    FeedStatus,
+    Listing,
+    Money,
+    SessionPhase,
+    Tick,
+    alone,
+    event_id,
+)
+from alphapanda.model.calendar import DAY, Calendar, day_start_ns, session_group
+from alphapanda.model.columns import Columns
+from alphapanda.model.instruments import Instrument
+from alphapanda.model.money import BOUND, text, to_scaled
+
+BAR = "bar"
+PLACE = ("ts", "row")
+"""Columns that are no field of a payload."""
+
+written = lru_cache(1 << 16)(text)
+read = lru_cache(1 << 16)(to_scaled)
+
+
+class Feed(NamedTuple):
+    """What the rows of a feed are: all that a core has to know of them beforehand.
+
+    `columns` are the canonical ones of the data, `names` the instruments' in the data; `rows` is
+    how many there are, None where nobody knows yet.
+    """
+
+    id: str
+    kind: str
+    interval_ns: int
+    columns: frozenset[str]
+    names: tuple[str, ...]
+    instruments: tuple[Instrument, ...]
+    days: tuple[date, ...]
+    rows: int | None
+
+
+class Row(NamedTuple):
+    """A market row as it came: its sequence in the feed, its time, the rest of its columns.
+
+    `values` begin with the instrument's row and follow in the order of `fields_of`.
+    """
+
+    seq: int
+    ts: int
+    values: tuple[int, ...]
+
+
+def event_of(kind: str) -> EventType:
+    """Return the type of event that a row of a kind of feed is; a quote is a tick."""
+    return EventType.MARKET_BAR if kind == BAR else EventType.MARKET_TICK
+
+
+def fields_of(feed: Feed) -> dict[str, str]:
+    """Return which field of the payload each of the feed's columns is."""
+    if feed.kind == BAR:
+        known = {"open": "open", "high": "high", "low": "low", "last": "close",
+                 "volume": "volume", "oi": "oi"}  # fmt: skip
+        return {column: field for column, field in known.items() if field in feed.columns}
+    there = feed.columns | {"last"}  # of a quote it is computed, and goes along
+    return {name: name for name in Columns._fields if name in there and name not in PLACE}
+
+
+def state(feed: Feed, status: FeedStatus, *, ts: int, last: int = -1) -> Envelope:
+    """Return the event that says that a feed begins, or that it has ended with row `last`."""
+    data = FeedState(
+        feed=feed.id, status=status, kind=feed.kind, interval_ns=feed.interval_ns,
+        columns=tuple(sorted(feed.columns)), names=feed.names,
+        instruments=tuple(map(listing, feed.instruments)),
+        days=tuple(map(str, feed.days)), rows=feed.rows, last=last,
+    )  # fmt: skip
+    own = event_id(ts, feed.id, status, last)
+    return alone(EventType.FEED_STATE, own, ts, key=feed.id, source=feed.id, data=data)
+
+
+def begin_ns(feed: Feed) -> int:
+    """Return the time of the event that a feed begins: the start of its first day."""
+    return day_start_ns(feed.days[0])
+
+
+def gap(feed: str, first: int, last: int, *, ts: int) -> Envelope:
+    """Return the event that rows of a feed never came; `ts` is that of the row behind them."""
+    own = event_id(ts, feed, "gap", first, last)
+    data = FeedGap(feed=feed, first=first, last=last)
+    return alone(EventType.FEED_GAP, own, ts, key=feed, source=feed, data=data)
+
+
+def phases(feed: Feed, calendar: Calendar) -> list[Envelope]:
+    """Return the events of each change of phase on a feed's days, by time, its groups apart."""
+    made = []
+    for group in sorted({session_group(each) for each in feed.instruments}):
+        sessions = [calendar.session(day, group) for day in feed.days]
+        changes = [change for one in sessions if one is not None for change in one.changes]
+        ends = [change.ts for change in changes[1:]] + [day_start_ns(feed.days[-1]) + DAY]
+        for (ts, phase), until in zip(changes, ends, strict=False):
+            own = event_id(ts, feed.id, group.name, phase.name)
+            data = SessionPhase(group=group.name, phase=phase.name, until=until)
+            made.append(alone(
+                EventType.SESSION_PHASE, own, ts, key=feed.id, source=feed.id, data=data
+            ))  # fmt: skip
+    return sorted(made, key=lambda event: (event.ts, event.data.group))
+
+
+def envelopes(feed: Feed, batch: Columns, first: int) -> Iterator[Envelope]:
+    """Yield the event of each row of a batch whose first row has the sequence `first`."""
+    kind = event_of(feed.kind)
+    payload: Any = Bar if kind == EventType.MARKET_BAR else Tick
+    money = money_of(payload)
+    parts = fields_of(feed)
+    columns = [
+        list(map(written, values)) if field in money else values
+        for name, field in parts.items()
+        for values in [getattr(batch, name).tolist()]
+    ]
+    names = [instrument.name for instrument in feed.instruments]
+    rows = zip(batch.ts.tolist(), batch.row.tolist(), *columns, strict=True)
+    for seq, (ts, row, *values) in enumerate(rows, first):
+        name = names[row]
+        data = payload(
+            instrument=name, feed_seq=seq, **dict(zip(parts.values(), values, strict=True))
+        )
+        yield alone(kind, tick_id(feed.id, seq, ts), ts, key=name, source=feed.id, data=data)
+
+
+def money_of(payload: type) -> set[str]:
+    """Return the fields of a payload that are prices."""
+    hints = get_type_hints(payload, include_extras=True)
+    return {name for name, hint in hints.items() if hint == Money}
+
+
+class _Tick(msgspec.Struct, frozen=True, gc=False):
+    source: str
+    ts: int
+    type: Literal["market_tick"]
+    version: Literal[1]
+    data: Tick
+
+
+class _Bar(msgspec.Struct, frozen=True, gc=False):
+    source: str
+    ts: int
+    type: Literal["market_bar"]
+    version: Literal[1]
+    data: Bar
+
+
+class Reading:
+    """Reads the rows of one feed out of events, and makes columns of them."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        shape: Any = _Bar if feed.kind == BAR else _Tick
+        payload: Any = Bar if feed.kind == BAR else Tick
+        self._decoder = msgspec.json.Decoder(shape)
+        money, self._columns = money_of(payload), list(fields_of(feed))
+        self._fields = [(field, field in money) for field in fields_of(feed).values()]
+        self._rows = {each.name: row for row, each in enumerate(feed.instruments)}
+
+    def row(self, event: bytes) -> Row | None:
+        """Return the row in an event, None if it is another feed's.
+
+        Raises:
+            EventError: if the bytes are no such event, or hold what can't be.
+        """
+        try:
+            found = self._decoder.decode(event)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise EventError(f"no row of a feed: {error}") from error
+        if found.source != self.feed.id:
+            return None
+        data = found.data
+        row = self._rows.get(data.instrument)
+        if row is None:
+            raise EventError(f"{data.instrument} is no instrument of the feed {self.feed.id}")
+        values = [read(getattr(data, f)) if is_money else getattr(data, f)
+                  for f, is_money in self._fields]  # fmt: skip
+        if found.ts <= 0 or min(values) < 0 or max(values) > BOUND:
+            raise EventError(f"row {data.feed_seq} holds what can't be: {data}")
+        return Row(data.feed_seq, found.ts, (row, *values))
+
+    def columns(self, rows: Sequence[Row]) -> Columns:
+        """Return rows in order as columns: those of the recording, and no others."""
+        values = np.array([row.values for row in rows], np.int64).reshape(len(rows), -1)
+        given = dict(zip(("row", *self._columns), values.T, strict=True))
+        ts = np.fromiter((row.ts for row in rows), np.int64, len(rows))
+        return Columns.of(ts=ts, **given)
+
+
+def feed_of(data: FeedState) -> Feed:
+    """Return the feed that an event tells of.
+
+    Raises:
+        EventError: if it tells of none that can be: unknown words, no day, names that do not fit.
+    """
+    if not data.days or not data.names or len(data.names) != len(data.instruments):
+        raise EventError("a feed has days, and a name for each of its instruments")
+    try:
+        return Feed(
+            data.feed, data.kind, data.interval_ns, frozenset(data.columns), data.names,
+            tuple(map(instrument_of, data.instruments)),
+            tuple(map(date.fromisoformat, data.days)), data.rows,
+        )  # fmt: skip
+    except (KeyError, ValueError) as error:
+        raise EventError(f"no such feed: {error}") from error
+
+
+def listing(instrument: Instrument) -> Listing:
+    """Return an instrument as an event holds it: what goes without saying is left out."""
+    usual = {field.name: field.default for field in msgspec.structs.fields(Listing)}
+    values = instrument.facts()
+    values.update({name: text(values[name]) for name in money_of(Listing)})
+    values["expiry"] = values["expiry"] or ""
+    return Listing(**{name: value for name, value in values.items() if value != usual[name]})
+
+
+def instrument_of(given: Listing) -> Instrument:
+    """Return the instrument that an event holds."""
+    values = msgspec.structs.asdict(given)
+    values.update({name: to_scaled(values[name]) for name in money_of(Listing)})
+    values["expiry"] = values["expiry"] or None
+    return Instrument.of(values)

@@ -1,1 +1,0 @@
-"""Shipped numbers: limits of the risk gate, margins."""

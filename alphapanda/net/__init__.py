@@ -1,0 +1,1 @@
+"""Ways to servers: tasks that retry, and Redis."""

@@ -1,0 +1,128 @@
+"""The manifest of a run: code, options and data, enough to run it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from alphapanda import config
+from alphapanda.data.replay.replay import Replay
+from alphapanda.engine.compiler.declared import Spec
+from alphapanda.engine.compiler.program import package_sources
+from alphapanda.engine.compiler.sources import text_of
+from alphapanda.runs import plan
+from alphapanda.runs.options import Options
+from alphapanda.runs.plan import Run
+
+
+def manifest(made: Run, digest: str) -> dict[str, Any]:
+    """Return what it takes to run the same again: hashes of code, strategies and data, options."""
+    packages = ("alphapanda", "numpy", "numba", "duckdb", "pyarrow")
+    options = {
+        field.name: plain_value(getattr(made.options, field.name))
+        for field in fields(made.options)
+        if field.name != "strategies"
+    }
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "digest": digest,
+        "code": package_sources().hex(),
+        "strategies": [
+            {"name": spec.name, "file": spec.file, "sha256": source_sha(spec),
+             "params": dict(e.arguments)}
+            for spec, e in zip(made.specs, made.enrolments, strict=True)
+        ],
+        "options": options,
+        "data": [
+            {"path": str(f.path), "sha256": f.sha256, "rows": f.rows} for f in made.replay.files
+        ],
+        "python": sys.version.split()[0],
+        "machine": platform.machine(),
+        "packages": {name: version(name) for name in packages},
+    }  # fmt: skip
+
+
+def plain_value(value: Any) -> Any:
+    """Return an option as JSON holds it."""
+    if isinstance(value, (bool, int, float, type(None))):
+        return value
+    if isinstance(value, Mapping):
+        return dict(value)
+    return [str(v) for v in value] if isinstance(value, tuple) else str(value)
+
+
+def source_sha(spec: Spec) -> str:
+    """Return a hash of the file or cell in which a strategy was written."""
+    return hashlib.sha256(text_of(spec.file).encode()).hexdigest()
+
+
+FILES = ("costs", "limits")
+"""Options that may name a file, whose text the journal keeps."""
+
+
+def document(made: plan.Run, *, name: str, mode: str, broker: str) -> dict[str, Any]:
+    """Return a run as a JSON document, with an id that no other run has."""
+    replay, options, settings = made.replay, made.options, config.load()
+    return {
+        "run_id": f"{name}-{secrets.token_hex(4)}",
+        "begun_ns": time.time_ns(),
+        "mode": mode,
+        "broker": broker,
+        "owner_id": settings.owner_id,
+        "account_id": settings.account_id,
+        **manifest(made, ""),
+        "feed": feed_id(options, replay),
+        "market": {
+            "kind": replay.kind, "interval_ns": replay.interval_ns,
+            "columns": sorted(replay.columns), "names": list(replay.names),
+            "days": [str(day) for day in replay.days],
+        },
+        "instruments": [instrument.facts() for instrument in made.instruments],
+        "enrolments": [
+            {"rows": list(e.rows), "products": [p.name for p in e.products]}
+            for e in made.enrolments
+        ],
+        "sources": [
+            {"class": spec.cls.__name__, "text": text_of(spec.file)} for spec in made.specs
+        ],
+        "files": {
+            name: Path(value).read_text(encoding="utf-8")
+            for name in FILES if (value := getattr(options, name)).endswith(".toml")
+        },
+    }  # fmt: skip
+
+
+def feed_id(options: Options, source: Any) -> str:
+    """Return what names the rows of a feed: the same files, chosen the same way, in any mode."""
+    if not isinstance(source, Replay):
+        return str(source.id)  # of a feed that another process publishes
+    chosen = (
+        sorted(info.sha256 for info in source.files), source.names, source.kind,
+        source.interval_ns, str(options.first), str(options.last), options.repair,
+        sorted(options.map.items()), options.qty_scale,
+        *([options.calendar] if source.kind == "bar" else []),
+    )  # fmt: skip
+    return "replay:" + hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]
+
+
+def fingerprint(document: Mapping[str, Any]) -> str:
+    """Return a hash of what a run is, whenever it is made: to tell if one can go on as another."""
+    left_out = (
+        "made", "digest", "python", "machine", "packages", "run_id", "format", "code", "owner_id",
+        "account_id", "begun_ns",
+    )  # fmt: skip
+    kept = {name: value for name, value in document.items() if name not in left_out}
+    kept["options"] = {
+        k: v for k, v in kept["options"].items() if k not in ("out", "batch", "journal")
+    }
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,47 @@
+"""The files of a run: tables, summary, manifest and page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alphapanda.research.orders import EventFile
+from alphapanda.research.report import run_page
+from alphapanda.research.result import Gatherer, Result
+from alphapanda.research.rundir import RunDirectory
+from alphapanda.runs.command_line import again
+from alphapanda.runs.manifest import manifest
+from alphapanda.runs.plan import Run
+
+
+def written(
+    made: Run, directory: RunDirectory | None, gatherer: Gatherer,
+    summary: dict[str, Any], tables: Mapping[str, Any],
+) -> Result:  # fmt: skip
+    """Write the run, if it has a directory, and return its result."""
+    facts = manifest(made, summary["digest"])
+    if directory is None:
+        return Result(summary, tables, None, gatherer.spool, facts)
+    gatherer.flush()
+    for name, table in tables.items():
+        directory.write(name, table)
+    directory.close()
+    directory.document("summary", summary)
+    directory.document("manifest", facts)
+    events = EventFile(directory.partial / "events.parquet")
+    trouble = paged(directory, Result(summary, tables, None, events, facts))
+    path = directory.finish()
+    source = EventFile(path / "events.parquet")
+    if trouble:
+        trouble = f"the run is whole in {path}, but it has no page, which failed with {trouble}"
+    return Result({**summary, "run": str(path)}, tables, path, source, facts, trouble)
+
+
+def paged(directory: RunDirectory, result: Result) -> str:
+    """Write a run's page; what goes wrong with it is returned: the run must not be lost for it."""
+    try:
+        directory.text("report.html", run_page(result, again(result.manifest)))
+    except Exception as error:  # noqa: BLE001
+        (directory.partial / "report.html").unlink(missing_ok=True)
+        return f"{type(error).__name__}: {error}"
+    return ""

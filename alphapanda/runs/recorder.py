@@ -1,0 +1,150 @@
+"""A run on its way into its journal: batches with their envelopes, checkpoints, and its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alphapanda import config, faults
+from alphapanda.engine.compiler.program import package_sources
+from alphapanda.engine.engine import Engine
+from alphapanda.errors import UsageError
+from alphapanda.events.envelopes import Translator, rows_of
+from alphapanda.events.events import RunStatus, decode, encode
+from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
+from alphapanda.journal.packing import Batch
+from alphapanda.model.columns import Columns
+from alphapanda.model.rows import OUT
+from alphapanda.runs.plan import Run, strategy_names
+from alphapanda.runs.runner import Course
+
+CRASHED = "goes on after a crash"
+
+
+class Recorder:
+    """Writes what a core was given and what it said, before anything acts on it."""
+
+    def __init__(
+        self, engine: Engine, writer: JournalWriter, translator: Translator, *, status: RunStatus
+    ) -> None:
+        self._translator = translator
+        self._engine = engine
+        self._writer = writer
+        self._final = status
+        self._every = config.load().paper.checkpoint_rows
+        self._since = 0
+        self._missed = 0
+
+    @property
+    def envelopes(self) -> int:
+        """Envelopes of the run so far."""
+        return self._writer.seq
+
+    def miss(self, rows: int) -> None:
+        """Note that so many rows of the feed never came; it is written with the next batch."""
+        self._missed += rows
+
+    def take(self, batch: Columns, controls: Any, rows: Sequence[Any]) -> None:
+        """Write one batch: what came in, and what came out of it."""
+        said = np.concatenate([*rows, np.empty(0, OUT)])
+        if not (batch.rows or len(controls) or len(said)):
+            return
+        self._translator.miss(self._missed)
+        envelopes = [encode(made) for made in self._translator.take(said, batch, controls)]
+        self._writer.batch(batch, controls, envelopes, self._missed)
+        self._missed = 0
+        faults.at("batch kept")
+        self._since += batch.rows
+        if self._since >= self._every:
+            self._writer.checkpoint(self._engine.snapshot())
+            faults.at("checkpoint kept")
+            self._since = 0
+
+    def end(self, digest: str, note: str = "") -> None:
+        """Say that the run has ended, with the digest of all its rows."""
+        self._writer.status(self._final, ts=time.time_ns(), digest=digest, note=note)
+        faults.at("end kept")
+        self._writer.close()
+
+    def pause(self) -> None:
+        """Stop in order: the run goes on another time."""
+        self._writer.checkpoint(self._engine.snapshot())
+        self._writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=STOPPED)
+        self._writer.close()
+
+
+def translator_of(made: Run, document: dict[str, Any]) -> Translator:
+    """Return the translator at the start of a run."""
+    return Translator(
+        document["run_id"], broker=document["broker"], feed=document["feed"],
+        strategies=strategy_names(made.specs),
+        instruments=[instrument.name for instrument in made.instruments],
+    )  # fmt: skip
+
+
+def begin(made: Run, engine: Engine, folder: Path, document: dict[str, Any]) -> Recorder:
+    """Begin a run's journal in its folder."""
+    writer = JournalWriter.create(folder / FILE, document)
+    faults.at("journal begun")
+    return Recorder(engine, writer, translator_of(made, document), status=RunStatus.ENDED)
+
+
+def resume(made: Run, course: Course, journal: Journal) -> Recorder:
+    """Bring a fresh core to where a journal ends, and go on writing it.
+
+    The newest checkpoint is the start, and what follows it is run again: it must say the same.
+
+    Raises:
+        UsageError: if the run has ended, or was recorded by another version of the code.
+    """
+    contents = journal.contents
+    if contents.manifest["code"] != package_sources().hex():
+        raise UsageError(
+            f"{contents.path}: recorded by another version of the code, which may decide "
+            "otherwise: go on with that version, or start a new run"
+        )
+    notes = [status.get("note") for status in contents.statuses]
+    stopped = journal.stopped
+    writer = journal.writer()
+    if not stopped:
+        notes.append(CRASHED)
+        writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
+    translator = translator_of(made, contents.manifest)
+    first = restored(made, course.engine, journal)
+    for number, batch in enumerate(journal.batches()):
+        rows = told(batch, translator)
+        if number >= first and said(course.engine, batch).tobytes() != rows.tobytes():
+            raise AssertionError(f"{contents.path}: batch {number} comes out otherwise: verify it")
+        course.gatherer.take(rows)
+        course.gatherer.market(batch.columns)
+    course.placer.skip(translator.position.controls)
+    final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
+    return Recorder(course.engine, writer, translator, status=final)
+
+
+# The state of a strategy in plain Python is no part of a snapshot: it is run from the start.
+def restored(made: Run, engine: Engine, journal: Journal) -> int:
+    """Set a core to the newest checkpoint; return the first batch that is not in it."""
+    checkpoints = journal.contents.checkpoints
+    if not checkpoints or not all(spec.compiled for spec in made.specs):
+        return 0
+    engine.restore(journal.snapshot(checkpoints[-1]))
+    return checkpoints[-1].batch
+
+
+def told(batch: Batch, translator: Translator) -> Any:
+    """Return the rows that a batch's envelopes were made of, and lead the translator past them."""
+    envelopes = [decode(line) for line in batch.envelopes]
+    translator.miss(batch.missed)
+    translator.skip(envelopes, batch.columns, batch.controls)
+    return rows_of(envelopes, translator.strategies, translator.instruments)
+
+
+def said(engine: Engine, batch: Batch) -> Any:
+    """Return what a core says to a batch."""
+    chunks = [chunk.copy() for chunk in engine.feed(batch.columns, batch.controls)]
+    return np.concatenate([*chunks, np.empty(0, OUT)])

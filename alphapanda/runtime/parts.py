@@ -1,0 +1,132 @@
+"""The parts a process may be made of, by role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from alphapanda import log
+from alphapanda.bus.feed_reader import FeedReader
+from alphapanda.bus.feed_sender import FeedSender
+from alphapanda.config.settings import Settings
+from alphapanda.errors import AlphaPandaError
+from alphapanda.events.events import Envelope
+from alphapanda.events.feeds import Feed
+from alphapanda.journal.journal import FILE, Journal
+from alphapanda.runtime.failing import failure_told
+from alphapanda.runtime.lifecycle import Part, Parts
+from alphapanda.runtime.projecting import RunProjector
+from alphapanda.runtime.relaying import RunRelay
+
+AGAIN = "started again, it goes on"
+
+
+class Role(StrEnum):
+    """What a process may be there for."""
+
+    FEED = "feed"
+    """Publishes the rows of a feed."""
+    TRADE = "trade"
+    """Runs strategies over a feed, and keeps the run's journal."""
+    RELAY = "relay"
+    """Publishes what the journal holds."""
+    PROJECT = "project"
+    """Keeps the tables and the board: by the journal beside a run, else by the topics."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a process is asked to do, in the words of the command line."""
+
+    strategies: Sequence[str]
+    given: Mapping[str, Any]
+    feed: Sequence[str]
+    roles: frozenset[Role] = frozenset(Role)
+    speed: str | None = None
+    out: Path | None = None
+
+
+@dataclass
+class Process:
+    """A process while its parts are made."""
+
+    settings: Settings
+    roles: frozenset[Role]
+    folder: Path | None = None
+    feed: Feed | None = None
+    """The feed that this process has the rows of."""
+    phases: Sequence[Envelope] = ()
+    """The changes of phase of its days."""
+    subscribes: str | None = None
+    """The feed whose rows come from another process; empty for whichever runs."""
+    taken: int = 0
+    """Rows of it that the run has had."""
+    parts: dict[Role, Part] = field(default_factory=dict)
+
+
+def sender(process: Process) -> Part | None:
+    """Return what publishes the feed's rows."""
+    if Role.TRADE in process.roles or process.feed is None:
+        return None
+    return FeedSender(process.settings, process.feed, process.phases)
+
+
+def reader(process: Process) -> Part | None:
+    """Return what reads the rows of another process's feed."""
+    if process.subscribes is None:
+        return None
+    return FeedReader(process.settings, process.subscribes, first=process.taken)
+
+
+def relay(process: Process) -> Part | None:
+    """Return what publishes the run's journal."""
+    if not process.settings.bus.enabled or process.folder is None:
+        return None
+    return RunRelay(process.settings, process.folder)
+
+
+def projector(process: Process) -> Part | None:
+    """Return what projects the run's journal, or the topics."""
+    settings = process.settings
+    if process.folder is not None:
+        return RunProjector(settings, process.folder) if settings.has_database else None
+    from alphapanda.projection.from_topics import TopicReader  # noqa: PLC0415 (SQLAlchemy)
+    from alphapanda.projection.projector import Projector  # noqa: PLC0415
+
+    return TopicReader(settings, Projector(settings))
+
+
+PARTS: dict[Role, Callable[[Process], Part | None]] = {
+    Role.FEED: sender,
+    Role.TRADE: reader,
+    Role.RELAY: relay,
+    Role.PROJECT: projector,
+}
+"""The long-lived part of each role, None where the process can do without."""
+
+
+def begun(process: Process, parts: Parts, stack: ExitStack) -> Process:
+    """Start the parts of a process's roles, concurrently; from now on its failure is told."""
+    log.start(process.settings)
+    made = {role: PARTS[role](process) for role in Role if role in process.roles}
+    process.parts = {role: part for role, part in made.items() if part is not None}
+    parts.start(*process.parts.values())
+    stack.enter_context(failure_told(
+        process.settings, parts, "+".join(role for role in Role if role in process.roles),
+        lambda: concerned(process),
+    ))  # fmt: skip
+    return process
+
+
+def concerned(process: Process) -> str:
+    """Return the run, or the feed, that a process is there for."""
+    if process.folder is None:
+        return process.feed.id if process.feed is not None else ""
+    journal = Journal(process.folder / FILE)
+    with suppress(OSError, AlphaPandaError):  # there is none yet, or it is damaged
+        journal.refresh()
+    return str(journal.contents.manifest.get("run_id", process.folder.name))

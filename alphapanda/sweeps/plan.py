@@ -1,0 +1,116 @@
+"""The plan of a sweep: its combinations and what each is judged by."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from alphapanda.data.replay.replay import open_replay
+from alphapanda.engine.compiler.program import package_sources
+from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.research.sweep_result import METRICS
+from alphapanda.research.sweep_store import Store
+from alphapanda.research.tally import Tally
+from alphapanda.runs import manifest, plan
+from alphapanda.runs.options import Options
+from alphapanda.sweeps.grid import Grid
+from alphapanda.sweeps.spans import Market
+from alphapanda.sweeps.threads import Arguments
+from alphapanda.sweeps.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which combinations to run, and what to choose the best by."""
+
+    grid: Any
+    random: int | None = None
+    workers: int | None = None
+    walk_forward: str | None = None
+    metric: str = "sharpe"
+
+    def __post_init__(self) -> None:
+        """Refuse what no sweep could mean."""
+        if self.metric not in METRICS:
+            hint = did_you_mean(self.metric, METRICS)
+            raise UsageError(f"--metric {self.metric}: write {', '.join(METRICS)}.{hint}")
+        for name in ("random", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"--{name} {value}: must be at least 1")
+
+
+@dataclass
+class Sweep:
+    """Everything a sweep is made of, once its options and data are known."""
+
+    options: Options
+    search: Search
+    grid: Grid
+    numbers: Any
+    skipped: int
+    market: Market
+    windows: list[Window]
+    store: Store
+    began: float
+    threads: int = 1
+    run_s: float = 0.0
+    ran: int = 0
+
+    @property
+    def jobs(self) -> int:
+        """Runs in all: every combination on the training days of every window."""
+        return len(self.numbers) * len(self.windows)
+
+    def arguments(self, job: int) -> Arguments:
+        """Return the parameters of a job."""
+        return self.grid.arguments(int(self.numbers[job % len(self.numbers)]))
+
+
+def read(options: Options, grid: Grid, numbers: Any) -> Market:
+    """Read and check the data once, and keep them."""
+    rules = plan.rules_of(options)
+    specs = (grid.spec,)
+    with open_replay(plan.replay_options(options, specs)) as replay:
+        made = plan.prepare(options, rules, replay, specs, [grid.arguments(int(numbers[0]))])
+        return Market(made, tuple(replay.batches()), plan.expiries(made))
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def tally(made: Sweep) -> Tally:
+    """Return a counter for one core."""
+    first, last = made.market.day_numbers
+    return Tally(made.options.cash, len(made.market.run.instruments), first, last - first + 1)
+
+
+def shown_params(made: Sweep, arguments: Arguments) -> str:
+    """Return the swept parameters of a combination as text."""
+    return ", ".join(f"{name}={arguments[name]}" for name in made.grid.axes)
+
+
+def key(made: Sweep) -> dict[str, Any]:
+    """Return what the results depend on: another key, another sweep."""
+    run_, spec, grid = made.market.run, made.grid.spec, made.grid
+    options = manifest.manifest(run_, "")["options"]
+    for name in ("data", "out", "batch", "jit"):
+        del options[name]
+    return {
+        "code": package_sources().hex(),
+        "strategy": {"name": spec.name, "sha256": manifest.source_sha(spec)},
+        "params": {name: grid.fixed[name] for name in spec.params if name not in grid.axes},
+        "grid": {name: list(values) for name, values in grid.axes.items()},
+        "random": made.search.random,
+        "metric": made.search.metric,
+        "walk_forward": made.search.walk_forward,
+        "options": options,
+        "data": [{"sha256": f.sha256, "rows": f.rows} for f in run_.replay.files],
+        "packages": {name: version(name) for name in ("numpy", "numba")},
+    }

@@ -1,0 +1,111 @@
+"""The market of a sweep in memory, and the rows of some of its days as a core is fed them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from alphapanda.engine.controls import Placer, day_end, session_controls
+from alphapanda.model.calendar import DAY, IST, day_start_ns
+from alphapanda.model.columns import Columns
+from alphapanda.model.rows import CONTROL, Control, Scope
+from alphapanda.runs.plan import Run, used_groups
+from alphapanda.sweeps.threads import Span
+
+
+@dataclass(frozen=True)
+class Market:
+    """A run's rows, checked and kept, and when its contracts settle."""
+
+    run: Run
+    batches: tuple[Columns, ...]
+    settles: Mapping[int, int]
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days on which there are rows."""
+        return self.run.replay.days
+
+    @property
+    def rows(self) -> int:
+        """Number of market rows."""
+        return sum(batch.rows for batch in self.batches)
+
+    @property
+    def day_numbers(self) -> tuple[int, int]:
+        """The IST day numbers of the first and the last row."""
+        first, last = self.batches[0].ts[0], self.batches[-1].ts[-1]
+        return int(first + IST) // DAY, int(last + IST) // DAY
+
+
+def trading_days(market: Market) -> list[date]:
+    """Return the days of the data on which any of the instruments trades."""
+    calendar, groups = market.run.rules.calendar, used_groups(market.run)
+    if calendar.is_always:
+        return list(market.days)
+    return [day for day in market.days if any(calendar.session(day, group) for group in groups)]
+
+
+class Cached:
+    """The spans of a sweep's windows, each made when it is first asked for."""
+
+    def __init__(self, market: Market, many: Sequence[Sequence[date]]) -> None:
+        self._market = market
+        self._days = many
+        self._last: tuple[int, Span] | None = None
+
+    def span(self, window: int) -> Span:
+        """Return a window's span; threads may make one twice, which does no harm."""
+        last = self._last
+        if last is None or last[0] != window:
+            last = self._last = window, training(self._market, self._days[window])
+        return last[1]
+
+
+def training(market: Market, days: Sequence[date]) -> Span:
+    """Return the rows from the first to the last of the days, as a backtest of them is fed."""
+    return placed(market, days, np.empty(0, CONTROL))
+
+
+def testing(market: Market, before: Sequence[date], days: Sequence[date]) -> Span:
+    """Return the rows of test days behind those that warm up the indicators.
+
+    Until the first test day the strategy is stopped by the core's own switch, so that every order
+    is refused; then it is armed, flat.
+    """
+    stop = np.zeros(2, CONTROL)
+    stop["kind"] = Control.KILL, Control.REARM
+    stop["ts"] = day_start_ns(before[0]), day_start_ns(days[0])
+    stop["a"] = Scope.STRATEGY
+    return placed(market, [*before, *days], stop)
+
+
+def placed(market: Market, days: Sequence[date], more: Any) -> Span:
+    """Return rows with the control rows of their days, and with `more` of them."""
+    first, last = days[0], days[-1]
+    start, end = day_start_ns(first), day_start_ns(last) + DAY
+    run, bars = market.run, market.run.replay.kind == "bar"
+    settles = {row: ts for row, ts in market.settles.items() if start < ts <= end}
+    inside = [day for day in market.days if first <= day <= last]
+    controls = session_controls(run.rules.calendar, inside, used_groups(run), expiries=settles)
+    both = np.concatenate([more, controls])
+    placer = Placer(both[np.argsort(both["ts"], kind="stable")], bars=bars)
+    everything = (first, last) == (market.days[0], market.days[-1])
+    rows = market.batches if everything else cut(market.batches, start, end, bars=bars)
+    batches = [(batch, placer.take(batch)) for batch in rows]
+    rest = placer.rest()
+    if run.rules.calendar.is_always:  # nothing closes the last day but the end of the data
+        rest = day_end(int(batches[-1][0].ts[-1]))
+    return Span(batches, rest)
+
+
+def cut(batches: Sequence[Columns], start: int, end: int, *, bars: bool) -> Iterator[Columns]:
+    """Yield the rows from `start` to `end`; a bar that ends at midnight is of the day it closes."""
+    for batch in batches:
+        first, last = np.searchsorted(batch.ts, (start, end), side="right" if bars else "left")
+        if first < last:
+            yield batch.slice(int(first), int(last))

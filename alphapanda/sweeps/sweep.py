@@ -1,0 +1,247 @@
+"""A sweep: one strategy over one market with many parameters, by compiled cores side by side.
+
+Data are read and checked once, as a backtest reads them, and stay in memory for all threads. Each
+thread has one core, set back and given other parameters for each combination, so that every
+combination has the events and figures of a backtest of its own. Of a strategy in plain Python (or
+with `--no-jit`) the combinations run one after another, each on a core made anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NoReturn
+
+from alphapanda import config
+from alphapanda.engine.compiler.generate import Shape
+from alphapanda.engine.compiler.program import Program, build
+from alphapanda.engine.engine import Engine
+from alphapanda.engine.reuse import Reusable, Windows, with_arguments
+from alphapanda.engine.setup import Setup
+from alphapanda.errors import UsageError
+from alphapanda.model.money import text
+from alphapanda.research import deflated
+from alphapanda.research.sweep_result import (
+    SweepResult,
+    best_of,
+    figures_of,
+    results_table,
+)
+from alphapanda.research.sweep_store import Rows, Store
+from alphapanda.runs import discovery, manifest, runner
+from alphapanda.runs.options import Options, as_whole, converted, make
+from alphapanda.runs.stopping import orderly
+from alphapanda.sweeps import spans
+from alphapanda.sweeps.grid import make_grid
+from alphapanda.sweeps.plan import Search, Sweep, cores, key, read, shown_params, tally
+from alphapanda.sweeps.threads import Arguments, Crew, Failure, Worker
+from alphapanda.sweeps.walk_forward import stitched
+from alphapanda.sweeps.windows import windows
+
+Progress = Callable[[int, int], None]
+"""Called with combinations done and combinations in all."""
+
+FLUSH_S = 0.5
+"""Seconds between parts on the disk, of a young sweep; of an old one, a hundredth of its age."""
+
+
+def sweep(
+    strategy: Any = None, data: Any = (), *, grid: Any, random: int | None = None,
+    workers: int | None = None, walk_forward: str | None = None, metric: str = "sharpe",
+    progress: Progress | None = None, **options: Any,
+) -> SweepResult:  # fmt: skip
+    """Run every combination of a grid of parameters and return what each gave.
+
+    `grid` maps parameters to values: `{"fast": range(5, 25), "slow": [30, 60]}`, or texts as on the
+    command line. Other options are those of `alphapanda.backtest`. Without `out` nothing is
+    written; with it a sweep that was killed goes on where it was.
+
+    Raises:
+        UsageError: for anything wrong in the options, the strategy or the data.
+    """
+    given = dict(options)
+    if "from_" in given:
+        given["from"] = given.pop("from_")
+    made = make({**given, "strategies": strategy, "data": data})
+    search = Search(grid, whole("random", random), whole("workers", workers), walk_forward, metric)
+    return run(made, search, progress=progress)
+
+
+def whole(name: str, value: Any) -> int | None:
+    """Return a whole number given for an option, None for none."""
+    return None if value is None else int(converted("", name, value, as_whole))
+
+
+def run(
+    options: Options, search: Search, *, progress: Progress | None = None, out: Path | None = None
+) -> SweepResult:
+    """Run a sweep from its options, into a folder if `--out` or `out` names one."""
+    began = perf_counter()
+    if len(options.strategies) != 1:
+        raise UsageError("a sweep is of one strategy")
+    entry = options.strategies[0]
+    spec = discovery.find(entry.strategy)
+    grid = make_grid(spec, search.grid, entry.params)
+    numbers, skipped = grid.chosen(search.random, options.seed)
+    market = read(options, grid, numbers)
+    days = spans.trading_days(market)
+    if len(days) < 2 and search.metric in ("sharpe", "sortino"):
+        raise UsageError(
+            f"--metric {search.metric} needs two trading days, the data have {len(days)}: "
+            "write --metric pnl"
+        )
+    whole_days = market.days if search.walk_forward is None else days
+    planned = windows(whole_days, search.walk_forward)
+    with Store(out or options.out, len(numbers) * len(planned)) as store:
+        made = Sweep(options, search, grid, numbers, skipped, market, planned, store, began)
+        document = json.loads(json.dumps(key(made)))
+        if store.open(document):
+            assert store.final is not None
+            return SweepResult.load(store.final)
+        crew = workers(made)
+        carry_out(made, crew, progress)
+        return summed_up(made, crew[0])
+
+
+def workers(made: Sweep) -> list[Worker]:
+    """Compile the loop, and fill a core for each thread."""
+    run_, spec = made.market.run, made.grid.spec
+    shape = Shape(run_.specs, run_.replay.interval_ns, run_.replay.columns, runner.whole(run_))
+    compiled = made.options.jit and spec.compiled
+    program = build(shape, jit=made.options.jit, cache_dir=config.load().cache_dir)
+    first = runner.setup(run_, made.market.settles)
+    made.threads = 1
+    if not compiled:
+        run_.notes.append("a strategy in plain Python: its combinations run one after another")
+        return [Worker(fresh(program, first), tally(made))]
+    heap = Windows(spec)
+    longest = heap.longest(made.grid.arguments(int(number)) for number in made.numbers)
+    prepared = replace(first, windows=longest)
+    made.threads = min(made.search.workers or cores(), made.jobs)
+    with runner.hooks_blamed(run_, lambda: "start"):
+        return [
+            Worker(Reusable(Engine(program, prepared), heap).begin, tally(made))
+            for _ in range(made.threads)
+        ]
+
+
+def fresh(program: Program, first: Setup) -> Callable[[Arguments], Engine]:
+    """Return what makes a core anew for each combination."""
+    return lambda arguments: Engine(
+        program, replace(first, strategies=with_arguments(first.strategies, arguments))
+    )
+
+
+def carry_out(made: Sweep, crew: Sequence[Worker], progress: Progress | None) -> None:
+    """Run what is not done yet; an interrupt keeps what is done and ends the sweep."""
+    store, many = made.store, len(made.numbers)
+    train = spans.Cached(made.market, [window.train for window in made.windows])
+    left = (job for job in range(made.jobs) if not store.done[job])
+    team = Crew(crew, left, lambda job: (made.arguments(job), train.span(job // many)))
+    started = flushed = perf_counter()
+    with orderly() as asked_to_stop:
+        for rows in team.results():
+            if isinstance(rows, Failure):
+                store.flush()
+                raise_for(made, rows)
+            if rows is not None:
+                store.add(rows)
+                made.ran += len(rows)
+            now = perf_counter()
+            if now - flushed > max(FLUSH_S, (now - started) / 100):
+                store.flush()
+                flushed = now
+            if progress is not None:
+                progress(int(store.done.sum()), made.jobs)
+            if asked_to_stop():
+                team.stop()
+        made.run_s = perf_counter() - started
+        store.flush()
+        if not store.done.all():
+            raise KeyboardInterrupt
+
+
+def raise_for(made: Sweep, failure: Failure) -> NoReturn:
+    """Tell what a hook raised as the user's mistake, with the combination."""
+    shown = shown_params(made, failure.arguments)
+    engine = failure.engine
+
+    def when() -> str:
+        return f"{'start' if engine is None else runner.engine_time(engine)}, with {shown}"
+
+    with runner.hooks_blamed(made.market.run, when):
+        raise failure.error
+
+
+def summed_up(made: Sweep, worker: Worker) -> SweepResult:
+    """Choose the best, judge it, and return all, written if the sweep has a folder."""
+    rows = made.store.rows
+    table = results_table(rows, made.numbers, made.grid.axes, len(made.windows))
+    facts = described(made)
+    if made.search.walk_forward is None:
+        facts |= judged(made, worker, rows)
+    else:
+        facts |= stitched(made, worker, rows)
+    facts["wall_s"] = round(perf_counter() - made.began, 3)
+    result = SweepResult(facts, table, list(made.grid.axes), made.store.final)
+    documents = {
+        "summary.json": json.dumps(facts, indent=2, ensure_ascii=False) + "\n",
+        "heatmap.html": result.html(),
+        "manifest.json": json.dumps(manifest.manifest(made.market.run, ""), indent=2) + "\n",
+    }
+    made.store.finish(table, documents)
+    return result
+
+
+def described(made: Sweep) -> dict[str, Any]:
+    """Return the facts of a sweep, summed over its combinations."""
+    rows, run_ = made.store.rows, made.market.run
+    rate = made.ran / made.run_s if made.run_s else 0.0
+    return {
+        "strategy": made.grid.spec.name,
+        "combos": len(made.numbers),
+        "skipped": made.skipped,
+        "windows": len(made.windows) if made.search.walk_forward else None,
+        "combos_per_s": round(rate, 3),
+        "fills": int(rows["fills"].sum()),
+        "pnl": text(sum(rows["pnl"].tolist())),
+        "engine_s": round(float(rows["engine_s"].sum()), 6),
+        "run_s": round(made.run_s, 3),
+        "resumed": made.jobs - made.ran,
+        "threads": made.threads,
+        "metric": made.search.metric,
+        "ticks": made.market.rows,
+        "from": str(made.market.days[0]),
+        "to": str(made.market.days[-1]),
+        "days": len(made.market.days),
+        "grid": {name: list(values) for name, values in made.grid.axes.items()},
+        "params": {
+            name: made.grid.fixed[name]
+            for name in made.grid.spec.params
+            if name not in made.grid.axes
+        },
+        "notes": run_.notes,
+    }
+
+
+def judged(made: Sweep, worker: Worker, rows: Rows) -> dict[str, Any]:
+    """Return the best combination and what it is worth; it is run once more, for its days."""
+    job = best_of(rows, made.search.metric)
+    if job is None:
+        return {
+            "best": None, "deflated_sharpe": None, "chance": None,
+            "warning": f"{made.search.metric} is undefined in every combination: try --metric pnl",
+        }  # fmt: skip
+    arguments = made.arguments(job)
+    span = spans.training(made.market, made.windows[0].train)
+    again = worker.run(arguments, span)
+    assert again.pnl == rows["pnl"][job], "a combination run twice must give the same"
+    closes = worker.tally.day_closes()
+    chance = deflated.deflated(closes, rows["sharpe"], len(rows))
+    return {
+        "best": {"params": dict(arguments), **figures_of(rows[job])},
+        **deflated.verdict(chance),
+    }

@@ -1,0 +1,157 @@
+"""Threads that run the combinations of a sweep: one core each, and the data of all."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from queue import Empty, SimpleQueue
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from alphapanda.engine.engine import Engine
+from alphapanda.model.columns import Columns
+from alphapanda.research.sweep_store import ROW, Rows
+from alphapanda.research.tally import Figures, Tally
+
+Arguments = Mapping[str, int | float]
+TURN_S = 0.01
+"""How long a thread works before it asks for more combinations."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rows of some days, in batches with the control rows among them, and those behind."""
+
+    batches: Sequence[tuple[Columns, Any]]
+    rest: Any
+
+    @property
+    def rows(self) -> int:
+        """Number of market rows."""
+        return sum(columns.rows for columns, _ in self.batches)
+
+
+class Worker:
+    """One core that runs one combination after another."""
+
+    def __init__(self, begin: Callable[[Arguments], Engine], tally: Tally) -> None:
+        self.begin = begin
+        self.tally = tally
+        self.engine_s = 0.0
+        self.engine: Engine | None = None
+
+    def run(self, arguments: Arguments, span: Span) -> Figures:
+        """Run a combination over a span and return its figures."""
+        self.engine = self.begin(arguments)
+        self.tally.begin()
+        for columns, controls in span.batches:
+            self._feed(self.engine, columns, controls)
+        self._feed(self.engine, Columns.of(), span.rest)
+        return self.tally.figures(int(self.engine.tables["ledgers"]["charges"][0]))
+
+    def _feed(self, engine: Engine, columns: Columns, controls: Any) -> None:
+        chunks = engine.feed(columns, controls)
+        while True:
+            started = perf_counter()
+            rows = next(chunks, None)
+            self.engine_s += perf_counter() - started
+            if rows is None:
+                return
+            self.tally.take(rows)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that raised: its parameters, its core and the error."""
+
+    arguments: Arguments
+    engine: Engine | None
+    error: Exception
+
+
+class Crew:
+    """Deals jobs to threads, and hands back what they have done."""
+
+    def __init__(
+        self, workers: Sequence[Worker], jobs: Iterator[int],
+        resolve: Callable[[int], tuple[Arguments, Span]],
+    ) -> None:  # fmt: skip
+        self._jobs = jobs
+        self._resolve = resolve
+        self._lock = threading.Lock()
+        self._queue: SimpleQueue[Rows | Failure | None] = SimpleQueue()
+        self._stopped = False
+        self._threads = [
+            threading.Thread(target=self._work, args=(worker, place), daemon=True)
+            for place, worker in enumerate(workers)
+        ]
+
+    def results(self) -> Iterator[Rows | Failure | None]:
+        """Yield finished runs as they come, None now and then while there are none."""
+        for thread in self._threads:
+            thread.start()
+        running = len(self._threads)
+        while running:
+            try:
+                item = self._queue.get(timeout=0.2)
+            except Empty:
+                yield None
+                continue
+            if item is None:
+                running -= 1
+            else:
+                yield item
+
+    def stop(self) -> None:
+        """Let every thread end after the combination it is at."""
+        self._stopped = True
+
+    def _work(self, worker: Worker, place: int) -> None:
+        if len(self._threads) > 1:
+            stay(place)
+        size = 1
+        try:
+            while part := self._deal(size):
+                started = perf_counter()
+                self._queue.put(self._run(worker, part))
+                each = (perf_counter() - started) / len(part)
+                size = min(max(int(TURN_S / max(each, 1e-6)), 1), 1_000)
+        finally:
+            self._queue.put(None)
+
+    def _deal(self, size: int) -> list[int]:
+        with self._lock:
+            return [] if self._stopped else list(islice(self._jobs, size))
+
+    def _run(self, worker: Worker, part: Sequence[int]) -> Rows | Failure:
+        rows = np.zeros(len(part), ROW)
+        for place, job in enumerate(part):
+            if self._stopped:
+                return rows[:place]
+            arguments, span = self._resolve(job)
+            before = worker.engine_s
+            try:
+                figures = worker.run(arguments, span)
+            except Exception as error:  # noqa: BLE001 (told by the thread that waits)
+                self.stop()
+                return Failure(arguments, worker.engine, error)
+            rows[place] = as_row(job, figures, worker.engine_s - before)
+        return rows
+
+
+def as_row(job: int, figures: Figures, engine_s: float) -> tuple[Any, ...]:
+    """Return a run as the store keeps it."""
+    values = [np.nan if value is None else value for value in figures]
+    return (job, *values, engine_s)
+
+
+def stay(place: int) -> None:
+    """Keep a thread on a core of its own: some schedulers leave all of them where they began."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[place % len(cores)]})

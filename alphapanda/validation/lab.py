@@ -1,0 +1,165 @@
+"""One recording in memory, run again and again under changed conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alphapanda import config
+from alphapanda.data.replay.replay import Replay, open_replay
+from alphapanda.engine.compiler.generate import Shape
+from alphapanda.engine.compiler.program import Program, build
+from alphapanda.engine.controls import Placer, day_end, session_controls
+from alphapanda.engine.engine import Engine
+from alphapanda.engine.setup import Setup
+from alphapanda.errors import UsageError
+from alphapanda.model.columns import Columns
+from alphapanda.model.rows import OUT
+from alphapanda.runs import discovery, plan, runner
+from alphapanda.runs.options import Options
+
+Table = NDArray[Any]
+Done = Callable[[int], None]
+"""Called with the rows that a run has taken, as it goes."""
+
+MOST_ROWS = 20_000_000
+"""Rows held in memory at once: some 2 GB where quotes are among them."""
+
+STEP = 65_536
+PLAIN_STEP = 2_048
+"""Rows fed at once, between which a run shows progress and can be interrupted."""
+
+
+@dataclass
+class Lab:
+    """A prepared run, its rows and its control rows, each placed before the row it precedes."""
+
+    made: plan.Run
+    columns: Columns
+    controls: Table
+    jit: bool
+    done: Done = lambda _rows: None
+    _program: Program | None = field(default=None, repr=False)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the recording."""
+        return self.columns.rows
+
+    @property
+    def plain(self) -> bool:
+        """Say if hooks run as plain Python, which may look at more than their rows."""
+        return not self.jit or not all(spec.compiled for spec in self.made.specs)
+
+    @property
+    def names(self) -> list[str]:
+        """The strategies' names."""
+        return plan.strategy_names(self.made.specs)
+
+    def setup(self) -> Setup:
+        """Return what a core of this recording needs to know."""
+        return runner.setup(self.made, plan.expiries(self.made))
+
+    def reload(self) -> None:
+        """Load the strategies afresh, as a new process would; classes at hand stay as they are."""
+        entries = self.made.options.strategies
+        specs = tuple(discovery.find(entry.strategy) for entry in entries)
+        enrolments = [
+            replace(enrolment, spec=spec)
+            for enrolment, spec in zip(self.made.enrolments, specs, strict=True)
+        ]
+        self.made = replace(self.made, specs=specs, enrolments=tuple(enrolments))
+        self._program = None
+
+    def engine(self, setup: Setup | None = None) -> Engine:
+        """Return a core at its start. Plain hooks keep objects in the loop: each has its own."""
+        if self._program is None or self.plain:
+            replay = self.made.replay
+            whole = runner.whole(self.made)
+            shape = Shape(self.made.specs, replay.interval_ns, replay.columns, whole)
+            self._program = build(shape, jit=self.jit, cache_dir=config.load().cache_dir)
+        with runner.hooks_blamed(self.made, lambda: "start"):
+            return Engine(self._program, self.setup() if setup is None else setup)
+
+    def part(self, start: int, stop: int) -> tuple[Columns, Table]:
+        """Return rows [start, stop) with the control rows that belong before each of them."""
+        at = self.controls["at"]
+        controls = self.controls[np.searchsorted(at, start) : np.searchsorted(at, stop)].copy()
+        controls["at"] -= start
+        return self.columns.slice(start, stop), controls
+
+    def rest(self) -> Table:
+        """Return the control rows behind the last row."""
+        controls = self.controls[self.controls["at"] >= self.rows].copy()
+        controls["at"] = 0
+        if self.made.rules.calendar.is_always:  # nothing closes the last day but the end of data
+            return day_end(int(self.columns.ts[-1]))
+        return controls
+
+    def feed(self, engine: Engine, start: int, stop: int) -> Table:
+        """Run rows [start, stop) and return what came out."""
+        step = PLAIN_STEP if self.plain else STEP
+        out = [np.empty(0, OUT)]
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
+            out.append(self.told(engine, *self.part(first, last)))
+            self.done(last - first)
+        return np.concatenate(out)
+
+    def told(self, engine: Engine, columns: Columns, controls: Table) -> Table:
+        """Run a batch and return what came out."""
+        with runner.hooks_blamed(self.made, lambda: runner.engine_time(engine)):
+            chunks = [chunk.copy() for chunk in engine.feed(columns, controls) if len(chunk)]
+        return np.concatenate(chunks) if chunks else np.empty(0, OUT)
+
+    def whole(self, engine: Engine) -> Table:
+        """Run all rows to the end of the last session and return what came out."""
+        out = self.feed(engine, 0, self.rows)
+        return np.concatenate([out, self.told(engine, Columns.of(), self.rest())])
+
+    def sequence(self) -> NDArray[np.int64]:
+        """Return the number that each row bears as the cause of output rows."""
+        places = np.arange(self.rows)
+        return places + 1 + np.searchsorted(self.controls["at"], places, side="right")
+
+
+def open_lab(options: Options) -> Lab:
+    """Read a recording whole.
+
+    Raises:
+        UsageError: for anything wrong in the options, the strategies or the data.
+    """
+    specs = tuple(discovery.find(entry.strategy) for entry in options.strategies)
+    arguments = [s.arguments(e.params) for s, e in zip(specs, options.strategies, strict=True)]
+    rules = plan.rules_of(options)
+    with open_replay(plan.replay_options(options, specs)) as replay:
+        made = plan.prepare(options, rules, replay, specs, arguments)
+        columns = joined(replay)
+    groups = plan.used_groups(made)
+    controls = session_controls(
+        rules.calendar, made.replay.days, groups, expiries=plan.expiries(made)
+    )
+    return Lab(made, columns, placed(controls, columns, bars=replay.kind == "bar"), options.jit)
+
+
+def joined(replay: Replay) -> Columns:
+    """Return all rows of a recording as one batch."""
+    if replay.rows > MOST_ROWS:
+        raise UsageError(
+            f"the data have {replay.rows:,} rows, and this command holds them in memory, at most "
+            f"{MOST_ROWS:,}: take fewer days with --from and --to"
+        )
+    batches = list(replay.batches())
+    return Columns._make(np.concatenate(parts) for parts in zip(*batches, strict=True))
+
+
+def placed(controls: Table, columns: Columns, *, bars: bool) -> Table:
+    """Return control rows placed among the rows; those behind the last have its end as place."""
+    placer = Placer(controls, bars=bars)
+    before, rest = placer.take(columns), placer.rest()
+    rest["at"] = columns.rows
+    return np.concatenate([before, rest])

@@ -1,0 +1,174 @@
+"""Fill honesty: the same strategy under worse fills, dearer charges and a thinner feed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from alphapanda.engine.setup import Paper
+from alphapanda.model.columns import Columns
+from alphapanda.model.money import text
+from alphapanda.model.rows import Fill, Out
+from alphapanda.research.survival import share, verdict
+from alphapanda.runs.options import Options, from_python
+from alphapanda.validation.lab import Lab, open_lab, placed
+
+MS = 1_000_000
+BASIS_POINT = 1_000
+"""In 1e-7, as all rates."""
+TENTH = 1_000_000
+LATENCIES = (("50 ms", 50 * MS), ("250 ms", 250 * MS), ("1 s", 1_000 * MS), ("5 s", 5_000 * MS))
+SLIPPAGES = (1, 2, 5)
+DROPS = (0.01, 0.05)
+DEARER = (
+    "brokerage", "brokerage_cap", "brokerage_flat", "stt_buy", "stt_sell", "exchange", "sebi",
+    "stamp_buy", "dp", "square_off_fee", "exercise_stt",
+)  # fmt: skip
+"""Rates that double; GST is a share of some of them and doubles with them."""
+
+Progress = Callable[[int, int, int], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is worse than in the run as it was asked for."""
+
+    name: str
+    kind: str = ""
+    paper: dict[str, Any] = field(default_factory=dict)
+    double: bool = False
+    drop: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stress:
+    """What each case left of the P&L; `summary` is what `--json` prints."""
+
+    summary: dict[str, Any]
+
+    @property
+    def cases(self) -> list[dict[str, Any]]:
+        """The cases, the run as it was asked for first."""
+        return list(self.summary["cases"])
+
+
+def stress(
+    strategy: Any = None, data: Any = (), *, progress: Progress | None = None, **options: Any
+) -> Stress:
+    """Run a strategy under worse conditions and say how much of its P&L survives each.
+
+    Arguments are those of `backtest`.
+
+    Raises:
+        UsageError: for anything wrong in the options, the strategy or the data.
+    """
+    return run(from_python(strategy, data, options), progress=progress)
+
+
+def run(options: Options, *, progress: Progress | None = None) -> Stress:
+    """Run every case on one reading of the data and one compilation."""
+    lab = open_lab(options)
+    todo = list(cases(options))
+    total, taken = lab.rows * len(todo), 0
+    results: list[dict[str, Any]] = []
+
+    def done(rows: int) -> None:
+        nonlocal taken
+        taken += rows
+        if progress is not None:
+            progress(taken, total, sum(result["fills"] for result in results))
+
+    lab.done = done
+    for case in todo:
+        if lab.plain:
+            lab.reload()  # what a run leaves in a module must not reach the next
+        results.append(outcome(lab, case))
+    base = results[0]["pnl"]
+    return Stress({
+        "strategies": lab.names, "rows": lab.rows, "kind": lab.made.replay.kind,
+        "from": str(lab.made.replay.days[0]), "to": str(lab.made.replay.days[-1]),
+        "pnl": text(base), "cases": [told(result, base) for result in results],
+        "notes": lab.made.notes,
+    })  # fmt: skip
+
+
+def cases(options: Options) -> Iterator[Case]:
+    """Yield the run as it is, then what is worse than that, then all of it together."""
+    yield Case("as asked")
+    for name, latency in LATENCIES:
+        if latency > options.latency:
+            yield Case(f"latency {name}", "latency", {"latency_ns": latency})
+    for points in SLIPPAGES:
+        if points * BASIS_POINT > options.slippage:
+            yield Case(f"slippage {points} bp", "slippage", {"slippage": points * BASIS_POINT})
+    for fill in (Fill.TOUCH, Fill.THROUGH, Fill.QUEUE):
+        if fill != options.limit_fill:
+            yield Case(f"limit fills: {fill.name.lower()}", "limit_fill", {"limit_fill": fill})
+    yield Case("charges doubled", "charges", double=True)
+    for part in DROPS:
+        yield Case(f"{part:.0%} of rows lost", "rows", drop=part)
+    if thinner(options.volume_share):
+        yield Case("volume share 10 %", "volume_share", {"volume_share": TENTH})
+    yield together(options)
+
+
+def thinner(volume_share: int) -> bool:
+    """Say if a tenth of the volume is less than what the run takes; 0 takes any."""
+    return volume_share == 0 or volume_share > TENTH
+
+
+def together(options: Options) -> Case:
+    """Return the case in which everything is worse at once."""
+    paper = {
+        "latency_ns": max(options.latency, 1_000 * MS),
+        "slippage": max(options.slippage, 5 * BASIS_POINT),
+        "limit_fill": Fill.QUEUE,
+        "volume_share": TENTH if thinner(options.volume_share) else options.volume_share,
+    }
+    return Case("all worse", "all", paper, double=True, drop=0.05)
+
+
+def outcome(lab: Lab, case: Case) -> dict[str, Any]:
+    """Run one case and return its figures, money still scaled."""
+    if case.drop:
+        lab = thinned(lab, case.drop)
+    setup = lab.setup()
+    paper = Paper(**{**{name: getattr(setup.paper, name) for name in PAPER}, **case.paper})
+    engine = lab.engine(replace(setup, paper=paper))
+    if case.double:
+        for name in DEARER:
+            engine.tables["fees"][name] *= 2
+    types = lab.whole(engine)["type"]
+    ledgers = engine.tables["ledgers"][:-1]
+    return {
+        "case": case.name, "kind": case.kind, "rows": lab.rows,
+        "pnl": int((ledgers["cash"] + ledgers["mark"]).sum()),
+        "charges": int(ledgers["charges"].sum()),
+        "orders": int((types == Out.ORDER).sum()), "fills": int((types == Out.FILL).sum()),
+        "rejected": int((types == Out.REJECTED).sum()),
+    }  # fmt: skip
+
+
+PAPER = tuple(Paper.__dataclass_fields__)
+
+
+def thinned(lab: Lab, part: float) -> Lab:
+    """Return the recording without a part of its rows, the same ones each time."""
+    chance = np.random.default_rng(lab.made.options.seed).random(lab.rows)
+    kept = chance >= part
+    kept[0] = True
+    columns = Columns._make(column[kept] if len(column) else column for column in lab.columns)
+    controls = placed(lab.controls.copy(), columns, bars=lab.made.replay.kind == "bar")
+    return replace(lab, columns=columns, controls=controls)
+
+
+def told(result: dict[str, Any], base: int) -> dict[str, Any]:
+    """Return a case as JSON holds it, with what is left of the P&L."""
+    pnl = result["pnl"]
+    return {
+        **result, "pnl": text(pnl), "charges": text(result["charges"]),
+        "change": text(pnl - base), "survives": share(pnl, base), "verdict": verdict(pnl, base),
+    }  # fmt: skip

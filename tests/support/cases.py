@@ -1,0 +1,238 @@
+"""Random days for the core: data, session, settings, strategies that do anything at any time."""
+
+# ruff: noqa: ANN001, ANN202, D102 (strategies are written as traders write them)
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from alphapanda import (
+    bracket,
+    cancel,
+    cancel_all,
+    modify,
+    order,
+    strategy,
+    target,
+)
+from alphapanda.core.state import Limit
+from alphapanda.engine.setup import Paper
+from alphapanda.model.calendar import Phase
+from alphapanda.model.charges import Schedule
+from alphapanda.model.columns import Columns
+from alphapanda.model.instruments import Product
+from alphapanda.model.limits import LimitSet, load_limits
+from alphapanda.model.rows import Control, Fill, Kind, Scope, Tif
+from tests.support.harness import MINUTE, SECOND, T0, Desk, closes, controls, opens, phase, share
+
+TICK = 500
+FIRST = 1_000_000
+SCHEDULES = (Schedule.none(), Schedule.flat("0.03%"), Schedule.zerodha())
+KINDS = ("plain", "sizes", "quotes", "bars")
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that a strategy asks for; distances in ticks from the last price."""
+
+    verb: str
+    qty: int
+    kind: Kind
+    near: int
+    far: int
+    tif: Tif
+
+
+@dataclass
+class Case:
+    """A day: its rows, its session, a desk, and what each strategy does after which row."""
+
+    columns: Columns
+    events: Any
+    desk: Desk
+    acts: tuple[dict[int, list[Act]], ...]
+    """By strategy, by the sequence of the input row."""
+
+    def classes(self) -> list[type]:
+        """Return fresh strategies."""
+        return [actor(acts, self.desk.interval) for acts in self.acts]
+
+
+def open_orders(ctx: Any) -> list[int]:
+    """Return the numbers of this strategy's live orders on the instrument, oldest first."""
+    found, slot = [], ctx.core.instruments[ctx.row].first
+    while slot >= 0:
+        live = ctx.core.orders[slot]
+        if live.strategy == ctx.strategy:
+            found.append(live.id)
+        slot = live.next
+    return found
+
+
+def perform(ctx: Any, act: Act) -> None:
+    """Ask for what an act says."""
+    last = ctx.last
+    near, far = max(last + act.near * TICK, TICK), max(last + act.far * TICK, TICK)
+    numbers = open_orders(ctx)
+    number = numbers[abs(act.near) % len(numbers)] if numbers else 0
+    if act.verb == "order" or (number == 0 and act.near % 4):
+        price = near if act.kind in (Kind.LIMIT, Kind.STOP_LIMIT) else 0
+        order(ctx, act.qty, act.kind, price, far if act.kind >= Kind.STOP_LIMIT else 0, act.tif)
+    elif act.verb == "bracket":
+        side = 1 if act.qty > 0 else -1
+        stop = last - side * (abs(act.near) + 1) * TICK if act.tif == Tif.DAY else 0
+        goal = last + side * (abs(act.far) + 1) * TICK if act.far else 0
+        entry = near if act.kind == Kind.LIMIT else 0
+        bracket(ctx, act.qty, stop, goal, abs(act.near) * TICK if stop == 0 else 0, entry)
+    elif act.verb == "target":
+        target(ctx, act.qty)
+    elif act.verb == "modify":
+        qty = act.qty if act.tif == Tif.IOC else 0
+        modify(ctx, number, qty, near if act.kind == Kind.LIMIT else 0,
+               far if act.kind == Kind.STOP else 0)  # fmt: skip
+    elif act.verb == "cancel":
+        cancel(ctx, number)
+    else:
+        cancel_all(ctx)
+
+
+class Player:
+    """Performs the acts that belong to the present row; it remembers nothing."""
+
+    def __init__(self, acts: dict[int, list[Act]]) -> None:
+        self.acts = acts
+
+    def __call__(self, ctx: Any) -> None:
+        for act in self.acts.get(ctx.core.clock[0].cause, ()):
+            perform(ctx, act)
+
+
+def actor(acts: dict[int, list[Act]], interval: int) -> type:
+    """Return a strategy that performs acts on ticks, or on bars."""
+    play = Player(acts)
+
+    @strategy(compiled=False)
+    class OnTicks:
+        """Performs acts."""
+
+        def on_tick(self, ctx):
+            play(ctx)
+
+    @strategy(compiled=False)
+    class OnBars:
+        """Performs acts."""
+
+        def on_bar(self, ctx):
+            play(ctx)
+
+    return OnBars if interval else OnTicks
+
+
+SIDED = st.integers(1, 12).flatmap(lambda qty: st.sampled_from((qty, -qty)))
+ACTS = st.builds(
+    Act,
+    verb=st.sampled_from(
+        ("order",) * 6 + ("bracket",) * 3 + ("target", "modify", "modify", "cancel", "all")
+    ),
+    qty=SIDED,
+    kind=st.sampled_from(Kind),
+    near=st.integers(-6, 6),
+    far=st.integers(-6, 6),
+    tif=st.sampled_from((Tif.DAY, Tif.DAY, Tif.IOC)),
+)
+
+
+def walk(steps: Sequence[int]) -> Any:
+    """Return a price path on the tick."""
+    return FIRST + np.cumsum(np.array(steps, np.int64)) * TICK
+
+
+@st.composite
+def columns(draw: Any, kind: str, rows: int, instruments: int) -> Columns:
+    """Draw rows of one kind."""
+
+    def ints(least: int, most: int) -> Any:
+        return np.array(draw(st.lists(st.integers(least, most), min_size=rows, max_size=rows)))
+
+    last = walk(ints(-4, 4))
+    row = ints(0, instruments - 1)
+    last = last + row * 200 * TICK
+    gaps = ints(0, 3) * SECOND // 2
+    if kind == "bars":
+        high, low = last + ints(0, 5) * TICK, last - ints(0, 5) * TICK
+        opened = np.clip(last + ints(-5, 5) * TICK, low, high)
+        ts = T0 + (np.arange(rows) + 1) * MINUTE
+        return Columns.of(ts=ts, row=np.zeros(rows), last=last, open=opened, high=high, low=low,
+                          volume=ints(0, 40))  # fmt: skip
+    more: dict[str, Any] = {}
+    if kind != "plain":
+        more["qty"] = ints(0, 30)
+    if kind == "quotes":
+        has_bid, has_ask = ints(0, 7) > 0, ints(0, 7) > 0
+        more["bid"] = (last - ints(0, 3) * TICK) * has_bid
+        more["ask"] = (last + ints(1, 3) * TICK) * has_ask
+        more["bid_qty"] = ints(1, 30) * has_bid
+        more["ask_qty"] = ints(1, 30) * has_ask
+    return Columns.of(ts=T0 + np.cumsum(gaps), row=row, last=last, **more)
+
+
+@st.composite
+def session(draw: Any, rows: Columns, strategies: int) -> Any:
+    """Draw a session over the rows: late opens, breaks, commands, square-off, always a close."""
+    first, last = int(rows.ts[0]), int(rows.ts[-1]) + 1
+    inside = st.integers(first, last)
+    end = last + 1
+    cut_off = end - draw(st.integers(0, (last - first) // 2))
+    found = [opens(end, cut_off), (cut_off, Control.SQUARE_OFF, 0)]
+    for kind in draw(st.lists(st.sampled_from(("time", "rearm", "break", "kill")), max_size=3)):
+        ts = draw(inside)
+        scope = draw(st.sampled_from(Scope))
+        number = draw(st.integers(0, strategies - 1)) if scope == Scope.STRATEGY else 0
+        if kind == "break":
+            found += [closes(ts), phase(min(ts + SECOND, last), Phase.OPEN, end, cut_off)]
+        elif kind == "time":
+            found.append((ts, Control.TIME))
+        else:
+            found.append((ts, Control.KILL if kind == "kill" else Control.REARM, scope, number))
+    found.sort(key=lambda row: row[0])
+    return [*found, closes(end), (end, Control.DAY_END)]
+
+
+@st.composite
+def cases(draw: Any, limits: LimitSet | None = None, kinds: Sequence[str] = KINDS) -> Case:
+    """Draw a whole day."""
+    kind = draw(st.sampled_from(kinds))
+    rows, strategies = draw(st.integers(12, 40)), draw(st.integers(1, 2))
+    instruments = 1 if kind == "bars" else draw(st.integers(1, 2))
+    data = draw(columns(kind, rows, instruments))
+    events = draw(session(data, strategies))
+    acts = tuple(
+        draw(
+            st.dictionaries(
+                st.integers(1, rows), st.lists(ACTS, max_size=3), min_size=4, max_size=16
+            )
+        )
+        for _ in range(strategies)
+    )
+    desk = Desk(
+        instruments=tuple(share(f"NSE:{name}", lot_size=draw(st.sampled_from((1, 1, 1, 3))))
+                          for name in "XY"[:instruments]),
+        product=draw(st.sampled_from((Product.MIS, Product.MIS, Product.CNC))),
+        paper=Paper(
+            latency_ns=draw(st.sampled_from((0, 1, SECOND))),
+            slippage=draw(st.sampled_from((0, 5_000, 200_000))),
+            limit_fill=draw(st.sampled_from(Fill)),
+            volume_share=draw(st.sampled_from((0, 5_000_000, 10_000_000))),
+        ),
+        limits=limits or load_limits("wide"),
+        schedule=draw(st.sampled_from(SCHEDULES)),
+        cash=draw(st.sampled_from((10**12, 30_000_000))),
+        always=False,
+        sizes=Limit(orders=draw(st.sampled_from((6, 64))), out=draw(st.sampled_from((1, 64)))),
+        interval=MINUTE if kind == "bars" else 0,
+    )  # fmt: skip
+    return Case(data, controls(*events, columns=data), desk, acts)

@@ -1,0 +1,85 @@
+"""Runs the command line, in this process and in one of its own, on small made-up sessions."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import date
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, NamedTuple
+
+import pytest
+
+from alphapanda import cli
+from alphapanda.data.synth.sessions import synthesize
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(sys.executable).with_name("alphapanda")
+MONDAY = date(2025, 8, 4)
+
+
+class Told(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The one line of its message."""
+        assert self.out == ""
+        assert self.err.count("\n") == 1, self.err
+        assert self.err.startswith("alphapanda: ")
+        return self.err.strip()
+
+
+@cache
+def session(shares: int = 2, rows: int = 3_000, days: int = 1, kind: Any = "tick") -> str:
+    """Return the path of a made-up session, made once."""
+    path = Path(mkdtemp(prefix="alphapanda-test-")) / f"{kind}.parquet"
+    synthesize(
+        path, day=MONDAY, days=days, instruments=shares, ticks_per_instrument=rows, kind=kind
+    )
+    return str(path)
+
+
+def command(*words: str, capsys: pytest.CaptureFixture[str]) -> Told:
+    """Run a command in this process."""
+    capsys.readouterr()
+    status = cli.status(words)
+    said = capsys.readouterr()
+    return Told(status, said.out, said.err)
+
+
+def facts(done: Told) -> Any:
+    """Return the object that a command printed, which ended well."""
+    assert (done.status, done.err) == (0, "")
+    return json.loads(done.out)
+
+
+def process(*words: str, cwd: Path, **variables: str) -> Told:
+    """Run a command in a process of its own."""
+    done = subprocess.run(
+        [PROGRAM, *words], cwd=cwd, env={**os.environ, **variables}, text=True,
+        capture_output=True, check=False, timeout=240,
+    )  # fmt: skip
+    return Told(done.returncode, done.stdout, done.stderr)
+
+
+def left(folder: Path) -> list[str]:
+    """Return every file and folder that lies in a folder."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def with_strategies(folder: Path) -> Path:
+    """Return a folder with the repository's strategies in it."""
+    shutil.copytree(
+        ROOT / "strategies", folder / "strategies", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    return folder

@@ -1,0 +1,191 @@
+"""Every strategy of the kit on real data of its kind: its account, its digest and its honesty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+
+import alphapanda
+from alphapanda.data.importers.importing import import_files
+from alphapanda.data.importers.source import Wanted
+from alphapanda.model.charges import ChargeClass, Schedule
+from alphapanda.model.instruments import Exchange
+from tests.support.recount import Trade, differences, last_prices, recount, terms, trades
+from tests.support.shared import shared
+
+ROOT = Path(__file__).resolve().parents[2]
+KIT = sorted(path.stem for path in (ROOT / "strategies").glob("*.py"))
+INDEX = "NSE:nifty50_index_1s_2022_aug_sep"
+INDICES = {"INDIAVIX", "NIFTYAUTO", "NIFTYIT", "NIFTYPSU BANK"}
+"""Indices among the shares: without volume nothing fills."""
+
+
+@dataclass(frozen=True)
+class Market:
+    """A recording, what a run on it says, and the last prices by its own words."""
+
+    data: str
+    options: dict[str, Any]
+    last: dict[str, Decimal]
+    product: str = "CNC"
+
+
+@cache
+def minutes() -> Market:
+    """56 symbols of NSE over 18 days."""
+    path = shared("data", "bars", "nse_1min_kite_201608_09.parquet")
+    return Market(str(path), {}, last_prices(path, price="close", time="date"))
+
+
+@cache
+def index() -> Market:
+    """NIFTY 50 each second, its last two days."""
+    path = shared("data", "ticks", "nifty50_index_1s_2022_aug_sep.parquet")
+    days = {"from_": "2022-09-29", "to": "2022-09-30"}
+    return Market(str(path), days, last_prices(path, name=INDEX))
+
+
+@cache
+def future() -> Market:
+    """Five minutes of a future's full ticks."""
+    path = shared("data", "ticks", "kite_full_NIFTY25DECFUT_20251229.parquet")
+    options = {"exchange": "NFO", "limits": "wide", "cash": 100_000_000}
+    last = last_prices(path, exchange="NFO", symbol="trading_symbol")
+    return Market(str(path), options, last, product="NRML")
+
+
+@cache
+def chain() -> Market:
+    """A day of NIFTY's option chain, imported with its contracts; nothing is held at the end."""
+    root = Path(mkdtemp(prefix="alphapanda-test-"))
+    path = shared("data", "options", "nse_option_chain_NIFTY_20250829.parquet")
+    import_files(root, [path], Wanted())
+    (master,) = (root / "instruments").glob("*.csv")
+    options = {"instruments": str(master), "limits": "wide"}
+    return Market(str(root), options, {}, product="NRML")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a strategy is run on."""
+
+    market: Any = minutes
+    options: dict[str, Any] = field(default_factory=lambda: {"instrument": FEW})
+    rerun: dict[str, Any] = field(default_factory=dict)
+    """For reruns, where all of it would take minutes."""
+    batch: int = 1
+    depends: bool = False
+    """If by its definition the first decisions depend on where the data begin."""
+
+
+FEW = ("INFY", "SBIN", "TATASTEEL")
+BANKS = {"instrument": ("HDFCBANK", "ICICIBANK"), "product": "MIS"}
+DAYS = {"from_": "2016-09-01", "to": "2016-09-02"}
+CASES = {
+    **dict.fromkeys(KIT, Case()),
+    "ema_cross": Case(index, {}, depends=True),
+    "hedged_pairs": Case(minutes, BANKS),
+    "learned_odds": Case(minutes, {"instrument": "INFY"}),
+    "market_maker": Case(future, {}),
+    "momentum": Case(minutes, {}, DAYS, batch=50),
+    "quiet_reversal": Case(index, {}),
+    "short_straddle": Case(chain, {}, batch=997),
+    "spread": Case(minutes, {**BANKS, "params": {"quantity": 10}}),
+}
+each_of_the_kit = pytest.mark.parametrize("name", KIT)
+
+
+def run(name: str, **more: Any) -> Any:
+    """Run a strategy of the kit."""
+    case, market = CASES[name], CASES[name].market()
+    given = {**market.options, **case.options, **more}
+    if name == "momentum":
+        given["instrument"] = fifty(market)
+    return alphapanda.backtest(str(ROOT / "strategies" / f"{name}.py"), market.data, **given)
+
+
+def fifty(market: Market) -> tuple[str, ...]:
+    """Return the first fifty shares, indices left out."""
+    names = [name.removeprefix("NSE:") for name in sorted(market.last)]
+    return tuple(name for name in names if name not in INDICES)[:50]
+
+
+@cache
+def whole(name: str) -> Any:
+    """Return the run of a strategy over all its data, made once."""
+    return run(name)
+
+
+def forced(made: list[Trade]) -> Iterator[date]:
+    """Yield the day of each order by which the broker closed an intraday position."""
+    orders = {(t.day, t.instrument) for t in made if (t.ts // 10**9 + 19_800) % 86_400 > 55_200}
+    return (day for day, _ in sorted(orders))
+
+
+@each_of_the_kit
+def test_account_is_counted_again(name: str) -> None:
+    """P&L, cash, positions and each kind of charge are those of its fills, to the paisa."""
+    result, market = whole(name), CASES[name].market()
+    made = trades(result.table("fills"))
+    assert len(made) > 3
+    product = CASES[name].options.get("product", market.product)
+    counted = recount(
+        made, market.last, schedule=Schedule.parse("zerodha"), terms=terms(product),
+        cash=Decimal(result.summary["cash"]),
+        squared_off=list(forced(made)) if product == "MIS" else (),
+        squared_terms=(ChargeClass.INTRADAY, Exchange.NSE),
+    )  # fmt: skip
+    assert differences(result, counted) == []
+
+
+@each_of_the_kit
+def test_batches_do_not_show(name: str) -> None:
+    """Cut into single rows, or small batches where there are many, it gives the same bytes."""
+    case = CASES[name]
+    all_at_once = run(name, **case.rerun) if case.rerun else whole(name)
+    assert run(name, batch=case.batch, **case.rerun).digest == all_at_once.digest
+
+
+@each_of_the_kit
+def test_check_finds_nothing(name: str) -> None:
+    """No decision uses the future or chance; what depends on where data begin says so, or waits."""
+    case, market = CASES[name], CASES[name].market()
+    given = {**market.options, **case.options, **case.rerun}
+    if name == "momentum":
+        given["instrument"] = fifty(market)
+    made = alphapanda.check(str(ROOT / "strategies" / f"{name}.py"), market.data, cuts=2, **given)
+    assert made.findings == []
+    assert made.summary["decisions"] > 3
+    said = [note for note in made.summary["notes"] if "agree with a longer history" in note]
+    assert bool(said) == case.depends
+
+
+def test_momentum_holds_few_of_fifty() -> None:
+    """The cross-section is of fifty shares, of which at most five are held."""
+    summary = whole("momentum").summary
+    assert len(summary["instruments"]) == 50
+    assert summary["fills"] > 1_000
+    assert len(summary["open_positions"]) <= 5
+
+
+def test_the_straddle_sells_both_and_stops_one() -> None:
+    """The call and the put nearest the money are sold; one is stopped, one bought at the end."""
+    fills = whole("short_straddle").table("fills").to_pylist()
+    sold = [fill for fill in fills if fill["qty"] < 0]
+    assert [fill["instrument"] for fill in sold] == [
+        "NFO:NIFTY2590224550CE", "NFO:NIFTY2590224550PE",
+    ]  # fmt: skip
+    bought = [fill for fill in fills if fill["qty"] > 0]
+    assert [fill["position"] for fill in bought] == [0, 0]
+    prices = {fill["instrument"]: fill["price"] for fill in sold}
+    stopped = [fill for fill in bought if fill["ts"].hour < 15]
+    assert len(stopped) == 1
+    assert stopped[0]["price"] > prices[stopped[0]["instrument"]] * Decimal("1.25")

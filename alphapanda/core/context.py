@@ -103,6 +103,19 @@ def pnl(ctx: Context) -> int:
     return int(ledger.cash + ledger.mark)
 
 
+def rupees(price: int) -> float:
+    """Return a price or an amount in rupees, as indicators count."""
+    return price / 10_000.0
+
+
+def whole(qty: float) -> int:
+    """Return a quantity as the whole number that it must be."""
+    number = int(qty)
+    if number != qty:
+        raise ValueError("a quantity must be a whole number: int() or round() makes it one")
+    return number
+
+
 def tick_down(ctx: Context, price: int) -> int:
     """Round a price down to the instrument's tick."""
     tick = max(ctx.market.tick, 1)
@@ -156,7 +169,7 @@ def order(
 
     `protection` is the widest fill of MARKET and STOP in 1e-7 of the last price.
     """
-    wish = ctx.core.wishes[ask_for(ctx, Verb.NEW, qty, kind, price, trigger, tif)]
+    wish = ctx.core.wishes[ask_for(ctx, Verb.NEW, whole(qty), kind, price, trigger, tif)]
     wish.protection = protection
     return int(wish.id)
 
@@ -201,7 +214,7 @@ def bracket(
     to whole ticks, the nearer and so the safer stop, but to one at least.
     """
     kind = Kind.LIMIT if price != 0 else Kind.MARKET
-    wish = ctx.core.wishes[ask_for(ctx, Verb.NEW, qty, kind, price, 0, Tif.DAY)]
+    wish = ctx.core.wishes[ask_for(ctx, Verb.NEW, whole(qty), kind, price, 0, Tif.DAY)]
     wish.role = Role.ENTRY
     wish.stop = stop
     wish.target = target
@@ -218,14 +231,15 @@ def target(ctx: Context, qty: int) -> int:
     """
     core = ctx.core
     position = core.positions[ctx.strategy * core.clock[0].instruments + ctx.row]
-    missing = qty - position.qty - position.open_buy + position.open_sell
+    wanted = whole(qty)
+    missing = wanted - position.qty - position.open_buy + position.open_sell
     if missing == 0:
         return 0
     if (missing > 0 and position.open_sell != 0) or (missing < 0 and position.open_buy != 0):
         cancel_all(ctx)
         if position.open_buy + position.open_sell != position.asleep:
             return 0
-        missing = qty - position.qty
+        missing = wanted - position.qty
         if missing == 0:
             return 0
     return order(ctx, missing)
@@ -248,4 +262,4 @@ def cancel_all(ctx: Context) -> None:
 
 def modify(ctx: Context, number: int, qty: int = 0, price: int = 0, trigger: int = 0) -> None:
     """Ask for other terms of an open order; what is 0 stays. `qty` is the new total, signed."""
-    ctx.core.wishes[ask_for(ctx, Verb.MODIFY, qty, 0, price, trigger, 0)].order = number
+    ctx.core.wishes[ask_for(ctx, Verb.MODIFY, whole(qty), 0, price, trigger, 0)].order = number

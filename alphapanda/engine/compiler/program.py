@@ -27,7 +27,7 @@ from alphapanda.core.context import context
 from alphapanda.core.emit import call
 from alphapanda.core.gate import gate
 from alphapanda.core.state import TABLES
-from alphapanda.engine.compiler import blame, cache, generate, lint
+from alphapanda.engine.compiler import blame, cache, generate, lint, units
 from alphapanda.engine.compiler.binder import HOT, INLINED, Binder
 from alphapanda.engine.compiler.declared import Spec, short
 from alphapanda.engine.compiler.generate import Shape
@@ -72,6 +72,7 @@ def build(shape: Shape, *, jit: bool, cache_dir: Path) -> Program:
         UsageError: if a strategy cannot be compiled, with file and line.
     """
     for spec in shape.specs:
+        units.check(spec)
         if spec.compiled:
             lint.check(spec, printing=not jit)
     program = unbound(shape)

@@ -17,6 +17,8 @@ RELAYED = ("page acknowledged", "cursor written", "cursor kept")
 """Points of the relay."""
 PROJECTED = ("page read", "page written", "page kept", "rows dropped")
 """Points of the projector."""
+SWEPT = ("part written", "part kept", "sweep finished")
+"""Points of a sweep."""
 
 _passed: dict[str, int] = {}
 
@@ -29,7 +31,7 @@ def at(point: str) -> None:
 
 def due(point: str) -> bool:
     """Say if this is the point and the time at which to die."""
-    assert point in (*POINTS, *RELAYED, *PROJECTED), point
+    assert point in (*POINTS, *RELAYED, *PROJECTED, *SWEPT), point
     wanted = os.environ.get(VARIABLE)
     if not wanted:
         return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,31 @@ from tests.support.servers.postgres import Postgres
 from tests.support.servers.redis import Redis
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker has it left when the others are done."""
+    items.sort(key=lambda item: folder_of(item.nodeid) != "system")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print how many tests each folder has and what they took, where more than one was run."""
+    tests, seconds = Counter[str](), Counter[str]()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                tests[folder_of(report.nodeid)] += report.when == "call"
+                seconds[folder_of(report.nodeid)] += report.duration
+    if len(tests) > 1:
+        terminalreporter.section("seconds by folder")
+        for folder, took in seconds.most_common():
+            terminalreporter.write_line(f"{folder:<16}{tests[folder]:>6}{took:>9.1f}")
+
+
+def folder_of(nodeid: str) -> str:
+    """Return the folder in tests/ that a test belongs to."""
+    file = Path(nodeid.partition("::")[0])
+    return file.parts[1] if len(file.parts) > 2 else file.stem
 
 
 @pytest.fixture(scope="session", autouse=True)

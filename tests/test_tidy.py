@@ -485,6 +485,18 @@ def test_every_path_in_the_documents_exists() -> None:
     report(found)
 
 
+def test_every_definition_in_the_documents_exists() -> None:
+    """`alphapanda/core/loop.py:see` names a function, a class or a method of that file."""
+    found = []
+    for name, text in pages().items():
+        for path, definition in re.findall(r"`([\w/]+\.py):(\w+)`", text):
+            tree = ast.parse((ROOT / path).read_text())
+            kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+            if definition not in {n.name for n in ast.walk(tree) if isinstance(n, kinds)}:
+                found.append(f"{name}: {path}:{definition}")
+    report(found)
+
+
 def test_the_first_strategy_is_the_one_in_the_folder() -> None:
     """The README shows a file of strategies/ word for word."""
     blocks = re.findall(r"^```python\n(.*?)^```", pages()["README.md"], re.DOTALL | re.MULTILINE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
-from typing import Any, NamedTuple
+from typing import Any
 
 from alphapanda import log
 from alphapanda.bus.client import close_client, kafka, open_client
@@ -21,26 +21,21 @@ from alphapanda.bus.topic_reader import partitions, reader, reading
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.events.events import SHARED, EventError, FeedStatus
-from alphapanda.events.feeds import Feed, Reading, Row, event_of
+from alphapanda.events.feeds import Feed, Portion, Reading, Row, event_of
 from alphapanda.events.topics import topic_of
 from alphapanda.model.columns import Columns
 from alphapanda.net.tasks import waits
 
 LOG = log.get(__name__)
 POLL_MS = 200
+IDLE_MS = 20
+"""How long rows are waited for before the trading loop sees to its commands."""
 BATCH = 4_096
 HELD = 50_000
 """Rows that wait for others, from which on only partitions that are behind are read."""
 MARGIN_MS = 60_000
 """How much earlier than a feed's begin its rows are looked for: the server's clock may be set."""
 NONE = Columns.of()
-
-
-class Portion(NamedTuple):
-    """Rows that follow each other, none if nothing came; before them, how many never came."""
-
-    missed: int
-    columns: Columns
 
 
 class FeedReader:
@@ -119,7 +114,7 @@ class FeedReader:
             return Portion(0, self._reading.columns(ready))
         quiet = now - self._alive_s >= self.settings.bus.stuck_after_s
         late = now - self._moved_s >= self.settings.bus.gap_after_s
-        if (quiet or late) and not await self._more(now) and late:
+        if (quiet or late) and not await self._more() and late:
             return await self._give_up()
         return Portion(0, NONE)
 
@@ -191,7 +186,7 @@ class FeedReader:
             return {}
         places = self._awaited() if self._order.held > HELD else []
         found: dict[Any, list[Any]] = await self._consumer.getmany(
-            *places, timeout_ms=POLL_MS, max_records=BATCH
+            *places, timeout_ms=IDLE_MS, max_records=BATCH
         )
         return {place: part for place, part in found.items() if part}
 
@@ -237,11 +232,12 @@ class FeedReader:
         """Say if a row is missing: others are held, or the feed has ended behind it."""
         return bool(self._order.held) or (self._ended is not None and not self.over)
 
-    async def _more(self, now: float) -> bool:
+    async def _more(self) -> bool:
         """Say if the server has messages that were not read, or does not answer.
 
         It is asked past the client that reads: one that is stuck knows no newer end, and is
-        replaced.
+        replaced. The wait for missing rows begins anew when the answer is there, or is given up:
+        what was asked may take longer than that wait.
         """
         places = self._awaited()
         try:
@@ -250,13 +246,13 @@ class FeedReader:
         except OutsideError as error:
             LOG.warning("no rows, and no server", feed=self.feed.id, error=error)
             self.outages += 1
-            self._alive_s = self._moved_s = now
+            self._alive_s = self._moved_s = time.monotonic()
             return True
         more = any(ends[place] > self._places[place] for place in places)
         if more:
             await self._replace()
-            self._moved_s = now
-        self._alive_s = now
+            self._moved_s = time.monotonic()
+        self._alive_s = time.monotonic()
         return more
 
     async def _replace(self) -> None:
@@ -270,6 +266,8 @@ class FeedReader:
         except OutsideError as error:
             LOG.warning("no new consumer yet", feed=self.feed.id, error=error)
             await asyncio.sleep(1)
+            self.outages += 1
+            self._alive_s = self._moved_s = time.monotonic()
             return
         self._consumer.assign(list(self._places))
         for place, offset in self._places.items():

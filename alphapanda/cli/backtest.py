@@ -33,7 +33,7 @@ def backtest(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool =
         served(config.load())
     directory = RunDirectory(default_out(made), numbered=True) if made.out is None else None
     with progress_bar(quiet=json) as progress:
-        result = runs.run(made, progress=progress, directory=directory)
+        result = runs.run_backtest(made, progress=progress, directory=directory)
     if json:
         print_json(result.summary)
     else:

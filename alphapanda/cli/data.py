@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,18 @@ from alphapanda.data import catalogue, holdings
 from alphapanda.data.importers import mappings
 from alphapanda.data.importers.importing import Progress as Told
 from alphapanda.data.importers.importing import import_files
+from alphapanda.data.importers.naming import read_names
+from alphapanda.data.importers.orders import ORDERS
 from alphapanda.data.importers.source import Wanted
 from alphapanda.data.names import chosen
+from alphapanda.data.schema import SECOND_NS
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import Calendar
 from alphapanda.model.interval import parse_interval
 from alphapanda.runs import options
 
 STAMPS = ("start", "end")
+INDIA = timezone(timedelta(hours=5, minutes=30))
 CALENDARS = {"nse": Calendar.nse, "always": Calendar.always}
 
 
@@ -63,7 +68,10 @@ def _wanted(given: Mapping[str, Any]) -> Wanted:
     stamps = given.get("stamps", "start")
     if stamps not in STAMPS:
         raise UsageError(f"--stamps {stamps}: write start or end.")
-    for name in ("qty_scale", "lot_size"):
+    dates = given.get("dates")
+    if dates is not None and dates not in ORDERS:
+        raise UsageError(f"--dates {dates}: write {', '.join(ORDERS[:-1])} or {ORDERS[-1]}.")
+    for name in ("qty_scale", "lot_size", "price_scale"):
         if given.get(name, 1) < 1:
             raise UsageError(
                 f"--{name.replace('_', '-')} {given[name]}: write a whole number from 1."
@@ -77,7 +85,22 @@ def _wanted(given: Mapping[str, Any]) -> Wanted:
         qty_scale=given.get("qty_scale", 1),
         lot_size=given.get("lot_size"),
         stamped_at_end=stamps == "end",
+        dates=dates,
+        names=read_names(given["names"]) if "names" in given else {},
+        keep_repeats=given.get("keep_repeats", False),
+        price_scale=given.get("price_scale", 1),
+        at_ns=_time_ns(given["at"]) if "at" in given else None,
     )
+
+
+def _time_ns(text: str) -> int:
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise UsageError(f"--at {text}: write '2025-07-01 10:15', the time in India.") from error
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=INDIA)
+    return round(time.timestamp()) * SECOND_NS
 
 
 def account_facts(account: Any) -> dict[str, Any]:
@@ -90,6 +113,7 @@ def account_facts(account: Any) -> dict[str, Any]:
         },
         "written": [str(part.place) for part in account.parts],
         "instruments": account.instruments, "notes": account.notes,
+        "became": [each.facts() for each in account.became],
     }  # fmt: skip
 
 
@@ -140,6 +164,7 @@ def check(paths: Sequence[str], said: Mapping[str, Any], *, root: Path | None, j
         wanted=_wanted({
             "kind": said["kind"], "exchange": said["exchange"],
             "map": options.pairs(said["map"] or (), "--map"),
+            **{k: said[k] for k in ("dates", "price_scale") if said[k] is not None},
         }),
         interval=said["interval"], first=first, last=last,
         instruments=tuple(said["instrument"] or ()), masters=tuple(said["instruments"] or ()),

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from alphapanda.data.holdings import Day, Holding, View
-from alphapanda.data.importers.importing import Account
+from alphapanda.data.importers.importing import Account, Became
 from alphapanda.research.table import count, number, summary_table
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -26,6 +26,8 @@ SHOWN_NOTES = 8
 SHOWN_INSTRUMENTS = 5
 SHOWN_HOLDINGS = 30
 NAME_WIDTH = 20
+SHOWN_FILES = 30
+SHOWN_NAMES = 3
 
 
 def account_table(account: Account) -> RenderableType:
@@ -38,6 +40,7 @@ def account_table(account: Account) -> RenderableType:
     parts: list[RenderableType] = [
         summary_table([("Rows", [*fates, *drops]), ("Catalogue", written)], title="import")
     ]
+    parts.append(_became_table(account.became))
     parts += [
         Text(f"first {why}: {first}", style="yellow") for why, (_, first) in account.dropped.items()
     ]
@@ -51,6 +54,24 @@ def account_table(account: Account) -> RenderableType:
     if not account.new:
         parts.append(Text("nothing new: every row is there already or was dropped", style="bold"))
     return Group(*parts)
+
+
+def _became_table(became: Sequence[Became]) -> Table:
+    table = _table("file", "instrument", "kind", right=("rows", "dropped", "sorted"))
+    table.add_column("first to last, times in the file")
+    for each in became[:SHOWN_FILES]:
+        names = list(each.instruments[:SHOWN_NAMES])
+        more = len(each.instruments) - len(names)
+        told = ", ".join(names) + (f" and {count(more)} more" if more else "")
+        lost = "; ".join(f"{count(n)} {why}" for why, n in each.dropped.items())
+        table.add_row(
+            Text(Path(each.file).name), Text(told), f"{each.kind} {each.interval}".strip(),
+            count(each.kept), Text(lost or "–"), count(each.sorted),
+            f"{each.first} to {each.last}, {each.zone}",
+        )  # fmt: skip
+    if len(became) > SHOWN_FILES:
+        table.add_row(f"... and {count(len(became) - SHOWN_FILES)} more (--json has all)")
+    return table
 
 
 def catalogue_table(root: Path, held: Sequence[Holding]) -> RenderableType:

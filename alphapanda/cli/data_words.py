@@ -46,13 +46,24 @@ Exchange = Annotated[
            text="Of symbols without one. (default: NFO for contracts, else NSE)"),
 ]  # fmt: skip
 
+Dates = Annotated[
+    str | None,
+    option("--dates", metavar="ORDER", panel=MAKE,
+           text="dmy, mdy or ymd: what 07/01/2025 is, where no row tells."),
+]  # fmt: skip
+PriceScale = Annotated[
+    int | None,
+    option("--price-scale", metavar="N", panel=MAKE,
+           text="Prices are taken N times, where they are finer than Rs 0.0001."),
+]  # fmt: skip
+
 
 @app.command("import")
 def import_(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...", help="Files, folders or patterns: CSV, Parquet, Kite's JSON."
+            metavar="PATH...", help="Files, folders or patterns: CSV and text, Parquet, JSON."
         ),
     ],
     kind: Kind = None,
@@ -65,7 +76,7 @@ def import_(
     save_map: Annotated[
         str | None,
         option("--save-map", metavar="NAME", panel=MAKE,
-               text="Keep --map, --kind, --interval, --exchange, --stamps under a name."),
+               text="Keep --map, --kind, --interval, --exchange, --stamps, --dates under a name."),
     ] = None,
     instrument: Annotated[
         str | None,
@@ -86,6 +97,22 @@ def import_(
         int | None,
         option("--lot-size", metavar="N", panel=MAKE, text="Of an option chain's contracts."),
     ] = None,
+    price_scale: PriceScale = None,
+    dates: Dates = None,
+    names: Annotated[
+        Path | None,
+        option("--names", metavar="CSV", panel=MAKE,
+               text="Lines FILE,NAME: instruments of files whose names don't say them."),
+    ] = None,
+    at: Annotated[
+        str | None,
+        option("--at", metavar="TIME", panel=MAKE,
+               text="Of a file without times, as an option chain: '2025-07-01 10:15' in India."),
+    ] = None,
+    keep_repeats: Annotated[
+        bool,
+        option("--keep-repeats", panel=ROWS, text="Rows that repeat another exactly stay: trades."),
+    ] = False,
     replace: Annotated[
         bool,
         option("--replace", panel=OUT, text="Bars that differ take the place of those there."),
@@ -99,6 +126,8 @@ def import_(
     said = {
         "kind": kind, "interval": interval, "map": map_, "exchange": exchange, "stamps": stamps,
         "qty_scale": qty_scale, "instrument": instrument, "lot_size": lot_size,
+        "price_scale": price_scale, "dates": dates, "names": names, "at": at,
+        "keep_repeats": keep_repeats or None,
     }  # fmt: skip
     data.import_(
         paths, said, mapping=mapping, save_map=save_map, replace=replace, root=root, json=json
@@ -206,6 +235,8 @@ def check(
     kind: Kind = None,
     interval: Interval = None,
     map_: Maps = None,
+    dates: Dates = None,
+    price_scale: PriceScale = None,
     instrument: Names = None,
     instruments: Annotated[
         list[str] | None,
@@ -228,6 +259,6 @@ def check(
     said = {
         "kind": kind, "interval": interval, "map": map_, "instrument": instrument,
         "instruments": instruments, "from": from_, "to": to, "exchange": exchange,
-        "calendar": calendar,
+        "calendar": calendar, "dates": dates, "price_scale": price_scale,
     }  # fmt: skip
     data.check(paths or [], said, root=root, json=json)

@@ -26,7 +26,8 @@ from alphapanda.model.money import text
 from alphapanda.model.rows import Out
 from alphapanda.research.result import Result
 from alphapanda.research.table import count
-from alphapanda.runs import paper, plan
+from alphapanda.runs import paper
+from alphapanda.runs.plan import RunPlan
 from alphapanda.runtime.parts import Wanted
 from alphapanda.runtime.roles import carry_out, chosen
 
@@ -38,7 +39,7 @@ def run(
     feed: Sequence[str], speed: str | None, out: Path | None, json: bool,
 ) -> None:  # fmt: skip
     """Do what the roles of this process are, and print what came of it."""
-    wanted = Wanted(strategies, given, feed, chosen(roles), speed, out)
+    wanted = Wanted(strategies, given, feed, chosen(roles), speed, out=out)
     try:
         with live_table(quiet=json) as show:
             result = carry_out(wanted, config.load(), show=show)
@@ -71,44 +72,44 @@ def live_table(*, quiet: bool) -> Iterator[paper.Show | None]:
     begun, last, first = monotonic(), 0.0, -1
     with Live(console=console, auto_refresh=False, transient=True) as live:
 
-        def show(standing: paper.Standing) -> None:
+        def show(trading: paper.PaperRun) -> None:
             nonlocal last, first
             if first < 0:
-                first = standing.done
+                first = trading.run.session.rows
             now = monotonic()
             if now - last >= REFRESH_S:
                 last = now
-                rate = (standing.done - first) / max(now - begun, 1e-9)
-                live.update(standing_table(standing, rate), refresh=True)
+                rate = (trading.run.session.rows - first) / max(now - begun, 1e-9)
+                live.update(state_table(trading, rate), refresh=True)
 
         yield show
 
 
-def standing_table(standing: paper.Standing, rate: float) -> RenderableType:
-    """Return where a run stands: the feed, what was decided, and what is held."""
-    made, course = standing.made, standing.course
-    counts, tables = course.gatherer.counts, course.engine.tables
-    at = datetime.fromtimestamp(standing.now / 1e9, INDIA)
-    total = made.replay.rows
+def state_table(trading: paper.PaperRun, rate: float) -> RenderableType:
+    """Return the state of a run: its feed, what was decided, and what is held."""
+    run, session = trading.run, trading.run.session
+    counts, tables = run.gatherer.counts, session.engine.tables
+    at = datetime.fromtimestamp(session.last_ns / 1e9, INDIA)
+    total = run.plan.feed.rows
     of = "" if total is None else f" of {count(total)}"
-    left = "" if total is None or not rate else f", {(total - standing.done) / rate:,.0f} s left"
+    left = "" if total is None or not rate else f", {(total - session.rows) / rate:,.0f} s left"
     table = Table(box=box.SIMPLE, show_header=False, title=f"paper  {at:%Y-%m-%d %H:%M:%S} IST")
-    table.add_row("rows", f"{count(standing.done)}{of}, {count(round(rate))}/s{left}")
-    table.add_row("envelopes", count(made.recorder.envelopes))
+    table.add_row("rows", f"{count(session.rows)}{of}, {count(round(rate))}/s{left}")
+    table.add_row("envelopes", count(trading.recorder.envelopes))
     table.add_row("signals", count(int(counts[Out.SIGNAL])))
     table.add_row("rejected", count(int(counts[Out.REJECTED])))
     table.add_row("orders", count(int(counts[Out.ORDER])))
     table.add_row("fills", count(int(counts[Out.FILL])))
-    for k, name in enumerate(plan.strategy_names(made.specs)):
+    for k, name in enumerate(run.plan.names):
         ledger = tables["ledgers"][k]
         table.add_row(Text(f"P&L {name}"), text(int(ledger["cash"] + ledger["mark"])))
-    table.add_row("held", Text(held(made, tables)))
+    table.add_row("held", Text(held(run.plan, tables)))
     return table
 
 
-def held(made: plan.Run, tables: Mapping[str, Any]) -> str:
+def held(plan: RunPlan, tables: Mapping[str, Any]) -> str:
     """Return the first positions that are held."""
-    qty = tables["positions"]["qty"].reshape(len(made.specs), -1).sum(axis=0)
+    qty = tables["positions"]["qty"].reshape(len(plan.specs), -1).sum(axis=0)
     rows = np.flatnonzero(qty)
-    shown = [f"{made.instruments[row].name} {int(qty[row]):+,}" for row in rows[:6]]
+    shown = [f"{plan.instruments[row].name} {int(qty[row]):+,}" for row in rows[:6]]
     return ", ".join(shown + (["..."] if len(rows) > len(shown) else [])) or "nothing"

@@ -17,8 +17,12 @@ from alphapanda.data.replay.parquet import literal, scan
 from alphapanda.data.replay.scans import connect
 from alphapanda.data.schema import FIELDS, Kind
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.calendar import IST
 
-DAY_SQL = "timezone('Asia/Kolkata', ts::TIMESTAMPTZ)::DATE"
+TIME_SQL = f"make_timestamp((epoch_ns(ts) + {IST}) // 1000)"
+"""A row's time in India, cut to the microsecond: a cast would round it."""
+
+DAY_SQL = f"{TIME_SQL}::DATE"
 PRICE: dict[str, str] = {"bar": "close", "tick": "last", "quote": "bid"}
 
 
@@ -169,13 +173,14 @@ def _view(
     where += f" AND {DAY_SQL} >= DATE '{first}'" if first else ""
     where += f" AND {DAY_SQL} <= DATE '{last}'" if last else ""
     scanned = scan(files).replace("hive_partitioning", "union_by_name = true, hive_partitioning")
-    found = f"(SELECT *, epoch_ns(ts) AS stamp FROM {scanned} WHERE {where})"
+    place = "(epoch_ns(ts), file_index, file_row_number)"
+    found = f"(SELECT *, {place} AS stamp FROM {scanned} WHERE {where})"
     described = [name for name, *_ in con.sql(f"DESCRIBE SELECT * FROM {found}").fetchall()]
     columns = tuple(name for name in FIELDS[held.kind] if name in described)
     days = tuple(Day(*row) for row in con.sql(_days_sql(found, held.kind, columns)).fetchall())
     if not days:
         return None
-    time = "strftime(timezone('Asia/Kolkata', ts::TIMESTAMPTZ), '%Y-%m-%d %H:%M:%S')"
+    time = f"strftime({TIME_SQL}, '%Y-%m-%d %H:%M:%S')"
     shown = f"SELECT {time} AS ts, {', '.join(columns)} FROM {found}"
     head = con.sql(f"{shown} ORDER BY stamp LIMIT {rows}").fetchall()
     tail = con.sql(f"{shown} ORDER BY stamp DESC LIMIT {rows}").fetchall()
@@ -193,6 +198,6 @@ def _days_sql(rows: str, kind: Kind, columns: Sequence[str]) -> str:
     if "volume" in columns:
         volume = f"{'sum' if kind == 'bar' else 'max'}(volume)::BIGINT"
     return (
-        f"SELECT {DAY_SQL} AS day, count(*), arg_min({first}, ts), max({high}), min({low}), "
-        f"arg_max({price}, ts), {volume} FROM {rows} GROUP BY 1 ORDER BY 1"
+        f"SELECT {DAY_SQL} AS day, count(*), arg_min({first}, stamp), max({high}), min({low}), "
+        f"arg_max({price}, stamp), {volume} FROM {rows} GROUP BY 1 ORDER BY 1"
     )

@@ -11,30 +11,26 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import numpy as np
 
+from alphapanda.data.filenames import path_symbol
 from alphapanda.data.instruments import UNDERLYING
 from alphapanda.data.replay.parquet import literal
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.columns import Int32
 
-SYMBOL_FOLDER = re.compile(r"(?:symbol|instrument|tradingsymbol|ticker)=(.+)", re.IGNORECASE)
-STAMP = re.compile(r"\d[\d\-:T]*|am|pm", re.IGNORECASE)
-"""A part of a file's name that says when, not what."""
-
-TAIL = re.compile(r"-(?:\d*(?:minute|min|hour|day)s?|hourly|daily|\d+[mhd])$", re.IGNORECASE)
-"""The interval at the end of a file's name: INFY-minute, BAJAJ-AUTO-5m."""
-
-FILLER = re.compile(r"part|data|ticks?|bars?|quotes?|trades?|\d.*", re.IGNORECASE)
 NOT_SELECTED = -2
 """Instrument row of a row that the user did not ask for: passed over without a word."""
 
 SHOWN = 10
 """Names listed in a message."""
 
-CONTRACT = re.compile(r"[A-Z0-9&]*[A-Z][A-Z0-9&]*")
+YAHOO = {".NS": "NSE", ".BO": "BSE"}
+"""How Yahoo ends the symbols of exchanges."""
+
+BSE_CODE = re.compile(r"[5-9]\d{5}")
+"""A scrip code of BSE: NSE's symbols are no numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +40,8 @@ class FileSymbols:
     path: str
     rows: Mapping[str | None, int]
     exchange: str | None
+    symbol: str = ""
+    """What the path says of rows without a symbol."""
 
     @property
     def unnamed(self) -> bool:
@@ -55,7 +53,7 @@ class FileSymbols:
         """The full name of the rows without a symbol; None if it can't be told."""
         known = [symbol for symbol in self.rows if symbol is not None]
         if not known:
-            return full_name(path_symbol(self.path), self.exchange)
+            return full_name(self.symbol or path_symbol(self.path), self.exchange)
         return full_name(known[0], self.exchange) if len(known) == 1 else None
 
     def names(self) -> Counter[str | None]:
@@ -92,37 +90,33 @@ class Instruments:
 def full_name(symbol: str, exchange: str | None) -> str:
     """Return EXCHANGE:SYMBOL, unless the symbol is one already.
 
-    Where the exchange isn't told, symbols of contracts (NIFTY25DECFUT) are NFO's, others NSE's.
+    Where the exchange isn't told, symbols of contracts (NIFTY25DECFUT) are NFO's, codes of six
+    digits BSE's, Yahoo's INFY.NS and INFY.BO the exchange's that they name, others NSE's.
     """
     if ":" in symbol:
         return symbol
-    return f"{exchange or ('NFO' if UNDERLYING.fullmatch(symbol) else 'NSE')}:{symbol}"
+    if symbol[-3:] in YAHOO:
+        return f"{YAHOO[symbol[-3:]]}:{symbol[:-3]}"
+    if exchange:
+        return f"{exchange}:{symbol}"
+    if BSE_CODE.fullmatch(symbol):
+        return f"BSE:{symbol}"
+    return f"{'NFO' if UNDERLYING.fullmatch(symbol) else 'NSE'}:{symbol}"
 
 
 def full_name_sql(symbol: str, exchange: str | None) -> str:
     """Return the SQL that is `full_name` of the symbols that an expression gives."""
     told = literal(exchange) if exchange else (
-        f"CASE WHEN regexp_full_match({symbol}, {literal(UNDERLYING.pattern)}) "
+        f"CASE WHEN regexp_full_match({symbol}, {literal(BSE_CODE.pattern)}) THEN 'BSE' "
+        f"WHEN regexp_full_match({symbol}, {literal(UNDERLYING.pattern)}) "
         "THEN 'NFO' ELSE 'NSE' END"
     )  # fmt: skip
-    return f"CASE WHEN contains({symbol}, ':') THEN {symbol} ELSE {told} || ':' || {symbol} END"
-
-
-def path_symbol(path: str) -> str:
-    """Return the symbol a path names.
-
-    A folder `symbol=INFY` says it. Else the file's name does, without the dates at its end; of
-    several words, the only one in capitals (dhan_full_NIFTY25DECFUT_20251229). A name of nothing
-    but dates or fillers (INFY/2025-01-01.parquet) leaves it to the folder.
-    """
-    file = Path(path)
-    for part in reversed(file.parts[:-1]):
-        if match := SYMBOL_FOLDER.fullmatch(part):
-            return match[1]
-    for text in (file.stem, *(part for part in reversed(file.absolute().parts[1:-1]))):
-        if "=" not in text and (symbol := _symbol_in(text)):
-            return symbol
-    return file.stem
+    yahoo = " ".join(
+        f"WHEN ends_with({symbol}, {literal(ending)}) THEN {literal(f'{of}:')} || "
+        f"left({symbol}, -{len(ending)})"
+        for ending, of in YAHOO.items()
+    )
+    return f"CASE WHEN contains({symbol}, ':') THEN {symbol} {yahoo} ELSE {told} || ':' || {symbol} END"
 
 
 def choose(files: Sequence[FileSymbols], patterns: Sequence[str] | None) -> Instruments:
@@ -172,15 +166,6 @@ def _chosen(names: Iterable[str], patterns: Sequence[str]) -> set[str]:
             raise UsageError(_unknown(pattern, names))
         chosen |= matches
     return chosen
-
-
-def _symbol_in(text: str) -> str:
-    words = [word for word in re.split(r"[_\s]+", TAIL.sub("", text)) if word]
-    while words and STAMP.fullmatch(words[-1]):
-        words.pop()
-    words = [] if all(FILLER.fullmatch(word.split("-")[0]) for word in words) else words
-    contracts = [word for word in words if CONTRACT.fullmatch(word)]
-    return contracts[0] if len(contracts) == 1 else "_".join(words)
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -35,10 +35,12 @@ SPELLINGS = {
     "ts": (
         "ts", "timestamp", "datetime", "date_time", "time", "recv_time", "ts_recv", "ts_event",
         "exchange_timestamp", "exchange_time", "date", "event_time", "trade_time",
-        "last_trade_time",
+        "last_trade_time", "dtyyyymmdd", "index_date", "trade_date", "trading_date", "historicaldate",
+        "start_time", "gmt_time", "local_time",
     ),
     "instrument": (
         "instrument", "symbol", "tradingsymbol", "trading_symbol", "ticker", "scrip", "contract",
+        "index_name", "indexname", "scrip_code", "sc_code", "scripcode",
     ),
     "last": (
         "last", "last_price", "ltp", "price", "last_traded_price", "lastprice", "trade_price",
@@ -49,7 +51,8 @@ SPELLINGS = {
     ),
     "volume": (
         "volume", "volume_traded", "total_volume", "cumulative_volume", "day_volume",
-        "traded_volume", "vol",
+        "traded_volume", "vol", "shares_traded", "no_of_shares", "no_of_shrs", "total_traded_quantity",
+        "ttl_trd_qnty", "tickvol", "traded_qty",
     ),
     "bid": ("bid", "bid_price", "bid_price_1", "best_bid", "best_bid_price", "bid1", "bidprice"),
     "bid_qty": (
@@ -64,11 +67,11 @@ SPELLINGS = {
         "ask_qty", "ask_size", "ask_qty_1", "best_ask_qty", "best_ask_size", "ask_quantity",
         "ask_quantity_1", "ask_size_1", "askqty", "asksize", "offer_qty",
     ),
-    "open": ("open", "open_price"),
-    "high": ("high", "high_price"),
-    "low": ("low", "low_price"),
-    "close": ("close", "close_price"),
-    "oi": ("oi", "open_interest"),
+    "open": ("open", "open_price", "open_index_value"),
+    "high": ("high", "high_price", "high_index_value"),
+    "low": ("low", "low_price", "low_index_value"),
+    "close": ("close", "close_price", "closing_index_value"),
+    "oi": ("oi", "open_interest", "openint", "openinterest", "open_int"),
 }  # fmt: skip
 """Canonical columns and the spellings known of each, best first; case and spaces do not count."""
 
@@ -77,6 +80,9 @@ QUANTITIES = frozenset({"qty", "volume", "bid_qty", "ask_qty", "oi"})
 BAR_PRICES = ("open", "high", "low", "close")
 MAY_BE_NULL = frozenset({"qty", "bid", "bid_qty", "ask", "ask_qty", "oi"})
 """Columns in which null reads as 0: no trade, no quote."""
+
+NEEDED: dict[Kind, tuple[str, ...]] = {"tick": ("last",), "bar": BAR_PRICES, "quote": ()}
+"""Values without which a row is none of its kind."""
 
 FIELDS: dict[Kind, tuple[str, ...]] = {
     "tick": ("last", "qty", "volume", "bid", "bid_qty", "ask", "ask_qty", "oi"),
@@ -87,18 +93,35 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
 
 BHAVCOPY = "an NSE bhavcopy (a day's summary, not a recording)"
 CHAIN = "an option chain (many contracts a row)"
-NOT_RUN = {
+LIST = "a list of instruments"
+MASTER: tuple[set[str], ...] = (
+    {"instrument_token", "lot_size", "tick_size"}, {"sem_trading_symbol", "sem_lot_units"},
+    {"exch_seg", "lotsize", "token"},
+)  # fmt: skip
+"""Lists of instruments: Kite's, Dhan's, Angel's."""
+
+NOT_RUN: dict[str, tuple[set[str], ...]] = {
     BHAVCOPY: (
         {"series", "ttl_trd_qnty"}, {"series", "tottrdqty"}, {"fininstrmtp", "tckrsymb"},
         {"exp_date", "open_int"}, {"expiry_dt", "open_int"},
     ),
     CHAIN: ({"calls_ltp", "puts_ltp"},),
-    "a list of instruments": ({"instrument_token", "lot_size", "tick_size"},),
+    LIST: MASTER,
     "a depth ladder (one row a level)": (
         {"side", "price", "level"}, {"msg", "side", "price", "kind"}, {"first_update_id", "side"},
     ),
 }  # fmt: skip
 """Files that look like market data and are not run, by columns that only they have."""
+
+CONTRACT_TERMS: dict[str, tuple[str, ...]] = {
+    "underlying": ("stock_code", "underlying", "underlying_symbol", "symbol", "name", "ticker",
+                   "instrument"),
+    "expiry": ("expiry_date", "expiry", "exp_date", "expirydate", "expiry_dt", "xprydt"),
+    "strike": ("strike_price", "strike", "str_price", "strike_pr", "strikeprice"),
+    "right": ("right", "option_type", "opt_type", "optiontype", "option_typ", "call_put", "cp_type",
+              "instrument_type"),
+}  # fmt: skip
+"""How files spell the terms of a contract."""
 
 LADDER_SIDES = frozenset({"bid", "bids", "ask", "asks", "a", "offer"})
 """Values of a column `side` that mean sides of a book; trades say buy and sell."""
@@ -147,12 +170,12 @@ class Layout:
             return _epoch_ns(column, dtype)
         return f"({_epoch_ns(column, dtype)} - {IST})"
 
-    def field_sql(self, name: str, *, qty_scale: int) -> str:
+    def field_sql(self, name: str, *, qty_scale: int, price_scale: int = 1) -> str:
         """Return a price or quantity as an int64 or a mark, as SQL."""
         column = self.column(name)
         missing = 0 if name in MAY_BE_NULL else NULL
         if name in PRICES:
-            made = _price_sql(column, float32=name in self.float32)
+            made = _price_sql(column, float32=name in self.float32, scale=price_scale)
         else:
             made = _quantity_sql(column, self.types[name], qty_scale)
         otherwise = f"CASE WHEN {column} IS NULL THEN {missing} ELSE {OFF} END"
@@ -191,7 +214,10 @@ def recognise(
     """
     refuse_other_files(described, file)
     columns = _find_columns(described, file, mapping)
-    told = _told_kind(columns, file) if kind is None else kind
+    days_only = "ts" in columns and described[columns["ts"]] == "DATE"
+    told = _told_kind(columns, file, days_only=days_only) if kind is None else kind
+    if told == "bar" and "close" not in columns and "last" in columns:
+        columns["close"] = columns["last"]
     _need(columns, told, file, described)
     columns = {
         name: columns[name] for name in ("ts", "instrument", *FIELDS[told]) if name in columns
@@ -213,6 +239,8 @@ def refuse_other_files(described: Mapping[str, str], file: str) -> None:
     for what, marks in NOT_RUN.items():
         if any(mark <= present for mark in marks):
             todo = "Give trades, quotes or bars instead."
+            if what == LIST:
+                todo = "Say it as --instruments."
             if what in (BHAVCOPY, CHAIN):
                 todo = f"Import it: alphapanda data import {file}"
             raise UsageError(f"{file} is {what}; it cannot be run. {todo}")
@@ -224,8 +252,8 @@ def epoch_unit_ns(number: int) -> int:
 
 
 def normal(name: str) -> str:
-    """Return a column's name as spellings are compared."""
-    return re.sub(r"[\s\-.]+", "_", name.strip().lower())
+    """Return a column's name as spellings are compared: <OPEN>, Open and OPEN* are open."""
+    return re.sub(r"[\s\-.]+", "_", name.strip().strip("<>*").strip(" .").lower())
 
 
 def _find_columns(
@@ -254,7 +282,12 @@ def _find_columns(
     return columns
 
 
-def _told_kind(columns: Mapping[str, str], file: str) -> Kind:
+# Files of bars have a last price beside open, high and low, or for the close; feeds of ticks have
+# the day's open, high and low beside what only they know: the size of the trade, bid and ask.
+def _told_kind(columns: Mapping[str, str], file: str, *, days_only: bool) -> Kind:
+    ranged = {"open", "high", "low"} <= columns.keys() and {"close", "last"} & columns.keys()
+    if ranged and (days_only or not {"qty", "bid", "ask"} & columns.keys()):
+        return "bar"
     if "last" in columns:
         return "tick"
     if all(name in columns for name in BAR_PRICES):
@@ -269,8 +302,7 @@ def _told_kind(columns: Mapping[str, str], file: str) -> Kind:
 
 
 def _need(columns: Mapping[str, str], kind: Kind, file: str, described: Mapping[str, str]) -> None:
-    needed: dict[Kind, tuple[str, ...]] = {"tick": ("last",), "bar": BAR_PRICES, "quote": ()}
-    missing = [name for name in ("ts", *needed[kind]) if name not in columns]
+    missing = [name for name in ("ts", *NEEDED[kind]) if name not in columns]
     if kind == "quote" and not {"bid", "ask"} & columns.keys():
         missing.append("bid")
     if missing:
@@ -302,10 +334,10 @@ def _epoch_ns(column: str, dtype: str) -> str:
     return f"(epoch_us({column}) * 1000)"
 
 
-def _price_sql(column: str, *, float32: bool) -> str:
-    rupees = f"{column}::DOUBLE"
+def _price_sql(column: str, *, float32: bool, scale: int) -> str:
+    rupees = f"{column}::DOUBLE" if scale == 1 else f"({column}::DOUBLE * {scale})"
     exact = f"TRY_CAST(round({rupees} * {SCALE}) AS BIGINT)"
-    if not float32:
+    if not float32 or scale != 1:
         return exact
     # 25974.900390625 is how a float32 holds 25974.90: of the paise that give the same float32,
     # there is one.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.program import Program
 from alphapanda.engine.filling import fill, heap_layout, table_sizes
 from alphapanda.engine.records import view
@@ -36,6 +37,11 @@ class Engine:
         if program.step is not None:
             self.plain = program.state(*(view(table) for table in self.tables.values()))
             self._make_selves()
+
+    @property
+    def specs(self) -> list[Spec]:
+        """The strategies that run in it."""
+        return [enrolment.spec for enrolment in self.setup.strategies]
 
     def feed(self, columns: Columns, controls: Table | None = None) -> Iterator[Table]:
         """Run a batch; yield output rows, each array valid until the next is asked for.

@@ -60,6 +60,13 @@ class Feed(NamedTuple):
     rows: int | None
 
 
+class Portion(NamedTuple):
+    """Rows that follow each other, none if nothing came; before them, how many never came."""
+
+    missed: int
+    columns: Columns
+
+
 class Row(NamedTuple):
     """A market row as it came: its sequence in the feed, its time, the rest of its columns.
 

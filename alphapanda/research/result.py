@@ -81,7 +81,7 @@ class Gatherer:
             if self._waiting >= EVENT_ROWS:
                 self.flush()
 
-    def market(self, batch: Columns) -> None:
+    def close_batch(self, batch: Columns, _controls: Any, _texts: Any = ()) -> None:
         """Take the market rows that the chunks since the last call came of."""
         fills = np.concatenate([*self._fills[self._seen :], np.empty(0, OUT)])
         self._seen = len(self._fills)

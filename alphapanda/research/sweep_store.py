@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from alphapanda import faults
 from alphapanda.errors import OutsideError, UsageError
 
 KEY, LOCK = "sweep.json", "lock"
@@ -125,7 +126,9 @@ class Store:
         try:
             new = path.with_suffix(".new")
             pq.write_table(to_table(np.concatenate(waiting)), new)
+            faults.at("part written")
             new.rename(path)
+            faults.at("part kept")
         except OSError as error:
             raise self._failure(error) from error
 
@@ -141,6 +144,7 @@ class Store:
             for name, text in texts.items():
                 (made / name).write_text(text)
             shutil.copy(self.partial / KEY, made / KEY)
+            faults.at("sweep finished")
             if self.final.is_dir():
                 self.final.rmdir()  # it is empty
             made.rename(self.final)

@@ -64,6 +64,9 @@ class Tally:
         flat = rows.view(np.int64).reshape(len(rows), len(OUT_FIELDS))
         self._count(flat, self.sums, self.worst, self.held, self.closes, self.cash, self.first_day)
 
+    def close_batch(self, batch: Any, controls: Any, texts: Any = ()) -> None:
+        """Count nothing of what went in."""
+
     def day_closes(self) -> list[int]:
         """Return the initial cash, then the equity at the end of each day that had an event."""
         return [self.cash, *self.closes[1, self.closes[0] != 0].tolist()]

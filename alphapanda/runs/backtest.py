@@ -6,16 +6,16 @@ import warnings
 from contextlib import nullcontext
 from typing import Any
 
-from alphapanda.engine.engine import Engine
 from alphapanda.errors import UsageError
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory
+from alphapanda.runs import manifest, recorder
 from alphapanda.runs.closing_notes import refuse_nothing_seen
 from alphapanda.runs.notebook_bar import kernel_bar
 from alphapanda.runs.options import Options, from_python
-from alphapanda.runs.output import written
-from alphapanda.runs.plan import Run, found, opened
-from alphapanda.runs.runner import Progress, feed_all, start
+from alphapanda.runs.output import write_run
+from alphapanda.runs.plan import bind, load_strategies, open_recording, rules_of
+from alphapanda.runs.runner import ActiveRun, Progress, feed_all, start
 from alphapanda.runs.summary import totals
 
 
@@ -32,44 +32,49 @@ def backtest(
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
     """
-    made = from_python(strategy, data, options)
-    with kernel_bar() if progress is None else nullcontext(progress) as shown:
-        result = run(made, progress=shown)
+    chosen = from_python(strategy, data, options)
+    with kernel_bar() if progress is None else nullcontext(progress) as bar:
+        result = run_backtest(chosen, progress=bar)
     if result.trouble:
         warnings.warn(result.trouble, stacklevel=2)
     return result
 
 
-def run(
+def run_backtest(
     options: Options, *, progress: Progress | None = None, directory: RunDirectory | None = None
 ) -> Result:
     """Run a backtest from its options, into a directory if `--out` or `directory` names one."""
-    specs, arguments = found(options)
+    specs, arguments = load_strategies(options)
     if directory is None and options.out is not None:
         directory = RunDirectory(options.out)
-    with directory or nullcontext(), opened(options, specs, arguments) as made:
-        return carry_out(made, directory, progress)
+    with directory or nullcontext():
+        rules = rules_of(options)
+        with open_recording(options, specs) as source:
+            plan = bind(options, rules, source, specs, arguments)
+            return carry_out(start(plan, source, directory), directory, progress)
 
 
-def carry_out(made: Run, directory: RunDirectory | None, progress: Progress | None) -> Result:
-    """Run the rows through a core; an interrupt ends the run early, and the result says so."""
-    course = start(made, directory)
-    if made.options.journal:
-        made.recorder = journal(made, course.engine, directory)
-    rows = feed_all(made, course, progress)
-    if made.status == "complete":
-        refuse_nothing_seen(made, course, rows)
-    summary, tables = totals(made, course, rows)
-    if made.recorder is not None:
-        made.recorder.end(summary["digest"], note=made.status)
-    return written(made, directory, course.gatherer, summary, tables)
+def carry_out(
+    run: ActiveRun, directory: RunDirectory | None, progress: Progress | None
+) -> Result:  # fmt: skip
+    """Run the rows through the core; an interrupt ends the run early, and the result says so."""
+    journal = begin_journal(run, directory) if run.plan.options.journal else None
+    if journal is not None:
+        run.session.sinks.append(journal)
+    feed_all(run, progress)
+    if run.status == "complete":
+        refuse_nothing_seen(run)
+    summary, tables = totals(run)
+    if journal is not None:
+        journal.end(summary["digest"], note=run.status)
+    return write_run(run, directory, summary, tables)
 
 
-def journal(made: Run, engine: Engine, directory: RunDirectory | None) -> Any:
+def begin_journal(run: ActiveRun, directory: RunDirectory | None) -> recorder.Recorder:
     """Begin the journal of a run."""
-    from alphapanda.runs import manifest, recorder  # noqa: PLC0415 (they make runs with this module)
-
     if directory is None:
         raise UsageError("a journal lies in the run's folder: name one with out=")
-    document = manifest.document(made, name=directory.final.name, mode="backtest", broker="replay")
-    return recorder.begin(made, engine, directory.partial, document)
+    document = manifest.document(
+        run.plan, name=directory.final.name, mode="backtest", broker="replay"
+    )
+    return recorder.begin(run.plan, run.session.engine, directory.partial, document)

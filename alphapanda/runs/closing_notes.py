@@ -26,41 +26,42 @@ MOST = 3
 HALF = 2
 
 
-def closing_notes(made: Any, course: Any, rows: int) -> list[str]:
-    """Return the notes on a run that is over (`runs/plan.py`, with its course)."""
+def closing_notes(run: Any) -> list[str]:
+    """Return the notes on a run that is over (`runs/runner.py`)."""
     return [
-        *outside_notes(made, course, rows),
-        *square_off_notes(made, course),
-        *exit_notes(course),
-        *index_notes(made, course),
+        *outside_notes(run),
+        *square_off_notes(run),
+        *exit_notes(run),
+        *index_notes(run),
     ]
 
 
-def refuse_nothing_seen(made: Any, course: Any, rows: int) -> None:
+def refuse_nothing_seen(run: Any) -> None:
     """Refuse a run none of whose rows lay within trading hours.
 
     Raises:
         UsageError: with the likely reason.
     """
-    if rows and int(course.engine.tables["clock"]["outside"][0]) == rows:
-        said = next(outside_notes(made, course, rows))
+    rows = run.session.rows
+    if rows and int(run.session.engine.tables["clock"]["outside"][0]) == rows:
+        said = next(outside_notes(run))
         raise UsageError(f"{said}. --calendar always trades at any time.")
 
 
-def outside_notes(made: Any, course: Any, rows: int) -> Iterator[str]:
+def outside_notes(run: Any) -> Iterator[str]:
     """Yield how many rows came outside continuous trading, and what may be the reason."""
-    clock = course.engine.tables["clock"][0]
+    clock, rows = run.session.engine.tables["clock"][0], run.session.rows
     outside = int(clock["outside"])
     if outside:
-        shift = made.replay.interval_ns if made.replay.interval_ns % DAY else 0
+        shift = run.plan.feed.interval_ns if run.plan.feed.interval_ns % DAY else 0
         first, last = int(clock["outside_from"]) - shift, int(clock["outside_to"]) - shift
         text = (
             f"{outside:,} of {rows:,} rows lie outside trading hours (first {at(first)}, last "
             f"{at(last)} IST): strategies did not see them, and nothing filled on them"
         )
         if HALF * outside > rows:
-            groups = sorted({session_group(instrument) for instrument in made.instruments})
-            text += zone_hint(made.rules.calendar, groups, first, last)
+            groups = sorted({session_group(instrument) for instrument in run.plan.instruments})
+            text += zone_hint(run.plan.rules.calendar, groups, first, last)
         yield text
     auctions = {
         "before the open": int(clock["pre_open"]),
@@ -102,12 +103,12 @@ def fits(
     )
 
 
-def square_off_notes(made: Any, course: Any) -> Iterator[str]:
+def square_off_notes(run: Any) -> Iterator[str]:
     """Yield which intraday positions no row could close."""
-    clock = course.engine.tables["clock"][0]
+    clock = run.session.engine.tables["clock"][0]
     forced = int(clock["forced"])
     if forced:
-        name = made.instruments[int(clock["forced_row"])].name
+        name = run.plan.instruments[int(clock["forced_row"])].name
         when = at(int(clock["forced_ts"]))
         yield (
             f"{forced:,} square-off orders met no row that could fill them: closed at the last "
@@ -115,9 +116,9 @@ def square_off_notes(made: Any, course: Any) -> Iterator[str]:
         )
 
 
-def exit_notes(course: Any) -> Iterator[str]:
+def exit_notes(run: Any) -> Iterator[str]:
     """Yield how often positions were without protection."""
-    overnight, unprotected = course.gatherer.overnight, course.gatherer.unprotected
+    overnight, unprotected = run.gatherer.overnight, run.gatherer.unprotected
     if unprotected:
         yield (
             f"UNPROTECTED: {unprotected:,} exits lay outside the circuit limits of their day and "
@@ -139,10 +140,10 @@ def volume_notes(instruments: Sequence[Instrument]) -> Iterator[str]:
         )
 
 
-def index_notes(made: Any, course: Any) -> Iterator[str]:
+def index_notes(run: Any) -> Iterator[str]:
     """Yield which indices were bought or sold, as nobody can."""
-    rows = np.unique(course.gatherer.fills()["row"])
-    indices = [made.instruments[row] for row in rows if is_index(made.instruments[row])]
+    rows = np.unique(run.gatherer.fills()["row"])
+    indices = [run.plan.instruments[row] for row in rows if is_index(run.plan.instruments[row])]
     if indices:
         yield (
             f"{some(indices)} can't be bought, an index is no share: fills on it are those of a "

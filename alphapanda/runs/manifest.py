@@ -16,21 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda import config
-from alphapanda.data.replay.replay import Replay
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.program import package_sources
 from alphapanda.engine.compiler.sources import text_of
-from alphapanda.runs import plan
-from alphapanda.runs.options import Options
-from alphapanda.runs.plan import Run
+from alphapanda.runs.plan import RunPlan
 
 
-def manifest(made: Run, digest: str) -> dict[str, Any]:
+def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
     """Return what it takes to run the same again: hashes of code, strategies and data, options."""
     packages = ("alphapanda", "numpy", "numba", "duckdb", "pyarrow")
     options = {
-        field.name: plain_value(getattr(made.options, field.name))
-        for field in fields(made.options)
+        field.name: plain_value(getattr(plan.options, field.name))
+        for field in fields(plan.options)
         if field.name != "strategies"
     }
     return {
@@ -40,11 +37,11 @@ def manifest(made: Run, digest: str) -> dict[str, Any]:
         "strategies": [
             {"name": spec.name, "file": spec.file, "sha256": source_sha(spec),
              "params": dict(e.arguments)}
-            for spec, e in zip(made.specs, made.enrolments, strict=True)
+            for spec, e in zip(plan.specs, plan.enrolments, strict=True)
         ],
         "options": options,
         "data": [
-            {"path": str(f.path), "sha256": f.sha256, "rows": f.rows} for f in made.replay.files
+            {"path": str(f.path), "sha256": f.sha256, "rows": f.rows} for f in plan.files
         ],
         "python": sys.version.split()[0],
         "machine": platform.machine(),
@@ -70,9 +67,9 @@ FILES = ("costs", "limits")
 """Options that may name a file, whose text the journal keeps."""
 
 
-def document(made: plan.Run, *, name: str, mode: str, broker: str) -> dict[str, Any]:
+def document(plan: RunPlan, *, name: str, mode: str, broker: str) -> dict[str, Any]:
     """Return a run as a JSON document, with an id that no other run has."""
-    replay, options, settings = made.replay, made.options, config.load()
+    feed, options, settings = plan.feed, plan.options, config.load()
     return {
         "run_id": f"{name}-{secrets.token_hex(4)}",
         "begun_ns": time.time_ns(),
@@ -80,39 +77,26 @@ def document(made: plan.Run, *, name: str, mode: str, broker: str) -> dict[str, 
         "broker": broker,
         "owner_id": settings.owner_id,
         "account_id": settings.account_id,
-        **manifest(made, ""),
-        "feed": feed_id(options, replay),
+        **manifest(plan, ""),
+        "feed": feed.id,
         "market": {
-            "kind": replay.kind, "interval_ns": replay.interval_ns,
-            "columns": sorted(replay.columns), "names": list(replay.names),
-            "days": [str(day) for day in replay.days],
+            "kind": feed.kind, "interval_ns": feed.interval_ns,
+            "columns": sorted(feed.columns), "names": list(feed.names),
+            "days": [str(day) for day in feed.days],
         },
-        "instruments": [instrument.facts() for instrument in made.instruments],
+        "instruments": [instrument.facts() for instrument in plan.instruments],
         "enrolments": [
             {"rows": list(e.rows), "products": [p.name for p in e.products]}
-            for e in made.enrolments
+            for e in plan.enrolments
         ],
         "sources": [
-            {"class": spec.cls.__name__, "text": text_of(spec.file)} for spec in made.specs
+            {"class": spec.cls.__name__, "text": text_of(spec.file)} for spec in plan.specs
         ],
         "files": {
             name: Path(value).read_text(encoding="utf-8")
             for name in FILES if (value := getattr(options, name)).endswith(".toml")
         },
     }  # fmt: skip
-
-
-def feed_id(options: Options, source: Any) -> str:
-    """Return what names the rows of a feed: the same files, chosen the same way, in any mode."""
-    if not isinstance(source, Replay):
-        return str(source.id)  # of a feed that another process publishes
-    chosen = (
-        sorted(info.sha256 for info in source.files), source.names, source.kind,
-        source.interval_ns, str(options.first), str(options.last), options.repair,
-        sorted(options.map.items()), options.qty_scale,
-        *([options.calendar] if source.kind == "bar" else []),
-    )  # fmt: skip
-    return "replay:" + hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]
 
 
 def fingerprint(document: Mapping[str, Any]) -> str:

@@ -7,19 +7,19 @@ from typing import Any
 
 from alphapanda.research.orders import EventFile
 from alphapanda.research.report import run_page
-from alphapanda.research.result import Gatherer, Result
+from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs.command_line import again
 from alphapanda.runs.manifest import manifest
-from alphapanda.runs.plan import Run
+from alphapanda.runs.runner import ActiveRun
 
 
-def written(
-    made: Run, directory: RunDirectory | None, gatherer: Gatherer,
-    summary: dict[str, Any], tables: Mapping[str, Any],
+def write_run(
+    run: ActiveRun, directory: RunDirectory | None, summary: dict[str, Any],
+    tables: Mapping[str, Any],
 ) -> Result:  # fmt: skip
     """Write the run, if it has a directory, and return its result."""
-    facts = manifest(made, summary["digest"])
+    facts, gatherer = manifest(run.plan, summary["digest"]), run.gatherer
     if directory is None:
         return Result(summary, tables, None, gatherer.spool, facts)
     gatherer.flush()
@@ -29,7 +29,7 @@ def written(
     directory.document("summary", summary)
     directory.document("manifest", facts)
     events = EventFile(directory.partial / "events.parquet")
-    trouble = paged(directory, Result(summary, tables, None, events, facts))
+    trouble = write_page(directory, Result(summary, tables, None, events, facts))
     path = directory.finish()
     source = EventFile(path / "events.parquet")
     if trouble:
@@ -37,7 +37,7 @@ def written(
     return Result({**summary, "run": str(path)}, tables, path, source, facts, trouble)
 
 
-def paged(directory: RunDirectory, result: Result) -> str:
+def write_page(directory: RunDirectory, result: Result) -> str:
     """Write a run's page; what goes wrong with it is returned: the run must not be lost for it."""
     try:
         directory.text("report.html", run_page(result, again(result.manifest)))

@@ -16,83 +16,105 @@ from time import perf_counter
 from typing import Any
 
 from alphapanda import faults, log
+from alphapanda.brokers.ports import MarketSource
 from alphapanda.errors import UsageError
+from alphapanda.events.events import Broker
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.journal.records import LockError, torn_first, written
-from alphapanda.model.columns import Columns
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory, make_folder
-from alphapanda.runs import manifest, output, plan, recorder, runner
+from alphapanda.runs import manifest, recorder
+from alphapanda.runs.commands import KILL, load_key, refuse_killed, registered
+from alphapanda.runs.inbox import FileInbox
+from alphapanda.runs.operator import Operator
+from alphapanda.runs.output import write_run
+from alphapanda.runs.plan import RunPlan
+from alphapanda.runs.runner import ActiveRun, start
+from alphapanda.runs.session import blaming
 from alphapanda.runs.stopping import orderly
 from alphapanda.runs.summary import totals
 
 LOG = log.get(__name__)
 PERFORMANCE = log.get("performance")
-Show = Callable[["Standing"], None]
-Rows = Callable[[int, Callable[[], bool]], Iterator[tuple[int, Columns]]]
-"""A feed's rows behind the first so many, until it is asked to stop: pieces that go to the disk
-together, each with the number of rows before it that never came."""
+Show = Callable[["PaperRun"], None]
 
 
 @dataclass
-class Standing:
-    """How a paper run stands, for whoever looks at it."""
+class PaperRun:
+    """A paper run while it trades, for whoever shows it."""
 
-    made: plan.Run
-    course: runner.Course
-    done: int = 0
-    now: int = 0
+    run: ActiveRun
+    recorder: recorder.Recorder
 
 
-def run(
-    made: plan.Run, folder: Path, journal: Journal | None, rows: Rows, *, show: Show | None = None
-) -> Result:
+def run_paper(
+    plan: RunPlan, source: MarketSource, folder: Path, journal: Journal | None, *,
+    base: Path | None = None, show: Show | None = None,
+) -> Result:  # fmt: skip
     """Trade on paper until the feed ends, into a folder; go on if its journal has not ended.
 
+    With a base folder, which has the key that signs commands, an operator can command the run.
+
     Raises:
+        UsageError: while `kill --all` holds for the base folder.
         KeyboardInterrupt: after an orderly stop by Ctrl-C or SIGTERM.
     """
+    if base is not None:
+        refuse_killed(base)
     make_folder(folder)
     with RunDirectory(folder, joins=True) as directory:
-        course = runner.start(made, directory)
-        document = manifest.document(made, name=folder.name, mode="paper", broker="paper")
+        run = start(plan, source, directory)
+        document = manifest.document(plan, name=folder.name, mode="paper", broker=Broker.PAPER)
         if journal is None:
-            made.recorder = recorder.begin(made, course.engine, folder, document)
+            kept = recorder.begin(plan, run.session.engine, folder, document)
         else:
             same_run(journal, document)
-            made.recorder = recorder.resume(made, course, journal)
-        leftovers(directory)
-        fed = 0 if journal is None else sum(place.rows for place in journal.contents.batches)
-        standing = Standing(made, course, fed)
+            kept = recorder.resume(run, journal)
+        run.session.sinks.append(kept)
+        remove_leftovers(directory)
         before = document if journal is None else journal.contents.manifest
-        with log.bound(run_id=before["run_id"]):
+        with log.bound(run_id=before["run_id"]), registered(base, folder, before["run_id"]):
+            if base is not None:
+                run.session.operator = operator_of(run, kept, folder, base, before["run_id"])
             LOG.info(
                 "run begins" if journal is None else "run goes on", feed=before["feed"],
-                strategies=plan.strategy_names(made.specs), row=taken(journal),
+                strategies=plan.names, row=rows_taken(journal),
             )  # fmt: skip
-            with settled(), measured(standing):
-                stopped = trade(standing, journal, rows, show=show)
+            with frozen_garbage(), measured(run):
+                stopped = trade(PaperRun(run, kept), journal, show=show)
             if stopped:
-                made.recorder.pause()
-                LOG.info("run stopped in order", rows=standing.done)
+                kept.pause()
+                LOG.info("run stopped in order", rows=run.session.rows)
                 raise KeyboardInterrupt
-            result = ended(standing, directory)
-            told = ("digest", "fills", "orders", "pnl", "charges")
-            LOG.info("run ended", **{name: result.summary[name] for name in told})
+            result = end_run(run, kept, directory)
+            facts = ("digest", "fills", "orders", "pnl", "charges")
+            LOG.info("run ended", **{name: result.summary[name] for name in facts})
             return result
 
 
+def operator_of(
+    run: ActiveRun, kept: recorder.Recorder, folder: Path, base: Path, run_id: str
+) -> Operator:
+    """Return what takes the commands of a run's inbox; those in the journal are not taken again."""
+    inbox = FileInbox(
+        folder, load_key(base), run_id, settled=kept.commands, kill_file=base / KILL
+    )  # fmt: skip
+    instruments = [instrument.name for instrument in run.plan.instruments]
+    given = len(kept.commands)
+    return Operator(inbox, run.session.engine, run.plan.names, instruments, given=given)
+
+
 @contextmanager
-def measured(standing: Standing) -> Iterator[None]:
+def measured(run: ActiveRun) -> Iterator[None]:
     """Log how many rows were fed, and how fast."""
-    before, begun = standing.done, perf_counter()
+    before, begun = run.session.rows, perf_counter()
     yield
-    rows, seconds = standing.done - before, perf_counter() - begun
+    rows, seconds = run.session.rows - before, perf_counter() - begun
     PERFORMANCE.info("rows fed", rows=rows, seconds=round(seconds, 3))
 
 
 @contextmanager
-def settled() -> Iterator[None]:
+def frozen_garbage() -> Iterator[None]:
     """Keep what was made before out of the collector's walks; each stopped trading for 0.1 s."""
     gc.collect()
     gc.freeze()
@@ -131,7 +153,7 @@ def unfinished(folder: Path) -> Journal | None:
     return None
 
 
-def leftovers(directory: RunDirectory) -> None:
+def remove_leftovers(directory: RunDirectory) -> None:
     """Remove what earlier processes of this run left half made; none of them lives."""
     for path in directory.final.parent.glob(f".{directory.final.name}.*.partial"):
         if path != directory.partial:
@@ -152,44 +174,36 @@ def same_run(journal: Journal, document: dict[str, Any]) -> None:
         )
 
 
-def taken(journal: Journal | None) -> int:
+def rows_taken(journal: Journal | None) -> int:
     """Return how many rows of the feed lie behind a run, those that never came included."""
     if journal is None:
         return 0
     return sum(place.rows + place.missed for place in journal.contents.batches)
 
 
-def trade(
-    standing: Standing, journal: Journal | None, rows: Rows, *, show: Show | None
-) -> bool:  # fmt: skip
-    """Feed the rest of the feed to the core; say if it was stopped before its end."""
-    made, course = standing.made, standing.course
+def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> bool:
+    """Feed the rest of the feed to the core; return True if it was stopped before its end."""
+    run, session = paper.run, paper.run.session
     batches = [] if journal is None else journal.contents.batches
-    last = 0
-    with orderly() as asked, runner.hooks_blamed(made, lambda: runner.engine_time(course.engine)):
-        for missed, part in rows(taken(journal), asked):
-            made.recorder.miss(missed)
-            if not part.rows:
-                continue
-            runner.feed(made, course, part, course.placer.take(part))
-            standing.done += part.rows
-            standing.now = last = int(part.ts[-1])
-            if show is not None:
-                show(standing)
-        if asked():
+    with orderly() as stopping, blaming(run.plan.specs, session.time):
+        for missed, part in run.source.rows(rows_taken(journal), stopping):
+            paper.recorder.miss(missed)
+            session.advance(part)
+            if show is not None and part.rows:
+                show(paper)
+        if stopping():
             return True
         if not batches or batches[-1].rows:  # rows of the session's end were not fed before
-            runner.feed_rest(made, course, last or int(course.engine.tables["clock"]["now"][0]))
+            session.finish(always=run.plan.rules.calendar.is_always)
     faults.at("feed ended")
     return False
 
 
-def ended(standing: Standing, directory: RunDirectory) -> Result:
+def end_run(run: ActiveRun, kept: recorder.Recorder, directory: RunDirectory) -> Result:
     """Write the tables of a run that is over, then its end into the journal."""
-    made, course = standing.made, standing.course
-    summary, tables = totals(made, course, standing.done)
+    summary, tables = totals(run)
     faults.at("tables written")
-    result = output.written(made, directory, course.gatherer, summary, tables)
+    result = write_run(run, directory, summary, tables)
     faults.at("folder filled")
-    made.recorder.end(summary["digest"], note=made.status)
+    kept.end(summary["digest"], note=run.status)
     return result

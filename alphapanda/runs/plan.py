@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,11 +10,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from alphapanda.brokers.ports import MarketSource
+from alphapanda.brokers.replay import FULL_SPEED, ReplaySource
 from alphapanda.data.instruments import read_masters
-from alphapanda.data.replay.replay import Replay, ReplayOptions, open_replay
+from alphapanda.data.replay.replay import FileInfo, Replay, ReplayOptions, open_replay
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.setup import Enrolment
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.events.feeds import Feed
 from alphapanda.model.calendar import DAY, Calendar, Session, SessionGroup, session_group
 from alphapanda.model.charges import Schedule, charge_class
 from alphapanda.model.instruments import Instrument, Master, Product, Segment
@@ -35,38 +39,40 @@ class Rules:
     limits: LimitSet
 
 
-@dataclass
-class Run:
-    """Everything a run is made of, once its options and data are known."""
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run is, before its first row: options, feed, strategies bound to it, rules."""
 
     options: Options
-    replay: Replay
-    """Or what stands for one, where the rows come from elsewhere."""
+    feed: Feed
+    """What the rows are that it will be fed."""
+    files: tuple[FileInfo, ...]
+    """Where they lie; none where they come over a network."""
     specs: tuple[Spec, ...]
-    instruments: tuple[Instrument, ...]
     enrolments: tuple[Enrolment, ...]
     rules: Rules
-    notes: list[str]
-    engine_s: float = 0.0
-    status: str = "complete"
-    recorder: Any = None
-    """What writes the journal (`app/recorder.py`), if the run keeps one."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """The instruments by row."""
+        return self.feed.instruments
+
+    @property
+    def names(self) -> list[str]:
+        """The strategies' names, numbered where one runs more than once."""
+        return strategy_names(self.specs)
+
+    @property
+    def bars(self) -> bool:
+        """Say if the rows are bars."""
+        return self.feed.kind == "bar"
 
 
-def found(options: Options) -> tuple[tuple[Spec, ...], list[dict[str, Any]]]:
+def load_strategies(options: Options) -> tuple[tuple[Spec, ...], list[dict[str, Any]]]:
     """Return the strategies of a run and their arguments, before any data are read."""
     specs = tuple(discovery.find(entry.strategy) for entry in options.strategies)
     return specs, [s.arguments(e.params) for s, e in zip(specs, options.strategies, strict=True)]
-
-
-@contextmanager
-def opened(
-    options: Options, specs: tuple[Spec, ...], arguments: Sequence[Mapping[str, Any]]
-) -> Iterator[Run]:
-    """Yield the run that options describe, with its data open."""
-    rules = rules_of(options)
-    with open_replay(replay_options(options, specs)) as replay:
-        yield prepare(options, rules, replay, specs, arguments)
 
 
 def rules_of(options: Options) -> Rules:
@@ -93,34 +99,61 @@ def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
     )  # fmt: skip
 
 
-def prepare(
-    options: Options,
-    rules: Rules,
-    replay: Replay,
-    specs: tuple[Spec, ...],
+@contextmanager
+def open_recording(
+    options: Options, specs: Sequence[Spec], *, speed: float = FULL_SPEED,
+    slice_rows: int | None = None,
+) -> Iterator[ReplaySource]:  # fmt: skip
+    """Yield the recording that options name, open.
+
+    Raises:
+        UsageError: for anything wrong in the data, the options or the instruments.
+    """
+    with open_replay(replay_options(options, specs)) as replay:
+        notes = list(replay.notes)
+        instruments = tuple(named(options, replay, notes))
+        groups = [session_group(instrument) for instrument in instruments]
+        replay.end_with(read_calendar(options.calendar), groups)
+        yield ReplaySource(
+            replay, feed_of(options, replay, instruments), data=options.data, notes=tuple(notes),
+            speed=speed, slice_rows=slice_rows,
+        )  # fmt: skip
+
+
+def bind(
+    options: Options, rules: Rules, source: MarketSource, specs: tuple[Spec, ...],
     arguments: Sequence[Mapping[str, Any]],
-) -> Run:
-    """Bring data, instruments, strategies and calendar together."""
-    notes = list(replay.notes)
-    instruments = tuple(named(options, replay, notes))
-    replay.end_with(rules.calendar, [session_group(instrument) for instrument in instruments])
-    return bound(options, rules, replay, specs, arguments, instruments, notes)
-
-
-def bound(
-    options: Options, rules: Rules, replay: Any, specs: tuple[Spec, ...],
-    arguments: Sequence[Mapping[str, Any]], instruments: tuple[Instrument, ...], notes: list[str],
-) -> Run:  # fmt: skip
-    """Bind strategies to instruments that are known."""
+) -> RunPlan:  # fmt: skip
+    """Return the plan of a run: strategies bound to the instruments of a source."""
+    feed, origin = source.feed, source.origin
+    options = replace(options, data=origin.data)
     enrolments = tuple(
-        enrol(options, entry, spec, values, replay.names, instruments)
+        enrol(options, entry, spec, values, feed.names, feed.instruments)
         for entry, spec, values in zip(options.strategies, specs, arguments, strict=True)
     )
-    made = Run(options, replay, specs, instruments, enrolments, rules, notes)
-    note_calendar(made)
-    note_charges(made)
-    made.notes += volume_notes(made.instruments)
-    return made
+    plan = RunPlan(options, feed, origin.files, specs, enrolments, rules)
+    volume = volume_notes(feed.instruments)
+    notes = (*origin.notes, *calendar_notes(plan), *charge_notes(plan), *volume)
+    return replace(plan, notes=notes)
+
+
+def feed_of(options: Options, replay: Replay, instruments: tuple[Instrument, ...]) -> Feed:
+    """Return what the rows of a recording are."""
+    return Feed(
+        feed_id(options, replay), replay.kind, replay.interval_ns, replay.columns, replay.names,
+        instruments, replay.days, replay.rows,
+    )  # fmt: skip
+
+
+def feed_id(options: Options, replay: Replay) -> str:
+    """Return what names the rows of a recording: the same files, chosen the same way."""
+    chosen = (
+        sorted(info.sha256 for info in replay.files), replay.names, replay.kind,
+        replay.interval_ns, str(options.first), str(options.last), options.repair,
+        sorted(options.map.items()), options.qty_scale,
+        *([options.calendar] if replay.kind == "bar" else []),
+    )  # fmt: skip
+    return "replay:" + hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]
 
 
 def read_calendar(name: str) -> Calendar:
@@ -173,8 +206,18 @@ def enrol(
             f"{spec.name} binds {len(legs)} instruments ({', '.join(legs)}): "
             f"name them in this order with --instrument; the data have {few(data_names)}"
         )
-    rows = rows or tuple(range(len(instruments)))
+    rows = rows or chosen_rows(options, data_names, instruments)
     return Enrolment(spec, values, rows, tuple(product(options, instruments[r]) for r in rows))
+
+
+def chosen_rows(
+    options: Options, data_names: Sequence[str], instruments: Sequence[Instrument]
+) -> tuple[int, ...]:
+    """Return the rows that options choose, all if none; a feed may have more than was asked for."""
+    names = [*options.instrument, *(n for entry in options.strategies for n in entry.instruments)]
+    if not names:
+        return tuple(range(len(instruments)))
+    return tuple(sorted({row_of(name, data_names, instruments) for name in names}))
 
 
 def row_of(name: str, data_names: Sequence[str], instruments: Sequence[Instrument]) -> int:
@@ -200,66 +243,64 @@ def product(options: Options, instrument: Instrument) -> Product:
     return chosen
 
 
-def note_calendar(made: Run) -> None:
-    """Say how the data and the calendar's sessions go together."""
-    calendar, days = made.rules.calendar, made.replay.days
+def calendar_notes(plan: RunPlan) -> Iterator[str]:
+    """Yield how the data and the calendar's sessions go together."""
+    calendar, days = plan.rules.calendar, plan.feed.days
     if calendar.is_always:
         return
-    interval_ns = made.replay.interval_ns
+    interval_ns = plan.feed.interval_ns
     if interval_ns and interval_ns % DAY == 0:
-        made.notes.append("orders made on a day's bar are for the next day's open")
+        yield "orders made on a day's bar are for the next day's open"
     else:
-        note_idle_days(made)
+        yield from idle_day_notes(plan)
     if days[0] < calendar.known_from or days[-1] > calendar.known_until:
-        made.notes.append(
-            f"holidays are known from {calendar.known_from} to {calendar.known_until} only"
-        )
+        yield f"holidays are known from {calendar.known_from} to {calendar.known_until} only"
 
 
-def note_idle_days(made: Run) -> None:
-    """Say which days of the data have no session."""
-    calendar, days, groups = made.rules.calendar, made.replay.days, used_groups(made)
+def idle_day_notes(plan: RunPlan) -> Iterator[str]:
+    """Yield which days of the data have no session."""
+    calendar, days, groups = plan.rules.calendar, plan.feed.days, used_groups(plan)
     idle = [day for day in days if not any(calendar.session(day, g) for g in groups)]
     if idle:
-        made.notes.append(
+        yield (
             f"{len(idle)} of {len(days)} days have no session in the calendar (first {idle[0]}): "
             "their rows only set the last price; --calendar always trades at any time"
         )
 
 
-def note_charges(made: Run) -> None:
-    """Say where rates are approximate or stand in for earlier ones."""
-    seen: set[str] = set()
-    for enrolment in made.enrolments:
+def charge_notes(plan: RunPlan) -> list[str]:
+    """Return where rates are approximate or stand in for earlier ones."""
+    found: set[str] = set()
+    for enrolment in plan.enrolments:
         for row, chosen in zip(enrolment.rows, enrolment.products, strict=True):
-            instrument = made.instruments[row]
+            instrument = plan.instruments[row]
             kind = charge_class(instrument.segment, chosen)
-            for day in (made.replay.days[0], made.replay.days[-1]):
-                seen.update(made.rules.schedule.doubts(day, kind, instrument.exchange))
-    made.notes += sorted(seen)
+            for day in (plan.feed.days[0], plan.feed.days[-1]):
+                found.update(plan.rules.schedule.doubts(day, kind, instrument.exchange))
+    return sorted(found)
 
 
-def used_groups(made: Run) -> list[SessionGroup]:
+def used_groups(plan: RunPlan) -> list[SessionGroup]:
     """Return the session groups of the run's instruments."""
-    return sorted({session_group(instrument) for instrument in made.instruments})
+    return sorted({session_group(instrument) for instrument in plan.instruments})
 
 
-def expiries(made: Run) -> dict[int, int]:
+def expiries(plan: RunPlan) -> dict[int, int]:
     """Return when the run's contracts settle, those too that outlive its days."""
     found: dict[int, int] = {}
-    for row, instrument in enumerate(made.instruments):
+    for row, instrument in enumerate(plan.instruments):
         if instrument.expiry is not None:
-            session = session_on(made, instrument, instrument.expiry)
+            session = session_on(plan, instrument, instrument.expiry)
             if session is not None:
                 found[row] = session.close
     return found
 
 
-def session_on(made: Run, instrument: Instrument, day: date) -> Session | None:
+def session_on(plan: RunPlan, instrument: Instrument, day: date) -> Session | None:
     """Return an instrument's session of a day."""
-    if made.rules.calendar.is_always:
+    if plan.rules.calendar.is_always:
         return None
-    return made.rules.calendar.session(day, session_group(instrument))
+    return plan.rules.calendar.session(day, session_group(instrument))
 
 
 def strategy_names(specs: Sequence[Spec]) -> list[str]:

@@ -6,13 +6,13 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.setup import Enrolment
+from alphapanda.events.feeds import Feed
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Instrument, Product
 from alphapanda.model.limits import load_limits
@@ -21,17 +21,8 @@ from alphapanda.runs import discovery, plan
 from alphapanda.runs.options import Entry, Options
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """What a core has to know of the market data that it was fed; stands for the replay."""
-
-    interval_ns: int
-    columns: frozenset[str]
-    days: tuple[date, ...]
-
-
-def rebuilt(document: Mapping[str, Any]) -> plan.Run:
-    """Return the run that a recipe describes, with `Recorded` in place of its replay.
+def rebuilt(document: Mapping[str, Any]) -> plan.RunPlan:
+    """Return the plan that a journal's manifest describes.
 
     Raises:
         UsageError: if a strategy no longer loads.
@@ -42,18 +33,18 @@ def rebuilt(document: Mapping[str, Any]) -> plan.Run:
         for facts, source in zip(document["strategies"], document["sources"], strict=True)
     )
     options = options_of(document, specs)
-    recorded: Any = Recorded(
-        market["interval_ns"], frozenset(market["columns"]),
-        tuple(map(date.fromisoformat, market["days"])),
-    )  # fmt: skip
     enrolments = tuple(
         Enrolment(spec, spec.arguments(facts["params"]), tuple(bound["rows"]),
                   tuple(Product[name] for name in bound["products"]))
         for spec, facts, bound in zip(
             specs, document["strategies"], document["enrolments"], strict=True)
     )  # fmt: skip
-    instruments = tuple(map(Instrument.of, document["instruments"]))
-    return plan.Run(options, recorded, specs, instruments, enrolments, rules(document), [])
+    feed = Feed(
+        document["feed"], market["kind"], market["interval_ns"], frozenset(market["columns"]),
+        tuple(market["names"]), tuple(map(Instrument.of, document["instruments"])),
+        tuple(map(date.fromisoformat, market["days"])), None,
+    )  # fmt: skip
+    return plan.RunPlan(options, feed, (), specs, enrolments, rules(document))
 
 
 def options_of(document: Mapping[str, Any], specs: tuple[Spec, ...]) -> Options:

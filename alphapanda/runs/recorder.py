@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from alphapanda import config, faults
 from alphapanda.engine.compiler.program import package_sources
 from alphapanda.engine.engine import Engine
@@ -18,9 +16,10 @@ from alphapanda.events.events import RunStatus, decode, encode
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
-from alphapanda.model.rows import OUT
-from alphapanda.runs.plan import Run, strategy_names
-from alphapanda.runs.runner import Course
+from alphapanda.model.commands import Texts
+from alphapanda.runs.plan import RunPlan
+from alphapanda.runs.runner import ActiveRun
+from alphapanda.runs.session import Collector, Session
 
 CRASHED = "goes on after a crash"
 
@@ -38,6 +37,9 @@ class Recorder:
         self._every = config.load().paper.checkpoint_rows
         self._since = 0
         self._missed = 0
+        self._collected = Collector()
+        self.commands: list[str] = []
+        """Ids of the commands that the journal has."""
 
     @property
     def envelopes(self) -> int:
@@ -48,9 +50,14 @@ class Recorder:
         """Note that so many rows of the feed never came; it is written with the next batch."""
         self._missed += rows
 
-    def take(self, batch: Columns, controls: Any, rows: Sequence[Any]) -> None:
+    def take(self, rows: Any) -> None:
+        """Keep some output rows until their batch is closed."""
+        self._collected.take(rows)
+
+    def close_batch(self, batch: Columns, controls: Any, texts: Sequence[Texts] = ()) -> None:
         """Write one batch: what came in, and what came out of it."""
-        said = np.concatenate([*rows, np.empty(0, OUT)])
+        said = self._collected.drain()
+        self.commands += [text.command for text in texts]
         if not (batch.rows or len(controls) or len(said)):
             return
         self._translator.miss(self._missed)
@@ -77,23 +84,23 @@ class Recorder:
         self._writer.close()
 
 
-def translator_of(made: Run, document: dict[str, Any]) -> Translator:
+def translator_of(plan: RunPlan, document: dict[str, Any]) -> Translator:
     """Return the translator at the start of a run."""
     return Translator(
         document["run_id"], broker=document["broker"], feed=document["feed"],
-        strategies=strategy_names(made.specs),
-        instruments=[instrument.name for instrument in made.instruments],
+        strategies=plan.names,
+        instruments=[instrument.name for instrument in plan.instruments],
     )  # fmt: skip
 
 
-def begin(made: Run, engine: Engine, folder: Path, document: dict[str, Any]) -> Recorder:
+def begin(plan: RunPlan, engine: Engine, folder: Path, document: dict[str, Any]) -> Recorder:
     """Begin a run's journal in its folder."""
     writer = JournalWriter.create(folder / FILE, document)
     faults.at("journal begun")
-    return Recorder(engine, writer, translator_of(made, document), status=RunStatus.ENDED)
+    return Recorder(engine, writer, translator_of(plan, document), status=RunStatus.ENDED)
 
 
-def resume(made: Run, course: Course, journal: Journal) -> Recorder:
+def resume(run: ActiveRun, journal: Journal) -> Recorder:
     """Bring a fresh core to where a journal ends, and go on writing it.
 
     The newest checkpoint is the start, and what follows it is run again: it must say the same.
@@ -113,24 +120,26 @@ def resume(made: Run, course: Course, journal: Journal) -> Recorder:
     if not stopped:
         notes.append(CRASHED)
         writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
-    translator = translator_of(made, contents.manifest)
-    first = restored(made, course.engine, journal)
+    engine = run.session.engine
+    translator = translator_of(run.plan, contents.manifest)
+    first = restored(run.plan, engine, journal)
     for number, batch in enumerate(journal.batches()):
         rows = told(batch, translator)
-        if number >= first and said(course.engine, batch).tobytes() != rows.tobytes():
+        if number >= first and replay_batch(engine, batch).tobytes() != rows.tobytes():
             raise AssertionError(f"{contents.path}: batch {number} comes out otherwise: verify it")
-        course.gatherer.take(rows)
-        course.gatherer.market(batch.columns)
-    course.placer.skip(translator.position.controls)
+        run.gatherer.take(rows)
+        run.gatherer.close_batch(batch.columns, batch.controls)
+        run.session.rows += batch.columns.rows
+    run.session.skip_controls(translator.position.controls)
     final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
-    return Recorder(course.engine, writer, translator, status=final)
+    return Recorder(engine, writer, translator, status=final)
 
 
 # The state of a strategy in plain Python is no part of a snapshot: it is run from the start.
-def restored(made: Run, engine: Engine, journal: Journal) -> int:
+def restored(plan: RunPlan, engine: Engine, journal: Journal) -> int:
     """Set a core to the newest checkpoint; return the first batch that is not in it."""
     checkpoints = journal.contents.checkpoints
-    if not checkpoints or not all(spec.compiled for spec in made.specs):
+    if not checkpoints or not all(spec.compiled for spec in plan.specs):
         return 0
     engine.restore(journal.snapshot(checkpoints[-1]))
     return checkpoints[-1].batch
@@ -144,7 +153,8 @@ def told(batch: Batch, translator: Translator) -> Any:
     return rows_of(envelopes, translator.strategies, translator.instruments)
 
 
-def said(engine: Engine, batch: Batch) -> Any:
-    """Return what a core says to a batch."""
-    chunks = [chunk.copy() for chunk in engine.feed(batch.columns, batch.controls)]
-    return np.concatenate([*chunks, np.empty(0, OUT)])
+def replay_batch(engine: Engine, batch: Batch) -> Any:
+    """Return what a core says to a batch of a journal."""
+    collected = Collector()
+    Session(engine, [collected]).feed(batch.columns, batch.controls)
+    return collected.drain()

@@ -13,54 +13,51 @@ from alphapanda.model.money import text
 from alphapanda.model.rows import ChargeKind
 from alphapanda.research.result import Gatherer, sum_up
 from alphapanda.runs.closing_notes import closing_notes
-from alphapanda.runs.plan import Run, strategy_names
-from alphapanda.runs.runner import Course
+from alphapanda.runs.runner import ActiveRun
 
 
-def totals(made: Run, course: Course, rows: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def totals(run: ActiveRun) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the summary and the tables of a run."""
-    made.notes += closing_notes(made, course, rows)
-    facts = describe(made, course.engine, course.gatherer, rows)
-    return sum_up(course.gatherer, {**facts, "build_s": round(course.build_s, 4)})
+    return sum_up(run.gatherer, {**describe(run), "build_s": round(run.build_s, 4)})
 
 
-def describe(made: Run, engine: Engine, gatherer: Gatherer, rows: int) -> dict[str, Any]:
+def describe(run: ActiveRun) -> dict[str, Any]:
     """Return the facts of a run that are not in its output rows."""
-    replay, options = made.replay, made.options
-    positions = engine.tables["positions"].reshape(len(made.specs), -1)
+    plan, session, engine = run.plan, run.session, run.session.engine
+    feed, options, names = plan.feed, plan.options, plan.names
+    positions = engine.tables["positions"].reshape(len(plan.specs), -1)
     ledgers = engine.tables["ledgers"]
-    names = strategy_names(made.specs)
     return {
-        "status": made.status,
-        "ticks": rows,
+        "status": run.status,
+        "ticks": session.rows,
         "charges": int(ledgers["charges"][:-1].sum()),
-        "charges_by": {k: text(v) for k, v in charges_by(engine, gatherer).items() if v},
-        "engine_s": round(made.engine_s, 6),
-        "ticks_per_s": round(rows / made.engine_s) if made.engine_s else 0,
+        "charges_by": {k: text(v) for k, v in charges_by(engine, run.gatherer).items() if v},
+        "engine_s": round(session.engine_s, 6),
+        "ticks_per_s": round(session.rows / session.engine_s) if session.engine_s else 0,
         "strategies": {
             name: {
                 "pnl": text(int(ledgers["cash"][k] + ledgers["mark"][k])),
-                "params": dict(made.enrolments[k].arguments),
+                "params": dict(plan.enrolments[k].arguments),
             }
             for k, name in enumerate(names)
         },
         "instruments": {
             instrument.name: text(int(instrument_pnl(positions, engine, row)))
-            for row, instrument in enumerate(made.instruments)
+            for row, instrument in enumerate(plan.instruments)
         },
         "open_positions": {
-            f"{names[k]} {made.instruments[row].name}": int(positions["qty"][k, row])
+            f"{names[k]} {plan.instruments[row].name}": int(positions["qty"][k, row])
             for k, row in zip(*np.nonzero(positions["qty"]), strict=True)
         },
-        "from": str(replay.days[0]),
-        "to": str(replay.days[-1]),
-        "days": len(replay.days),
-        "kind": replay.kind,
+        "from": str(feed.days[0]),
+        "to": str(feed.days[-1]),
+        "days": len(feed.days),
+        "kind": feed.kind,
         "calendar": options.calendar,
         "costs": options.costs,
         "limits": options.limits,
-        "repairs": dict(replay.repairs),
-        "notes": made.notes,
+        "repairs": dict(run.source.origin.repairs),
+        "notes": [*plan.notes, *closing_notes(run)],
     }
 
 

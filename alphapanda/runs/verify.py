@@ -19,9 +19,10 @@ from alphapanda.model.columns import Columns
 from alphapanda.model.money import text
 from alphapanda.model.rows import Control
 from alphapanda.research.result import told_at_end
-from alphapanda.runs import plan, runner
+from alphapanda.runs.plan import expiries
 from alphapanda.runs.rebuild import rebuilt
-from alphapanda.runs.recorder import said, translator_of
+from alphapanda.runs.recorder import replay_batch, translator_of
+from alphapanda.runs.runner import make_engine
 
 Progress = Callable[[int, int], None]
 MONEY = ("last", "bid", "ask", "open", "high", "low")
@@ -74,9 +75,9 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
     journal = Journal.open(path)
     standing = journal.standing()
     manifest = journal.contents.manifest
-    made = rebuilt(manifest)
-    engine = runner.make_engine(made, plan.expiries(made))
-    translator = translator_of(made, manifest)
+    plan = rebuilt(manifest)
+    engine = make_engine(plan, expiries(plan))
+    translator = translator_of(plan, manifest)
     found = Verdict(manifest["run_id"], standing)
     if manifest["code"] != package_sources().hex():
         found.notes.append("recorded by another version of the code")
@@ -89,7 +90,7 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
     for batch in journal.batches():
         translator.miss(batch.missed)
         before = translator.position
-        rows = said(engine, batch)
+        rows = replay_batch(engine, batch)
         digest.update(rows.tobytes())
         replayed = [encode(e) for e in translator.take(rows, batch.columns, batch.controls)]
         found.rows += batch.columns.rows

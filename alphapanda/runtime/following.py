@@ -9,45 +9,63 @@ from typing import Any
 
 from rich.console import Console
 
+from alphapanda.brokers.pacing import NAP_S, SLICE_ROWS
 from alphapanda.config.settings import Settings
-from alphapanda.data.replay.replay import open_replay
 from alphapanda.errors import OutsideError, UsageError
-from alphapanda.events.events import Broker
-from alphapanda.events.feeds import phases
+from alphapanda.events.feeds import Feed, phases
 from alphapanda.journal.journal import FILE
 from alphapanda.projection.from_topics import TopicReader
 from alphapanda.runs import options as of_run
 from alphapanda.runs import plan
-from alphapanda.runs.stopping import NAP_S, orderly
-from alphapanda.runtime import feed as feeds
+from alphapanda.runs.plan import open_recording
+from alphapanda.runs.stopping import orderly
 from alphapanda.runtime.lifecycle import Parts
 from alphapanda.runtime.parts import AGAIN, Process, Role, Wanted, begun
 from alphapanda.runtime.servers import ready, served
-from alphapanda.runtime.trading import data_of, speed_of
+from alphapanda.runtime.sources import parse_feed
 
 
 def publish(
     wanted: Wanted, settings: Settings, parts: Parts, stack: ExitStack
 ) -> dict[str, Any]:  # fmt: skip
-    """Publish a recording's rows."""
-    kind, places = feeds.parse(wanted.feed)
-    if kind == feeds.BUS:
+    """Publish a recording's rows, from where an earlier process stopped to the end.
+
+    Raises:
+        KeyboardInterrupt: after an orderly stop by Ctrl-C or SIGTERM; started again it goes on.
+    """
+    chosen = parse_feed(wanted.feed)
+    if not chosen.kind.ours:
         raise UsageError("--role feed publishes a recording: --feed replay:PATH")
     if wanted.strategies or wanted.roles != {Role.FEED}:
         raise UsageError("--role feed alone publishes; what follows a run goes with --role trade")
-    speed = speed_of(wanted, kind)
-    options = of_run.make({**wanted.given, **data_of(kind, places)}, trades=False)
+    speed = chosen.speed(wanted.speed)
+    options = of_run.make({**wanted.given, **chosen.data()}, trades=False)
     served(settings)
-    replay = stack.enter_context(open_replay(plan.replay_options(options, ())))
-    ready(parts, settings, stores=False, brokers=[Broker.PAPER])
-    feed = feeds.described(options, replay)
-    days = phases(feed, plan.read_calendar(options.calendar))
-    process = begun(Process(settings, wanted.roles, wanted.out, feed, days), parts, stack)
-    source: Any = process.parts[Role.FEED]
-    try:
-        return feeds.publish(replay, source, parts, speed=speed)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(AGAIN) from None
+    recording = open_recording(options, (), speed=speed, slice_rows=SLICE_ROWS)
+    source = stack.enter_context(recording)
+    refuse_twins(source.feed)
+    ready(parts, settings, stores=False, brokers=[wanted.broker])
+    days = phases(source.feed, plan.read_calendar(options.calendar))
+    process = begun(Process(settings, wanted.roles, wanted.out, source.feed, days), parts, stack)
+    sender: Any = process.parts[Role.FEED]
+    first = sender.next
+    with orderly() as stopping:
+        for _, part in source.rows(first, stopping):
+            if part.rows:
+                parts.unless(stopping, sender.send(part))
+        if not stopping():
+            parts.unless(stopping, sender.end())
+        if stopping():
+            raise KeyboardInterrupt(AGAIN)
+    return {"feed": sender.feed.id, "first": first, "rows": sender.next}
+
+
+def refuse_twins(feed: Feed) -> None:
+    """Refuse a feed with two instruments of one name: readers could not tell their rows apart."""
+    names = [instrument.name for instrument in feed.instruments]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"several instruments of the data are {twice[0]} in --instruments")
 
 
 def follow(
@@ -63,7 +81,7 @@ def follow(
         served(settings)
     if wanted.strategies or wanted.feed or wanted.given or (wanted.out is None and not topics):
         raise UsageError("to follow a run needs its folder, and nothing else: --out FOLDER")
-    ready(parts, settings, stores=Role.PROJECT in wanted.roles, brokers=[Broker.PAPER])
+    ready(parts, settings, stores=Role.PROJECT in wanted.roles, brokers=[wanted.broker])
     folder = None if wanted.out is None else wanted.out.expanduser().absolute()
     if folder is not None and not (folder / FILE).exists():
         Console(stderr=True).print(f"no journal in {folder} yet: it is waited for; Ctrl-C stops")

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda import log
-from alphapanda.bus.feed_reader import FeedReader
+from alphapanda.brokers.ports import MarketSource
 from alphapanda.bus.feed_sender import FeedSender
 from alphapanda.config.settings import Settings
 from alphapanda.errors import AlphaPandaError
-from alphapanda.events.events import Envelope
+from alphapanda.events.events import Broker, Envelope
 from alphapanda.events.feeds import Feed
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.runtime.failing import failure_told
@@ -47,6 +47,8 @@ class Wanted:
     feed: Sequence[str]
     roles: frozenset[Role] = frozenset(Role)
     speed: str | None = None
+    broker: Broker = Broker.PAPER
+    """Where its orders go; the core fills those on paper."""
     out: Path | None = None
 
 
@@ -61,10 +63,8 @@ class Process:
     """The feed that this process has the rows of."""
     phases: Sequence[Envelope] = ()
     """The changes of phase of its days."""
-    subscribes: str | None = None
-    """The feed whose rows come from another process; empty for whichever runs."""
-    taken: int = 0
-    """Rows of it that the run has had."""
+    source: MarketSource | None = None
+    """Where the rows come from that this process trades on."""
     parts: dict[Role, Part] = field(default_factory=dict)
 
 
@@ -75,11 +75,12 @@ def sender(process: Process) -> Part | None:
     return FeedSender(process.settings, process.feed, process.phases)
 
 
-def reader(process: Process) -> Part | None:
-    """Return what reads the rows of another process's feed."""
-    if process.subscribes is None:
+def source_part(process: Process) -> Part | None:
+    """Return the long-lived part of the source, where it has one."""
+    if process.source is None:
         return None
-    return FeedReader(process.settings, process.subscribes, first=process.taken)
+    part: Part | None = process.source.part
+    return part
 
 
 def relay(process: Process) -> Part | None:
@@ -102,7 +103,7 @@ def projector(process: Process) -> Part | None:
 
 PARTS: dict[Role, Callable[[Process], Part | None]] = {
     Role.FEED: sender,
-    Role.TRADE: reader,
+    Role.TRADE: source_part,
     Role.RELAY: relay,
     Role.PROJECT: projector,
 }

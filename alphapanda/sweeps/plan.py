@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from alphapanda.data.replay.replay import open_replay
 from alphapanda.engine.compiler.program import package_sources
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.research.sweep_result import METRICS
@@ -58,6 +57,7 @@ class Sweep:
     threads: int = 1
     run_s: float = 0.0
     ran: int = 0
+    notes: list[str] = field(default_factory=list)
 
     @property
     def jobs(self) -> int:
@@ -73,9 +73,10 @@ def read(options: Options, grid: Grid, numbers: Any) -> Market:
     """Read and check the data once, and keep them."""
     rules = plan.rules_of(options)
     specs = (grid.spec,)
-    with open_replay(plan.replay_options(options, specs)) as replay:
-        made = plan.prepare(options, rules, replay, specs, [grid.arguments(int(numbers[0]))])
-        return Market(made, tuple(replay.batches()), plan.expiries(made))
+    with plan.open_recording(options, specs) as source:
+        bound = plan.bind(options, rules, source, specs, [grid.arguments(int(numbers[0]))])
+        rows = source.rows(0, lambda: False)
+        return Market(bound, tuple(columns for _, columns in rows), plan.expiries(bound))
 
 
 def cores() -> int:
@@ -88,7 +89,7 @@ def cores() -> int:
 def tally(made: Sweep) -> Tally:
     """Return a counter for one core."""
     first, last = made.market.day_numbers
-    return Tally(made.options.cash, len(made.market.run.instruments), first, last - first + 1)
+    return Tally(made.options.cash, len(made.market.plan.instruments), first, last - first + 1)
 
 
 def shown_params(made: Sweep, arguments: Arguments) -> str:
@@ -98,8 +99,8 @@ def shown_params(made: Sweep, arguments: Arguments) -> str:
 
 def key(made: Sweep) -> dict[str, Any]:
     """Return what the results depend on: another key, another sweep."""
-    run_, spec, grid = made.market.run, made.grid.spec, made.grid
-    options = manifest.manifest(run_, "")["options"]
+    run_plan, spec, grid = made.market.plan, made.grid.spec, made.grid
+    options = manifest.manifest(run_plan, "")["options"]
     for name in ("data", "out", "batch", "jit"):
         del options[name]
     return {
@@ -111,6 +112,6 @@ def key(made: Sweep) -> dict[str, Any]:
         "metric": made.search.metric,
         "walk_forward": made.search.walk_forward,
         "options": options,
-        "data": [{"sha256": f.sha256, "rows": f.rows} for f in run_.replay.files],
+        "data": [{"sha256": f.sha256, "rows": f.rows} for f in run_plan.files],
         "packages": {name: version(name) for name in ("numpy", "numba")},
     }

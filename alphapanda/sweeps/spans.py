@@ -13,7 +13,7 @@ from alphapanda.engine.controls import Placer, day_end, session_controls
 from alphapanda.model.calendar import DAY, IST, day_start_ns
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import CONTROL, Control, Scope
-from alphapanda.runs.plan import Run, used_groups
+from alphapanda.runs.plan import RunPlan, used_groups
 from alphapanda.sweeps.threads import Span
 
 
@@ -21,14 +21,14 @@ from alphapanda.sweeps.threads import Span
 class Market:
     """A run's rows, checked and kept, and when its contracts settle."""
 
-    run: Run
+    plan: RunPlan
     batches: tuple[Columns, ...]
     settles: Mapping[int, int]
 
     @property
     def days(self) -> tuple[date, ...]:
         """The days on which there are rows."""
-        return self.run.replay.days
+        return self.plan.feed.days
 
     @property
     def rows(self) -> int:
@@ -44,7 +44,7 @@ class Market:
 
 def trading_days(market: Market) -> list[date]:
     """Return the days of the data on which any of the instruments trades."""
-    calendar, groups = market.run.rules.calendar, used_groups(market.run)
+    calendar, groups = market.plan.rules.calendar, used_groups(market.plan)
     if calendar.is_always:
         return list(market.days)
     return [day for day in market.days if any(calendar.session(day, group) for group in groups)]
@@ -88,17 +88,17 @@ def placed(market: Market, days: Sequence[date], more: Any) -> Span:
     """Return rows with the control rows of their days, and with `more` of them."""
     first, last = days[0], days[-1]
     start, end = day_start_ns(first), day_start_ns(last) + DAY
-    run, bars = market.run, market.run.replay.kind == "bar"
+    plan, bars = market.plan, market.plan.bars
     settles = {row: ts for row, ts in market.settles.items() if start < ts <= end}
     inside = [day for day in market.days if first <= day <= last]
-    controls = session_controls(run.rules.calendar, inside, used_groups(run), expiries=settles)
+    controls = session_controls(plan.rules.calendar, inside, used_groups(plan), expiries=settles)
     both = np.concatenate([more, controls])
     placer = Placer(both[np.argsort(both["ts"], kind="stable")], bars=bars)
     everything = (first, last) == (market.days[0], market.days[-1])
     rows = market.batches if everything else cut(market.batches, start, end, bars=bars)
     batches = [(batch, placer.take(batch)) for batch in rows]
     rest = placer.rest()
-    if run.rules.calendar.is_always:  # nothing closes the last day but the end of the data
+    if plan.rules.calendar.is_always:  # nothing closes the last day but the end of the data
         rest = day_end(int(batches[-1][0].ts[-1]))
     return Span(batches, rest)
 

@@ -15,9 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NoReturn
 
-from alphapanda import config
-from alphapanda.engine.compiler.generate import Shape
-from alphapanda.engine.compiler.program import Program, build
+from alphapanda.engine.compiler.program import Program
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.reuse import Reusable, Windows, with_arguments
 from alphapanda.engine.setup import Setup
@@ -31,8 +29,10 @@ from alphapanda.research.sweep_result import (
     results_table,
 )
 from alphapanda.research.sweep_store import Rows, Store
-from alphapanda.runs import discovery, manifest, runner
+from alphapanda.runs import discovery, manifest
 from alphapanda.runs.options import Options, as_whole, converted, make
+from alphapanda.runs.runner import load_program, setup_of
+from alphapanda.runs.session import blaming, time_of
 from alphapanda.runs.stopping import orderly
 from alphapanda.sweeps import spans
 from alphapanda.sweeps.grid import make_grid
@@ -108,20 +108,19 @@ def run(
 
 def workers(made: Sweep) -> list[Worker]:
     """Compile the loop, and fill a core for each thread."""
-    run_, spec = made.market.run, made.grid.spec
-    shape = Shape(run_.specs, run_.replay.interval_ns, run_.replay.columns, runner.whole(run_))
+    plan, spec = made.market.plan, made.grid.spec
     compiled = made.options.jit and spec.compiled
-    program = build(shape, jit=made.options.jit, cache_dir=config.load().cache_dir)
-    first = runner.setup(run_, made.market.settles)
+    program = load_program(plan, jit=made.options.jit)
+    first = setup_of(plan, made.market.settles)
     made.threads = 1
     if not compiled:
-        run_.notes.append("a strategy in plain Python: its combinations run one after another")
+        made.notes.append("a strategy in plain Python: its combinations run one after another")
         return [Worker(fresh(program, first), tally(made))]
     heap = Windows(spec)
     longest = heap.longest(made.grid.arguments(int(number)) for number in made.numbers)
     prepared = replace(first, windows=longest)
     made.threads = min(made.search.workers or cores(), made.jobs)
-    with runner.hooks_blamed(run_, lambda: "start"):
+    with blaming(plan.specs, lambda: "start"):
         return [
             Worker(Reusable(Engine(program, prepared), heap).begin, tally(made))
             for _ in range(made.threads)
@@ -170,9 +169,9 @@ def raise_for(made: Sweep, failure: Failure) -> NoReturn:
     engine = failure.engine
 
     def when() -> str:
-        return f"{'start' if engine is None else runner.engine_time(engine)}, with {shown}"
+        return f"{'start' if engine is None else time_of(engine)}, with {shown}"
 
-    with runner.hooks_blamed(made.market.run, when):
+    with blaming(made.market.plan.specs, when):
         raise failure.error
 
 
@@ -190,7 +189,7 @@ def summed_up(made: Sweep, worker: Worker) -> SweepResult:
     documents = {
         "summary.json": json.dumps(facts, indent=2, ensure_ascii=False) + "\n",
         "heatmap.html": result.html(),
-        "manifest.json": json.dumps(manifest.manifest(made.market.run, ""), indent=2) + "\n",
+        "manifest.json": json.dumps(manifest.manifest(made.market.plan, ""), indent=2) + "\n",
     }
     made.store.finish(table, documents)
     return result
@@ -198,7 +197,7 @@ def summed_up(made: Sweep, worker: Worker) -> SweepResult:
 
 def described(made: Sweep) -> dict[str, Any]:
     """Return the facts of a sweep, summed over its combinations."""
-    rows, run_ = made.store.rows, made.market.run
+    rows = made.store.rows
     rate = made.ran / made.run_s if made.run_s else 0.0
     return {
         "strategy": made.grid.spec.name,
@@ -223,7 +222,7 @@ def described(made: Sweep) -> dict[str, Any]:
             for name in made.grid.spec.params
             if name not in made.grid.axes
         },
-        "notes": run_.notes,
+        "notes": [*made.market.plan.notes, *made.notes],
     }
 
 

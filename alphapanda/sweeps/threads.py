@@ -17,6 +17,7 @@ from alphapanda.engine.engine import Engine
 from alphapanda.model.columns import Columns
 from alphapanda.research.sweep_store import ROW, Rows
 from alphapanda.research.tally import Figures, Tally
+from alphapanda.runs.session import Session
 
 Arguments = Mapping[str, int | float]
 TURN_S = 0.01
@@ -49,20 +50,12 @@ class Worker:
         """Run a combination over a span and return its figures."""
         self.engine = self.begin(arguments)
         self.tally.begin()
+        session = Session(self.engine, [self.tally])
         for columns, controls in span.batches:
-            self._feed(self.engine, columns, controls)
-        self._feed(self.engine, Columns.of(), span.rest)
+            session.feed(columns, controls)
+        session.feed(Columns.of(), span.rest)
+        self.engine_s += session.engine_s
         return self.tally.figures(int(self.engine.tables["ledgers"]["charges"][0]))
-
-    def _feed(self, engine: Engine, columns: Columns, controls: Any) -> None:
-        chunks = engine.feed(columns, controls)
-        while True:
-            started = perf_counter()
-            rows = next(chunks, None)
-            self.engine_s += perf_counter() - started
-            if rows is None:
-                return
-            self.tally.take(rows)
 
 
 @dataclass(frozen=True)

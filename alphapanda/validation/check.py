@@ -78,9 +78,9 @@ def run(
     with tempfile.TemporaryDirectory(prefix="alphapanda-check-") as folder:
         shadow = Shadow(
             Path(folder).resolve(), stamp=options.map.get("ts"), seed=options.seed,
-            interval_ns=lab.made.replay.interval_ns,
+            interval_ns=lab.plan.feed.interval_ns,
         )  # fmt: skip
-        sources = {spec.file: text_of(spec.file) for spec in lab.made.specs}
+        sources = {spec.file: text_of(spec.file) for spec in lab.plan.specs}
         with shadowed(shadow, sources):
             return examined(Trial(lab, shadow), number, allowed)
 
@@ -131,12 +131,12 @@ def examined(trial: Trial, number: int, allowed: float) -> Check:
         warm = warmth(lab, STARTS)
         findings += parted(lab, warm, allowed)
     return Check({
-        "strategies": lab.names, "rows": lab.rows, "kind": lab.made.replay.kind,
-        "from": str(lab.made.replay.days[0]), "to": str(lab.made.replay.days[-1]),
+        "strategies": lab.names, "rows": lab.rows, "kind": lab.plan.feed.kind,
+        "from": str(lab.plan.feed.days[0]), "to": str(lab.plan.feed.days[-1]),
         "runs": trial.runs, "decisions": len(decisions(trial.base)), "cuts": number,
         "tolerance": allowed, "findings": findings, "warm_up": warm_up(lab, warm, allowed),
         "reads": [*trial.shadow.tables],
-        "notes": [*notes(trial, warm, allowed, found=found), *lab.made.notes],
+        "notes": [*notes(trial, warm, allowed, found=found), *lab.plan.notes],
     })  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def plain_if_it_peeks(trial: Trial) -> None:
 
 def names(lab: Lab) -> Names:
     """Return the names behind the numbers of a run."""
-    return Names(lab.names, [instrument.name for instrument in lab.made.instruments])
+    return Names(lab.names, [instrument.name for instrument in lab.plan.instruments])
 
 
 def at_time(ns: int) -> str:
@@ -219,7 +219,7 @@ def told(
 ) -> dict[str, Any]:  # fmt: skip
     """Return a finding: what, where, why it matters, what to do."""
     family, what, why, todo = WORDS[kind]
-    spec = lab.made.specs[strategy]
+    spec = lab.plan.specs[strategy]
     known = [(n, a, b) for n, a, b in held if n in spec.indicators] or list(held)
     name, value, elsewhere = known[0] if known else (None, None, None)
     return {

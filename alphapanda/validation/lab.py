@@ -9,18 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alphapanda import config
-from alphapanda.data.replay.replay import Replay, open_replay
-from alphapanda.engine.compiler.generate import Shape
-from alphapanda.engine.compiler.program import Program, build
+from alphapanda.brokers.ports import MarketSource
+from alphapanda.engine.compiler.program import Program
 from alphapanda.engine.controls import Placer, day_end, session_controls
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.setup import Setup
 from alphapanda.errors import UsageError
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import OUT
-from alphapanda.runs import discovery, plan, runner
+from alphapanda.runs import discovery
 from alphapanda.runs.options import Options
+from alphapanda.runs.plan import (
+    RunPlan,
+    bind,
+    expiries,
+    load_strategies,
+    open_recording,
+    rules_of,
+    used_groups,
+)
+from alphapanda.runs.runner import load_program, setup_of
+from alphapanda.runs.session import Collector, Session, blaming
 
 Table = NDArray[Any]
 Done = Callable[[int], None]
@@ -38,7 +47,7 @@ PLAIN_STEP = 2_048
 class Lab:
     """A prepared run, its rows and its control rows, each placed before the row it precedes."""
 
-    made: plan.Run
+    plan: RunPlan
     columns: Columns
     controls: Table
     jit: bool
@@ -53,36 +62,33 @@ class Lab:
     @property
     def plain(self) -> bool:
         """Say if hooks run as plain Python, which may look at more than their rows."""
-        return not self.jit or not all(spec.compiled for spec in self.made.specs)
+        return not self.jit or not all(spec.compiled for spec in self.plan.specs)
 
     @property
     def names(self) -> list[str]:
         """The strategies' names."""
-        return plan.strategy_names(self.made.specs)
+        return self.plan.names
 
     def setup(self) -> Setup:
         """Return what a core of this recording needs to know."""
-        return runner.setup(self.made, plan.expiries(self.made))
+        return setup_of(self.plan, expiries(self.plan))
 
     def reload(self) -> None:
         """Load the strategies afresh, as a new process would; classes at hand stay as they are."""
-        entries = self.made.options.strategies
+        entries = self.plan.options.strategies
         specs = tuple(discovery.find(entry.strategy) for entry in entries)
         enrolments = [
             replace(enrolment, spec=spec)
-            for enrolment, spec in zip(self.made.enrolments, specs, strict=True)
+            for enrolment, spec in zip(self.plan.enrolments, specs, strict=True)
         ]
-        self.made = replace(self.made, specs=specs, enrolments=tuple(enrolments))
+        self.plan = replace(self.plan, specs=specs, enrolments=tuple(enrolments))
         self._program = None
 
     def engine(self, setup: Setup | None = None) -> Engine:
         """Return a core at its start. Plain hooks keep objects in the loop: each has its own."""
         if self._program is None or self.plain:
-            replay = self.made.replay
-            whole = runner.whole(self.made)
-            shape = Shape(self.made.specs, replay.interval_ns, replay.columns, whole)
-            self._program = build(shape, jit=self.jit, cache_dir=config.load().cache_dir)
-        with runner.hooks_blamed(self.made, lambda: "start"):
+            self._program = load_program(self.plan, jit=self.jit)
+        with blaming(self.plan.specs, lambda: "start"):
             return Engine(self._program, self.setup() if setup is None else setup)
 
     def part(self, start: int, stop: int) -> tuple[Columns, Table]:
@@ -96,7 +102,7 @@ class Lab:
         """Return the control rows behind the last row."""
         controls = self.controls[self.controls["at"] >= self.rows].copy()
         controls["at"] = 0
-        if self.made.rules.calendar.is_always:  # nothing closes the last day but the end of data
+        if self.plan.rules.calendar.is_always:  # nothing closes the last day but the end of data
             return day_end(int(self.columns.ts[-1]))
         return controls
 
@@ -112,9 +118,11 @@ class Lab:
 
     def told(self, engine: Engine, columns: Columns, controls: Table) -> Table:
         """Run a batch and return what came out."""
-        with runner.hooks_blamed(self.made, lambda: runner.engine_time(engine)):
-            chunks = [chunk.copy() for chunk in engine.feed(columns, controls) if len(chunk)]
-        return np.concatenate(chunks) if chunks else np.empty(0, OUT)
+        collected = Collector()
+        session = Session(engine, [collected])
+        with blaming(self.plan.specs, session.time):
+            session.feed(columns, controls)
+        return collected.drain()
 
     def whole(self, engine: Engine) -> Table:
         """Run all rows to the end of the last session and return what came out."""
@@ -133,27 +141,25 @@ def open_lab(options: Options) -> Lab:
     Raises:
         UsageError: for anything wrong in the options, the strategies or the data.
     """
-    specs = tuple(discovery.find(entry.strategy) for entry in options.strategies)
-    arguments = [s.arguments(e.params) for s, e in zip(specs, options.strategies, strict=True)]
-    rules = plan.rules_of(options)
-    with open_replay(plan.replay_options(options, specs)) as replay:
-        made = plan.prepare(options, rules, replay, specs, arguments)
-        columns = joined(replay)
-    groups = plan.used_groups(made)
-    controls = session_controls(
-        rules.calendar, made.replay.days, groups, expiries=plan.expiries(made)
-    )
-    return Lab(made, columns, placed(controls, columns, bars=replay.kind == "bar"), options.jit)
+    specs, arguments = load_strategies(options)
+    rules = rules_of(options)
+    with open_recording(options, specs) as source:
+        plan = bind(options, rules, source, specs, arguments)
+        columns = joined(source)
+    groups = used_groups(plan)
+    controls = session_controls(rules.calendar, plan.feed.days, groups, expiries=expiries(plan))
+    return Lab(plan, columns, placed(controls, columns, bars=plan.bars), options.jit)
 
 
-def joined(replay: Replay) -> Columns:
+def joined(source: MarketSource) -> Columns:
     """Return all rows of a recording as one batch."""
-    if replay.rows > MOST_ROWS:
+    count = source.feed.rows or 0
+    if count > MOST_ROWS:
         raise UsageError(
-            f"the data have {replay.rows:,} rows, and this command holds them in memory, at most "
+            f"the data have {count:,} rows, and this command holds them in memory, at most "
             f"{MOST_ROWS:,}: take fewer days with --from and --to"
         )
-    batches = list(replay.batches())
+    batches = [columns for _, columns in source.rows(0, lambda: False)]
     return Columns._make(np.concatenate(parts) for parts in zip(*batches, strict=True))
 
 

@@ -45,12 +45,12 @@ class Trial:
     def shown(self, cut: int) -> Any:
         """Show the series that strategies hold as files are shown."""
         return shown(
-            self.lab.made.specs, self.shadow, cut=cut, rows=self.lab.rows, fixed=self.fixed
+            self.lab.plan.specs, self.shadow, cut=cut, rows=self.lab.rows, fixed=self.fixed
         )
 
     def holds(self) -> bool:
         """Say if strategies look into series from outside."""
-        return bool(holdings(self.lab.made.specs))
+        return bool(holdings(self.lab.plan.specs))
 
     def fresh(self, how: How = "whole", cut_ns: int = 0) -> None:
         """Choose what files show, and load the strategies anew if they could have read any."""
@@ -83,7 +83,7 @@ def chance(trial: Trial) -> Changed | None:
     anew = first_difference(trial.base, trial.whole())
     if anew is not None:
         return Changed("chance", anew)
-    with other_day(lab.made.specs):
+    with other_day(lab.plan.specs):
         trial.fresh()
         later = first_difference(trial.base, trial.whole())
     trial.fresh()

@@ -88,10 +88,10 @@ def run(options: Options, *, progress: Progress | None = None) -> Stress:
         results.append(outcome(lab, case))
     base = results[0]["pnl"]
     return Stress({
-        "strategies": lab.names, "rows": lab.rows, "kind": lab.made.replay.kind,
-        "from": str(lab.made.replay.days[0]), "to": str(lab.made.replay.days[-1]),
+        "strategies": lab.names, "rows": lab.rows, "kind": lab.plan.feed.kind,
+        "from": str(lab.plan.feed.days[0]), "to": str(lab.plan.feed.days[-1]),
         "pnl": text(base), "cases": [told(result, base) for result in results],
-        "notes": lab.made.notes,
+        "notes": lab.plan.notes,
     })  # fmt: skip
 
 
@@ -157,11 +157,11 @@ PAPER = tuple(Paper.__dataclass_fields__)
 
 def thinned(lab: Lab, part: float) -> Lab:
     """Return the recording without a part of its rows, the same ones each time."""
-    chance = np.random.default_rng(lab.made.options.seed).random(lab.rows)
+    chance = np.random.default_rng(lab.plan.options.seed).random(lab.rows)
     kept = chance >= part
     kept[0] = True
     columns = Columns._make(column[kept] if len(column) else column for column in lab.columns)
-    controls = placed(lab.controls.copy(), columns, bars=lab.made.replay.kind == "bar")
+    controls = placed(lab.controls.copy(), columns, bars=lab.plan.bars)
     return replace(lab, columns=columns, controls=controls)
 
 

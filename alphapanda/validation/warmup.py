@@ -84,7 +84,7 @@ def starts(lab: Lab, number: int) -> list[int]:
     if len(firsts):
         chosen = np.linspace(0, len(firsts) - 1, min(number, len(firsts))).astype(int)
         return sorted({int(firsts[place]) for place in chosen})
-    if any(by_session(spec) for spec in lab.made.specs):
+    if any(by_session(spec) for spec in lab.plan.specs):
         return []
     wanted = [lab.rows * place // (number + 1) for place in range(1, number + 1)]
     return sorted({int(np.searchsorted(lab.columns.ts, lab.columns.ts[row])) for row in wanted})
@@ -118,17 +118,17 @@ class Lockstep:
             lab.reload()
         self.short = lab.engine()
         lab.told(self.short, Columns.of(), todays(lab, start))
-        self.seen = np.zeros(len(lab.made.instruments), np.int64)
+        self.seen = np.zeros(len(lab.plan.instruments), np.int64)
         self.ready: set[Key] = set()
         self.alike = {
             key: self._same_book(key)
-            for k, enrolment in enumerate(lab.made.enrolments)
+            for k, enrolment in enumerate(lab.plan.enrolments)
             for key in {self._key(k, row) for row in enrolment.rows}
         }
         """If both hold the same positions and orders, as of the last row."""
         self.cold = {
             (k, row)
-            for k, enrolment in enumerate(lab.made.enrolments)
+            for k, enrolment in enumerate(lab.plan.enrolments)
             if enrolment.spec.indicators
             for row in enrolment.rows
         }
@@ -147,7 +147,7 @@ class Lockstep:
         instrument = int(columns.row[0])
         outs = [self.lab.told(engine, columns, controls) for engine in (self.long, self.short)]
         self.seen[instrument] += self.short.tables["instruments"]["phase"][instrument] == Phase.OPEN
-        for k in range(len(self.lab.made.specs)):
+        for k in range(len(self.lab.plan.specs)):
             if (k, instrument) in self.cold:
                 self._warm_up(k, instrument)
         if not len(outs[0]) and not len(outs[1]):
@@ -167,7 +167,7 @@ class Lockstep:
         }
 
     def _key(self, strategy: int, row: int) -> Key:
-        each = self.lab.made.specs[strategy].binding.kind == "each"
+        each = self.lab.plan.specs[strategy].binding.kind == "each"
         return strategy, row if each else ALL
 
     def _warm_up(self, k: int, instrument: int) -> None:

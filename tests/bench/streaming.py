@@ -20,7 +20,6 @@ from alphapanda.journal.journal import Journal
 from alphapanda.projection.from_topics import TOPICS, TopicReader, rewind
 from alphapanda.projection.projector import Projector
 from alphapanda.runs import paper
-from alphapanda.runtime.feed import recorded
 from alphapanda.store import migrating
 from tests.bench.trading import ready
 from tests.support.servers import databases, own
@@ -52,15 +51,15 @@ def measure(say: Say, folder: Path, data: Path, resident: Callable[[], float]) -
 
 def memory(say: Say, folder: Path, data: Path, resident: Callable[[], float]) -> Path:
     """Trade on paper as fast as it comes, and tell what memory was held on the way."""
-    made, replay = ready(data)
     sizes: list[tuple[int, float]] = []
 
-    def look(standing: paper.Standing) -> None:
-        if standing.done >= len(sizes) * replay.rows / SAMPLES:
-            sizes.append((standing.done, resident()))
+    def look(trading: paper.PaperRun) -> None:
+        done, total = trading.run.session.rows, trading.run.plan.feed.rows or 0
+        if done >= len(sizes) * total / SAMPLES:
+            sizes.append((done, resident()))
 
-    with replay:
-        paper.run(made, folder / "long", None, recorded(replay, float("inf")), show=look)
+    with ready(data) as (run_plan, source):
+        paper.run_paper(run_plan, source, folder / "long", None, show=look)
     told = ", ".join(f"{mb:.0f} MB at {rows:,}" for rows, mb in sizes)
     say(f"paper, memory by ticks done: {told}")
     return folder / "long"

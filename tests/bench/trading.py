@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
-from typing import Any
 
 import numpy as np
 
+from alphapanda.brokers.pacing import SLICE_ROWS
+from alphapanda.brokers.replay import ReplaySource
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
-from alphapanda.data.replay.replay import open_replay
+from alphapanda.events.feeds import Portion
 from alphapanda.journal.journal import Journal
-from alphapanda.model.columns import Columns
-from alphapanda.runs import options, paper, plan
-from alphapanda.runtime.feed import recorded
+from alphapanda.runs import options
+from alphapanda.runs.paper import run_paper
+from alphapanda.runs.plan import RunPlan, bind, load_strategies, open_recording, rules_of
 from alphapanda.runtime.lifecycle import Parts
 from alphapanda.runtime.projecting import RunProjector
 from alphapanda.store import migrating
@@ -34,13 +36,12 @@ def measure(say: Callable[[str], None], folder: Path, data: Path) -> None:
     """Trade on the rows as fast as they come, then the first of them one at a time."""
     spent, told = 0.0, ""
     for name in ("first", "again"):  # the second finds the loop compiled and the file in memory
-        made, replay = ready(data)
-        with replay:
+        with ready(data) as (run_plan, source):
             begun = perf_counter()
-            paper.run(made, folder / name, None, recorded(replay, float("inf")))
+            run_paper(run_plan, source, folder / name, None)
             spent = perf_counter() - begun
         journal = Journal.open(folder / name)
-        rows, syncs = replay.rows, len(journal.contents.batches)
+        rows, syncs = source.feed.rows or 0, len(journal.contents.batches)
         told = (
             f"paper, as fast as it comes: {rows / spent:,.0f} ticks/s, {journal.seq / spent:,.0f} "
             f"envelopes/s ({rows:,} ticks, {journal.seq:,} envelopes, {syncs:,} writes synced)"
@@ -59,33 +60,41 @@ def measure(say: Callable[[str], None], folder: Path, data: Path) -> None:
 
 def one_by_one(say: Callable[[str], None], folder: Path, data: Path, beside: str = "") -> None:
     """Trade on a row a write, and tell how long each took."""
-    made, replay = ready(data)
     times: list[int] = []
-    with replay:
-        paper.run(made, folder, None, timed(replay, times))
+    with ready(data) as (run_plan, source):
+        run_paper(run_plan, Timed(source, times), folder, None)
     p50, p99, worst = (np.percentile(times, q) / 1000 for q in (50, 99, 100))
     say(f"paper, a row a write ({len(times):,} rows){beside}, from its arrival until what it "
         f"caused is on the disk: p50 {p50:.0f} us, p99 {p99:.0f} us, worst {worst:.0f} us"
     )  # fmt: skip
 
 
-def ready(data: Path) -> tuple[plan.Run, Any]:
-    """Return a run on a file, and the replay of its rows."""
+@contextmanager
+def ready(data: Path) -> Iterator[tuple[RunPlan, ReplaySource]]:
+    """Yield a plan on a file, and the source of its rows."""
     chosen = options.make({**RULES, "strategies": "ema_cross", "data": [str(data)]})
-    specs, arguments = plan.found(chosen)
-    replay = open_replay(plan.replay_options(chosen, specs))
-    return plan.prepare(chosen, plan.rules_of(chosen), replay, specs, arguments), replay
+    specs, arguments = load_strategies(chosen)
+    with open_recording(chosen, specs, slice_rows=SLICE_ROWS) as source:
+        yield bind(chosen, rules_of(chosen), source, specs, arguments), source
 
 
-def timed(replay: Any, times: list[int]) -> paper.Rows:
-    """Return the first rows of a replay one at a time, noting how long each takes."""
+class Timed:
+    """A source that gives the first rows of another one at a time, noting how long each takes."""
 
-    def rows(_: int, __: Callable[[], bool]) -> Iterator[tuple[int, Columns]]:
-        for batch in replay.batches():
-            for at in range(min(batch.rows, ONE_BY_ONE)):
+    part = None
+
+    def __init__(self, source: ReplaySource, times: list[int]) -> None:
+        self.feed, self.origin = source.feed, source.origin
+        self._source, self._times = source, times
+
+    def rows(self, taken: int, stopping: Callable[[], bool]) -> Iterator[Portion]:
+        """Yield the rows."""
+        left = ONE_BY_ONE
+        for _, batch in self._source.rows(taken, stopping):
+            for at in range(min(batch.rows, left)):
                 begun = perf_counter_ns()
-                yield 0, batch.slice(at, at + 1)
-                times.append(perf_counter_ns() - begun)
-            return
-
-    return rows
+                yield Portion(0, batch.slice(at, at + 1))
+                self._times.append(perf_counter_ns() - begun)
+            left -= min(batch.rows, left)
+            if not left:
+                return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -75,7 +76,7 @@ async def read(
     task = None if beside is None else asyncio.create_task(beside(reader))
     found = []
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):
             while not reader.over and sum(part.columns.rows for part in found) < most:
                 portion = await reader.take()
                 if portion.missed or portion.columns.rows:
@@ -226,10 +227,19 @@ def test_rows_that_never_come_are_a_gap(kafka_address: str, tmp_path: Path) -> N
     assert published == [(7, 9), (20, 24)]
 
 
+def hasty(settings: Settings, **bus: Any) -> Settings:
+    """Return settings with which a server is given up soon."""
+    quick = {"connect_timeout_s": 1, "stuck_after_s": 1, **bus}
+    return settings.model_copy(update={"bus": settings.bus.model_copy(update=quick)})
+
+
 def test_an_outage_is_no_gap(own_kafka: Kafka, tmp_path: Path) -> None:
-    """While the server does not answer nothing is given up, however long; then it goes on."""
-    quick = {"gap_after_s": 5, "stuck_after_s": 1, "connect_timeout_s": 1}
-    settings = settings_of(tmp_path, own_kafka.url, message_bytes=LARGE, **quick)
+    """While the server does not answer nothing is given up, however long; then it goes on.
+
+    The reader is hasty as long as the server is down. How soon the rows are there afterwards is
+    up to the machine, so then it waits as it does by default.
+    """
+    settings = settings_of(tmp_path, own_kafka.url, message_bytes=LARGE)
     feed = feed_of_own()
     batch = rows(2_000, feed)
     events = list(envelopes(feed, batch, 0))
@@ -237,7 +247,10 @@ def test_an_outage_is_no_gap(own_kafka: Kafka, tmp_path: Path) -> None:
     async def trouble(reader: FeedReader) -> None:
         await until(lambda: reader._order.held > 0)
         own_kafka.kill()
-        await until(lambda: reader.outages > 6)  # longer than it waits for rows
+        reader.settings = hasty(settings, gap_after_s=5)
+        began = time.monotonic()
+        await until(lambda: reader.outages > 6 and time.monotonic() - began > 6, 100)
+        reader.settings = settings
         own_kafka.start()  # by this thread, with which it would die
         await send(settings, messages(events[500:600]))
         await publish(settings, feed, batch)
@@ -251,6 +264,35 @@ def test_an_outage_is_no_gap(own_kafka: Kafka, tmp_path: Path) -> None:
     found, published = asyncio.run(go())
     same(found, batch)
     assert published == []
+
+
+def test_a_question_without_an_answer_uses_up_no_patience(
+    own_kafka: Kafka, tmp_path: Path
+) -> None:  # fmt: skip
+    """To wait for a dead server may take longer than rows are waited for: that begins anew."""
+    settings = settings_of(tmp_path, own_kafka.url, message_bytes=LARGE)
+    feed = feed_of_own()
+    events = list(envelopes(feed, rows(20, feed), 0))
+    begun = state(feed, FeedStatus.BEGUN, ts=begin_ns(feed))
+
+    async def go() -> None:
+        await send(settings, messages([begun, *events[:5], *events[6:]]))
+        reader = FeedReader(settings, feed.id)
+        await reader.start()
+        try:
+            while not reader._order.held:
+                await reader.take()
+            reader.settings = hasty(settings, gap_after_s=0.1)
+            own_kafka.pause()
+            while not reader.outages:
+                asked = time.monotonic()
+                await reader.take()
+            assert reader._moved_s >= asked + 1
+        finally:
+            own_kafka.resume()
+            await reader.stop()
+
+    asyncio.run(go())
 
 
 def test_what_is_no_row_is_passed_over(kafka_address: str, tmp_path: Path) -> None:

@@ -10,16 +10,14 @@ from typing import Any
 import pytest
 
 from alphapanda.bus.feed_sender import messages
-from alphapanda.data.replay.replay import open_replay
 from alphapanda.events.events import FeedStatus
 from alphapanda.events.feeds import begin_ns, envelopes, state
 from alphapanda.faults import VARIABLE
 from alphapanda.journal.journal import Journal
 from alphapanda.runs import options as of_run
 from alphapanda.runs.command_line import again
-from alphapanda.runs.plan import replay_options
+from alphapanda.runs.plan import open_recording
 from alphapanda.runs.verify import verify
-from alphapanda.runtime.feed import described
 from tests.runs.alike import alike
 from tests.runs.alike import envelopes as kept
 from tests.support.events import send, settings_for
@@ -34,9 +32,9 @@ RULES = ["--limits", "wide", "--param", "fast=20", "--param", "slow=60", "--json
 async def published(folder: Path, address: str) -> tuple[str, dict[str, int]]:
     """Publish a session with a hole; return the feed, and the place of each row by its id."""
     given = of_run.make({"data": [session(1, 3_000)]}, trades=False)
-    with open_replay(replay_options(given, ())) as replay:
-        feed = described(given, replay)
-        rows = next(replay.batches())
+    with open_recording(given, ()) as source:
+        feed = source.feed
+        rows = next(source.rows(0, lambda: False)).columns
     events = list(envelopes(feed, rows, 0))
     begun = state(feed, FeedStatus.BEGUN, ts=begin_ns(feed))
     ended = state(feed, FeedStatus.ENDED, ts=int(rows.ts[-1]), last=len(events) - 1)

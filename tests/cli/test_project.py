@@ -33,7 +33,9 @@ from tests.support.servers.databases import using
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.process import wait_until
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.timeout(900)]
+PATIENT_S = 200
+"""For what comes in seconds, but not on a busy machine."""
 RULES = ["--limits", "wide", "--param", "fast=3", "--param", "slow=8", "--json"]
 ROWS = 12_000
 
@@ -281,19 +283,23 @@ def test_postgresql_down_in_the_middle_of_a_paper_run(
         given = environment(settings)
         with started(settings, [*paper, "one", "--speed", "1000x", *RULES]) as trading:
             run = tmp_path / "one"
-            assert wait_until(lambda: taken_in(settings, run) >= 100, 60)
+            assert wait_until(lambda: taken_in(settings, run) >= 100, PATIENT_S)
             server.kill()
             place = Journal.open(run).seq
-            assert wait_until(lambda: Journal.open(run).seq > place + 100, 60)  # it trades on
-            assert trading.poll() is None
-            server.start()
-            out, err = trading.communicate(timeout=120)
+            assert wait_until(lambda: Journal.open(run).seq > place + 100, PATIENT_S)  # it goes on
+            trading.send_signal(signal.SIGSTOP)  # its end would not wait for a server that is slow
+            try:
+                assert trading.poll() is None
+                server.start()
+            finally:
+                trading.send_signal(signal.SIGCONT)
+            out, err = trading.communicate(timeout=PATIENT_S)
         assert trading.returncode == 0, err
         assert kept(settings, run) == recounted(run, templates, tmp_path_factory.mktemp("one"))
         with started(settings, [*paper, "two", "--speed", "1000x", *RULES]) as trading:
-            assert wait_until(lambda: taken_in(settings, tmp_path / "two") >= 100, 60)
+            assert wait_until(lambda: taken_in(settings, tmp_path / "two") >= 100, PATIENT_S)
             server.stop()
-            told, err = trading.communicate(timeout=120)
+            told, err = trading.communicate(timeout=PATIENT_S)
         assert trading.returncode == 3
         assert json.loads(told)["digest"] == json.loads(out)["digest"]
         assert f"alphapanda project {tmp_path / 'two'}" in err
@@ -316,11 +322,11 @@ def test_a_rebuild_killed_beside_a_run_that_trades(
     run = settings.base_dir / "one"
     words = ["paper", "ema_cross", "--feed", f"replay:{session(2, ROWS)}", "--speed", "1000x"]
     with started(settings, [*words, "--out", "one", *RULES]) as trading:
-        assert wait_until(lambda: taken_in(settings, run) >= 500, 60)
+        assert wait_until(lambda: taken_in(settings, run) >= 500, PATIENT_S)
         killed = projected(settings, str(run), "--rebuild", **{VARIABLE: "rows dropped:1"})
         assert killed.status == -signal.SIGKILL
         assert trading.poll() is None
-        _, err = trading.communicate(timeout=120)
+        _, err = trading.communicate(timeout=PATIENT_S)
     assert trading.returncode == 0, err
     assert kept(settings, run) == recounted(run, templates, tmp_path_factory.mktemp("one"))
 

@@ -26,11 +26,8 @@ def run(case: Case) -> Played:
     return Played(feed(engine, case.columns, case.events), engine)
 
 
-@MANY
-@given(case=cases())
-def test_the_books_equal_a_naive_recount(case: Case) -> None:
+def the_books_equal_a_naive_recount(case: Case, played: Played) -> None:
     """Orders live by their rules, and cash, positions and P&L equal a recount from the fills."""
-    played = run(case)
     books = Books().take(played.rows)
     tables = played.engine.tables
     strategies = len(case.acts)
@@ -50,11 +47,8 @@ def test_the_books_equal_a_naive_recount(case: Case) -> None:
             assert position["cost"] == books.paid[k, row]
 
 
-@MANY
-@given(case=cases())
-def test_nothing_is_left_when_nothing_works(case: Case) -> None:
+def nothing_is_left_when_nothing_works(case: Case, played: Played) -> None:
     """After the close no order works, and every count of working orders is back to zero."""
-    played = run(case)
     tables, clock = played.engine.tables, played.engine.tables["clock"]
     assert Books().take(played.rows).live() == []
     assert not tables["positions"]["open_buy"].any()
@@ -71,22 +65,16 @@ def test_nothing_is_left_when_nothing_works(case: Case) -> None:
     assert tables["instruments"]["held"].sum() == (tables["positions"]["qty"] != 0).sum()
 
 
-@MANY
-@given(case=cases())
-def test_orders_have_one_number_each(case: Case) -> None:
+def orders_have_one_number_each(case: Case, played: Played) -> None:
     """Order numbers are unique, rise, and are never used again."""
-    played = run(case)
     numbers = [row.order for row in played.of(Out.ORDER)]
     assert len(set(numbers)) == len(numbers)
     signals = [row.order for row in played.of(Out.SIGNAL)]
     assert signals == sorted(set(signals))
 
 
-@MANY
-@given(case=cases())
-def test_nothing_fills_on_the_row_that_made_it(case: Case) -> None:
+def nothing_fills_on_the_row_that_made_it(case: Case, played: Played) -> None:
     """An order's fills come from later rows of its own instrument, at or after time + latency."""
-    played = run(case)
     made = {row.order: row for row in played.of(Out.ORDER)}
     moved = {int(c): int(r) for c, r in zip(causes(case), case.columns.row, strict=True)}
     for row in played.of(Out.FILL):
@@ -100,11 +88,8 @@ def causes(case: Case) -> list[int]:
     return [n + 1 + int((case.events["at"] <= n).sum()) for n in range(case.columns.rows)]
 
 
-@MANY
-@given(case=cases())
-def test_prices_are_those_of_the_row(case: Case) -> None:
+def prices_are_those_of_the_row(case: Case, played: Played) -> None:
     """No fill is better than its row: a bar's range, the quote, or a trade."""
-    played = run(case)
     at = {cause: n for n, cause in enumerate(causes(case))}
     for row in played.of(Out.FILL):
         n = at[row.cause]
@@ -124,12 +109,11 @@ def best_price(case: Case, n: int, qty: int) -> int:
     return min(found) if qty > 0 else max(found)
 
 
-@MANY
-@given(case=cases(kinds=("sizes", "bars")))
-def test_fills_take_no_more_than_their_share(case: Case) -> None:
+def fills_take_no_more_than_their_share(case: Case, played: Played) -> None:
     """All fills of a row and side together take at most the share of what was traded."""
-    share = case.desk.paper.volume_share
-    played = run(case)
+    columns, share = case.columns, case.desk.paper.volume_share
+    if len(columns.bid) or not (len(columns.volume) or len(columns.qty)):
+        return  # quotes have sizes of their own, and of plain rows no size is known
     at = {cause: n for n, cause in enumerate(causes(case))}
     traded = case.columns.volume if len(case.columns.volume) else case.columns.qty
     taken: dict[tuple[int, bool], int] = defaultdict(int)
@@ -139,19 +123,14 @@ def test_fills_take_no_more_than_their_share(case: Case) -> None:
         assert share == 0 or size <= (int(traded[at[cause]]) * share + 5_000_000) // 10_000_000
 
 
-@MANY
-@given(case=cases())
-def test_delivery_never_goes_short(case: Case) -> None:
+def delivery_never_goes_short(case: Case, played: Played) -> None:
     """CNC: no fill leaves a position below zero."""
     if case.desk.product == Product.CNC:
-        assert all(row.c >= 0 for row in run(case).of(Out.FILL))
+        assert all(row.c >= 0 for row in played.of(Out.FILL))
 
 
-@MANY
-@given(case=cases())
-def test_exits_never_do_more_than_their_entry(case: Case) -> None:
+def exits_never_do_more_than_their_entry(case: Case, played: Played) -> None:
     """A bracket's exits together fill at most what its entry filled (unless changed by hand)."""
-    played = run(case)
     entered: dict[int, int] = defaultdict(int)
     left: dict[int, int] = defaultdict(int)
     group = {row.order: row.group for row in played.of(Out.ORDER) if row.group}
@@ -162,6 +141,23 @@ def test_exits_never_do_more_than_their_entry(case: Case) -> None:
         elif group[row.order] not in changed:
             left[group[row.order]] -= row.qty
             assert abs(left[group[row.order]]) <= abs(entered[group[row.order]])
+
+
+LAWS = (
+    the_books_equal_a_naive_recount, nothing_is_left_when_nothing_works,
+    orders_have_one_number_each, nothing_fills_on_the_row_that_made_it,
+    prices_are_those_of_the_row, fills_take_no_more_than_their_share, delivery_never_goes_short,
+    exits_never_do_more_than_their_entry,
+)  # fmt: skip
+
+
+@settings(MANY, max_examples=160)
+@given(case=cases())
+def test_every_law_holds_on_every_day(case: Case) -> None:
+    """All laws of this page on each day: to make up a day and run it costs most of the time."""
+    played = run(case)
+    for law in LAWS:
+        law(case, played)
 
 
 TIGHT = {

@@ -27,6 +27,12 @@ def publish(folder: Path) -> None:
         (made / "__pycache__" / "code").write_bytes(b"machine code")
 
 
+def stamps(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return when each file in a folder was last written, and which it is."""
+    found = {path: path.stat() for path in folder.rglob("*")}
+    return {path: (facts.st_mtime_ns, facts.st_ino) for path, facts in found.items()}
+
+
 def test_published_whole(tmp_path: Path) -> None:
     """A loop is published with its sums, and nothing else is left; the next one uses it."""
     publish(tmp_path / "cache")
@@ -86,7 +92,10 @@ def test_unwritable_one_is_told() -> None:
 
 
 def test_command_line_survives_it_all(tmp_path: Path) -> None:
-    """Two starts at once on a new cache, damage, and a cache that can't be written: same result."""
+    """Two starts at once on a new cache, a third, damage, none that can be written: same result.
+
+    The third compiles nothing: it leaves each file as it was.
+    """
     cached = tmp_path / "cache"
     env = {**os.environ, "ALPHAPANDA_CACHE_DIR": str(cached)}
     runs = [
@@ -100,6 +109,11 @@ def test_command_line_survives_it_all(tmp_path: Path) -> None:
     assert len(digests) == 1
     assert [err for _, err in told] == ["", ""]
     assert len(list(cached.iterdir())) == 1
+    before = stamps(cached)
+    third = subprocess.run([PROGRAM, *WORDS], cwd=tmp_path, env=env, text=True, check=True,
+                           capture_output=True)  # fmt: skip
+    assert (json.loads(third.stdout)["digest"] in digests, third.stderr) == (True, "")
+    assert stamps(cached) == before
     for file in cached.rglob("*.nbc"):
         file.write_bytes(file.read_bytes()[:-100])
     nowhere = {**env, "ALPHAPANDA_CACHE_DIR": "", "XDG_CACHE_HOME": "", "HOME": "/dev/null"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import linecache
 import os
 import shutil
@@ -182,20 +181,6 @@ def test_edit_of_the_package_changes_the_loop(copy: Callable[[], str], tmp_path:
         (tmp_path / "alphapanda" / file).write_text(text.replace(old, new, 1))
         seen.add(copy())
         assert len(seen) == number, file
-
-
-def test_second_process_compiles_nothing(tmp_path: Path) -> None:
-    """Unchanged sources are found on disk: no new file, and no time to compile."""
-    cache = Path(os.environ["ALPHAPANDA_CACHE_DIR"])
-    words = [sys.executable, "-m", "alphapanda"]
-    program = Path(sys.executable).with_name("alphapanda")
-    words = [str(program), "backtest", str(ROOT / "strategies" / "ema_cross.py"), "--json",
-             "--data", session()]  # fmt: skip
-    subprocess.run(words, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
-    before = sorted(cache.rglob("*"))
-    done = subprocess.run(words, cwd=tmp_path, check=True, text=True, stdout=subprocess.PIPE)
-    assert sorted(cache.rglob("*")) == before
-    assert json.loads(done.stdout)["build_s"] < 3
 
 
 CELL = '''

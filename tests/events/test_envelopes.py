@@ -42,43 +42,41 @@ def told(case: Case, cuts: Sequence[int], **more: Any) -> tuple[list[Envelope], 
 
 
 @MANY
-@given(case=cases())
-def test_rows_come_back_from_their_json(case: Case) -> None:
-    """Envelopes, written as JSON and read, give the rows that they were made of, to the bit."""
+@given(case=cases(), data=st.data())
+def test_every_law_of_envelopes_holds_on_every_day(case: Case, data: Any) -> None:
+    """All laws below on each day: to make up a day and run it costs most of the time."""
     envelopes, rows = told(case, [])
+    rows_come_back_from_their_json(case, envelopes, rows)
+    every_event_names_what_led_to_it(envelopes, rows)
+    runs_differ_in_ids_alone(envelopes, told(case, [], run_id="another")[0])
+    cut, _ = told(case, cut_anywhere(data.draw, case))
+    assert cut == envelopes, "ids and chains depend on how the input was cut"
+    place = data.draw(st.integers(0, case.columns.rows))
+    a_translator_goes_on_where_another_stopped(case, place, envelopes)
+
+
+def rows_come_back_from_their_json(case: Case, envelopes: list[Envelope], rows: Any) -> None:
+    """Envelopes, written as JSON and read, give the rows that they were made of, to the bit."""
     read = [decode(encode(envelope)) for envelope in envelopes]
     assert read == envelopes
     assert rows_of(read, **names(case)).tobytes() == rows.tobytes()
 
 
-@MANY
-@given(case=cases(), data=st.data())
-def test_any_cut_gives_the_same_envelopes(case: Case, data: Any) -> None:
-    """However the input is cut, ids and chains are the same."""
-    whole, _ = told(case, [])
-    cut, _ = told(case, cut_anywhere(data.draw, case))
-    assert cut == whole
-
-
-@MANY
-@given(case=cases(), data=st.data())
-def test_a_translator_goes_on_where_another_stopped(case: Case, data: Any) -> None:
+def a_translator_goes_on_where_another_stopped(
+    case: Case, place: int, envelopes: list[Envelope]
+) -> None:  # fmt: skip
     """Led past what was told before, a new translator tells the rest as the first one would."""
-    first, second = pieces(case, [data.draw(st.integers(0, case.columns.rows))])
-    engine, whole = engine_of(case), translator(case)
+    first, second = pieces(case, [place])
+    engine = engine_of(case)
     rows = [np.concatenate([c.copy() for c in engine.feed(*part)]) for part in (first, second)]
-    before = whole.take(rows[0], *first)
-    after = whole.take(rows[1], *second)
+    before, after = envelopes[: len(rows[0])], envelopes[len(rows[0]) :]
     other = translator(case)
     other.skip([decode(encode(envelope)) for envelope in before], *first)
     assert other.take(rows[1], *second) == after
 
 
-@MANY
-@given(case=cases())
-def test_every_event_names_what_led_to_it(case: Case) -> None:
+def every_event_names_what_led_to_it(envelopes: list[Envelope], rows: Any) -> None:
     """Ids are unique; a cause is an input or an earlier event of the same chain."""
-    envelopes, rows = told(case, [])
     assert [envelope.seq for envelope in envelopes] == list(range(len(rows)))
     known: dict[str, Envelope] = {}
     for envelope in envelopes:
@@ -91,12 +89,8 @@ def test_every_event_names_what_led_to_it(case: Case) -> None:
         known[envelope.id] = envelope
 
 
-@MANY
-@given(case=cases())
-def test_runs_differ_in_ids_alone(case: Case) -> None:
+def runs_differ_in_ids_alone(one: list[Envelope], two: list[Envelope]) -> None:
     """Another run of the same feed has ids of its own, the same inputs, and the same data."""
-    one, _ = told(case, [], run_id="one")
-    two, _ = told(case, [], run_id="two")
     for left, right in zip(one, two, strict=True):
         assert left.id != right.id
         assert left.correlation_id == right.correlation_id

@@ -64,7 +64,7 @@ def test_plain_python_gives_the_same() -> None:
 def test_the_rows_are_those_of_a_backtest() -> None:
     """One core, set back and forth between parameters, emits each time a backtest's bytes."""
     options = make({"strategies": SMA_CROSS, "data": bars(), **WAYS})
-    spec = sweeps.strategies.find(SMA_CROSS)
+    spec = sweeps.discovery.find(SMA_CROSS)
     grid = make_grid(spec, GRID, {})
     numbers, skipped = grid.chosen(None, 7)
     market = plan.read(options, grid, numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -11,30 +12,41 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import alphapanda
 from alphapanda.errors import UsageError
+from alphapanda.faults import SWEPT, VARIABLE
 from alphapanda.research.sweep_result import SweepResult
-from alphapanda.research.sweep_store import ROW, Store
+from alphapanda.research.sweep_store import ROW, Store, partial_of
 from tests.support.running import PROGRAM, left
 from tests.sweeps.markets import GRID, SMA_CROSS, WAYS, bars
 
 MANY = ["--grid", "fast=2:82", "--grid", "slow=60:210", "--limits", "wide", "--metric", "pnl"]
 
 
-def start(out: Path) -> Any:
+def start(out: Path, fault: str = "") -> Any:
+    """Start a sweep that dies at a point, if one is given."""
     words = ["sweep", SMA_CROSS, "--data", bars(), *MANY, "--json", "--out", str(out)]
-    return subprocess.Popen([PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [PROGRAM, *words], env={**os.environ, VARIABLE: fault}, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
 
 
-def waited(process: Any, seconds: float) -> None:
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=seconds)
+def over(process: Any) -> tuple[bytes, bytes]:
+    """Wait for a sweep to end, and leave none behind if the test ends before."""
+    try:
+        out, err = process.communicate()
+    finally:
+        process.kill()
+        process.communicate()
+    return out, err
 
 
 def ended(process: Any) -> dict[str, Any]:
-    out, err = process.communicate(timeout=120)
+    out, err = over(process)
     assert process.returncode == 0, err
     told: dict[str, Any] = json.loads(out)
     return told
@@ -42,19 +54,16 @@ def ended(process: Any) -> dict[str, Any]:
 
 @pytest.mark.core
 def test_killed_at_any_moment_it_ends_the_same(tmp_path: Path) -> None:
-    """SIGKILL at random moments, then again: the same results.parquet as of an undisturbed run."""
+    """Killed at each of its points and somewhere between: the file of an undisturbed run."""
     whole = ended(start(tmp_path / "whole"))
-    draw = random.Random()
-    for place in range(2):
-        process = start(tmp_path / "cut")
-        while not (tmp_path / ".cut.sweep" / f"part-{place:06d}.parquet").exists():
-            waited(process, 0.02)
-        waited(process, draw.uniform(0, 0.6))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL, "it was over before it could be killed"
+    for point in SWEPT:
+        process = start(tmp_path / "cut", f"{point}:1")
+        over(process)
+        assert process.returncode == -signal.SIGKILL
+        if point == "part kept":
+            killed_somewhere(tmp_path / "cut")
     last = ended(start(tmp_path / "cut"))
-    assert 0 < last["resumed"] < last["combos"] == whole["combos"]
+    assert last["resumed"] == last["combos"] == whole["combos"]
     names = ["heatmap.html", "manifest.json", "results.parquet", "summary.json", "sweep.json"]
     assert left(tmp_path / "cut") == left(tmp_path / "whole") == names
     assert not list(tmp_path.glob(".*")), "nothing is left beside it"
@@ -64,18 +73,46 @@ def test_killed_at_any_moment_it_ends_the_same(tmp_path: Path) -> None:
     assert results[0] == results[1]
 
 
+def killed_somewhere(out: Path) -> None:
+    """Kill a sweep at a moment of chance after its first part, at the latest before its end."""
+    process = start(out, "sweep finished:1")
+    while process.poll() is None and not list(partial_of(out).glob("part-000001*")):
+        waited(process, 0.02)
+    waited(process, random.uniform(0, 0.6))
+    process.kill()
+    over(process)
+    assert process.returncode == -signal.SIGKILL
+
+
+def waited(process: Any, seconds: float) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=seconds)
+
+
 @pytest.mark.core
+def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
+    """Killed behind its first part, a sweep takes that up and runs the rest."""
+    process = start(tmp_path / "cut", "part kept:1")
+    over(process)
+    assert process.returncode == -signal.SIGKILL
+    done = pq.read_metadata(partial_of(tmp_path / "cut") / "part-000000.parquet").num_rows
+    last = ended(start(tmp_path / "cut"))
+    assert 0 < done == last["resumed"] < last["combos"]
+
+
 def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
-    """While one sweep writes to a folder a second is refused, and the first ends as if alone."""
-    first = start(tmp_path / "same")
-    while not (tmp_path / ".same.sweep" / "part-000000.parquet").exists():
-        waited(first, 0.02)
-    second = start(tmp_path / "same")
-    _, said = second.communicate(timeout=120)
-    assert first.poll() is None, "it was over before the second began"
-    assert second.returncode == 2
-    assert b"another sweep is writing there" in said
-    assert ended(first)["resumed"] == 0
+    """While one sweep writes to a folder a second is refused, and the first goes on."""
+    with Store(tmp_path / "same", 5) as first:
+        first.open({"grid": 1})
+        second = start(tmp_path / "same")
+        _, said = over(second)
+        assert second.returncode == 2
+        assert b"another sweep is writing there" in said
+        first.add(rows(3, 0))
+        first.flush()
+    with Store(tmp_path / "same", 5) as again:
+        again.open({"grid": 1})
+        assert again.done.sum() == 2
 
 
 def rows(*jobs: int) -> Any:

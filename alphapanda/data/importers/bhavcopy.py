@@ -1,20 +1,25 @@
-"""NSE's bhavcopies, a day's summary of every share or contract, as day bars."""
+"""NSE's and BSE's bhavcopies, a day's summary of every share or contract, as day bars."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 
 import duckdb
 
-from alphapanda.data.importers.contracts import Key, register_names, stem, strike_text
+from alphapanda.data.importers.contracts import Key, register_names, symbol_of
+from alphapanda.data.importers.numbers import number_sql
 from alphapanda.data.importers.source import Contract, Source, Wanted
-from alphapanda.data.importers.table import TextTable, number_sql, time_sql
+from alphapanda.data.importers.stamps import read_stamps
+from alphapanda.data.importers.text import TextTable
 from alphapanda.data.replay.layouts import describe
-from alphapanda.data.replay.parquet import identifier, scan
+from alphapanda.data.replay.parquet import identifier, literal, scan
 from alphapanda.data.schema import Layout, normal
 from alphapanda.errors import UsageError
-from alphapanda.model.calendar import DAY
+from alphapanda.model.calendar import DAY, IST
 
 EQUITY: tuple[dict[str, str], ...] = (
     {"symbol": "symbol", "series": "series", "day": "date1", "open": "open_price",
@@ -27,7 +32,42 @@ EQUITY: tuple[dict[str, str], ...] = (
 """How equity bhavcopies spell what is read of them: the full one (sec_bhavdata_full), UDiFF (since
 July 2024, NSE's and BSE's), and the one before."""
 PRICED = ("open", "high", "low", "close", "volume")
-DERIVATIVES = frozenset({"symbol", "exp_date", "open_int", "trd_qty", "no_of_cont"})
+UDIFF_SEGMENTS = {("NSE", "FO"): "NFO", ("BSE", "FO"): "BFO", ("NSE", "CD"): "CDS",
+                  ("BSE", "CD"): "BCD", ("MCX", "CO"): "MCX"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    # How one make of F&O bhavcopy spells what is read of it; `lot` is a column with the lot.
+    symbol: str
+    expiry: str
+    strike: str
+    right: str
+    day: str
+    prices: tuple[str, str, str, str]
+    volume: str
+    oi: str
+    contracts: str = ""
+    lot: str = ""
+
+    @property
+    def marks(self) -> set[str]:
+        return {self.symbol, self.expiry, self.volume, self.oi, *self.prices}
+
+
+DERIVATIVES = (
+    _Spelling("symbol", "exp_date", "str_price", "opt_type", "trade_date",
+              ("open_price", "hi_price", "lo_price", "close_price"), "trd_qty", "open_int",
+              contracts="no_of_cont"),
+    _Spelling("symbol", "expiry_dt", "strike_pr", "option_typ", "timestamp",
+              ("open", "high", "low", "close"), "contracts", "open_int"),
+    _Spelling("tckrsymb", "xprydt", "strkpric", "optntp", "traddt",
+              ("opnpric", "hghpric", "lwpric", "clspric"), "ttltradgvol", "opnintrst",
+              lot="newbrdlotqty"),
+)  # fmt: skip
+"""NSE's fo and op files of a day, its F&O bhavcopy before July 2024, and UDiFF since."""
+
+NO_RIGHT = ("", "XX", "FF", "FUT", "-")
 
 
 def is_equity(names: set[str]) -> bool:
@@ -37,107 +77,173 @@ def is_equity(names: set[str]) -> bool:
 
 def is_derivatives(names: set[str]) -> bool:
     """Tell whether these columns, in normal spelling, are an F&O bhavcopy's."""
-    return names >= DERIVATIVES
+    return any(names >= spelling.marks for spelling in DERIVATIVES)
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    # A bhavcopy in Parquet or CSV: every column by its normal name.
+    # A bhavcopy in Parquet or text: every column by its normal name.
     path: str
-    columns: dict[str, str]
+    columns: Mapping[str, str]
     rows: str
     text: bool
+    con: duckdb.DuckDBPyConnection
+    wanted: Wanted
 
     def number(self, name: str) -> str:
         column = self.columns[name]
-        return number_sql(column) if self.text else f"{column}::DOUBLE"
+        return number_sql(f"rtrim({column}, '*')") if self.text else f"{column}::DOUBLE"
+
+    def word(self, name: str) -> str:
+        return f"upper(trim({self.columns[name]}::VARCHAR))"
 
     def day(self, name: str) -> str:
         column = self.columns[name]
-        return f"{time_sql(column)}::DATE" if self.text else f"{column}::DATE"
+        if not self.text:
+            return f"{column}::DATE"
+        stamps = read_stamps(
+            self.con, self.rows, column.strip('"'), path=self.path, dates=self.wanted.dates
+        )
+        return f"make_timestamp(({stamps.ns(column)} + {IST}) // 1000)::DATE"
 
 
-def bhavcopy_source(con: duckdb.DuckDBPyConnection, path: str, wanted: Wanted) -> Source:
+def bhavcopy_source(
+    con: duckdb.DuckDBPyConnection, path: str, wanted: Wanted, *, table: TextTable | None
+) -> Source:
     """Return a bhavcopy as day bars; of contracts with their instruments.
 
     Raises: UsageError for another kind than bars, or a file without a trade date.
     """
     if wanted.kind not in (None, "bar"):
         raise UsageError(f"{path} is a bhavcopy: it makes day bars, not --kind {wanted.kind}.")
-    file = _opened(con, path)
-    return _equity(con, file) if is_equity(set(file.columns)) else _derivatives(con, file)
+    file = _opened(con, path, wanted, table)
+    if "sgmt" in file.columns:
+        segment, exchange = _segment(file)
+        return _equity(file) if segment == "CM" else _derivatives(file, exchange)
+    return _equity(file) if is_equity(set(file.columns)) else _derivatives(file, "NFO")
 
 
-def _opened(con: duckdb.DuckDBPyConnection, path: str) -> _File:
-    if path.lower().endswith((".csv", ".csv.gz")):
-        table = TextTable(con, path)
+def _opened(
+    con: duckdb.DuckDBPyConnection, path: str, wanted: Wanted, table: TextTable | None
+) -> _File:
+    if table is not None:
         columns = {normal(name): identifier(name) for name in table.columns}
-        return _File(path, columns, table.rows, text=True)
+        return _File(path, columns, table.rows, text=True, con=con, wanted=wanted)
     columns = {normal(name): identifier(name) for name in describe(con, path)}
     rows = f"(SELECT *, file_row_number FROM {scan([path])})"
-    return _File(path, columns, rows, text=False)
+    return _File(path, columns, rows, text=False, con=con, wanted=wanted)
 
 
-def _equity(con: duckdb.DuckDBPyConnection, file: _File) -> Source:
+# UDiFF has one layout for every segment of every exchange.
+def _segment(file: _File) -> tuple[str, str]:
+    source = file.word("src") if "src" in file.columns else "'NSE'"
+    query = f"SELECT DISTINCT {source}, {file.word('sgmt')} FROM {file.rows} WHERE {file.word('sgmt')} <> ''"
+    found = file.con.sql(query).fetchall()
+    if len(found) != 1 or (found[0][1] != "CM" and found[0] not in UDIFF_SEGMENTS):
+        told = ", ".join(f"{segment} of {of}" for of, segment in found)
+        known = ", ".join(f"{segment} of {of}" for of, segment in UDIFF_SEGMENTS)
+        raise UsageError(
+            f"{file.path}: a UDiFF bhavcopy of segment {told or 'none'}; one file is read of one "
+            f"segment: CM, {known}."
+        )
+    return found[0][1], UDIFF_SEGMENTS.get(found[0], "")
+
+
+def _equity(file: _File) -> Source:
     spelt = next(each for each in EQUITY if file.columns.keys() >= set(each.values()))
     symbol, series = file.columns[spelt["symbol"]], file.columns[spelt["series"]]
     exchange, plain = "'NSE'", "'EQ'"
     if spelt["symbol"] == "tckrsymb":
-        _shares_only(con, file)
         exchange = file.columns["src"]
         plain = f"CASE WHEN {exchange} = 'BSE' THEN {series} ELSE 'EQ' END"  # BSE has no suffixes
     name = f"CASE WHEN {series} = {plain} THEN {symbol} ELSE {symbol} || '-' || {series} END"
-    fields = {each: spelt[each] for each in PRICED}
+    fields = {each: file.number(spelt[each]) for each in PRICED}
     return _bars(file, f"{exchange} || ':' || {name}", file.day(spelt["day"]), fields)
 
 
-def _shares_only(con: duckdb.DuckDBPyConnection, file: _File) -> None:
-    # UDiFF has one layout for every segment, and of contracts it does not say what a unit is.
-    segment = file.columns["sgmt"]
-    query = f"SELECT {segment} FROM {file.rows} WHERE {segment} <> 'CM' LIMIT 1"
-    for (other,) in con.sql(query).fetchall():
-        raise UsageError(
-            f"{file.path}: a UDiFF bhavcopy of segment {other}; only shares (CM) are read of "
-            "these. For contracts take NSE's fo and op files of the day."
-        )
-
-
-def _derivatives(con: duckdb.DuckDBPyConnection, file: _File) -> Source:
-    if "trade_date" not in file.columns:
-        raise UsageError(f"{file.path}: add a column TRADE_DATE: the rows do not say their day.")
-    contracts, day = _contracts(con, file)
-    known = register_names(con, file.path, contracts)
-    on = " AND ".join(f"{mine} = {its}" for mine, its in zip(_key(file), "sekr", strict=True))
-    named = f"(SELECT * FROM {file.rows} file JOIN {known} ON {on})"
+def _derivatives(file: _File, exchange: str) -> Source:
+    spelt = next(each for each in DERIVATIVES if file.columns.keys() >= each.marks)
+    day, notes = _trade_day(file, spelt)
+    key = _key(file, spelt)
+    sound = f"(SELECT * FROM {file.rows} WHERE {key[1]} IS NOT NULL)"  # not the line of totals
+    contracts, listed_on = _contracts(file, spelt, key, rows=sound, day=day)
+    known = register_names(file.con, file.path, contracts)
+    on = " AND ".join(f"{mine} = {its}" for mine, its in zip(key, "sekr", strict=True))
+    named = f"(SELECT * FROM {sound} file JOIN {known} ON {on})"
+    volume, counted = _volume(file, spelt)
     fields = {
-        "open": "open_price", "high": "hi_price", "low": "lo_price", "close": "close_price",
-        "volume": "trd_qty", "oi": "open_int",
+        **{name: file.number(column) for name, column in zip(PRICED, spelt.prices, strict=False)},
+        "volume": volume, "oi": file.number(spelt.oi),
     }  # fmt: skip
-    made = _File(file.path, file.columns, named, text=file.text)
+    made = _File(file.path, file.columns, named, text=file.text, con=file.con, wanted=file.wanted)
     listed = tuple(c for c in contracts.values() if c.lot_size)
     left = len(contracts) - len(listed)
-    notes = (f"{file.path}: {left} contracts without an instrument: nothing tells their lot",)
-    return _bars(made, "'NFO:' || contract", file.day("trade_date"), fields,
-                 contracts=listed, listed=day, notes=notes if left else ())  # fmt: skip
+    if left:
+        notes.append(
+            f"{file.path}: {left} contracts without an instrument: nothing tells their lot"
+        )
+    return _bars(made, f"'{exchange}:' || contract", day, fields, contracts=listed,
+                 listed=listed_on, notes=(*notes, *counted), exchange=exchange)  # fmt: skip
 
 
-def _key(file: _File) -> tuple[str, str, str, str]:
-    options = "opt_type" in file.columns
-    strike = file.number("str_price") if options else "0.0"
-    right = file.columns["opt_type"] if options else "'FUT'"
-    return file.columns["symbol"], file.day("exp_date"), strike, right
+# The fo and op files of a day have it in their name alone: fo14112025.csv.
+def _trade_day(file: _File, spelt: _Spelling) -> tuple[str, list[str]]:
+    if spelt.day in file.columns:
+        return file.day(spelt.day), []
+    digits = re.search(r"(?:fo|op)(\d{8}|\d{6})", Path(file.path).name, re.IGNORECASE)
+    try:
+        if digits is None:
+            raise ValueError
+        day = datetime.strptime(digits[1], "%d%m%Y" if len(digits[1]) > 6 else "%d%m%y").date()  # noqa: DTZ007
+    except ValueError:
+        raise UsageError(
+            f"{file.path}: add a column TRADE_DATE, or name the file fo14112025.csv: the rows do "
+            "not say their day."
+        ) from None
+    return f"DATE {literal(str(day))}", [f"{file.path}: its name says its day, {day}"]
+
+
+def _volume(file: _File, spelt: _Spelling) -> tuple[str, tuple[str, ...]]:
+    volume = file.number(spelt.volume)
+    if spelt.lot:
+        lot = file.number(spelt.lot)
+        return f"({volume} * {lot})", (
+            f"{file.path}: volume counts contracts: made shares by the file's own lot "
+            f"({spelt.lot}); open interest is in shares",
+        )
+    if not spelt.contracts:
+        return volume, (
+            f"{file.path}: volume counts contracts, as the file does not say their lot; open "
+            "interest is in shares",
+        )
+    return volume, ()
+
+
+def _key(file: _File, spelt: _Spelling) -> tuple[str, str, str, str]:
+    expiry = file.day(spelt.expiry)
+    if spelt.right not in file.columns:
+        return file.word(spelt.symbol), expiry, "0.0", "'FUT'"
+    right = file.word(spelt.right)
+    none = ", ".join(map(literal, NO_RIGHT))
+    side = (
+        f"CASE WHEN coalesce({right}, '') IN ({none}) THEN 'FUT' WHEN {right} IN ('CE', 'CA') THEN "
+        f"'CE' WHEN {right} IN ('PE', 'PA') THEN 'PE' ELSE {right} END"
+    )
+    strike = f"CASE WHEN ({side}) = 'FUT' THEN 0.0 ELSE {file.number(spelt.strike)} END"
+    return file.word(spelt.symbol), expiry, strike, side
 
 
 def _contracts(
-    con: duckdb.DuckDBPyConnection, file: _File
+    file: _File, spelt: _Spelling, key: tuple[str, str, str, str], *, rows: str, day: str
 ) -> tuple[dict[Key, Contract], date | None]:
-    number = file.number("no_of_cont")
-    lot = f"max(CASE WHEN {number} > 0 THEN {file.number('trd_qty')} / {number} END)"
-    query = (
-        f"SELECT {', '.join(_key(file))}, {lot}, max({file.day('trade_date')}) FROM {file.rows} "
-        "GROUP BY ALL ORDER BY ALL"
-    )
-    found = con.sql(query).fetchall()
+    lot = "NULL"
+    if spelt.lot:
+        lot = f"max({file.number(spelt.lot)})"
+    elif spelt.contracts:
+        number = file.number(spelt.contracts)
+        lot = f"max(CASE WHEN {number} > 0 THEN {file.number(spelt.volume)} / {number} END)"
+    query = f"SELECT {', '.join(key)}, {lot}, max({day}) FROM {rows} GROUP BY ALL ORDER BY ALL"
+    found = file.con.sql(query).fetchall()
     if not found:
         raise UsageError(f"{file.path} holds no rows: leave it out.")
     listed: dict[str, set[date]] = {}
@@ -147,9 +253,10 @@ def _contracts(
         if size:
             lots[symbol, expiry] = lots[symbol] = round(size)
     made = {}
-    for symbol, expiry, strike, right, _, _ in found:
-        ending = "FUT" if right == "FUT" else f"{strike_text(strike)}{right}"
-        name = f"{stem(symbol, expiry, listed[symbol])}{ending}"
+    for symbol, expiry, strike, right, _, on in found:
+        if right not in ("CE", "PE", "FUT") or strike is None:
+            raise UsageError(f"{file.path}: {symbol} {expiry} {right} {strike} is no contract.")
+        name = symbol_of(symbol, expiry, strike, right, listed=listed[symbol], day=on)
         size = lots.get((symbol, expiry), lots.get(symbol, 0))
         made[symbol, expiry, strike, right] = Contract(name, symbol, expiry, strike, right, size)
     return made, found[0][-1]
@@ -158,9 +265,9 @@ def _contracts(
 def _bars(
     file: _File, name: str, day: str, fields: dict[str, str],
     *, contracts: tuple[Contract, ...] = (), notes: tuple[str, ...] = (),
-    listed: date | None = None,
+    listed: date | None = None, exchange: str = "NFO",
 ) -> Source:  # fmt: skip
-    columns = ", ".join(f"{file.number(column)} AS {n}" for n, column in fields.items())
+    columns = ", ".join(f"{value} AS {name}" for name, value in fields.items())
     rows = (
         f"(SELECT {name} AS instrument, {day} AS ts, {columns}, file_row_number FROM {file.rows})"
     )
@@ -168,5 +275,5 @@ def _bars(
     return Source(
         file.path, rows, Layout("bar", {each: each for each in types}, types),
         reject="CASE WHEN open = 0 AND high = 0 AND low = 0 THEN 'not traded' END",
-        interval_ns=DAY, contracts=contracts, notes=notes, day=listed,
+        interval_ns=DAY, contracts=contracts, notes=notes, day=listed, exchange=exchange,
     )  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +16,86 @@ import pyarrow as pa
 
 from alphapanda.data.importers.source import Contract
 from alphapanda.data.instruments import COLUMNS
+from alphapanda.model.calendar import Calendar, SessionGroup
 
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 TICK_SIZE = 0.05
 WEEKLY_DAYS = 62
 """Weekly contracts are listed no longer before their expiry."""
 
+WEEKLY = frozenset({
+    "NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "SENSEX", "BANKEX", "SENSEX50", "USDINR",
+    "GBPINR", "EURINR", "JPYINR",
+})  # fmt: skip
+"""Underlyings whose options have, or had, weeks; those of shares never had."""
+
+FIRST_WEEKLY = date(2016, 5, 27)
+"""NSE's first weekly options, those on BANKNIFTY, began then."""
+
+WEEK, SATURDAY = timedelta(days=7), 6
+
 Key = tuple[str, date, float, str]
 """Underlying, expiry, strike, and CE, PE or FUT."""
 
 
-def monthly(expiry: date, listed: Iterable[date]) -> bool:
-    """Tell whether an expiry is its month's last, among those listed and by its weekday.
+def monthly(
+    expiry: date, listed: Iterable[date], *, underlying: str = "NIFTY", day: date | None = None
+) -> bool:
+    """Tell whether an expiry of options is its month's last.
 
-    A holiday can move a month's last expiry to before its last week; but months ahead, weekly
-    contracts are not listed yet.
+    Only some underlyings have weeks, and none had before 2016. Of those with weeks it is the last
+    where no other expiry of the month that is listed comes after it, and none can: a week after
+    the weekday that it was to be on, before a holiday moved it, another month has begun. Months
+    ahead, weekly contracts are not listed yet. `day` is one on which the contract was listed.
     """
-    known = set(listed) | {expiry}
-    if any((e.year, e.month) == (expiry.year, expiry.month) and e > expiry for e in known):
+    if underlying.upper() not in WEEKLY or expiry < FIRST_WEEKLY:
+        return True
+    known = set(listed) | {expiry} | ({day} if day else set())
+    if any((e.year, e.month) == (expiry.year, expiry.month) and e > expiry for e in listed):
         return False
     ahead = (expiry - min(known)).days > WEEKLY_DAYS
-    return ahead or (expiry + timedelta(days=7)).month != expiry.month
+    return ahead or any((each + WEEK).month != expiry.month for each in _meant(expiry))
 
 
-def stem(underlying: str, expiry: date, listed: Iterable[date]) -> str:
-    """Return a symbol's start: NIFTY25SEP for the month's last expiry, else NIFTY25902."""
+# The days on which an expiry may have been meant to be: itself, and the holidays right behind it.
+def _meant(expiry: date) -> Iterator[date]:
+    yield expiry
+    each = expiry + timedelta(days=1)
+    while not _trades(each) and each - expiry < WEEK:
+        if each.isoweekday() < SATURDAY:
+            yield each
+        each += timedelta(days=1)
+
+
+@lru_cache(maxsize=4096)
+def _trades(day: date) -> bool:
+    return _calendar().session(day, SessionGroup.EQUITY) is not None
+
+
+@lru_cache(maxsize=1)
+def _calendar() -> Calendar:
+    return Calendar.nse()
+
+
+def stem(
+    underlying: str, expiry: date, listed: Iterable[date],
+    *, future: bool = False, day: date | None = None,
+) -> str:  # fmt: skip
+    """Return a symbol's start: NIFTY25SEP for the month's last expiry and futures, else NIFTY25902."""
     year = f"{expiry:%y}"
-    if monthly(expiry, listed):
+    if future or monthly(expiry, listed, underlying=underlying, day=day):
         return f"{underlying}{year}{MONTHS[expiry.month - 1]}"
     return f"{underlying}{year}{'123456789OND'[expiry.month - 1]}{expiry:%d}"
+
+
+def symbol_of(
+    underlying: str, expiry: date, strike: float, right: str,
+    *, listed: Iterable[date], day: date | None = None,
+) -> str:  # fmt: skip
+    """Return a contract's symbol as Kite writes it; `right` is CE, PE or FUT."""
+    if right == "FUT":
+        return f"{stem(underlying, expiry, listed, future=True)}FUT"
+    return f"{stem(underlying, expiry, listed, day=day)}{strike_text(strike)}{right}"
 
 
 def strike_text(strike: float) -> str:

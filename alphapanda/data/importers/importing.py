@@ -3,26 +3,60 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from alphapanda.data import catalogue
 from alphapanda.data.catalogue import Part
-from alphapanda.data.importers import merging, staging
-from alphapanda.data.importers.choosing import files_of, open_source
+from alphapanda.data.importers import merging, staging, steps
+from alphapanda.data.importers.choosing import files_of, is_master, open_source
 from alphapanda.data.importers.contracts import instruments_csv
+from alphapanda.data.importers.naming import Naming
 from alphapanda.data.importers.source import Contract, Source, Wanted, no_room
-from alphapanda.data.importers.writing import write_rows
+from alphapanda.data.importers.writing import repeats_kept, write_rows
+from alphapanda.data.replay.blocks import time_text
 from alphapanda.data.replay.scans import connect, is_outside
 from alphapanda.data.schema import Kind
 from alphapanda.errors import UsageError
+from alphapanda.model.interval import interval_text
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is done, rows done, rows in all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What one file became."""
+
+    file: str
+    kind: Kind
+    interval: str
+    zone: str
+    """Of its times, in words."""
+    instruments: tuple[str, ...]
+    read: int
+    kept: int
+    """Rows that broke no rule; those that are there already among them."""
+    first: str
+    """In India's time, as is `last`."""
+    last: str
+    dropped: Mapping[str, int]
+    sorted: int
+    """Rows that lay behind a later one."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return it as one JSON object."""
+        return {
+            "file": self.file, "kind": self.kind, "interval": self.interval or None,
+            "zone": self.zone, "instruments": list(self.instruments), "read": self.read,
+            "kept": self.kept, "from": self.first, "to": self.last,
+            "dropped": dict(self.dropped), "sorted": self.sorted,
+        }  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -40,6 +74,8 @@ class Account:
     instruments: list[str] = field(default_factory=list)
     """Kite-style instruments files that were written."""
     notes: list[str] = field(default_factory=list)
+    became: list[Became] = field(default_factory=list)
+    """Of each file, in order."""
 
 
 def import_files(
@@ -53,10 +89,12 @@ def import_files(
         OutsideError: when disk or memory is full. Either way nothing has changed.
     """
     files = files_of(paths)
+    said = {str(Path(path)) for path in paths}
     with catalogue.locked(root), ExitStack() as resources:
         con = connect(memory_limit="1GB", threads=2, resources=resources)
         try:
-            return _Import(root, con, wanted, progress or _silent).run(files, replacing=replacing)
+            importing = _Import(root, con, wanted, progress or _silent, said=said)
+            return importing.run(files, replacing=replacing)
         except duckdb.Error as error:
             if is_outside(error):
                 raise no_room(str(root), error) from error
@@ -69,20 +107,26 @@ def _silent(what: str, done: int, total: int) -> None:
 
 class _Import:
     def __init__(
-        self, root: Path, con: duckdb.DuckDBPyConnection, wanted: Wanted, progress: Progress
-    ) -> None:
+        self, root: Path, con: duckdb.DuckDBPyConnection, wanted: Wanted, progress: Progress,
+        *, said: set[str],
+    ) -> None:  # fmt: skip
         self._root, self._con, self._wanted, self._progress = root, con, wanted, progress
+        self._said = said
         self._account = Account()
         self._tables: dict[str, tuple[Kind, int]] = {}
 
     def run(self, files: list[str], *, replacing: bool) -> Account:
+        files = self._without_masters(files)
         self._account.files = files
         staged = catalogue.stage(self._root)
-        sources = [self._open(path) for path in files]
+        naming = Naming.of(files, self._wanted)
+        sources = [self._open(path, naming) for path in files]
+        naming.refuse(self._con, sources)
         self._con.execute(f"ATTACH '{_quoted(staged / 'rows.duckdb')}' AS staging").fetchall()
         self._con.execute("USE staging").fetchall()
         for number, source in enumerate(sources):
-            self._stage(number, source)
+            table = self._stage(number, source, naming.wanted(source.path))
+            self._account.became.append(became(self._con, table, source, number=number))
             self._progress("read", number + 1, len(sources))
         places = self._merge(staged, replacing=replacing)
         places += self._write_instruments(staged, sources)
@@ -96,27 +140,35 @@ class _Import:
             staged.rmdir()
         return self._account
 
-    def _open(self, path: str) -> Source:
-        source = open_source(self._con, path, self._wanted)
+    # A broker's list of instruments that lies in a folder is no market data, and no error.
+    def _without_masters(self, files: list[str]) -> list[str]:
+        kept = [file for file in files if file in self._said or not is_master(self._con, file)]
+        self._account.notes += [
+            f"{file}: a list of instruments, left out: say it as --instruments"
+            for file in files if file not in kept
+        ]  # fmt: skip
+        if not kept:
+            raise UsageError(f"{files[0]} is a list of instruments: say it as --instruments.")
+        return kept
+
+    def _open(self, path: str, naming: Naming) -> Source:
+        source = open_source(self._con, path, naming.wanted(path))
         self._account.notes += source.notes
         if source.ignored:
             self._account.notes.append(f"{path}: not kept: {', '.join(source.ignored)}")
         return source
 
-    # Bars of a file whose interval nothing says are staged apart until their steps have told it.
-    def _stage(self, number: int, source: Source) -> None:
-        kind = source.layout.kind
-        if kind == "bar" and source.interval_ns is None:
-            self._con.execute(f"CREATE TABLE untold ({staging.columns_sql(kind)})").fetchall()
-            plain = replace(self._wanted, stamped_at_end=False)
-            staging.add(self._con, "untold", source, plain, file=number)
-            step = staging.told_interval(self._con, "untold", source, file=number)
-            self._con.execute("DROP TABLE untold").fetchall()
-            source = replace(source, interval_ns=step)
-        interval_ns = source.interval_ns or 0
+    # Each file is staged apart first: the steps of bars tell the interval, or must fit what is said.
+    def _stage(self, number: int, source: Source, wanted: Wanted) -> str:
+        kind, interval_ns, into = source.layout.kind, 0, "staged"
+        staging.add(self._con, into, source, wanted, file=number)
+        if kind == "bar":
+            interval_ns = steps.interval_of(self._con, into, source, said=wanted.interval_ns)
         table = f"rows_{kind}_{interval_ns}"
         self._tables[table] = (kind, interval_ns)
-        staging.add(self._con, table, source, self._wanted, file=number)
+        shift = interval_ns if wanted.stamped_at_end else 0
+        staging.move(self._con, into, table, kind=kind, shift=shift)
+        return table
 
     def _merge(self, staged: Path, *, replacing: bool) -> list[Path]:
         spans = [
@@ -129,9 +181,13 @@ class _Import:
         total, done, places = sum(count for *_, count in spans), 0, []
         for table, part, count in spans:
             existing = self._root / part.place
-            new = merging.merge(self._con, table, part, existing, replace=replacing)
+            kept = self._wanted.keep_repeats or repeats_kept(existing)
+            new = merging.merge(
+                self._con, table, part, existing, replace=replacing,
+                repeats=self._wanted.keep_repeats,
+            )  # fmt: skip
             if new:
-                write_rows(self._con, "merged", staged / part.place, kind=part.kind)
+                write_rows(self._con, "merged", staged / part.place, kind=part.kind, repeats=kept)
                 places.append(part.place)
                 self._account.parts.append(part)
             self._account.new += new
@@ -150,20 +206,28 @@ class _Import:
         self._account.already = self._account.dropped.pop(merging.ALREADY, (0, ""))[0]
         if not self._account.read:
             raise UsageError(f"{self._account.files[0]} holds no rows: leave it out.")
+        drops = self._account.dropped.get(merging.REPEAT)
+        if drops is not None:
+            self._account.notes.append(
+                f"{drops[0]} rows repeat another exactly and were dropped: of trades that may be "
+                "real ones --keep-repeats keeps them"
+            )
 
     def _write_instruments(self, staged: Path, sources: Sequence[Source]) -> list[Path]:
-        by_file: dict[str, dict[str, Contract]] = defaultdict(dict)
+        by_file: dict[tuple[str, str], dict[str, Contract]] = defaultdict(dict)
         for source in sources:
             underlyings = {contract.underlying for contract in source.contracts}
             if underlyings:
-                of = underlyings.pop() if len(underlyings) == 1 else "NFO"
+                of = underlyings.pop() if len(underlyings) == 1 else source.exchange
                 file = f"{of}_{source.day:%Y%m%d}.csv"
-                by_file[file].update({contract.symbol: contract for contract in source.contracts})
+                by_file[source.exchange, file].update(
+                    {contract.symbol: contract for contract in source.contracts}
+                )
         places = []
-        for name, contracts in by_file.items():
+        for (exchange, name), contracts in by_file.items():
             place = Path(catalogue.INSTRUMENTS, name)
             final = self._root / place
-            text = instruments_csv(contracts.values(), final)
+            text = instruments_csv(contracts.values(), final, exchange)
             self._account.instruments.append(str(final))
             if final.is_file() and final.read_text(encoding="utf-8") == text:
                 continue
@@ -171,6 +235,39 @@ class _Import:
             (staged / place).write_text(text, encoding="utf-8")
             places.append(place)
         return places
+
+
+def became(con: duckdb.DuckDBPyConnection, table: str, source: Source, *, number: int) -> Became:
+    """Return what a staged file became.
+
+    Raises: UsageError when none of its rows can be read.
+    """
+    of = f"FROM {table} WHERE file = {number}"
+    ((read, kept, first, last, names),) = con.sql(
+        f"SELECT count(*), count(*) FILTER (flaw IS NULL), min(ts) FILTER (flaw IS NULL), "
+        f"max(ts) FILTER (flaw IS NULL), list(DISTINCT instrument) FILTER (flaw IS NULL) {of}"
+    ).fetchall()
+    dropped = dict(
+        con.sql(f"SELECT flaw, count(*) {of} AND flaw IS NOT NULL GROUP BY 1 ORDER BY 1").fetchall()
+    )
+    if read and not kept:
+        ((pos, why),) = con.sql(f"SELECT pos, flaw {of} ORDER BY pos LIMIT 1").fetchall()
+        reasons = ", ".join(f"{count} {why}" for why, count in dropped.items())
+        raise UsageError(
+            f"{source.path}: no row can be read ({reasons}; the first is row {pos + 1}: {why}). Say "
+            "with --map which column is what, with --dates how its days are written, or leave it out."
+        )
+    steps_back = (
+        f"SELECT ts < max(ts) OVER (PARTITION BY instrument ORDER BY pos ROWS BETWEEN UNBOUNDED "
+        f"PRECEDING AND 1 PRECEDING) AS back {of} AND flaw IS NULL"
+    )
+    ((back,),) = con.sql(f"SELECT count(*) FILTER (back) FROM ({steps_back})").fetchall()
+    interval_ns = int(table.rpartition("_")[2])
+    return Became(
+        source.path, source.layout.kind, interval_text(interval_ns) if interval_ns else "",
+        source.zone, tuple(sorted(names or ())), read, kept,
+        time_text(first)[:19] if kept else "", time_text(last)[:19] if kept else "", dropped, back,
+    )  # fmt: skip
 
 
 def _quoted(path: Path) -> str:

@@ -13,7 +13,7 @@ from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.dated import read_table
 
 NAME = re.compile(r"[A-Za-z0-9][\w-]*")
-KEPT = ("map", "kind", "interval", "exchange", "qty_scale", "stamps")
+KEPT = ("map", "kind", "interval", "exchange", "qty_scale", "stamps", "dates", "price_scale")
 """What a mapping remembers; names as in the options."""
 
 

@@ -12,25 +12,29 @@ from alphapanda.data.replay.parquet import literal, scan
 from alphapanda.data.schema import FIELDS, PRICES, Kind
 from alphapanda.model.money import SCALE
 
-ALREADY, REPEAT, OTHER, FALLS = (
+ALREADY, REPEAT, OTHER, UNFINISHED, FALLS = (
     "already there",
     "duplicate",
     "differs from what is there",
+    "a later bar has its time",
     "volume falls",
 )
 
 
 def merge(
-    con: duckdb.DuckDBPyConnection, table: str, part: Part, existing: Path, *, replace: bool
-) -> int:
+    con: duckdb.DuckDBPyConnection, table: str, part: Part, existing: Path,
+    *, replace: bool, repeats: bool = False,
+) -> int:  # fmt: skip
     """Make the table `merged` of one part's rows and return how many are new.
 
-    Rows of the staged table that are not taken get their flaw. `replace` lets a new bar take the
-    place of another of its time.
+    Rows of the staged table that are not taken get their flaw. Of several new bars of one time the
+    last counts; `replace` lets it take the place of the one there. `repeats` keeps rows that
+    repeat another exactly, each once for each time that it comes.
     """
     con.execute("DROP TABLE IF EXISTS merged").fetchall()
     con.execute(
-        f"CREATE TABLE merged AS {_judged(con, table, part, existing, replace=replace)}"
+        f"CREATE TABLE merged AS "
+        f"{_judged(con, table, part, existing, replace=replace, repeats=repeats)}"
     ).fetchall()
     if part.kind == "tick":
         _mark_falls(con)
@@ -45,8 +49,9 @@ def merge(
 
 
 def _judged(
-    con: duckdb.DuckDBPyConnection, table: str, part: Part, existing: Path, *, replace: bool
-) -> str:
+    con: duckdb.DuckDBPyConnection, table: str, part: Part, existing: Path,
+    *, replace: bool, repeats: bool,
+) -> str:  # fmt: skip
     fields = FIELDS[part.kind]
     names = ", ".join(fields)
     staged = (
@@ -57,15 +62,22 @@ def _judged(
     if existing.exists():
         rows.append(_existing(con, existing, part.kind))
     values = ", ".join(f"coalesce({name}, 0)" for name in fields)
-    key = "instrument, ts" if part.kind == "bar" else f"instrument, ts, {values}"
-    order = "origin DESC" if replace else "origin"
+    bars = part.kind == "bar"
+    key = "instrument, ts" if bars else f"instrument, ts, {values}"
+    # Candles are written again as they go on: of bars the last in the order of files is whole.
+    later = "DESC" if bars else ""
+    order = f"{'origin DESC' if replace else 'origin'}, file {later}, pos {later}"
+    of = f"({' UNION ALL '.join(rows)})"
+    if repeats and not bars:
+        each = f"row_number() OVER (PARTITION BY origin, {key} ORDER BY file, pos) AS occurrence"
+        of, key = f"(SELECT *, {each} FROM {of})", f"{key}, occurrence"
     return (
         f"SELECT origin, file, pos, instrument, ts, {names}, CASE WHEN place = 1 THEN NULL "
         f"WHEN same AND first = 1 THEN '{REPEAT}' WHEN same THEN '{ALREADY}' "
+        f"WHEN first = 1 AND origin = 1 THEN '{UNFINISHED}' "
         f"ELSE '{OTHER}' END AS verdict FROM (SELECT *, row_number() OVER w AS place, "
         f"first_value(origin) OVER w AS first, first_value(hash({values})) OVER w = hash({values}) "
-        f"AS same FROM ({' UNION ALL '.join(rows)}) "
-        f"WINDOW w AS (PARTITION BY {key} ORDER BY {order}, file, pos))"
+        f"AS same FROM {of} WINDOW w AS (PARTITION BY {key} ORDER BY {order}))"
     )
 
 

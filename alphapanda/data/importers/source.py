@@ -8,7 +8,8 @@ from datetime import date
 
 import duckdb
 
-from alphapanda.data.names import full_name_sql, path_symbol
+from alphapanda.data.importers.orders import Order
+from alphapanda.data.names import full_name_sql
 from alphapanda.data.replay.parquet import literal
 from alphapanda.data.replay.scans import is_outside, symbol_sql
 from alphapanda.data.schema import FIELDS, Kind, Layout
@@ -24,10 +25,20 @@ class Wanted:
     mapping: Mapping[str, str] = field(default_factory=dict)
     instrument: str | None = None
     """The name of rows that have none."""
+    guessed: str | None = None
+    """What the path says that name is."""
     exchange: str | None = None
     qty_scale: int = 1
     lot_size: int | None = None
     stamped_at_end: bool = False
+    dates: Order | None = None
+    """Of day, month and year where numbers alone don't tell."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Instruments of files by their path or name."""
+    keep_repeats: bool = False
+    price_scale: int = 1
+    at_ns: int | None = None
+    """The time of a file without times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +70,20 @@ class Source:
     contracts: tuple[Contract, ...] = ()
     day: date | None = None
     """The day on which the contracts were listed."""
+    exchange: str = "NFO"
+    """Of the contracts."""
+    zone: str = "IST"
+    """Of its times, in words."""
+    unnamed: bool = False
+    """Whether the path names what its rows are of, though they have symbols made of it."""
 
     def select(self, con: duckdb.DuckDBPyConnection, wanted: Wanted, *, file: int) -> str:
         """Return the SQL for file, pos, reject, instrument, ts and the fields of the kind."""
         layout = self.layout
         name = self.name_sql(con, wanted)
         fields = [
-            layout.field_sql(each, qty_scale=wanted.qty_scale) if each in layout.columns
+            layout.field_sql(each, qty_scale=wanted.qty_scale, price_scale=wanted.price_scale)
+            if each in layout.columns
             else "NULL::BIGINT"
             for each in FIELDS[layout.kind]
         ]  # fmt: skip
@@ -78,14 +96,21 @@ class Source:
     def name_sql(self, con: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
         """Return the SQL of the full name: the row's symbol, the file's only one, the path's."""
         symbol = symbol_sql(self.layout)
-        query = f"SELECT DISTINCT {symbol} FROM {self.rows} WHERE {symbol} IS NOT NULL LIMIT 2"
-        known = [each for (each,) in con.sql(query).fetchall()]
         fallback = wanted.instrument
-        if fallback is None and len(known) < 2:
-            fallback = known[0] if known else path_symbol(self.path)
+        if fallback is None:
+            known = self.known_symbols(con)
+            fallback = wanted.guessed if not known else known[0] if len(known) == 1 else None
         if fallback is not None:
             symbol = f"coalesce({symbol}, {literal(fallback)})"
         return full_name_sql(symbol, wanted.exchange)
+
+    def known_symbols(self, con: duckdb.DuckDBPyConnection) -> list[str]:
+        """Return the symbols of its rows, at most two."""
+        if "instrument" not in self.layout.columns:
+            return []
+        symbol = symbol_sql(self.layout)
+        query = f"SELECT DISTINCT {symbol} FROM {self.rows} WHERE {symbol} IS NOT NULL LIMIT 2"
+        return [each for (each,) in con.sql(query).fetchall()]
 
 
 def ignored_columns(

@@ -8,24 +8,20 @@ import duckdb
 
 from alphapanda.data.importers.source import Source, Wanted, unreadable_file
 from alphapanda.data.schema import (
-    BAR_PRICES,
     FIELDS,
     FRACTION,
+    NEEDED,
     NULL,
     PRICES,
     QUANTITIES,
-    SECOND_NS,
     Kind,
 )
 from alphapanda.errors import UsageError
-from alphapanda.model.calendar import DAY, IST
-from alphapanda.model.interval import interval_text
+from alphapanda.model.calendar import IST
 from alphapanda.model.money import BOUND
 
 DATE_SQL = f"strftime(make_timestamp((ts + {IST}) // 1000), '%Y-%m-%d')"
 """The IST date of a row."""
-
-NEEDED: dict[Kind, tuple[str, ...]] = {"tick": ("last",), "bar": BAR_PRICES, "quote": ()}
 
 
 def columns_sql(kind: Kind) -> str:
@@ -40,22 +36,32 @@ def columns_sql(kind: Kind) -> str:
 def add(
     con: duckdb.DuckDBPyConnection, table: str, source: Source, wanted: Wanted, *, file: int
 ) -> None:
-    """Add a source's rows to its kind's table.
+    """Add a source's rows to its kind's table, stamped as they are.
 
     Raises: UsageError for a file that cannot be read or needs --qty-scale.
     """
     kind = source.layout.kind
     con.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns_sql(kind)})").fetchall()
     names = ", ".join(("file", "pos", "reject", "instrument", "ts", *FIELDS[kind]))
-    shift = source.interval_ns or 0 if wanted.stamped_at_end else 0
     try:
         con.execute(
-            f"INSERT INTO {table} SELECT *, {flaw_sql(kind)}, {DATE_SQL} FROM (SELECT * REPLACE "
-            f"(ts - {shift} AS ts) FROM ({source.select(con, wanted, file=file)}) AS made({names}))"
+            f"INSERT INTO {table} SELECT *, {flaw_sql(kind)}, {DATE_SQL} "
+            f"FROM ({source.select(con, wanted, file=file)}) AS made({names})"
         ).fetchall()
     except duckdb.Error as error:
         raise unreadable_file(source.path, error) from error
     _refuse_fractions(con, table, source, file=file)
+
+
+def move(con: duckdb.DuckDBPyConnection, table: str, into: str, *, kind: Kind, shift: int) -> None:
+    """Move staged rows into another table of their kind, `shift` ns earlier."""
+    con.execute(f"CREATE TABLE IF NOT EXISTS {into} ({columns_sql(kind)})").fetchall()
+    moved = f"SELECT * REPLACE (ts - {shift} AS ts) FROM {table}" if shift else f"FROM {table}"
+    con.execute(
+        f"INSERT INTO {into} SELECT * REPLACE ({DATE_SQL} AS date) FROM ({moved})"
+        if shift else f"INSERT INTO {into} {moved}"
+    ).fetchall()  # fmt: skip
+    con.execute(f"DROP TABLE {table}").fetchall()
 
 
 def flaw_sql(kind: Kind) -> str:
@@ -80,35 +86,6 @@ def flaw_sql(kind: Kind) -> str:
         outside = "high < greatest(open, close) OR low > least(open, close)"
         cases.append(f"{outside} THEN 'inconsistent bar'")
     return f"CASE {' '.join(f'WHEN {case}' for case in cases)} END"
-
-
-def told_interval(con: duckdb.DuckDBPyConnection, table: str, source: Source, *, file: int) -> int:
-    """Return the interval of a source's bars: the usual step between them.
-
-    Raises: UsageError when there are no rows, or one bar does not tell it.
-    """
-    steps = (
-        f"SELECT ts - lag(ts) OVER (PARTITION BY instrument ORDER BY ts) AS step, "
-        f"(ts + {IST}) % {DAY} AS clock FROM {table} WHERE file = {file} AND flaw IS NULL"
-    )
-    counted = con.sql(
-        f"SELECT step, count(*) AS n FROM ({steps}) WHERE step > 0 GROUP BY step ORDER BY n "
-        "DESC, step"
-    ).fetchall()
-    (clock,) = con.sql(f"SELECT max(clock) FROM ({steps})").fetchall()
-    if clock[0] == 0:
-        return DAY
-    if not con.sql(f"SELECT 1 FROM {table} WHERE file = {file} LIMIT 1").fetchall():
-        raise UsageError(f"{source.path} holds no rows: leave it out.")
-    if not counted:
-        raise UsageError(
-            f"{source.path}: one bar does not tell its interval: say --interval 1m, or name the "
-            "file after it (RELIANCE_minute)."
-        )
-    step = int(counted[0][0])
-    if step % SECOND_NS or (step > DAY and step % DAY):
-        raise UsageError(f"{source.path}: bars are {interval_text(step)} apart: say --interval.")
-    return step
 
 
 def dropped(con: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, int, int, int]]:

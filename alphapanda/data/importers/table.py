@@ -1,4 +1,4 @@
-"""Generic CSV and Parquet: columns by their names or by the user's mapping.
+"""Generic text and Parquet: columns by their names or by the user's mapping.
 
 Text is read as text and converted column by column, so that a value that is none of its kind is
 found with its row instead of stopping the import.
@@ -6,16 +6,26 @@ found with its row instead of stopping the import.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import duckdb
 
+from alphapanda.data.importers import numbers
 from alphapanda.data.importers.source import Source, Wanted, ignored_columns, unreadable_file
+from alphapanda.data.importers.stamps import CLOCK_SHAPE, TIME_SHAPE, read_stamps
+from alphapanda.data.importers.text import TextTable
 from alphapanda.data.replay.layouts import describe, read_layout
 from alphapanda.data.replay.parquet import identifier, literal, scan
-from alphapanda.data.schema import PRICES, QUANTITIES, Layout, epoch_unit_ns, normal, recognise
+from alphapanda.data.schema import (
+    NEEDED,
+    PRICES,
+    QUANTITIES,
+    SPELLINGS,
+    ZONED,
+    Layout,
+    normal,
+    recognise,
+)
 from alphapanda.errors import UsageError
 
 SAMPLE = 5_000
@@ -24,13 +34,13 @@ SAMPLE = 5_000
 MOSTLY = 0.5
 """The share of values that must fit a type."""
 
-ZONED = "TIMESTAMP WITH TIME ZONE"
+TIME, DAY_ONLY, NUMBER, TEXT = "TIMESTAMP WITH TIME ZONE", "DATE", "DOUBLE", "VARCHAR"
 JOINED = "date and time"
-CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
-DATES = ("%d-%m-%Y", "%d/%m/%Y", "%d-%b-%Y", "%d %b %Y", "%Y%m%d", "%Y/%m/%d", "%d.%m.%Y")
-CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M:%S %p")
-FORMATS = ", ".join(literal(day + clock) for day in DATES for clock in CLOCKS)
-"""Stamps beside ISO: the day comes before the month, as India writes it."""
+CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( *[AaPp]\.?[Mm]\.?)?|\d{3,6}|0+"
+SYMBOLS = frozenset(SPELLINGS["instrument"]) | {"scrip_code", "sc_code", "scripcode", "token"}
+"""Columns in which digits are a name."""
+
+__all__ = ["JOINED", "TIME", "Typed", "csv_source", "parquet_source"]
 
 
 def parquet_source(con: duckdb.DuckDBPyConnection, path: str, wanted: Wanted) -> Source:
@@ -44,130 +54,169 @@ def parquet_source(con: duckdb.DuckDBPyConnection, path: str, wanted: Wanted) ->
     except duckdb.Error as error:
         raise unreadable_file(path, error) from error
     rows = f"(SELECT *, file_row_number FROM {scan([path])})"
-    return Source(path, rows, layout, ignored=ignored_columns(described, layout))
+    zone = "as written" if layout.types["ts"] in ZONED else "IST"
+    return Source(path, rows, layout, ignored=ignored_columns(described, layout), zone=zone)
 
 
-def csv_source(con: duckdb.DuckDBPyConnection, path: str, wanted: Wanted) -> Source:
-    """Return a CSV file, plain or gzipped, as a source.
+def csv_source(con: duckdb.DuckDBPyConnection, table: TextTable, wanted: Wanted) -> Source:
+    """Return a text file as a source.
 
     Raises: UsageError for a file that cannot be read or whose columns cannot be told.
     """
-    table = text_table(con, path)
-    types = _types(con, table)
+    table = with_date_and_time(con, table)
+    types = column_types(con, table)
     if JOINED in table.columns and "ts" not in wanted.mapping:
         wanted = replace(wanted, mapping={**wanted.mapping, "ts": JOINED})
-    layout = recognise(types, path, kind=wanted.kind, mapping=wanted.mapping)
-    if layout.types["ts"] == "BIGINT":
-        layout = replace(layout, unit_ns=_unit_ns(con, table, layout))
-    rows = typed_rows(table, layout)
-    return Source(path, rows, layout, ignored=ignored_columns(types, layout))
+    layout = recognise(types, table.path, kind=wanted.kind, mapping=wanted.mapping)
+    typed = Typed.of(con, table, layout, wanted)
+    ignored = [n for n in ignored_columns(types, layout) if not _joins(n, layout)]
+    return Source(
+        table.path, typed.rows, typed.layout, ignored=tuple(ignored), zone=typed.zone,
+        notes=(*table.notes, *typed.notes),
+    )  # fmt: skip
 
 
-class TextTable:
-    """A CSV file whose columns are all text."""
+def _joins(name: str, layout: Layout) -> bool:
+    return layout.columns["ts"] == JOINED and normal(name) in (*DATE_NAMES, "time")
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, path: str) -> None:
-        read = f"read_csv({literal(path)}, all_varchar = true, header = true)"
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """Text whose columns were converted: times are ns, numbers numbers."""
+
+    rows: str
+    layout: Layout
+    zone: str
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, con: duckdb.DuckDBPyConnection, table: TextTable, layout: Layout, wanted: Wanted,
+        *, extra: tuple[str, ...] = (),
+    ) -> Typed:  # fmt: skip
+        """Convert the columns of a layout; `extra` are kept as they are.
+
+        Raises: UsageError where order of day and month, or the decimal point, can't be told.
+        """
+        path = table.path
+        notes: list[str] = []
+        names = [n for n in layout.columns if n in PRICES | QUANTITIES]
+        columns = [layout.columns[n] for n in names]
         try:
-            described = con.sql(f"DESCRIBE SELECT * FROM {read}").fetchall()
+            stamps = read_stamps(
+                con, table.rows, layout.columns["ts"], path=path, dates=wanted.dates
+            )
+            comma = numbers.decimal_comma(con, table.rows, columns, path=path)
+            empty = _without_values(con, table, layout, names)
         except duckdb.Error as error:
             raise unreadable_file(path, error) from error
-        self.path = path
-        self.columns: Mapping[str, str] = {
-            name: f"trim({identifier(name)})" for name, *_ in described
-        }
-        self.read = read
-        joined = _date_and_time(con, self)
-        if joined is not None:
-            self.columns = {**self.columns, JOINED: joined}
+        notes += stamps.notes
+        if comma:
+            notes.append(f"{path}: numbers have a decimal comma")
+        short = [n for n in names if n in QUANTITIES and _is_short(con, table, layout.columns[n])]
+        notes += [f"{path}: {layout.columns[n]} is rounded in the file (as 1.2M)" for n in short]
+        notes += [f"{path}: {layout.columns[n]} has no value: left out" for n in empty]
+        layout = replace(
+            layout, columns={n: c for n, c in layout.columns.items() if n not in empty},
+            types={n: t for n, t in layout.types.items() if n not in empty} | {"ts": "BIGINT"},
+        )  # fmt: skip
+        made = []
+        for name, column in layout.columns.items():
+            text = identifier(column)
+            if name == "ts":
+                made.append(f"{stamps.ns(text)} AS {text}")
+            elif name in PRICES | QUANTITIES:
+                made.append(f"{_number(text, name, layout, comma=comma)} AS {text}")
+            else:
+                made.append(text)
+        made += [identifier(each) for each in extra if each not in layout.columns.values()]
+        rows = f"(SELECT {', '.join(dict.fromkeys(made))}, file_row_number FROM {table.rows})"
+        return cls(rows, layout, stamps.zone, tuple(notes))
 
-    @property
-    def rows(self) -> str:
-        """The relation: every column trimmed, empty text null."""
-        columns = ", ".join(
-            f"nullif({sql}, '') AS {identifier(n)}" for n, sql in self.columns.items()
-        )
-        return f"(SELECT {columns}, row_number() OVER () - 1 AS file_row_number FROM {self.read})"
+
+# What can't be read is NaN, which breaks a rule; where a value is needed, and for blanks, null.
+def _number(text: str, name: str, layout: Layout, *, comma: bool) -> str:
+    read = numbers.quantity_sql if name in QUANTITIES else numbers.number_sql
+    number = read(text, comma=comma)
+    if name in NEEDED[layout.kind]:
+        return number
+    return (
+        f"CASE WHEN {text} IS NULL OR {numbers.blank_sql(text)} THEN NULL "
+        f"ELSE coalesce({number}, 'NaN'::DOUBLE) END"
+    )
 
 
-def text_table(con: duckdb.DuckDBPyConnection, path: str) -> TextTable:
-    """Return a CSV file as text.
+def _without_values(
+    con: duckdb.DuckDBPyConnection, table: TextTable, layout: Layout, names: list[str]
+) -> list[str]:
+    spare = [n for n in names if n not in NEEDED[layout.kind]]
+    if not spare:
+        return []
+    texts = [layout.column(n) for n in spare]
+    tests = ", ".join(f"bool_or({t} IS NOT NULL AND NOT {numbers.blank_sql(t)})" for t in texts)
+    (found,) = con.sql(f"SELECT {tests} FROM {table.rows}").fetchall()
+    return [n for n, there in zip(spare, found, strict=True) if not there]
 
-    Raises: UsageError for a file that is empty or no CSV.
+
+def _is_short(con: duckdb.DuckDBPyConnection, table: TextTable, column: str) -> bool:
+    test = numbers.is_short_sql(identifier(column))
+    sample = f"SELECT * FROM {table.rows} LIMIT {SAMPLE}"
+    return bool(con.sql(f"SELECT 1 FROM ({sample}) WHERE {test} LIMIT 1").fetchall())
+
+
+def column_types(con: duckdb.DuckDBPyConnection, table: TextTable) -> dict[str, str]:
+    """Return the type of each column by its first values.
+
+    Raises: UsageError for a file without rows, or that cannot be read.
     """
-    file = Path(path)
-    if file.stat().st_size == 0:
-        raise UsageError(f"{path} is empty (0 bytes): write it again or leave it out.")
-    return TextTable(con, path)
-
-
-def typed_rows(table: TextTable, layout: Layout) -> str:
-    """Return the relation with the layout's columns in their types, null where none fits."""
-    columns = []
-    for name, column in layout.columns.items():
-        text, dtype = identifier(column), layout.types[name]
-        if name in PRICES | QUANTITIES:
-            columns.append(f"{number_sql(text)} AS {text}")
-        elif dtype == ZONED:
-            columns.append(f"{time_sql(text)} AS {text}")
-        else:
-            columns.append(f"TRY_CAST({text} AS {dtype}) AS {text}")
-    return f"(SELECT {', '.join(dict.fromkeys(columns))}, file_row_number FROM {table.rows})"
-
-
-def number_sql(text: str) -> str:
-    """Return a text such as 1,23,456.50 as a number, null where it is none."""
-    return f"TRY_CAST(replace({text}, ',', '') AS DOUBLE)"
-
-
-def time_sql(text: str) -> str:
-    """Return an ISO text or one of India's spellings as a time; without a zone it is IST."""
-    spelt = f"try_strptime({text}, [{FORMATS}])"
-    return f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), {spelt}::TIMESTAMPTZ)"
-
-
-def _types(con: duckdb.DuckDBPyConnection, table: TextTable) -> dict[str, str]:
     tests = []
     for column in map(identifier, table.columns):
-        whole = f"regexp_full_match({column}, '\\d{{9,19}}')"
-        number, time = f"{number_sql(column)} IS NOT NULL", f"{time_sql(column)} IS NOT NULL"
-        tests += [
-            f"avg(({test})::INT) FILTER ({column} IS NOT NULL)" for test in (whole, time, number)
-        ]
-    tests.append("count(*)")
-    query = f"SELECT {', '.join(tests)} FROM (SELECT * FROM {table.rows} LIMIT {SAMPLE})"
+        known = f"FILTER ({column} IS NOT NULL)"
+        time = f"regexp_matches({column}, {literal(TIME_SHAPE)})"
+        clock = f"regexp_matches({column}, {literal(CLOCK_SHAPE)})"
+        number = f"({numbers.quantity_sql(column)} IS NOT NULL OR {numbers.number_sql(column, comma=True)} IS NOT NULL)"
+        blank = f"{known[:-1]} AND NOT {numbers.blank_sql(column)})"
+        tests += [f"avg(({time})::INT) {known}", f"avg(({clock})::INT) {known}",
+                  f"avg({number}::INT) {blank}"]  # fmt: skip
+    query = f"SELECT {', '.join(tests)}, count(*) FROM (SELECT * FROM {table.rows} LIMIT {SAMPLE})"
     try:
         ((*shares, rows),) = con.sql(query).fetchall()
     except duckdb.Error as error:
         raise unreadable_file(table.path, error) from error
     if not rows:
         raise UsageError(f"{table.path} holds no rows: leave it out.")
-    types = {}
-    for at, name in enumerate(table.columns):
-        fitting = (share or 0 for share in shares[3 * at : 3 * at + 3])
-        fits = (dtype for dtype, share in zip(TYPES, fitting, strict=True) if share > MOSTLY)
-        types[name] = next(fits, "VARCHAR")
-    # A symbol of digits is a symbol.
-    return {n: "VARCHAR" if normal(n) in SYMBOLS else dtype for n, dtype in types.items()}
+    return {
+        name: _type(name, *(share or 0 for share in shares[3 * at : 3 * at + 3]),
+                    empty=shares[3 * at + 2] is None)
+        for at, name in enumerate(table.columns)
+    }  # fmt: skip
 
 
-TYPES = ("BIGINT", ZONED, "DOUBLE")
-SYMBOLS = frozenset({"instrument", "symbol", "tradingsymbol", "trading_symbol", "ticker", "scrip"})
+def _type(name: str, time: float, clock: float, number: float, *, empty: bool) -> str:
+    spelt = normal(name)
+    if spelt in SYMBOLS:
+        return TEXT
+    if time > MOSTLY and (number <= MOSTLY or spelt in SPELLINGS["ts"] or name == JOINED):
+        return TIME if clock > 0 else DAY_ONLY
+    numeric = any(spelt in SPELLINGS[each] for each in PRICES | QUANTITIES)
+    return NUMBER if number > MOSTLY or (empty and numeric) else TEXT
 
 
-def _unit_ns(con: duckdb.DuckDBPyConnection, table: TextTable, layout: Layout) -> int:
-    column = f"TRY_CAST({layout.column('ts')} AS BIGINT)"
-    (found,) = con.sql(
-        f"SELECT max({column}) FROM (SELECT * FROM {table.rows} LIMIT {SAMPLE})"
-    ).fetchall()
-    return epoch_unit_ns(int(found[0]))
+DATE_NAMES = ("date", "dtyyyymmdd", "day", "trade_date", "trading_date")
 
 
-def _date_and_time(con: duckdb.DuckDBPyConnection, table: TextTable) -> str | None:
-    names = {normal(name).strip("<>"): sql for name, sql in table.columns.items()}
-    if not {"date", "time"} <= names.keys():
-        return None
-    date, time = names["date"], names["time"]
+def with_date_and_time(con: duckdb.DuckDBPyConnection, table: TextTable) -> TextTable:
+    """Return a table whose `date` and `time`, where there are both, are one column more."""
+    names = {normal(name): sql for name, sql in table.columns.items()}
+    date = next((names[each] for each in DATE_NAMES if each in names), None)
+    if date is None or "time" not in names:
+        return table
+    time = names["time"]
     clock = f"avg(regexp_full_match({time}, {literal(CLOCK)})::INT)"
-    (found,) = con.sql(f"SELECT {clock} FROM (SELECT * FROM {table.read} LIMIT 100)").fetchall()
-    return f"{date} || ' ' || {time}" if (found[0] or 0) > MOSTLY else None
+    try:
+        (found,) = con.sql(f"SELECT {clock} FROM (SELECT * FROM {table.read} LIMIT 100)").fetchall()
+    except duckdb.Error as error:
+        raise unreadable_file(table.path, error) from error
+    if (found[0] or 0) <= MOSTLY:
+        return table
+    return replace(table, columns={**table.columns, JOINED: f"{date} || ' ' || {time}"})

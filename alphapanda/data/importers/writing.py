@@ -18,6 +18,10 @@ ROW_GROUP = 122_880
 STAMP = pa.timestamp("ns", "Asia/Kolkata")
 
 
+REPEATS = b"alphapanda.repeats"
+"""Key of a file's metadata."""
+
+
 def replace_text(path: Path, text: str) -> None:
     """Write a file beside its place and move it there whole.
 
@@ -35,10 +39,19 @@ def replace_text(path: Path, text: str) -> None:
             partial.unlink()
 
 
-def write_rows(con: duckdb.DuckDBPyConnection, table: str, path: Path, *, kind: Kind) -> int:
+def repeats_kept(path: Path) -> bool:
+    """Tell whether a canonical file holds exact repeats on purpose: trades that are alike."""
+    if not path.is_file():
+        return False
+    return REPEATS in (pq.read_schema(path).metadata or {})
+
+
+def write_rows(
+    con: duckdb.DuckDBPyConnection, table: str, path: Path, *, kind: Kind, repeats: bool = False
+) -> int:
     """Write a table of scaled rows as canonical Parquet, by time and name; return the rows.
 
-    A column in which no row has a value is left out.
+    A column in which no row has a value is left out. `repeats` marks that exact repeats are meant.
     """
     counts = ", ".join(f"count({name})" for name in FIELDS[kind])
     (found,) = con.sql(f"SELECT {counts} FROM {table}").fetchall()
@@ -54,7 +67,7 @@ def write_rows(con: duckdb.DuckDBPyConnection, table: str, path: Path, *, kind: 
     schema = pa.schema([
         ("ts", STAMP), ("instrument", pa.string()),
         *((name, pa.float64() if name in PRICES else pa.int64()) for name in present),
-    ])  # fmt: skip
+    ], metadata={REPEATS: b"kept"} if repeats else None)  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as out:

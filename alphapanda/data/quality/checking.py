@@ -12,9 +12,10 @@ from typing import Any
 import duckdb
 
 from alphapanda.data import catalogue
-from alphapanda.data.importers import staging
-from alphapanda.data.importers.choosing import files_of, open_source
+from alphapanda.data.importers import staging, steps
+from alphapanda.data.importers.choosing import files_of, is_master, open_source
 from alphapanda.data.importers.importing import Progress
+from alphapanda.data.importers.naming import Naming
 from alphapanda.data.importers.source import Source, Wanted
 from alphapanda.data.instruments import read_masters
 from alphapanda.data.names import chosen
@@ -103,7 +104,9 @@ class _Check:
         self._files: list[str] = []
 
     def run(self, files: list[str], progress: Progress) -> Report:
+        files = self._without_masters(files)
         self._files = files
+        self._naming = Naming.of(files, self._asked.wanted)
         for number, path in enumerate(files):
             self._stage(number, path)
             progress("read", number + 1, len(files))
@@ -119,6 +122,16 @@ class _Check:
         findings.sort(key=lambda each: (each.kind, each.instrument, each.data))
         return self._report(views, findings)
 
+    # The instruments files that an import put into the catalogue are no market data.
+    def _without_masters(self, files: list[str]) -> list[str]:
+        kept = [
+            file for file in files
+            if Path(file).parent.name != catalogue.INSTRUMENTS and not is_master(self._con, file)
+        ]  # fmt: skip
+        if not kept:
+            raise UsageError(f"{files[0]} is a list of instruments: say it as --instruments.")
+        return kept
+
     def _pairs(self, views: Sequence[Rows]) -> list[tuple[Rows, Rows]]:
         ticks = [each for each in views if each.kind == "tick"]
         bars = [each for each in views if each.kind == "bar" and not each.whole_days]
@@ -132,18 +145,18 @@ class _Check:
 
     def _stage(self, number: int, path: str) -> None:
         part = catalogue.part_of(path)
-        wanted = replace(self._asked.wanted, kind=part.kind) if part else self._asked.wanted
+        wanted = self._naming.wanted(path)
+        wanted = replace(wanted, kind=part.kind) if part else wanted
         source = open_source(self._con, path, wanted)
         interval_ns = part.interval_ns if part else self._interval(source)
         self._notes += source.notes
         kind = source.layout.kind
+        staging.add(self._con, "staged", source, wanted, file=number)
         if kind == "bar" and not interval_ns:
-            staging.add(self._con, "untold", source, wanted, file=number)
-            interval_ns = staging.told_interval(self._con, "untold", source, file=number)
-            self._con.execute("DROP TABLE untold").fetchall()
+            interval_ns = steps.interval_of(self._con, "staged", source, said=None)
         table = f"rows_{kind}_{interval_ns}"
         self._tables[table] = (kind, interval_ns)
-        staging.add(self._con, table, source, wanted, file=number)
+        staging.move(self._con, "staged", table, kind=kind, shift=0)
 
     def _interval(self, source: Source) -> int:
         if source.layout.kind != "bar":

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day
 from alphapanda.data.replay.parquet import literal
-from alphapanda.data.schema import BAR_PRICES, FIELDS, Kind
+from alphapanda.data.schema import FIELDS
 
-NEEDED: dict[Kind, tuple[str, ...]] = {"tick": ("last",), "bar": BAR_PRICES, "quote": ()}
 SPIKE, SPIKE_LEAST = 20, 0.005
 NEIGHBOURS = 5
 Place = tuple[int, int, int]

@@ -46,9 +46,13 @@ DETAILS: Mapping[str, str] = {
 class Defect(Exception):  # noqa: N818 - it is a finding; what the user meets is a UsageError
     """The first row that breaks a rule, where repair was not asked for."""
 
-    def __init__(self, kind: str, field: str, pos: int, detail: str) -> None:
+    def __init__(
+        self, kind: str, field: str, pos: int, detail: str, *, other: int | None = None
+    ) -> None:
         super().__init__(f"{kind}: {field} at {pos}: {detail}")
         self.kind, self.field, self.pos, self.detail = kind, field, pos, detail
+        self.other = other
+        """The position of the row that it is compared with."""
 
 
 class Checks:
@@ -58,10 +62,12 @@ class Checks:
     """
 
     def __init__(
-        self, *, kind: Kind, fields: tuple[str, ...], instruments: int, repair: bool
-    ) -> None:
+        self, *, kind: Kind, fields: tuple[str, ...], instruments: int, repair: bool,
+        keep_repeats: bool = False,
+    ) -> None:  # fmt: skip
         self.dropped: Counter[str] = Counter()
         self._kind, self._fields, self._repair = kind, fields, repair
+        self._keep_repeats = keep_repeats
         self._volume = np.zeros(instruments, dtype=np.int64)
         self._volume_day = np.zeros(instruments, dtype=np.int64)
 
@@ -90,14 +96,50 @@ class Checks:
         return take(block, ~bad)
 
     def repeats(self, block: Block) -> Block:
-        """No row repeats another exactly; all rows of one time must be in one block."""
-        bad = repeated(block)
+        """No row repeats another exactly, and of bars there is one a time.
+
+        Of several bars the last in the order of files counts: a candle is written again as it goes
+        on. All rows of one time must be in one block.
+        """
+        if self._kind == "bar":
+            return self._last_of_each_time(block)
+        bad = None if self._keep_repeats else repeated(block)
         if bad is None:
             return block
         if not self._repair:
             pos = int(block["pos"][int(bad.argmax())])
             raise Defect("duplicate", "ts", pos, "the row repeats an earlier one exactly")
         self.dropped["duplicate"] += int(bad.sum())
+        return take(block, ~bad)
+
+    def _last_of_each_time(self, block: Block) -> Block:
+        ts, row = block["ts"], block["row"]
+        again = np.flatnonzero((ts[1:] == ts[:-1]) & (row[1:] == row[:-1]))
+        if not len(again):
+            return block
+        exact = repeated(block)
+        if not self._repair:
+            one, other = int(again[0]), int(again[0]) + 1
+            if exact is not None and exact[other]:
+                pos = int(block["pos"][other])
+                raise Defect("duplicate", "ts", pos, "the row repeats an earlier one exactly")
+            first, second = sorted((int(block["pos"][one]), int(block["pos"][other])))
+            detail = "a second bar of this time, with other values"
+            raise Defect("duplicate", "ts", second, detail, other=first)
+        # Of one time late rows lie last, whatever their place in the file.
+        places = np.lexsort((block["pos"], row, ts))
+        at, of = ts[places], row[places]
+        same = (at[1:] == at[:-1]) & (of[1:] == of[:-1])
+        bad = np.zeros(len(ts), dtype=np.bool_)
+        bad[places[:-1][same]] = True
+        repeats = int(exact.sum()) if exact is not None else 0
+        self.dropped["duplicate"] += repeats
+        self.dropped["earlier bar of its time"] += int(bad.sum()) - repeats
+        self.dropped = +self.dropped
+        if "late" in block:  # what takes the place of another is not late
+            late = block["late"].copy()
+            late[places[1:][same]] = False
+            block = {**block, "late": late}
         return take(block, ~bad)
 
     def late(self, block: Block) -> Block:

@@ -9,6 +9,7 @@ import duckdb
 
 from alphapanda.data.replay.parquet import Footer, identifier, scan
 from alphapanda.data.schema import (
+    CONTRACT_TERMS,
     INTEGERS,
     LADDER_SIDES,
     PRICES,
@@ -23,6 +24,8 @@ from alphapanda.model.money import SCALE
 
 SAMPLE = 2_000
 """Rows looked at."""
+
+TERMS = frozenset(each for term in ("expiry", "strike", "right") for each in CONTRACT_TERMS[term])
 
 
 def read_layouts(
@@ -41,6 +44,9 @@ def read_layouts(
         if footer.schema not in by_schema:
             by_schema[footer.schema] = read_layout(con, footer.path, kind=kind, mapping=mapping)
     layouts = {footer.path: by_schema[footer.schema] for footer in footers}
+    for footer in footers:
+        if TERMS & {normal(column[0]) for column in footer.schema}:
+            _refuse_contract_rows(con, footer.path, layouts[footer.path])
     first = footers[0].path
     for path, layout in layouts.items():
         if layout.kind != layouts[first].kind:
@@ -80,6 +86,26 @@ def _refuse_ladder(con: duckdb.DuckDBPyConnection, described: Mapping[str, str],
         raise UsageError(
             f"{file} is a depth ladder (one row a level of one side); it cannot be run. "
             "Give trades, quotes or bars instead."
+        )
+
+
+# Rows of several contracts under one name would run as one instrument.
+def _refuse_contract_rows(con: duckdb.DuckDBPyConnection, file: str, layout: Layout) -> None:
+    names = {normal(name): name for name in describe(con, file)}
+    terms = {
+        term: next((names[each] for each in CONTRACT_TERMS[term] if each in names), None)
+        for term in ("expiry", "strike", "right")
+    }
+    columns = [identifier(column) for column in terms.values() if column is not None]
+    if not columns:
+        return
+    grouped = f" GROUP BY {layout.column('instrument')}" if "instrument" in layout.columns else ""
+    number = f"count(DISTINCT ({', '.join(columns)}, 0))"
+    of_name = f"SELECT {number} AS n FROM {scan([file])}{grouped}"
+    if con.sql(f"SELECT 1 FROM ({of_name}) WHERE n > 1 LIMIT 1").fetchall():
+        raise UsageError(
+            f"{file}: its rows are of several contracts ({', '.join(columns)}), but have one name. "
+            f"Import it, which names them: alphapanda data import {file}"
         )
 
 

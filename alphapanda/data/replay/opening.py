@@ -12,6 +12,9 @@ from pathlib import Path
 
 import duckdb
 
+from alphapanda.data import catalogue
+from alphapanda.data.filenames import apart
+from alphapanda.data.intervals import refuse_other_steps
 from alphapanda.data.names import FileSymbols, Instruments, choose
 from alphapanda.data.replay.blocks import POSITION_BITS
 from alphapanda.data.replay.checks import Defect
@@ -135,7 +138,7 @@ class Opening:
             kind=self._options.kind,
             mapping=self._options.mapping,
         )
-        symbols = self._symbols(runs_of(layouts, tuple(footers)))
+        symbols = self._named_apart(self._symbols(runs_of(layouts, tuple(footers))))
         instruments = choose([file for file in symbols if file.rows], self._options.instruments)
         runs = runs_of(layouts, instruments.files)
         declare_symbols(self._con, instruments.symbols)
@@ -207,6 +210,15 @@ class Opening:
             raise UsageError(self._range_text(runs))
         return found
 
+    # Files whose names differ in more than a date never share one guess.
+    def _named_apart(self, files: list[FileSymbols]) -> list[FileSymbols]:
+        unnamed = [file.path for file in files if file.rows and file.unnamed]
+        guesses = apart(unnamed)
+        return [
+            replace(file, symbol=guesses[file.path].symbol) if file.path in guesses else file
+            for file in files
+        ]
+
     def _run_symbols(self, run: Run, first: date | None, last: date | None) -> list[FileSymbols]:
         counted = self._con.sql(
             f"SELECT file_index, {symbol_sql(run.layout)} AS symbol, count(*) "
@@ -243,7 +255,12 @@ class Opening:
         if runs[0].layout.kind != "bar":
             return 0
         if self._options.interval is not None:
-            return _whole_days(parse_interval(self._options.interval))
+            interval_ns = _whole_days(parse_interval(self._options.interval))
+            paths = [path for run in runs for path in run.paths]
+            for file, counted in survey.steps.items():
+                says = "its folder" if catalogue.part_of(paths[file]) else "--interval"
+                refuse_other_steps(counted, interval_ns, path=paths[file], says=says)
+            return interval_ns
         if any(run.layout.types["ts"] == "DATE" for run in runs):
             return DAY
         told = {file: usual_step(steps) for file, steps in survey.steps.items() if steps}
@@ -294,11 +311,14 @@ class Opening:
     def _interval_notes(self, survey: Survey, interval_ns: int, close_ns: int) -> list[str]:
         if not interval_ns:
             return []
-        told = {usual_step(steps) for steps in survey.steps.values() if steps}
-        notes = [
-            f"--interval {interval_text(interval_ns)}, though bars are {interval_text(step)} apart"
-            for step in sorted(told - {interval_ns})
-        ]
+        notes: list[str] = []
+        if self._options.interval is not None:
+            told = {usual_step(steps) for steps in survey.steps.values() if steps}
+            notes = [
+                f"--interval {interval_text(interval_ns)}, though most bars are "
+                f"{interval_text(step)} apart"
+                for step in sorted(told - {interval_ns})
+            ]
         if interval_ns % DAY:
             return [*notes, f"stamps are bar starts: shifted by {interval_text(interval_ns)}"]
         hour, minute = divmod(close_ns // MINUTE_NS, 60)

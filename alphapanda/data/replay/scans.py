@@ -137,8 +137,26 @@ def place(block: Block, instruments: Instruments) -> Block:
 
 def refuse(con: duckdb.DuckDBPyConnection, runs: Sequence[Run], defect: Defect) -> NoReturn:
     """Raise the UsageError of a defect, with the file, the row's number from 1, and the values."""
-    path, number, layout = _where_is(runs, defect.pos)
-    fields = BAR_PRICES if defect.kind == "inconsistent bar" else (defect.field,)
+    bars = defect.kind == "inconsistent bar" or (
+        defect.other is not None and "open" in runs[0].layout.columns
+    )
+    fields = BAR_PRICES if bars else (defect.field,)
+    place, said = _row_text(con, runs, defect.pos, fields)
+    remedy = "Correct the file, or drop and count such rows with --repair."
+    if defect.kind == "fraction":
+        remedy = "Say with --qty-scale how many units make 1 (for instance --qty-scale 10000)."
+    detail = defect.detail
+    if defect.other is not None:
+        other, values = _row_text(con, runs, defect.other, fields)
+        detail += f" ({other}: {values})"
+        remedy = "Correct the file, or let the later in file order count with --repair."
+    raise UsageError(f"{place}: {said}: {detail}. {remedy}") from defect
+
+
+def _row_text(
+    con: duckdb.DuckDBPyConnection, runs: Sequence[Run], pos: int, fields: Sequence[str]
+) -> tuple[str, str]:
+    path, number, layout = _where_is(runs, pos)
     shown = [name for name in fields if name in layout.columns] or ["ts"]
     values = ", ".join(f"{layout.column(name)}::VARCHAR" for name in shown)
     query = f"SELECT {values} FROM {scan([path])} WHERE file_row_number = {number}"
@@ -147,10 +165,7 @@ def refuse(con: duckdb.DuckDBPyConnection, runs: Sequence[Run], defect: Defect) 
         f"{layout.columns[name]} is {'null' if value is None else value}"
         for name, value in zip(shown, row, strict=True)
     )
-    remedy = "Correct the file, or drop and count such rows with --repair."
-    if defect.kind == "fraction":
-        remedy = "Say with --qty-scale how many units make 1 (for instance --qty-scale 10000)."
-    raise UsageError(f"{path}, row {number + 1}: {said}: {defect.detail}. {remedy}") from defect
+    return f"{path}, row {number + 1}", said
 
 
 def is_outside(error: Exception) -> bool:

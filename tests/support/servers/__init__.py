@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
-import pytest
-
 from tests.support.servers import kafka, postgres, redis
 from tests.support.servers.process import MissingError, Server
 
@@ -63,6 +61,8 @@ def started(server: Server | kafka.Cluster) -> None:
 
 
 def absent(kind: type[Server | kafka.Cluster], error: MissingError) -> NoReturn:
+    import pytest  # noqa: PLC0415 (`provision` runs while pytest is being installed)
+
     reason = f"{error} (or set {VARIABLES[kind]})"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)

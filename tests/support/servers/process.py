@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -23,11 +24,17 @@ class MissingError(Exception):
     """A server can't be had here; the message says what to install or to set."""
 
 
+PORTS = range(12_000, 32_000)
+"""Below those that the system gives to clients: a server that was killed finds its own again."""
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of this machine on which nothing listens."""
+    while True:
+        port = secrets.choice(PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((HOST, port))
+            return port
 
 
 def listens(port: int) -> bool:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 
 from alphapanda.errors import UsageError
 from alphapanda.model.columns import Columns
-from alphapanda.runs.stopping import NAP_S
 
 SLICE_ROWS = 1_024
 """Rows of a feed at full speed that go on together: to the disk, or to the topics."""
 PAUSE_NS = 15 * 60 * 10**9
 """A longer gap between rows is a closed market, and is not waited for."""
+NAP_S = 0.02
+"""The longest wait without a word, so that commands and a stop are seen soon."""
+NOTHING = Columns.of()
 
 
 def parse_speed(text: str) -> float:
@@ -28,13 +30,13 @@ def parse_speed(text: str) -> float:
     return speed
 
 
-def slices(batches: Iterator[Columns], skip: int) -> Iterator[Columns]:
-    """Yield the rows behind the first `skip`, in pieces that go to the disk together."""
+def slices(batches: Iterator[Columns], skip: int, rows: int = SLICE_ROWS) -> Iterator[Columns]:
+    """Yield the rows behind the first `skip`, in pieces of at most so many."""
     for batch in batches:
         start = min(skip, batch.rows)
         skip -= start
-        for at in range(start, batch.rows, SLICE_ROWS):
-            yield batch.slice(at, at + SLICE_ROWS)
+        for at in range(start, batch.rows, rows):
+            yield batch.slice(at, at + rows)
 
 
 class Pace:
@@ -45,18 +47,18 @@ class Pace:
         self._offset = 0.0
         self._before = 0
 
-    def parts(self, batch: Columns, asked: Callable[[], bool]) -> Iterator[Columns]:
-        """Yield a batch in the parts that are due, until the run is asked to stop."""
+    def parts(self, batch: Columns, stopping: Callable[[], bool]) -> Iterator[Columns]:
+        """Yield a batch in the parts that are due, no rows while waiting, until stopped."""
         if self._speed == float("inf"):
-            if not asked():
+            if not stopping():
                 yield batch
             return
         at = 0
-        while at < batch.rows and not asked():
-            self._wait(int(batch.ts[at]), asked)
+        while at < batch.rows and not stopping():
+            yield from self._wait(int(batch.ts[at]), stopping)
             due = self._market_time()
             end = max(int(batch.ts.searchsorted(due, side="right")), at + 1)
-            if not asked():
+            if not stopping():
                 yield batch.slice(at, end)
             self._before = int(batch.ts[end - 1])
             at = end
@@ -64,8 +66,9 @@ class Pace:
     def _market_time(self) -> float:
         return (time.monotonic() - self._offset) * self._speed * 1e9
 
-    def _wait(self, ts: int, asked: Callable[[], bool]) -> None:
+    def _wait(self, ts: int, stopping: Callable[[], bool]) -> Iterator[Columns]:
         if self._before == 0 or ts - self._before > PAUSE_NS:
             self._offset = time.monotonic() - ts / 1e9 / self._speed
-        while (left := (ts - self._market_time()) / 1e9 / self._speed) > 0 and not asked():
+        while (left := (ts - self._market_time()) / 1e9 / self._speed) > 0 and not stopping():
             time.sleep(min(left, NAP_S))
+            yield NOTHING

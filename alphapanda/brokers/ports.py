@@ -1,0 +1,102 @@
+"""The two ports of a run: a source of market rows, and a venue that orders are sent to.
+
+A new broker implements what this table asks for, and passes the contract suite in
+`tests/support/contracts.py`; nothing else in the package asks which one it is.
+
+    MarketSource.feed       required   what the rows are, known before the first of them
+    MarketSource.rows       required   rows behind a place, in order, and empty portions while idle
+    MarketSource.part       optional   what lives as long as the process; None for a recording
+    MarketSource.origin     required   the files behind it, if any, and what was dropped from them
+    ExecutionClient         required of a broker that trades; paper orders are filled by the core
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from alphapanda.data.replay.replay import FileInfo
+from alphapanda.events.feeds import Feed, Portion
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a source's rows were read from, and what was noticed on the way."""
+
+    data: tuple[str, ...] = ()
+    """What the option `data` says of it."""
+    files: tuple[FileInfo, ...] = ()
+    """Path, SHA-256 and number of rows of each file; none where rows come over a network."""
+    notes: tuple[str, ...] = ()
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    """Rows dropped, by reason; complete once the last row has been taken."""
+
+
+class MarketSource(Protocol):
+    """Market rows in order, from a recording, from topics or from a broker."""
+
+    @property
+    def feed(self) -> Feed:
+        """What the rows are."""
+        ...
+
+    @property
+    def origin(self) -> Origin:
+        """Where they were read from."""
+        ...
+
+    @property
+    def part(self) -> Any:
+        """What must be started before `feed` is known, and stopped in the end; None if nothing."""
+        ...
+
+    def rows(self, taken: int, stopping: Callable[[], bool]) -> Iterator[Portion]:
+        """Yield the rows behind the first `taken` until the feed ends or `stopping` returns True.
+
+        While nothing comes, an empty portion is yielded at least every 50 ms, so that whoever
+        feeds a core can see to its commands.
+        """
+        ...
+
+
+class OrderRequest(NamedTuple):
+    """One message for a broker: place, change or cancel an order. Prices are scaled ints."""
+
+    order: int
+    verb: int
+    strategy: int
+    row: int
+    qty: int
+    kind: int
+    price: int
+    trigger: int
+    tif: int
+    product: int
+
+
+class Report(NamedTuple):
+    """What a broker says of an order; it becomes a control row, so it is kept and replayed."""
+
+    order: int
+    ts: int
+    kind: int
+    qty: int
+    price: int
+    text: str = ""
+
+
+class ExecutionClient(Protocol):
+    """A venue that takes orders. The core fills paper orders itself and needs none."""
+
+    async def send(self, requests: Sequence[OrderRequest]) -> None:
+        """Send requests that are already in the journal, on the disk; each one once."""
+        ...
+
+    def reports(self) -> AsyncIterator[Report]:
+        """Yield what the venue says of orders, as it comes."""
+        ...
+
+    async def open_orders(self) -> Sequence[Report]:
+        """Return the state of every order that is open at the venue."""
+        ...

@@ -1,0 +1,33 @@
+"""Commands of an operator: the closed list of verbs, and what one says in words."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from alphapanda.model.rows import Control
+
+
+class Verb(StrEnum):
+    """What an operator may ask of a running core (docs/adr/017)."""
+
+    KILL = "kill"
+    REARM = "rearm"
+    PAUSE = "pause"
+    RESUME = "resume"
+    FLATTEN = "flatten"
+    CANCEL = "cancel"
+
+    @property
+    def control(self) -> Control:
+        """The kind of control row that carries it."""
+        return Control[self.name]
+
+
+class Texts(NamedTuple):
+    """What a command says beside its control row, whose fields are all ints."""
+
+    command: str
+    """Its id."""
+    by: str = ""
+    reason: str = ""

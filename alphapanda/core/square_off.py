@@ -68,7 +68,7 @@ def close_positions(core: Core, row: int, most: int) -> None:
     settle_among(core, row, both, -1)
     sent = 0
     for strategy in range(core.clock[0].strategies):
-        sent = send_orders(core, strategy, row, most=most, sent=sent)
+        sent = send_orders(core, strategy, row, most, sent)
 
 
 def settle_among(core: Core, row: int, both: int, side: int) -> None:
@@ -96,7 +96,7 @@ def largest_order(instrument: Record) -> int:
     return int(most // instrument.lot * instrument.lot)
 
 
-def send_orders(core: Core, strategy: int, row: int, *, most: int, sent: int) -> int:
+def send_orders(core: Core, strategy: int, row: int, most: int, sent: int) -> int:
     """Send a strategy's part of the account's square-off; return what the account has sent then.
 
     The account's orders have `most` each; a part that begins one of them pays its fee.

@@ -25,6 +25,7 @@ _HOMES = {
     "alphapanda.validation.check": ("check",),
     "alphapanda.validation.stress": ("stress",),
     "alphapanda.runs.folders": ("load",),
+    "alphapanda.errors": ("AlphaPandaError", "Interrupted", "OutsideError", "UsageError"),
 }  # fmt: skip
 _INDICATORS = (
     "adx", "atr", "beta", "bollinger", "cci", "correlation", "dema", "donchian", "ema",

@@ -11,12 +11,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class AlphaPandaError(Exception):
     """Root of all errors with a message meant for the user."""
 
     exit_status = 1
+
+    def _render_traceback_(self) -> list[str]:
+        # What a notebook shows in place of a traceback: the sentence is meant for the user.
+        return [f"{type(self).__name__}: {self}"]
 
 
 class UsageError(AlphaPandaError):
@@ -29,6 +34,17 @@ class OutsideError(AlphaPandaError):
     """A failure outside this process; the message says what to do next."""
 
     exit_status = 3
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, or a notebook's stop, during a run; `result` is what there is of it."""
+
+    def __init__(self, message: str, result: Any) -> None:
+        super().__init__(message)
+        self.result = result
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"KeyboardInterrupt: {self}"]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -13,7 +13,8 @@ from rich.text import Text
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.progress import progress_bar
 from alphapanda.model.money import SCALE, to_scaled
-from alphapanda.research.table import DASH, WIDTH, count, percent
+from alphapanda.research.cards import left
+from alphapanda.research.table import DASH, WIDTH, count
 from alphapanda.runs import options
 from alphapanda.validation import check as checks
 from alphapanda.validation import stress as stresses
@@ -152,10 +153,10 @@ def stress_table(summary: Mapping[str, Any]) -> RenderableType:
             table.add_section()
         table.add_row(
             case["case"], whole(case["pnl"]), whole(case["change"]) if place else DASH,
-            survives(case) if place else DASH, count(case["fills"]), whole(case["charges"]),
+            left(case) if place else DASH, count(case["fills"]), whole(case["charges"]),
             style=None if place else "bold",
         )  # fmt: skip
-    return Group(table, *noted(summary))
+    return Group(table, *idle(summary), *noted(summary))
 
 
 def whole(text: str) -> str:
@@ -163,8 +164,13 @@ def whole(text: str) -> str:
     return f"₹{count(round(to_scaled(text) / SCALE))}".replace("₹-", "-₹")
 
 
-def survives(case: Mapping[str, Any]) -> str:
-    """Return what is left of a profit in per cent, and of a loss in words."""
-    if case["survives"] is None:
-        return str(case["verdict"])
-    return "profit gone" if case["survives"] <= 0 else percent(case["survives"], digits=0)
+def idle(summary: Mapping[str, Any]) -> list[Text]:
+    """Return why some cases can't change anything on these data, those of one reason together."""
+    cases: dict[str, list[str]] = {}
+    for case in summary["cases"]:
+        if case.get("why"):
+            cases.setdefault(case["why"], []).append(case["case"])
+    return [
+        Text(f"not applicable: {', '.join(names)}: {why}", style="yellow")
+        for why, names in cases.items()
+    ]

@@ -16,6 +16,7 @@ from alphapanda import config
 from alphapanda.cli.data_show import account_table, catalogue_table, check_table, instrument_table
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.data import catalogue, holdings
+from alphapanda.data.actions import read_actions
 from alphapanda.data.importers import mappings
 from alphapanda.data.importers.importing import Progress as Told
 from alphapanda.data.importers.importing import import_files
@@ -86,6 +87,7 @@ def _wanted(given: Mapping[str, Any]) -> Wanted:
         lot_size=given.get("lot_size"),
         stamped_at_end=stamps == "end",
         dates=dates,
+        actions=read_actions(given["corporate_actions"]) if "corporate_actions" in given else (),
         names=read_names(given["names"]) if "names" in given else {},
         keep_repeats=given.get("keep_repeats", False),
         price_scale=given.get("price_scale", 1),
@@ -168,6 +170,7 @@ def check(paths: Sequence[str], said: Mapping[str, Any], *, root: Path | None, j
         }),
         interval=said["interval"], first=first, last=last,
         instruments=tuple(said["instrument"] or ()), masters=tuple(said["instruments"] or ()),
+        actions=read_actions(said["corporate_actions"]) if said["corporate_actions"] else (),
         calendar=CALENDARS[name]() if name in CALENDARS else Calendar.load(Path(name)),
     )  # fmt: skip
     with progress("check", quiet=json) as told:

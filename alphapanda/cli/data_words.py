@@ -51,6 +51,11 @@ Dates = Annotated[
     option("--dates", metavar="ORDER", panel=MAKE,
            text="dmy, mdy or ymd: what 07/01/2025 is, where no row tells."),
 ]  # fmt: skip
+Actions = Annotated[
+    Path | None,
+    option("--corporate-actions", metavar="CSV", panel=MAKE,
+           text="Lines instrument,ex_date,kind,from,to: an import adjusts what lies before."),
+]  # fmt: skip
 PriceScale = Annotated[
     int | None,
     option("--price-scale", metavar="N", panel=MAKE,
@@ -99,6 +104,7 @@ def import_(
     ] = None,
     price_scale: PriceScale = None,
     dates: Dates = None,
+    corporate_actions: Actions = None,
     names: Annotated[
         Path | None,
         option("--names", metavar="CSV", panel=MAKE,
@@ -127,7 +133,7 @@ def import_(
         "kind": kind, "interval": interval, "map": map_, "exchange": exchange, "stamps": stamps,
         "qty_scale": qty_scale, "instrument": instrument, "lot_size": lot_size,
         "price_scale": price_scale, "dates": dates, "names": names, "at": at,
-        "keep_repeats": keep_repeats or None,
+        "keep_repeats": keep_repeats or None, "corporate_actions": corporate_actions,
     }  # fmt: skip
     data.import_(
         paths, said, mapping=mapping, save_map=save_map, replace=replace, root=root, json=json
@@ -237,6 +243,7 @@ def check(
     map_: Maps = None,
     dates: Dates = None,
     price_scale: PriceScale = None,
+    corporate_actions: Actions = None,
     instrument: Names = None,
     instruments: Annotated[
         list[str] | None,
@@ -260,5 +267,6 @@ def check(
         "kind": kind, "interval": interval, "map": map_, "instrument": instrument,
         "instruments": instruments, "from": from_, "to": to, "exchange": exchange,
         "calendar": calendar, "dates": dates, "price_scale": price_scale,
+        "corporate_actions": corporate_actions,
     }  # fmt: skip
     data.check(paths or [], said, root=root, json=json)

@@ -56,6 +56,8 @@ OPTIONS: dict[str, Any] = dict([
     data(Text, "to", "DATE", "Last day, inclusive.", "--to"),
     data(Flag, "repair", "", "Drop defective rows and count them.", "--repair"),
     data(Text, "qty_scale", "N", "Units to a share, of fractional data."),
+    data(Text, "price_scale", "N", "Prices are taken N times, if finer than 0.0001."),
+    data(Flag, "keep_repeats", "", "Ticks that repeat another exactly stay.", "--keep-repeats"),
     data(Text, "exchange", "NAME", "Of names without one. (default: NFO for contracts, else NSE)"),
     run(Texts, "params", "NAME=VALUE", "Parameter of the strategy.", "--param"),
     rule("cash", "RUPEES", "At the start. (default: 1000000)"),

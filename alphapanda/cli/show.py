@@ -13,18 +13,14 @@ from rich.text import Text
 
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.model.declaration import Param
-from alphapanda.model.money import to_scaled
+from alphapanda.research import lines
+from alphapanda.research.lines import rupees
 from alphapanda.research.result import Result
-from alphapanda.research.table import count, duration, money, number, percent, summary_table
-
-
-def rupees(text: str | None) -> str:
-    """Return a decimal string of rupees as India writes it."""
-    return money(None if text is None else to_scaled(text))
+from alphapanda.research.table import count, duration, number, percent, summary_table
 
 
 def result_table(result: Result, *, width: int) -> RenderableType:
-    """Return a run's summary: result, risk, trades, costs, data, speed, and what to know."""
+    """Return a run's summary: what is wrong with it, result, risk, trades, costs, data, notes."""
     s = result.summary
     stats = s["stats"]
     title = f"{', '.join(s['strategies'])}  {s['from']} to {s['to']}"
@@ -33,29 +29,30 @@ def result_table(result: Result, *, width: int) -> RenderableType:
     sections = [
         ("Result", [("P&L after charges", rupees(s["pnl"])), ("Return", percent(stats["return"])),
                     ("Final equity", rupees(s["equity"])), ("CAGR", percent(stats["cagr"]))]),
-        ("Risk", [("Max drawdown", percent(stats["max_drawdown"])),
-                  ("Volatility", percent(stats["volatility"])),
-                  ("Sharpe", number(stats["sharpe"])), ("Sortino", number(stats["sortino"]))]),
-        ("Trades", [("Orders", count(s["orders"])), ("Fills", count(s["fills"])),
-                    ("Round trips", count(stats["trips"])),
+        ("Ratios of daily returns", lines.ratio_rows(stats)),
+        ("Risk", [*lines.drawdown_rows(stats), *lines.time_rows(stats)]),
+        ("Trades", [("Fills", count(s["fills"])), ("Round trips", count(stats["trips"])),
                     ("Hit rate", percent(stats["hit_rate"])),
-                    ("Turnover", number(stats["turnover"])),
-                    ("Exposure", percent(stats["exposure"])),
-                    ("Rejected", count(s["rejected"]))]),
+                    ("Turnover", number(stats["turnover"]))]),
+        ("Orders", lines.request_rows(s)),
         ("Charges", [(k.replace("_", " "), rupees(v)) for k, v in s["charges_by"].items()]
                     + [("total", rupees(s["charges"]))]),
         ("Rejected by", [(k, count(v)) for k, v in s["rejected_by"].items()]),
-        ("Data", [("Rows", count(s["ticks"])), ("Days", count(s["days"])),
+        ("Data", [("Rows", count(s["ticks"])), ("Days with rows", count(s["days"])),
+                  ("Trading days", count(stats["days"])),
                   ("Instruments", count(len(s["instruments"]))), ("Kind", s["kind"])]
                  + [(f"dropped: {k}", count(v)) for k, v in s["repairs"].items()]),
         ("Engine", [("Time", duration(s["engine_s"])), ("Rows/s", count(s["ticks_per_s"])),
                     ("Events", count(s["events"])), ("Digest", s["digest"][:16])]),
     ]  # fmt: skip
-    notes = [Text(f"note: {note}", style="yellow") for note in s["notes"]]
-    lines = [f"run: {result.path}"] if result.path else []
-    lines += ["report: report.html in it"] if result.path and not result.trouble else []
+    bad, quiet = lines.loud_and_quiet(s)
+    warnings = [Text(f"warning: {note}", style="bold red") for note in bad]
+    notes = [Text(f"note: {note}", style="yellow") for note in quiet]
+    after = [lines.pnl_line(s)] if lines.pnl_line(s) else []
+    ends = [f"run: {result.path}"] if result.path else []
+    ends += ["report: report.html in it"] if result.path and not result.trouble else []
     table = summary_table(sections, title=title, width=width)
-    return Group(table, *notes, *map(Text, lines))
+    return Group(*warnings, table, *map(Text, after), *notes, *map(Text, ends))
 
 
 def strategy_table(specs: Mapping[str, Spec]) -> RenderableType:

@@ -17,7 +17,7 @@ from rich.text import Text
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.model.money import to_scaled
 from alphapanda.research.rundir import numbered
-from alphapanda.research.sweep_result import SweepResult
+from alphapanda.research.sweep_result import SweepResult, column_of
 from alphapanda.research.sweep_store import is_free
 from alphapanda.research.table import DASH, count, duration, money, number, percent
 from alphapanda.runs import options
@@ -110,7 +110,7 @@ def best_table(result: SweepResult) -> Table:
     for name in shown:
         table.add_column(COLUMNS[name], justify="right", no_wrap=True)
     for row in result.top(10):
-        table.add_row(*(f"{row[name]:g}" for name in result.axes),
+        table.add_row(*(f"{row[column_of(name)]:g}" for name in result.axes),
                       *(figure(name, row[name]) for name in shown))  # fmt: skip
     return table
 
@@ -140,7 +140,8 @@ def out_of_sample(facts: Mapping[str, Any]) -> Text:
     """Return the test days as one result, in a line."""
     return Text(
         f"out of sample: P&L {figure('pnl', facts['pnl'])}, return {percent(facts['return'])}, "
-        f"Sharpe {number(facts['sharpe'])}, drawdown {percent(facts['max_drawdown'])}, "
+        f"Sharpe {number(facts['sharpe'])} of {count(facts['days'])} days, drawdown "
+        f"{percent(facts['max_drawdown'])} (every P&L row), "
         f"{facts['windows_with_profit']} of {facts['windows']} windows with a profit"
     )
 

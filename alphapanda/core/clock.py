@@ -12,14 +12,15 @@ from alphapanda.core.emit import call, emit, emit_pnl
 from alphapanda.core.flags import HOOK_SESSION, STRATEGIES, TICK_BARS, TIMERS
 from alphapanda.core.funds import equity
 from alphapanda.core.glue import open_session
-from alphapanda.core.orders import end_all, request_cancel
+from alphapanda.core.operator import close_all_positions, obey
+from alphapanda.core.orders import end_all
 from alphapanda.core.overnight import end_session, wake
 from alphapanda.core.square_off import square_off, square_off_left
 from alphapanda.core.state import Core, Hook, Record
 from alphapanda.model.calendar import DAY, IST, Phase
 from alphapanda.model.charges import portion
 from alphapanda.model.instruments import OptionType
-from alphapanda.model.rows import NEVER, Code, Control, Out, Reason, Scope
+from alphapanda.model.rows import NEVER, Control, Out, Reason
 
 MINUTE = 60_000_000_000
 
@@ -165,10 +166,10 @@ def control(core: Core, row: Record) -> None:
                 square_off_left(core)
             end_of_day(core)
         clock.day_ended = 1
-    elif row.kind == Control.KILL:
-        kill(core, row.a, row.b, Code.KILLED)
-    elif row.kind == Control.REARM:
-        rearm(core, row.a, row.b)
+    elif row.kind >= Control.KILL:
+        obey(core, row)
+    if clock.closing != 0:
+        close_all_positions(core)
 
 
 def change_phase(core: Core, group: int, phase: int, until: int, cut_off: int) -> None:
@@ -233,41 +234,3 @@ def settle(core: Core, strategy: int, row: int, price: int) -> None:
     pay(core, strategy, position, tax)
     emit(core, Out.FILL, strategy, row, 0, -qty, price, tax, realised, 0, -qty)
     emit_pnl(core, strategy)
-
-
-def kill(core: Core, scope: int, number: int, code: int) -> None:
-    """Stop the account, a strategy or an instrument: no new risk, and open orders are cancelled."""
-    clock = core.clock[0]
-    if scope == Scope.INSTRUMENT:
-        core.instruments[number].killed = code
-    else:
-        core.ledgers[clock.strategies if scope == Scope.ACCOUNT else number].killed = code
-    strategy = number if scope == Scope.STRATEGY else -1
-    emit(core, Out.KILLED, strategy, number if scope == Scope.INSTRUMENT else -1, 0, 0, 0,
-         code, scope, 0, 0)  # fmt: skip
-    for row in range(clock.instruments):
-        if scope != Scope.INSTRUMENT or row == number:
-            cancel_for_kill(core, row, strategy)
-
-
-def cancel_for_kill(core: Core, row: int, strategy: int) -> None:
-    """Ask for the cancellation of an instrument's orders (of one strategy, or all with -1)."""
-    slot = core.instruments[row].first
-    while slot >= 0:
-        order = core.orders[slot]
-        if order.system == 0 and (strategy < 0 or order.strategy == strategy):
-            request_cancel(core, order, Reason.KILLED)
-        slot = order.next
-
-
-def rearm(core: Core, scope: int, number: int) -> None:
-    """Allow trading again, and forget what led to the stop."""
-    clock = core.clock[0]
-    if scope == Scope.INSTRUMENT:
-        core.instruments[number].killed = 0
-        return
-    core.ledgers[clock.strategies if scope == Scope.ACCOUNT else number].killed = 0
-    for index in range(len(core.positions)):
-        if scope == Scope.ACCOUNT or index // clock.instruments == number:
-            core.positions[index].repeats_buy = 0
-            core.positions[index].repeats_sell = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from alphapanda.core.orders import find
-from alphapanda.core.state import ALL_ORDERS, Core, Role, Verb
+from alphapanda.core.state import ALL_ORDERS, Core, Maker, RequestVerb, Role
 from alphapanda.model.rows import Kind, Tif
 
 AUTO = -1
@@ -138,7 +138,7 @@ def ask_for(
         raise OverflowError("a hook asked for more orders than one call may make")
     wish = core.wishes[clock.n_wishes]
     clock.n_wishes += 1
-    if verb == Verb.NEW:
+    if verb == RequestVerb.NEW:
         clock.last_id += 1
         wish.id = clock.last_id
     else:
@@ -158,6 +158,7 @@ def ask_for(
     wish.trail = 0
     wish.protection = AUTO
     wish.role = Role.NONE
+    wish.system = Maker.STRATEGY
     return int(clock.n_wishes - 1)
 
 
@@ -169,7 +170,7 @@ def order(
 
     `protection` is the widest fill of MARKET and STOP in 1e-7 of the last price.
     """
-    wish = ctx.core.wishes[ask_for(ctx, Verb.NEW, whole(qty), kind, price, trigger, tif)]
+    wish = ctx.core.wishes[ask_for(ctx, RequestVerb.NEW, whole(qty), kind, price, trigger, tif)]
     wish.protection = protection
     return int(wish.id)
 
@@ -214,7 +215,7 @@ def bracket(
     to whole ticks, the nearer and so the safer stop, but to one at least.
     """
     kind = Kind.LIMIT if price != 0 else Kind.MARKET
-    wish = ctx.core.wishes[ask_for(ctx, Verb.NEW, whole(qty), kind, price, 0, Tif.DAY)]
+    wish = ctx.core.wishes[ask_for(ctx, RequestVerb.NEW, whole(qty), kind, price, 0, Tif.DAY)]
     wish.role = Role.ENTRY
     wish.stop = stop
     wish.target = target
@@ -252,14 +253,15 @@ def close(ctx: Context) -> int:
 
 def cancel(ctx: Context, number: int) -> None:
     """Ask for the cancellation of an order on the instrument."""
-    ctx.core.wishes[ask_for(ctx, Verb.CANCEL, 0, 0, 0, 0, 0)].order = number
+    ctx.core.wishes[ask_for(ctx, RequestVerb.CANCEL, 0, 0, 0, 0, 0)].order = number
 
 
 def cancel_all(ctx: Context) -> None:
     """Ask for the cancellation of all of this strategy's orders on the instrument."""
-    ctx.core.wishes[ask_for(ctx, Verb.CANCEL, 0, 0, 0, 0, 0)].order = ALL_ORDERS
+    ctx.core.wishes[ask_for(ctx, RequestVerb.CANCEL, 0, 0, 0, 0, 0)].order = ALL_ORDERS
 
 
 def modify(ctx: Context, number: int, qty: int = 0, price: int = 0, trigger: int = 0) -> None:
     """Ask for other terms of an open order; what is 0 stays. `qty` is the new total, signed."""
-    ctx.core.wishes[ask_for(ctx, Verb.MODIFY, whole(qty), 0, price, trigger, 0)].order = number
+    place = ask_for(ctx, RequestVerb.MODIFY, whole(qty), 0, price, trigger, 0)
+    ctx.core.wishes[place].order = number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from alphapanda.core.clock import kill
 from alphapanda.core.emit import emit, emit_order, emit_wish
 from alphapanda.core.funds import needed_funds, valued_at
 from alphapanda.core.glue import refusal
@@ -13,6 +12,7 @@ from alphapanda.core.orders import (
     clear,
     count_message,
     find,
+    hold,
     may_touch,
     open_qty,
     release,
@@ -21,7 +21,17 @@ from alphapanda.core.orders import (
     take_slot,
     working_qty,
 )
-from alphapanda.core.state import ALL_ORDERS, Core, OrderState, Record, Role, Verb, placed_slot
+from alphapanda.core.state import (
+    ALL_ORDERS,
+    Core,
+    Maker,
+    OrderState,
+    Record,
+    RequestVerb,
+    Role,
+    placed_slot,
+)
+from alphapanda.core.stops import kill
 from alphapanda.model.rows import NEVER, Code, Kind, Out, Reason, Scope
 
 
@@ -30,9 +40,9 @@ def gate(core: Core) -> None:
     clock = core.clock[0]
     for index in range(clock.n_wishes):
         wish = core.wishes[index]
-        if wish.verb == Verb.NEW:
+        if wish.verb == RequestVerb.NEW:
             answer_new(core, wish)
-        elif wish.verb == Verb.CANCEL:
+        elif wish.verb == RequestVerb.CANCEL:
             answer_cancel(core, wish)
         else:
             answer_modify(core, wish)
@@ -41,17 +51,26 @@ def gate(core: Core) -> None:
 
 def answer_new(core: Core, wish: Record) -> None:
     """Turn a wish into a signal, and the signal into an order or a refusal."""
-    ledger = core.ledgers[wish.strategy]
-    ledger.signals += 1
+    announce(core, wish)
+    decide_on(core, wish, refusal(core, wish))
+
+
+def announce(core: Core, wish: Record) -> None:
+    """Say a wish as a signal."""
+    core.ledgers[wish.strategy].signals += 1
     emit_wish(core, Out.SIGNAL, wish)
-    code = refusal(core, wish)
+
+
+def decide_on(core: Core, wish: Record, code: int) -> bool:
+    """Place a signal's order, if no rule gave a code and there is room; say if it was placed."""
     if code == 0 and not has_room(core, wish):
         code = Code.ORDER_CAPACITY
     if code != 0:
         refuse(core, wish, code)
-        return
+        return False
     emit_wish(core, Out.VALIDATED, wish)
     place(core, wish)
+    return True
 
 
 def refuse(core: Core, wish: Record, code: int) -> None:
@@ -96,6 +115,7 @@ def place(core: Core, wish: Record) -> None:
     order.ts = clock.now + core.config[0].latency
     order.cause = clock.cause
     order.protection = wish.protection
+    order.system = wish.system
     if wish.role == Role.ENTRY:
         order.role = Role.ENTRY
         order.stop = wish.stop
@@ -200,7 +220,7 @@ def change(core: Core, order: Record, wish: Record, blocked: int) -> None:
     order.modifications += 1
     if abs(wish.qty) > abs(left):
         order.extra = order.more
-    if order.system == 0:
+    if order.system == Maker.STRATEGY:
         order.basis = max(order.basis, valued_at(core, wish))
         position = core.positions[order.strategy * clock.instruments + order.row]
         instrument = core.instruments[order.row]
@@ -218,13 +238,6 @@ def change_asleep(core: Core, order: Record, wish: Record, blocked: int) -> None
     order.price = wish.price
     order.trigger = wish.trigger
     hold(core, order, blocked)
-
-
-def hold(core: Core, order: Record, blocked: int) -> None:
-    """Block funds for an order and count what it may still fill as working."""
-    order.blocked = blocked
-    core.ledgers[core.clock[0].strategies].blocked += blocked
-    open_qty(core, order, working_qty(order))
 
 
 def complete(wish: Record, order: Record) -> None:

@@ -14,6 +14,11 @@ def refusal(core: Core, wish: Record) -> int:
     return 0
 
 
+def closing_refusal(core: Core, wish: Record) -> int:
+    """Return the code of the first rule that refuses a flatten's closing order, or 0."""
+    return 0
+
+
 def update_bar(core: Core, interval: int, row: int) -> None:
     """Update the indicators on a bar that is complete."""
 

@@ -14,6 +14,7 @@ from alphapanda.core.flags import BARS_IN, DAY_BARS, OPEN_INTEREST, QTY, QUEUED,
 from alphapanda.core.gate import gate
 from alphapanda.core.glue import decide, dispatch, see_row
 from alphapanda.core.matching import match
+from alphapanda.core.operator import close_positions
 from alphapanda.core.overnight import end_session, wake
 from alphapanda.core.state import Core
 from alphapanda.model.calendar import Phase
@@ -121,6 +122,8 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
             match_day(core, row)
         else:
             match(core, row)
+        if instrument.closing != 0:
+            close_positions(core, row)
     see_row(core, row)
     return int(row)
 

@@ -23,6 +23,7 @@ from alphapanda.core.orders import (
     unblock,
 )
 from alphapanda.core.state import Core, Maker, OrderState, Record, Role, repeat_slot
+from alphapanda.core.stops import fillable, trim
 from alphapanda.model.charges import portion
 from alphapanda.model.rows import NEVER, ChargeKind, Fill, Kind, Out, Reason, Tif
 
@@ -45,6 +46,8 @@ def match(core: Core, row: int) -> None:
     if BARS_IN:
         match_inside_bar(core, instrument)
     clock = core.clock[0]
+    if clock.guarded != 0:
+        trim(core, row)
     if clock.finished != 0:
         clock.finished = 0
         sweep(core, row)
@@ -100,7 +103,7 @@ def apply_change(core: Core, order: Record) -> None:
     order.qty = wanted
     order.price = order.new_price
     order.trigger = order.new_trigger
-    if order.system == 0:
+    if order.system == Maker.STRATEGY:
         if order.kind != Kind.MARKET:
             order.basis = order.trigger if order.kind == Kind.STOP else order.price
         block(core, order, wanted - order.filled)
@@ -335,6 +338,8 @@ def take(core: Core, order: Record, instrument: Record, price: int, most: int) -
         return
     left = order.qty - order.filled
     size = min(abs(left), most)
+    if core.clock[0].guarded != 0:
+        size = min(size, fillable(core, order))
     if size <= 0:
         return
     if left > 0:

@@ -75,7 +75,7 @@ def may_touch(order: Record) -> bool:
     """Say if a strategy may change or cancel an order: it lives, and the broker did not make it."""
     if order.state == OrderState.DONE:
         return False
-    return bool(order.system == 0 or order.role != Role.NONE)
+    return bool(order.system == Maker.STRATEGY or order.role != Role.NONE)
 
 
 def open_qty(core: Core, order: Record, qty: int) -> None:
@@ -126,6 +126,13 @@ def release(core: Core, order: Record) -> None:
     order.extra = 0
 
 
+def hold(core: Core, order: Record, blocked: int) -> None:
+    """Block funds for an order and count what it may still fill as working."""
+    order.blocked = blocked
+    core.ledgers[core.clock[0].strategies].blocked += blocked
+    open_qty(core, order, working_qty(order))
+
+
 def finish(core: Core, order: Record, type_: int, reason: int) -> None:
     """End an order that will not be filled further, and say so (of a sleeping one it was said)."""
     release(core, order)
@@ -163,7 +170,7 @@ def clear(order: Record) -> None:
     order.group = 0
     order.role = Role.NONE
     order.reason = Reason.STRATEGY
-    order.system = 0
+    order.system = Maker.STRATEGY
     order.protection = 0
 
 
@@ -187,7 +194,7 @@ def place_system(
     order.product = core.positions[strategy * clock.instruments + row].product
     order.ts = clock.now + core.config[0].latency
     order.cause = clock.cause
-    order.system = Maker.BRACKET
+    order.system = Maker.CORE
     order.basis = 0
     append(core, slot, row)
     open_qty(core, order, qty)

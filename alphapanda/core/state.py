@@ -17,11 +17,12 @@ from alphapanda.model.rows import CONTROL, OUT, ints
 CLOCK = ints(
     "now due minute midnight day day_ended cause seq last_id",
     "n_out room n_wishes n_calls next_call deciding n_controls next_control control_at",
-    "free slots reserved finished instruments strategies",
+    "free slots reserved finished instruments strategies guarded closing",
     "forced forced_row forced_ts",
     "outside pre_open auction post_close outside_from outside_to",
 )
 """One record: time, counters, and how many entries the growing tables hold. `cause`: input row;
+`guarded`: 1 once an operator paused something; `closing`: positions that a flatten will close;
 `forced`: square-off orders closed at the last price, with the first one's instrument and time;
 `outside`: rows that came while their market was closed, with the first and last of them."""
 
@@ -34,6 +35,7 @@ CONFIG = ints(
 INSTRUMENT = ints(
     "ts last held first phase traded phase_end tail",
     "bid bid_qty ask ask_qty open high low oi volume taken_buy taken_sell killed net",
+    "paused closing",
     "tick lot freeze segment exchange group lower upper expiry strike option underlying",
     "met inside volumeless",
 )
@@ -43,15 +45,16 @@ stands while a bar is matched; `inside`: its open is over."""
 
 POSITION = ints(
     "qty cost realised charges open_buy open_sell product fees margin_rate margin_short margin",
-    "opening sold placed repeats_buy repeats_sell asleep",
+    "opening sold placed repeats_buy repeats_sell closing asleep",
 )
 """Strategy x instrument. `cost`: what the open quantity cost (signed); margin rates in 1e-7;
-`asleep`: quantity of exits that wait for the next session, which count as working."""
+`closing`: 1 while a flatten waits until no order works; then it is closed; `asleep`: quantity of
+exits that wait for the next session, which count as working."""
 
 LEDGER = ints(
     "cash realised charges mark cost margin_mark margin blocked open_value",
     "signals orders rejected fills turnover",
-    "killed last_pnl day_start messages_day messages",
+    "killed paused last_pnl day_start messages_day messages",
 )
 """A strategy's books; equity = cash + mark, mark = sum(qty x last). Behind them the account: its
 initial cash, what is blocked, its messages; its other sums are those of the strategies."""
@@ -150,12 +153,26 @@ class OrderState(IntEnum):
     """An exit between two sessions: at no exchange, sent anew at the next open."""
 
 
-class Verb(IntEnum):
+class RequestVerb(IntEnum):
     """What a wish asks for."""
 
     NEW = 0
     CANCEL = 1
     MODIFY = 2
+
+
+class Maker(IntEnum):
+    """Who made an order: its field `system`."""
+
+    STRATEGY = 0
+    CORE = 1
+    """Exits of a bracket."""
+    OPERATOR = 2
+    """It closes a position for a flatten; its strategy can't change or cancel it."""
+    SQUARE_OFF = 3
+    """The broker's own."""
+    PAID_SQUARE_OFF = 4
+    """Its fee is due when it executes."""
 
 
 class Role(IntEnum):
@@ -165,16 +182,6 @@ class Role(IntEnum):
     ENTRY = 1
     STOP = 2
     TARGET = 3
-
-
-class Maker(IntEnum):
-    """Who made an order: a strategy, or the core for a bracket or as the broker."""
-
-    STRATEGY = 0
-    BRACKET = 1
-    SQUARE_OFF = 2
-    PAID_SQUARE_OFF = 3
-    """The fee is due when it executes."""
 
 
 class Hook(IntEnum):

@@ -7,7 +7,7 @@ that is left is the instrument; of several, the only one in capitals. Anything e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,11 @@ DATES = re.compile(
 )
 """Dates as names of files hold them."""
 
+TRAIL = re.compile(r"(?:[_-]\d{4}[-_.]?\d\d[-_.]?\d\d(?:[T_-]\d{1,6})*)+$")
+LENGTH = re.compile(r"-(?:\d*(?:minute|min|hour|day)s?|hourly|daily|\d+[mhd])$")
+FILLER = re.compile(r"(?:part|data|ticks?|bars?|quotes?|trades?|\d[\d:t]*)(?:-.*)?")
+"""Words of names without capitals: dates and lengths at the end, and those that name nothing."""
+
 BSE_CODE = re.compile(r"[5-9]\d{5}")
 INTERVAL = re.compile(
     r"(?:\d*(?:minute|min|hour|day|week|month)s?|hourly|daily|intraday|eod|weekly|\d+[mhds]"
@@ -56,115 +61,17 @@ KINDS = frozenset(f"{word}{s}" for word in ("tick", "bar", "quote", "trade") for
 """Words of no instrument beside one in capitals, or alone."""
 
 NOISE = frozenset(
-    [
-        "part",
-        "data",
-        "datas",
-        "dataset",
-        "history",
-        "historical",
-        "hist",
-        "candle",
-        "candles",
-        "ohlc",
-        "ohlcv",
-        "ohlcvoi",
-        "price",
-        "prices",
-        "chart",
-        "charts",
-        "full",
-        "final",
-        "copy",
-        "new",
-        "raw",
-        "clean",
-        "cleaned",
-        "export",
-        "exported",
-        "download",
-        "downloaded",
-        "derived",
-        "sample",
-        "test",
-        "output",
-        "out",
-        "result",
-        "results",
-        "file",
-        "series",
-        "kite",
-        "zerodha",
-        "dhan",
-        "fyers",
-        "angel",
-        "angelone",
-        "smartapi",
-        "upstox",
-        "breeze",
-        "icici",
-        "groww",
-        "gdfl",
-        "truedata",
-        "tradingview",
-        "tv",
-        "yahoo",
-        "yfinance",
-        "investing",
-        "nseindia",
-        "am",
-        "pm",
-        "to",
-        "from",
-        "upto",
-        "till",
-        "of",
-        "the",
-        "and",
-        "all",
-        "today",
-        "stock",
-        "stocks",
-        "equity",
-        "eq",
-        "spot",
-        "cash",
-        "index",
-        "futures",
-        "future",
-        "fut",
-        "options",
-        "option",
-        "opt",
-        "row",
-        "rows",
-        "merged",
-        "combined",
-        "adjusted",
-        "unadjusted",
-        "adj",
-        "split",
-        "csv",
-        "unnamed",
-        "market",
-        "markets",
-        "feed",
-        "recording",
-        "recorded",
-        "recorder",
-        "live",
-        "session",
-        "sessions",
-        "example",
-        "examples",
-        "demo",
-        "synth",
-        "temp",
-        "tmp",
-        "input",
-        "inputs",
-        "main",
-    ]
+    """
+    part data datas dataset history historical hist candle candles ohlc ohlcv ohlcvoi price
+    prices chart charts full final copy new raw clean cleaned export exported download
+    downloaded derived sample test output out result results file series kite zerodha dhan
+    fyers angel angelone smartapi upstox breeze icici groww gdfl truedata tradingview tv
+    yahoo yfinance investing nseindia am pm to from upto till of the and all today stock
+    stocks equity eq spot cash index futures future fut options option opt row rows merged
+    combined adjusted unadjusted adj split csv unnamed market markets feed recording
+    recorded recorder live session sessions example examples demo synth temp tmp input
+    inputs main
+    """.split()  # noqa: SIM905 (one a line would be a page)
 )
 """Words of no instrument."""
 
@@ -173,59 +80,13 @@ INDEX_WORDS = {
     "INDIA": frozenset({"VIX"}),
     "NIFTY": INDEX_NUMBERS
     | frozenset(
-        [
-            "BANK",
-            "IT",
-            "AUTO",
-            "PHARMA",
-            "FMCG",
-            "METAL",
-            "REALTY",
-            "ENERGY",
-            "INFRA",
-            "INFRASTRUCTURE",
-            "MEDIA",
-            "PSU",
-            "PVT",
-            "PRIVATE",
-            "NEXT",
-            "FIN",
-            "FINANCIAL",
-            "MID",
-            "MIDCAP",
-            "SMLCAP",
-            "SMALLCAP",
-            "MICROCAP",
-            "LARGEMIDCAP",
-            "MIDSMALLCAP",
-            "MIDSML",
-            "TOTAL",
-            "COMMODITIES",
-            "CONSUMPTION",
-            "CPSE",
-            "MNC",
-            "SERV",
-            "SERVICES",
-            "HEALTHCARE",
-            "CONSR",
-            "CONSUMER",
-            "OIL",
-            "GROWSECT",
-            "DIV",
-            "DIVIDEND",
-            "ALPHA",
-            "QUALITY",
-            "INDIA",
-            "CORE",
-            "HOUSING",
-            "MOBILITY",
-            "EV",
-            "CAPITAL",
-            "LOW",
-            "HIGH",
-            "GROWTH",
-            "VALUE",
-        ]
+        """
+        BANK IT AUTO PHARMA FMCG METAL REALTY ENERGY INFRA INFRASTRUCTURE MEDIA PSU PVT
+        PRIVATE NEXT FIN FINANCIAL MID MIDCAP SMLCAP SMALLCAP MICROCAP LARGEMIDCAP
+        MIDSMALLCAP MIDSML TOTAL COMMODITIES CONSUMPTION CPSE MNC SERV SERVICES HEALTHCARE
+        CONSR CONSUMER OIL GROWSECT DIV DIVIDEND ALPHA QUALITY INDIA CORE HOUSING MOBILITY
+        EV CAPITAL LOW HIGH GROWTH VALUE
+        """.split()  # noqa: SIM905
     ),
 }
 """First and second words of indices' names."""
@@ -272,16 +133,32 @@ def guess(path: str) -> Guess:
 
 
 def path_symbol(path: str) -> str:
-    """Return the symbol that a path names, sure or not."""
-    return guess(path).symbol
+    """Return the symbol that a replay gives to rows without one, sure or not."""
+    return replayed(path).symbol
 
 
-def apart(paths: Iterable[str], *, named: Mapping[str, str] | None = None) -> dict[str, Guess]:
+def replayed(path: str) -> Guess:
+    """Return what a replay makes of a path: names without capitals stay as they are written.
+
+    They are no symbols of an exchange; a run names its own files by them, without their dates.
+    """
+    found = guess(path)
+    text = ENDINGS.sub("", Path(path).name)
+    folders = Path(path).parts[:-1]
+    if text != text.lower() or any(map(SYMBOL_FOLDER.fullmatch, folders)):
+        return found
+    words = [word for word in re.split(r"[_\s]+", LENGTH.sub("", TRAIL.sub("", text))) if word]
+    if not words or BSE_CODE.fullmatch(text) or all(map(FILLER.fullmatch, words)):
+        return found
+    return Guess("_".join(words), sure=False)
+
+
+def apart(paths: Iterable[str], *, of: Callable[[str], Guess] = guess) -> dict[str, Guess]:
     """Return the guesses of files; of names that differ in more than a date or part none is sure.
 
     A guess that two such files would share is no longer shared: each has its whole name.
     """
-    guesses = {path: guess(path) for path in paths if path not in (named or {})}
+    guesses = {path: of(path) for path in paths}
     shared: dict[str, set[frozenset[str]]] = {}
     for each in guesses.values():
         shared.setdefault(each.symbol.upper(), set()).add(each.rest)

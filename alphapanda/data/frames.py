@@ -29,7 +29,7 @@ def is_frame(data: Any) -> bool:
     """Tell whether data are a frame of rows, and not the name of a file."""
     library = type(data).__module__.partition(".")[0]
     if library in ("pandas", "polars"):
-        return hasattr(data, "columns") or hasattr(data, "collect")
+        return hasattr(type(data), "columns") or hasattr(type(data), "collect")
     return isinstance(data, (pa.Table, pa.RecordBatch))
 
 
@@ -53,7 +53,9 @@ def with_files(data: Any, folder: Path, *, instruments: Sequence[str] = ()) -> A
 
 def _kept(frame: Any, folder: Path, name: str) -> str:
     if not is_frame(frame):
-        raise UsageError(f"data of {name}: {type(frame).__name__} is no frame of pandas, polars or Arrow.")
+        raise UsageError(
+            f"data of {name}: {type(frame).__name__} is no frame of pandas, polars or Arrow."
+        )
     if not name or "/" in name or any(mark in name for mark in "*?["):
         raise UsageError(f"data of {name!r}: name the instrument, such as NSE:INFY.")
     table = _table(frame)
@@ -81,12 +83,14 @@ def _table(frame: Any) -> pa.Table:
         return pa.Table.from_batches([frame])
     if isinstance(frame, pa.Table):
         return frame
-    if hasattr(frame, "collect"):
+    if hasattr(type(frame), "collect"):
         raise UsageError("a lazy frame has no rows yet: collect() it first")
     if type(frame).__module__.partition(".")[0] == "polars":
         return frame.to_arrow()
     try:
-        return pa.Table.from_pandas(_flat(frame), preserve_index=False).replace_schema_metadata(None)
+        return pa.Table.from_pandas(_flat(frame), preserve_index=False).replace_schema_metadata(
+            None
+        )
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise UsageError(f"the frame cannot be read: {error}") from error
 
@@ -99,9 +103,7 @@ def _flat(frame: Any) -> Any:
         symbols = 1 if words[0] & PRICE_WORDS else 0
         index = frame.index.name or "date"
         frame = frame.rename_axis(index=index).stack(level=symbols, future_stack=True).reset_index()
-        frame.columns = [
-            "symbol" if n == 1 else str(name) for n, name in enumerate(frame.columns)
-        ]
+        frame.columns = ["symbol" if n == 1 else str(name) for n, name in enumerate(frame.columns)]
         return frame.dropna(how="all", subset=list(frame.columns[2:]))
     if frame.columns.nlevels > 1:
         raise UsageError("the frame's columns have several levels: give it one.")

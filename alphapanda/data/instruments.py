@@ -54,10 +54,18 @@ def read_master(path: Path, as_of: date | None = None) -> Master:
     Its day is `as_of`, or else told by the file's name (instruments_20250924.csv.gz); without
     either the master is undated.
 
-    Raises: UsageError with file, line and column for whatever does not fit.
+    A row that does not fit is left out, and told in the master's notes.
+
+    Raises: UsageError with file, line and column for a file that is none, or of which no row fits.
     """
     day = as_of if as_of is not None else day_of(path)
-    return Master(_instruments(path, _text(path)), day, str(path))
+    instruments, odd = _instruments(path, _text(path))
+    master = Master(instruments, day, str(path))
+    if odd:
+        master.notes = (
+            f"{len(odd)} rows of the instruments file do not fit and are left out: {odd[0]}",
+        )
+    return master
 
 
 def read_masters(paths: Iterable[Path], *, freezes: Freezes | None = None) -> Masters:
@@ -106,16 +114,20 @@ def _text(path: Path) -> str:
         raise OutsideError(f"{path}: cannot be read ({error}); check the disk.") from error
 
 
-def _instruments(path: Path, text: str) -> list[Instrument]:
+def _instruments(path: Path, text: str) -> tuple[list[Instrument], list[str]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     instruments: list[Instrument] = []
     lines: dict[str, int] = {}
+    odd: list[str] = []
     try:
         _check_header(path, next(reader, []))
         for row in reader:
             if not row or row[-1] in LEFT_OUT:
                 continue
             instrument = _checked(path, reader.line_num, row)
+            if isinstance(instrument, str):
+                odd.append(instrument)
+                continue
             first = lines.setdefault(instrument.name, reader.line_num)
             if first != reader.line_num:
                 where = f"{path}, line {reader.line_num}, column tradingsymbol"
@@ -124,8 +136,8 @@ def _instruments(path: Path, text: str) -> list[Instrument]:
     except csv.Error as error:
         raise UsageError(f"{path}, line {reader.line_num}: not valid CSV ({error}).") from error
     if not instruments:
-        raise UsageError(f"{path}: no instrument in it.")
-    return instruments
+        raise UsageError(odd[0] if odd else f"{path}: no instrument in it.")
+    return instruments, odd
 
 
 def _check_header(path: Path, header: list[str]) -> None:
@@ -141,13 +153,14 @@ def _check_header(path: Path, header: list[str]) -> None:
             raise UsageError(f"{path}, line 1: column {number} is {found!r}, not {wanted!r}.")
 
 
-def _checked(path: Path, line: int, row: list[str]) -> Instrument:
+# The instrument of a row, or what does not fit in it.
+def _checked(path: Path, line: int, row: list[str]) -> Instrument | str:
     if len(row) != len(COLUMNS):
         raise UsageError(f"{path}, line {line}: {len(row)} columns instead of {len(COLUMNS)}.")
     try:
         return _instrument(row)
-    except BAD_VALUE as error:
-        raise UsageError(f"{path}, line {line}, {_blame(row)}.") from error
+    except BAD_VALUE:
+        return f"{path}, line {line}, {_blame(row)}."
 
 
 def _instrument(row: list[str]) -> Instrument:

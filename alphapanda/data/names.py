@@ -116,7 +116,8 @@ def full_name_sql(symbol: str, exchange: str | None) -> str:
         f"left({symbol}, -{len(ending)})"
         for ending, of in YAHOO.items()
     )
-    return f"CASE WHEN contains({symbol}, ':') THEN {symbol} {yahoo} ELSE {told} || ':' || {symbol} END"
+    named = f"WHEN contains({symbol}, ':') THEN {symbol} {yahoo}"
+    return f"CASE {named} ELSE {told} || ':' || {symbol} END"
 
 
 def choose(files: Sequence[FileSymbols], patterns: Sequence[str] | None) -> Instruments:

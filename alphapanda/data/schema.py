@@ -35,8 +35,8 @@ SPELLINGS = {
     "ts": (
         "ts", "timestamp", "datetime", "date_time", "time", "recv_time", "ts_recv", "ts_event",
         "exchange_timestamp", "exchange_time", "date", "event_time", "trade_time",
-        "last_trade_time", "dtyyyymmdd", "index_date", "trade_date", "trading_date", "historicaldate",
-        "start_time", "gmt_time", "local_time",
+        "last_trade_time", "dtyyyymmdd", "index_date", "trade_date", "trading_date",
+        "historicaldate", "start_time", "gmt_time", "local_time",
     ),
     "instrument": (
         "instrument", "symbol", "tradingsymbol", "trading_symbol", "ticker", "scrip", "contract",
@@ -51,8 +51,8 @@ SPELLINGS = {
     ),
     "volume": (
         "volume", "volume_traded", "total_volume", "cumulative_volume", "day_volume",
-        "traded_volume", "vol", "shares_traded", "no_of_shares", "no_of_shrs", "total_traded_quantity",
-        "ttl_trd_qnty", "tickvol", "traded_qty",
+        "traded_volume", "vol", "shares_traded", "no_of_shares", "no_of_shrs",
+        "total_traded_quantity", "ttl_trd_qnty", "tickvol", "traded_qty",
     ),
     "bid": ("bid", "bid_price", "bid_price_1", "best_bid", "best_bid_price", "bid1", "bidprice"),
     "bid_qty": (
@@ -216,7 +216,8 @@ def recognise(
     columns = _find_columns(described, file, mapping)
     days_only = "ts" in columns and described[columns["ts"]] == "DATE"
     told = _told_kind(columns, file, days_only=days_only) if kind is None else kind
-    if told == "bar" and "close" not in columns and "last" in columns:
+    ranged = {"open", "high", "low"} <= columns.keys()
+    if told == "bar" and ranged and "close" not in columns and "last" in columns:
         columns["close"] = columns["last"]
     _need(columns, told, file, described)
     columns = {

@@ -71,7 +71,7 @@ def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
         "calls": 6 * orders + (timers + intervals + 6) * positions + 64,
         "bars": max(intervals * instruments, 1), "intervals": intervals, "timers": timers,
         "groups": 8, "binds": positions, "fees": fees,
-        "out": setup.sizes.out + 10 * orders + 16 * positions + 6 * wishes * strategies + 64,
+        "out": setup.sizes.out + 14 * orders + 18 * positions + 6 * wishes * strategies + 64,
         "controls": CONTROLS, "heap": max(heap, 1),
         "ring": (strategies + 1) * MESSAGES + positions * (2 * REPEATS + 3 * PLACED),
     }  # fmt: skip

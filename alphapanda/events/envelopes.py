@@ -24,6 +24,7 @@ from alphapanda.events.events import (
     event_id,
 )
 from alphapanda.model.columns import Columns
+from alphapanda.model.commands import Texts, Verb
 from alphapanda.model.instruments import Product
 from alphapanda.model.money import text, to_scaled
 from alphapanda.model.rows import (
@@ -32,6 +33,7 @@ from alphapanda.model.rows import (
     OUT_MEANING,
     ChargeKind,
     Code,
+    Control,
     Kind,
     Out,
     Reason,
@@ -56,6 +58,7 @@ TYPES: dict[Out, EventType] = {
     Out.CHARGE: EventType.CHARGE_BOOKED,
     Out.PNL: EventType.PNL_SNAPSHOT,
     Out.KILLED: EventType.TRADING_STOPPED,
+    Out.COMMAND: EventType.COMMAND,
 }
 """The event that each type of output row is."""
 
@@ -64,6 +67,8 @@ ENUMS: dict[str, type[IntEnum]] = {
 }  # fmt: skip
 ABSENT = {"row": -1}
 """What a row holds in a field that its event does not show; 0 if it is not here."""
+BESIDE: dict[Out, tuple[str, ...]] = {Out.COMMAND: ("name", "command", "by", "reason")}
+"""Fields of an event that its row does not hold."""
 
 ENDED = (Out.REJECTED, Out.CANCELLED, Out.EXPIRED, Out.FAILED)
 REMEMBERED = 1024
@@ -89,11 +94,15 @@ class Chain(NamedTuple):
 class Inputs:
     """The ids of a batch's inputs by their `cause`, the sequence that output rows name."""
 
-    def __init__(self, feed: str, before: Position, batch: Columns, controls: Any) -> None:
+    def __init__(
+        self, feed: str, before: Position, batch: Columns, controls: Any,
+        texts: Sequence[Texts] = (),
+    ) -> None:  # fmt: skip
         self._feed = feed
         self._before = before
         self._batch = batch
         self._controls = controls
+        self._texts = texts
         self._at = before.cause + 1 + controls["at"] + np.arange(len(controls))
 
     def id(self, cause: int) -> str:
@@ -115,6 +124,14 @@ class Inputs:
         if number < len(self._at) and self._at[number] == cause:
             return "control", number
         return "market", cause - self._before.cause - 1 - number
+
+    def texts(self, cause: int) -> Texts:
+        """Return what the command behind an output row says in words."""
+        place = self.place(cause)
+        assert place is not None, "a command is of its own batch"
+        before = self._controls[: place[1]]
+        number = int(((before["kind"] >= Control.KILL) & (before["c"] != 0)).sum())
+        return self._texts[number] if number < len(self._texts) else Texts("")
 
     def after(self) -> Position:
         """Return the position behind the batch."""
@@ -159,9 +176,14 @@ class Translator:
         self._ended: OrderedDict[int, Chain] = OrderedDict()
         self._last: tuple[int, Chain] = (-1, Chain("", ""))
 
-    def take(self, rows: Any, batch: Columns, controls: Any) -> list[Envelope]:
-        """Return the envelopes of the rows that a batch brought forth."""
-        inputs = Inputs(self.feed, self.position, batch, controls)
+    def take(
+        self, rows: Any, batch: Columns, controls: Any, texts: Sequence[Texts] = ()
+    ) -> list[Envelope]:
+        """Return the envelopes of the rows that a batch brought forth.
+
+        `texts`: what the commands among its control rows say in words, in order.
+        """
+        inputs = Inputs(self.feed, self.position, batch, controls, texts)
         made = [self._envelope(row, inputs) for row in rows.tolist()]
         self.position = inputs.after()
         return made
@@ -185,6 +207,9 @@ class Translator:
         own = event_id(row[TS], self.run_id, self.seq)
         self._note(kind, row, Chain(before.correlation, own))
         values = {f.name: f.write(row[f.column]) for f in self._fields[kind]}
+        if kind == Out.COMMAND:
+            name = values["strategy"] or values["instrument"] or ""
+            values |= {"name": name, **inputs.texts(row[CAUSE])._asdict()}
         made = Envelope(
             id=own, type=TYPES[kind], ts=row[TS], key=self._key(kind, row, values), source="core",
             version=VERSION, broker=self.broker, run_id=self.run_id, seq=self.seq,
@@ -195,17 +220,17 @@ class Translator:
         return made
 
     # An order's chain begins with the input behind its signal. The P&L that a fill makes, and what
-    # a refusal stops, follow directly and belong to it.
+    # a refusal or a command stops, follow directly and belong to it.
     def _chain(self, kind: Out, row: tuple[int, ...], inputs: Inputs) -> Chain:
         order, group = row[ORDER], row[GROUP]
-        if order != 0 and kind != Out.SIGNAL:
+        if order != 0 and kind not in (Out.SIGNAL, Out.COMMAND):
             for number in (order, group):
                 if number in self._open:
                     return self._open[number][0]
                 if number in self._ended:
                     return self._ended[number]
         if kind == Out.KILLED or (kind == Out.PNL and self._last[0] == Out.FILL):
-            if self._last[0] in (Out.FILL, Out.REJECTED):
+            if self._last[0] in (Out.FILL, Out.REJECTED, Out.COMMAND):
                 return self._last[1]
         source = inputs.id(row[CAUSE])
         return Chain(source, source)
@@ -213,7 +238,7 @@ class Translator:
     def _note(self, kind: Out, row: tuple[int, ...], own: Chain) -> None:
         order = row[ORDER]
         self._last = (kind, own)
-        if order == 0 or kind in (Out.PNL, Out.CHARGE, Out.KILLED):
+        if order == 0 or kind in (Out.PNL, Out.CHARGE, Out.KILLED, Out.COMMAND):
             return
         _, wanted = self._open.get(order, (own, 0))
         if kind in (Out.SIGNAL, Out.ORDER, Out.MODIFIED):
@@ -232,6 +257,8 @@ class Translator:
             return str(values["strategy"])
         if kind == Out.KILLED:
             return self.run_id
+        if kind == Out.COMMAND:
+            return str(values["scope"])
         return f"{self.run_id}:{row[ORDER]}"
 
 
@@ -264,6 +291,7 @@ def fields_of(
         made[kind] = tuple(
             Field(name, column(kind, name), *writing(PAYLOADS[event], name, hint, known))
             for name, hint in hints.items()
+            if name not in BESIDE.get(kind, ())
         )
     return made
 
@@ -282,6 +310,8 @@ def writing(payload: type, name: str, hint: Any, known: Mapping[str, Writing]) -
     """Return how a field is written, and how it is read."""
     if name in known:
         return known[name]
+    if name == "verb":
+        return lambda number: Verb[Control(number).name].value, lambda text: Verb(text).control
     if hint == Money:
         return text, to_scaled
     if hint == Text:

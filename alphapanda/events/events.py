@@ -275,13 +275,26 @@ class Pnl(Payload, frozen=True, kw_only=True):
     pnl: Money
 
 
-class Command(Payload, frozen=True, kw_only=True):
-    """Somebody stops trading, or allows it again."""
+class Command(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """A command of an operator begins to act; `verb` is a `Verb` (docs/adr/017).
+
+    `strategy` or `instrument` is that of its scope, and `name` repeats it; the account has none. A
+    cancel has those of its `order`, none if no order of that number works. `number` counts the
+    run's commands, `command` is its id, `by` and `reason` are the sender's own words.
+    """
 
     verb: Text
     scope: Text
     name: str = ""
     by: str = ""
+    cause: Count = 0
+    strategy: str | None = None
+    instrument: str | None = None
+    order: Int = 0
+    number: Int = 0
+    requested_ns: Int = 0
+    command: str = ""
+    reason: str = ""
 
 
 class Stopped(Payload, frozen=True, kw_only=True):

@@ -47,7 +47,7 @@ TOPICS: dict[EventType, Topic] = {
     EventType.ORDER_FAILED: Topic("{broker}.orders.failed", ORDER, "trade", READERS),
     EventType.CHARGE_BOOKED: Topic("{broker}.pnl.snapshots", STRATEGY, "trade", READERS),
     EventType.PNL_SNAPSHOT: Topic("{broker}.pnl.snapshots", STRATEGY, "trade", READERS),
-    EventType.COMMAND: Topic("{broker}.commands", SCOPE, "operator", READERS),
+    EventType.COMMAND: Topic("{broker}.commands", SCOPE, "trade", READERS),
     EventType.TRADING_STOPPED: Topic("{broker}.system", RUN, "trade", READERS),
     EventType.RUN_STATE: Topic("{broker}.system", RUN, "trade", READERS),
     EventType.SYSTEM_ERROR: Topic("{broker}.system", RUN, "any", READERS),

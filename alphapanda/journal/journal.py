@@ -14,6 +14,7 @@ from alphapanda.events.events import EventType, RunState, RunStatus, alone, enco
 from alphapanda.journal.packing import Batch, head_of, pack, unpack
 from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer, written
 from alphapanda.model.columns import Columns
+from alphapanda.model.commands import Texts
 
 FILE = "journal.apj"
 FORMAT = 1
@@ -268,10 +269,11 @@ class JournalWriter:
         return made
 
     def batch(
-        self, columns: Columns, controls: Any, envelopes: Sequence[bytes], missed: int = 0
-    ) -> None:
+        self, columns: Columns, controls: Any, envelopes: Sequence[bytes], missed: int = 0,
+        texts: Sequence[Texts] = (),
+    ) -> None:  # fmt: skip
         """Add what a step took in and gave out, and how many rows before it never came."""
-        text = pack(columns, controls, envelopes, self.seq, missed)
+        text = pack(columns, controls, envelopes, self.seq, missed, texts)
         self._writer.append(RecordKind.BATCH, text)
         self.seq += len(envelopes)
 

@@ -338,11 +338,12 @@ class Masters:
             self._merged[key] = self._merge(picked)
         master = copy.copy(self._merged[key])
         master.as_of = day
-        master.notes = tuple(
+        odd = dict.fromkeys(note for of in picked.values() for note in of.notes)
+        master.notes = (*odd, *(
             f"{exchange.name} instruments of {of.as_of} stand in for {day}: there are none older."
             for exchange, of in sorted(picked.items())
             if of.as_of is not None and of.as_of > day
-        )
+        ))  # fmt: skip
         return master
 
     def _merge(self, picked: Mapping[Exchange, Master]) -> Master:

@@ -34,13 +34,22 @@ class Control(IntEnum):
     DAY_END = 4
     """The last session of the day is over: contract note, depository charges (IST day number)."""
     KILL = 5
-    """Stop trading and cancel what is open (scope, number within the scope)."""
+    """Stop trading and cancel what is open (scope, number within the scope); so on to CANCEL:
+    `c` is the command's number in the run, 0 if no operator sent it, `d` when it was asked for."""
     REARM = 6
-    """Allow trading again (scope, number within the scope)."""
+    """Allow trading again after a KILL."""
+    PAUSE = 7
+    """Take no new risk, and cancel what adds some."""
+    RESUME = 8
+    """Allow new risk again after a PAUSE."""
+    FLATTEN = 9
+    """Pause, cancel everything, then close what is held."""
+    CANCEL = 10
+    """Cancel one order, whoever placed it (0, its number)."""
 
 
 class Scope(IntEnum):
-    """What a KILL or REARM command covers."""
+    """What a command covers."""
 
     ACCOUNT = 0
     STRATEGY = 1
@@ -66,6 +75,9 @@ class Out(IntEnum):
     CHARGE = 14
     PNL = 15
     KILLED = 16
+    COMMAND = 17
+    """A command of an operator begins to act. `strategy` and `row` are those of its scope; of a
+    CANCEL they are its order's, -1 if no order of that number works."""
 
 
 OUT_MEANING: dict[Out, tuple[str, str, str, str]] = {
@@ -85,6 +97,7 @@ OUT_MEANING: dict[Out, tuple[str, str, str, str]] = {
     Out.CHARGE: ("kind", "amount", "", ""),
     Out.PNL: ("realised", "unrealised", "charges", "pnl"),
     Out.KILLED: ("code", "scope", "", ""),
+    Out.COMMAND: ("verb", "scope", "number", "requested_ns"),
 }
 
 
@@ -119,7 +132,11 @@ class Reason(IntEnum):
     CIRCUIT = 7
     CAPACITY = 8
     """The order table had no slot for it."""
-    OVERNIGHT = 9
+    PAUSED = 9
+    """It adds risk, or more than is left to close, and trading is paused."""
+    OPERATOR = 10
+    """An operator cancelled it, or flattens its instrument."""
+    OVERNIGHT = 11
     """An exit whose day is over; it is sent anew when its session opens again."""
 
 
@@ -156,10 +173,11 @@ class Code(IntEnum):
     """A cancel or modify names an order that is not open."""
     ORDER_CAPACITY = 20
     """The order table is full."""
-    WRONG_SIDE = 21
-    TRIGGER_TICK = 22
-    STOP_TICK = 23
-    TARGET_TICK = 24
+    PAUSED = 21
+    WRONG_SIDE = 22
+    TRIGGER_TICK = 23
+    STOP_TICK = 24
+    TARGET_TICK = 25
 
 
 NEVER = (1 << 63) - 1

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from alphapanda.model.instruments import Product
 from alphapanda.model.money import SCALE, to_scaled
+from alphapanda.model.rows import Fill
 from alphapanda.research import curves
 from alphapanda.research.pack import Pack
 from alphapanda.research.report import add_curve, figures, milliseconds, page_of
-from alphapanda.research.table import count
+from alphapanda.research.table import DASH, count, duration, money
 from alphapanda.research.tables import nanoseconds, scaled
 
 POINTS = 20_000
@@ -53,8 +55,33 @@ def _settings(result: Any) -> dict[str, str]:
         for name, value in each["params"].items()
     }
     data = ", ".join(each["sha256"][:8] for each in result.manifest["data"])
-    options = {k: str(v) for k, v in result.manifest["options"].items() if k not in ("data", "out")}
+    options = {
+        name: spelt(name, value)
+        for name, value in result.manifest["options"].items()
+        if name not in ("data", "out", "batch", "jit", "journal")
+    }
     return {**made, "data (sha256)": data, **options, "code": result.manifest["code"][:16]}
+
+
+SPELT: dict[str, Callable[[Any], str]] = {
+    "product": lambda value: Product(int(value)).name,
+    "limit_fill": lambda value: Fill(int(value)).name.lower(),
+    "latency": lambda value: duration(value / 1e9) if value else "0",
+    "slippage": lambda value: f"{value / 1e5:g}%",
+    "volume_share": lambda value: f"{value / 1e5:g}%",
+    "cash": money,
+    "repair": lambda value: "yes" if value else "no",
+}
+"""How a user writes the options that a manifest holds as numbers."""
+
+
+def spelt(name: str, value: Any) -> str:
+    """Return an option as a user writes it."""
+    if value in (None, [], {}):
+        return DASH
+    if name in SPELT:
+        return SPELT[name](value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def compare_page(results: Sequence[Any], names: Sequence[str]) -> str:

@@ -54,7 +54,11 @@ def days_of(*stamps: Int64) -> tuple[Int64, Int64, Int64]:
 
 def grid(path: Path) -> Int64:
     """Return the times at which curves over all instruments are computed."""
-    ts = np.unique(path.last_ts)
+    return evenly(np.unique(path.last_ts))
+
+
+def evenly(ts: Int64) -> Int64:
+    """Return at most `GRID` of some times, taken evenly."""
     if len(ts) <= GRID:
         return ts
     return ts[np.unique(np.linspace(0, len(ts) - 1, GRID).astype(np.int64))]
@@ -108,13 +112,6 @@ def _prices(path: Path, where: slice | None, fills: Fills, mine: Int64, at: Int6
     )
     place = np.maximum(np.searchsorted(ts, at, side="right") - 1, 0)
     return np.asarray(last[place], float)
-
-
-def day_closes(curve: Curve, days: Int64, cash: int) -> Int64:
-    """Return the equity at the end of each day, the initial cash before them."""
-    number = (curve.ts + IST) // DAY
-    path = np.append(cash, curve.value)
-    return np.append(cash, path[np.searchsorted(number, days, side="right")]).astype(np.int64)
 
 
 def monthly(days: Int64, closes: Int64) -> list[dict[str, Any]]:

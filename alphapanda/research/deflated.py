@@ -19,9 +19,7 @@ in N, not in V.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from statistics import NormalDist
 from typing import Any
 
@@ -60,7 +58,7 @@ def expected_maximum(variance: float, trials: int) -> float:
     return math.sqrt(variance) * ((1 - EULER) * first + EULER * second)
 
 
-def deflated(closes: Sequence[int], sharpes: NDArray[np.float64], trials: int) -> Chance | None:
+def deflated(closes: Any, sharpes: NDArray[np.float64], trials: int) -> Chance | None:
     """Return what a run is worth that was chosen among `trials`; None where it can't be told.
 
     `closes` are its equity, first the initial cash, then each day's last; `sharpes` the ratios a
@@ -68,7 +66,8 @@ def deflated(closes: Sequence[int], sharpes: NDArray[np.float64], trials: int) -
     """
     if len(closes) < 4 or min(closes) <= 0:
         return None
-    returns = np.array([(close - before) / before for before, close in pairwise(closes)])
+    path = np.asarray(closes, np.int64)
+    returns = np.diff(path) / path[:-1]
     mean, spread = returns.mean(), returns.std(ddof=1)
     if spread <= 0:
         return None
@@ -93,8 +92,8 @@ def warning(chance: Chance | None) -> str | None:
     """Return what a trader must be told before believing in the best, None if nothing."""
     if chance is None:
         return (
-            "whether the best is better than chance can't be told: that takes three days on which "
-            "its equity moves"
+            "whether the best is better than chance can't be told: that takes three trading days "
+            "and an equity that moves"
         )
     if chance.deflated_sharpe >= CONFIDENT:
         return None

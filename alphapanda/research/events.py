@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from alphapanda.model.money import SCALE
-from alphapanda.model.rows import OUT_FIELDS, OUT_MEANING, Out
+from alphapanda.model.rows import OUT_FIELDS, OUT_MEANING, ChargeKind, Out
 
 MONEY = pa.decimal128(20, 4)
 TIME = pa.timestamp("ns", tz="Asia/Kolkata")
@@ -88,4 +88,31 @@ def equity_table(rows: Table, equity: NDArray[np.int64], names: Names) -> pa.Tab
         "strategy": labels(rows["strategy"], names.strategies),
         **{name: decimals(rows[meaning[name]]) for name in meaning},
         "equity": decimals(equity),
+    })  # fmt: skip
+
+
+def charge_table(rows: Table, after: NDArray[np.int64], names: Names) -> pa.Table:
+    """Return charges beside fills; `after` counts the fills that came before each."""
+    kinds = {int(kind): kind.name.lower() for kind in ChargeKind}
+    return pa.table({
+        "ts": times(rows["ts"]),
+        "strategy": labels(rows["strategy"], names.strategies),
+        "instrument": labels(rows["row"], names.instruments),
+        "kind": pa.array([kinds[kind] for kind in rows["a"].tolist()], pa.string()),
+        "amount": decimals(rows["b"]),
+        "after": pa.array(after),
+    })  # fmt: skip
+
+
+def day_table(days: NDArray[np.int64], closes: NDArray[np.int64]) -> pa.Table:
+    """Return the trading days of a run: equity at each one's end, and the return of the day.
+
+    `closes` has the initial cash before them. A day that begins without money has no return.
+    """
+    before = closes[:-1]
+    gains = np.diff(closes) / np.where(before > 0, before, 1)
+    return pa.table({
+        "day": pa.array(days.astype(np.int32)).cast(pa.date32()),
+        "equity": decimals(closes[1:]),
+        "return": pa.array(gains, mask=before <= 0),
     })  # fmt: skip

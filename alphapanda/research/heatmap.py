@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +15,31 @@ SHOWN = 100_000
 """Combinations on a page; of more, the best by the metric."""
 LABELS = {
     "sharpe": "Sharpe ratio", "sortino": "Sortino ratio", "return": "Return", "pnl": "P&L",
-    "hit_rate": "Hit rate", "trips": "Round trips", "max_drawdown": "Max drawdown",
+    "hit_rate": "Hit rate", "trips": "Round trips", "max_drawdown": "Max drawdown, every P&L row",
     "charges": "Charges",
 }  # fmt: skip
 
 
 def page(
-    summary: Mapping[str, Any], table: pa.Table, axes: Sequence[str], metrics: Mapping[str, int]
-) -> str:
-    """Return the page; it needs no network and nothing beside it."""
+    summary: Mapping[str, Any], table: pa.Table, parameters: Mapping[str, str],
+    metrics: Mapping[str, int], *, window: str,
+) -> str:  # fmt: skip
+    """Return the page; it needs no network and nothing beside it.
+
+    `parameters` are those of the axes by their column, `window` is the column of walk-forward's
+    windows, which there need not be.
+    """
     total = table.num_rows
     if total > SHOWN:
         order = "descending" if metrics[summary["metric"]] > 0 else "ascending"
         chosen = pc.sort_indices(table, sort_keys=[(summary["metric"], order)])[:SHOWN]
         table = table.take(chosen)
-    dimensions = [name for name in ("window", *axes) if name in table.column_names]
+    dimensions = [name for name in (window, *parameters) if name in table.column_names]
     data = {
         "summary": {name: value for name, value in summary.items() if name != "grid"},
         "total": total,
+        "window": window if window in table.column_names else None,
+        "parameters": dict(parameters),
         "axes": {name: ordered(table, name) for name in dimensions},
         "metrics": {name: {"label": LABELS[name], "better": metrics[name]} for name in metrics},
         "columns": {name: numbers(table, name) for name in (*dimensions, *metrics, "fills")},

@@ -11,7 +11,7 @@ import numpy as np
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import IST
 from alphapanda.model.money import SCALE, to_scaled
-from alphapanda.research import curves
+from alphapanda.research import curves, lines
 from alphapanda.research.report import figures, heading
 from alphapanda.research.tables import nanoseconds, scaled
 from alphapanda.research.trades import path_of
@@ -40,13 +40,20 @@ def card(result: Any) -> str:
         + "</table>"
         for name, rows in figures(result.summary)
     )
-    notes = "".join(f"<li>{escape(note)}</li>" for note in result.summary["notes"])
+    bad, quiet = lines.loud_and_quiet(result.summary)
+    warnings = "".join(
+        f"<div role='alert' style='border-left:4px solid #c0392b;padding:2px 8px;margin:4px 0'>"
+        f"<b>warning</b> {escape(note)}</div>"
+        for note in bad
+    )
+    notes = "".join(f"<li>{escape(note)}</li>" for note in quiet)
+    sums = f"<div><small>{escape(lines.pnl_line(result.summary))}</small></div>"
     where = f"<div>report: {escape(str(result.path / 'report.html'))}</div>" if result.path else ""
     partial = " (PARTIAL RESULT)" if told["partial"] else ""
     return (
         f"<div><b>{escape(told['title'])}</b>{partial} <small>{escape(told['subtitle'])}</small>"
-        f"<div>{line(result)}</div>{groups}"
-        f"<details><summary>notes</summary><ul>{notes}</ul></details>{where}</div>"
+        f"{warnings}<div>{line(result)}</div>{groups}{sums}"
+        f"<details><summary>{len(quiet)} notes</summary><ul>{notes}</ul></details>{where}</div>"
     )
 
 
@@ -90,7 +97,8 @@ def figure(result: Any) -> Any:
     made.add_trace(add(x=clock(path.ts), y=path.value, name="equity"), row=1, col=1)
     prices = benchmark_of(result, cash)
     made.add_trace(
-        add(x=clock(prices.ts), y=prices.value / SCALE, name="buy and hold", opacity=0.6),
+        add(x=clock(prices.ts), y=prices.value / SCALE, name="buy and hold", opacity=0.6,
+            visible="legendonly"),
         row=1, col=1,
     )  # fmt: skip
     fall = add(

@@ -17,8 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import OUT, OUT_MEANING, Code, Kind, Out, Reason, Tif
-from alphapanda.research.events import EVENT_NAMES, Names, decimals, event_table
+from alphapanda.model.rows import OUT, OUT_MEANING, ChargeKind, Code, Kind, Out, Reason, Tif
+from alphapanda.research.events import (
+    EVENT_NAMES,
+    MONEY,
+    Names,
+    charge_table,
+    decimals,
+    event_table,
+)
 from alphapanda.research.tables import nanoseconds, numbers
 
 ENDS = (Out.CANCELLED, Out.EXPIRED, Out.FAILED)
@@ -110,7 +117,10 @@ def _with_ends(orders: pa.Table, rows: pa.Table, kind: Any, at: Any) -> pa.Table
         reason[at[over]] = _named(rows["a"].take(over), Reason)
     last = np.full(n, -1, np.int64)
     np.maximum.at(last, at[fills], ts[fills])
-    done = (filled >= np.abs(np.asarray(orders["qty"]))) & (status == "open")
+    asked = np.abs(np.asarray(orders["qty"]))
+    terms = np.flatnonzero((kind == "modified") & (at >= 0))
+    asked[at[terms]] = np.abs(qty[terms])  # of several changes of one order, the last
+    done = (filled >= asked) & (status == "open")
     status[done], ended[done] = "filled", last[done]
     return _table(orders, filled=filled, changes=changes, status=status, reason=reason, ended=ended)
 
@@ -133,6 +143,24 @@ def _table(orders: pa.Table, **more: Any) -> pa.Table:
         "reason": pa.array(list(more["reason"]), pa.string()),
         "ended": ended.cast(orders["ts"].type),
     })  # fmt: skip
+
+
+def charges_in(events: Any) -> pa.Table:
+    """Return the charges beside fills of a run that has no table of them."""
+    parts, before = [charge_table(np.zeros(0, OUT), np.zeros(0, np.int64), Names((), ()))], 0
+    for chunk in of_types(events, Out.FILL, Out.CHARGE):
+        filled = numbers(chunk["type"], EVENT_NAMES) == Out.FILL
+        extra = chunk.filter(pa.array(~filled))
+        after = before + np.cumsum(filled)[~filled]
+        before += int(filled.sum())
+        kinds = {int(kind): kind.name.lower() for kind in ChargeKind}
+        parts.append(pa.table({
+            **{name: extra[name] for name in ("ts", "strategy", "instrument")},
+            "kind": pa.array([kinds[kind] for kind in extra["a"].to_pylist()], pa.string()),
+            "amount": decimals(np.asarray(extra["b"])).cast(MONEY),
+            "after": pa.array(after.astype(np.int64)),
+        }))  # fmt: skip
+    return pa.concat_tables([part.unify_dictionaries() for part in parts]).unify_dictionaries()
 
 
 def rejection_table(events: Any) -> pa.Table:

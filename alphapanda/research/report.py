@@ -15,16 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from alphapanda.model.calendar import DAY, IST, MINUTE
 from alphapanda.model.money import SCALE, to_scaled
 from alphapanda.model.rows import Code
-from alphapanda.research import curves
+from alphapanda.research import curves, lines
 from alphapanda.research.curves import Curve
+from alphapanda.research.lines import rupees
 from alphapanda.research.orders import first_rejections, stops
 from alphapanda.research.pack import Pack
 from alphapanda.research.stats import Fills, Trips, round_trips
 from alphapanda.research.table import count, duration, money, number, percent
 from alphapanda.research.tables import nanoseconds, scaled
-from alphapanda.research.trades import Path, excursions, fills_of, mean_price, path_of
+from alphapanda.research.trades import Path, excursions, extras_of, fills_of, mean_price, path_of
 from alphapanda.rules import modules
 
 ASSETS = FilePath(__file__).parent / "assets"
@@ -35,6 +37,10 @@ PRICE_POINTS_EACH = 12_000
 MARKED = 150_000
 """Fills, and the trades made of them, that a page holds; fills.parquet has all."""
 STOPS = 20_000
+SHOWN = 12
+"""Instruments that a page charts where nothing was traded."""
+OPENS, CLOSES = 555 * MINUTE, 930 * MINUTE
+"""The hours that stand for a day without rows."""
 PARTS = 1e-6
 """Unit of the fractions in a page."""
 
@@ -72,21 +78,24 @@ def run_page(result: Any, again: str) -> str:
     curve = Curve(
         nanoseconds(result.exact["equity"]["ts"]), scaled(result.exact["equity"]["equity"])
     )
-    trips = round_trips(fills)
+    trips = round_trips(fills, extras_of(result.exact["charges"], names))
     cash = to_scaled(summary["cash"])
-    days = add_days(pack, path, curve, fills)
-    closes = curves.day_closes(curve, days, cash)
+    days = np.asarray(result.exact["days"]["day"].cast("int32"), np.int64)
+    closes = np.append(cash, scaled(result.exact["days"]["equity"]))
+    add_days(pack, days, path, curve, fills)
     add_equity(pack, curve, closes, days, path, fills, cash)
-    shown = add_prices(pack, path, fills, len(names.instruments))
+    shown = add_prices(pack, path, fills)
     add_trades(pack, fills, trips, path)
     add_stops(pack, result.source, names.instruments)
+    bad, quiet = lines.loud_and_quiet(summary)
     content = {
         "kind": "run", **heading(summary), "figures": figures(summary), "tiles": tiles(summary),
         "cash": cash / SCALE, "shown": shown, "months": curves.monthly(days, closes),
-        "costs": costs(summary), "rejected": rejected(result), "notes": summary["notes"],
+        "costs": costs(summary), "rejected": rejected(result), "loud": bad, "notes": quiet,
+        "pnl_line": lines.pnl_line(summary),
         "splits": splits(summary, names, trips), "origin": origin(result), "again": again,
         "names": {"strategies": list(names.strategies), "instruments": list(names.instruments)},
-        "left_out": max(0, len(fills.ts) - MARKED),
+        "fills": len(fills.ts), "trips": len(trips.pnl),
     }  # fmt: skip
     return page_of("run", f"{content['title']} – Alpha Panda", content, pack)
 
@@ -99,12 +108,19 @@ def milliseconds(ns: Any) -> Any:
     return np.asarray(ns) // 1_000_000
 
 
-def add_days(pack: Pack, path: Path, curve: Curve, fills: Fills) -> Any:
-    """Add each day's first and last moment, of which the time axis is made; return the days."""
-    days, first, last = curves.days_of(path.ts, path.last_ts, curve.ts, fills.ts)
-    pack.add("day_first", milliseconds(first))
-    pack.add("day_last", milliseconds(last))
-    return days
+def add_days(pack: Pack, days: Any, path: Path, curve: Curve, fills: Fills) -> None:
+    """Add the trading days, and first and last moment of each day of the time axis.
+
+    The axis has the trading days without a row too: there its curves have holes.
+    """
+    numbers, first, last = curves.days_of(path.ts, path.last_ts, curve.ts, fills.ts)
+    empty = np.setdiff1d(days, numbers)
+    start = empty * DAY - IST
+    order = np.argsort(np.concatenate((numbers, empty)))
+    pack.add("days", days)
+    pack.add("day_number", np.concatenate((numbers, empty))[order])
+    pack.add("day_first", milliseconds(np.concatenate((first, start + OPENS))[order]))
+    pack.add("day_last", milliseconds(np.concatenate((last, start + CLOSES))[order]))
 
 
 def add_equity(
@@ -132,10 +148,11 @@ def add_curve(pack: Pack, name: str, curve: Curve) -> None:
     pack.add(name, curve.value)
 
 
-def add_prices(pack: Pack, path: Path, fills: Fills, instruments: int) -> list[int]:
-    """Add the price path of the instruments that traded, of the others too where they are few."""
+def add_prices(pack: Pack, path: Path, fills: Fills) -> list[int]:
+    """Add the price path of the instruments that traded, or of a few if none did."""
     traded = set(np.unique(fills.row).tolist())
-    shown = [row for row, _ in curves.by_instrument(path) if instruments <= 60 or row in traded]
+    known = [row for row, _ in curves.by_instrument(path)]
+    shown = [row for row in known if row in traded] or known[:SHOWN]
     room = min(PRICE_POINTS_EACH, max(200, PRICE_POINTS // max(len(shown), 1)))
     places = dict(curves.by_instrument(path))
     for row in shown:
@@ -153,15 +170,17 @@ def add_prices(pack: Pack, path: Path, fills: Fills, instruments: int) -> list[i
 
 
 def add_trades(pack: Pack, fills: Fills, trips: Trips, path: Path) -> None:
-    """Add fills, and trips by the numbers of their fills."""
-    known = slice(0, MARKED)
+    """Add fills and trips; of more than a page can hold, some at even distances."""
+    known = evenly(len(fills.ts))
     pack.add("fill_ts", milliseconds(fills.ts[known]))
     for name in ("strategy", "row", "qty", "price"):
         pack.add(f"fill_{name}", getattr(fills, name)[known])
+    pack.add("fill_inward", inward(fills)[known].astype(np.int64))
     adverse, favourable = excursions(trips, fills, path)
-    chosen = trips.last < MARKED
+    chosen = evenly(len(trips.pnl))
     columns = {
-        "first": trips.first, "last": trips.last, "side": trips.side, "qty": trips.qty,
+        "entry_ts": milliseconds(trips.entry_ts), "exit_ts": milliseconds(trips.exit_ts),
+        "strategy": trips.strategy, "row": trips.row, "side": trips.side, "qty": trips.qty,
         "entry": mean_price(trips.entry_value, trips.opened),
         "exit": mean_price(trips.exit_value, trips.opened),
         "pnl": trips.pnl, "charges": trips.charges,
@@ -169,6 +188,26 @@ def add_trades(pack: Pack, fills: Fills, trips: Trips, path: Path) -> None:
     }  # fmt: skip
     for name, column in columns.items():
         pack.add(f"trip_{name}", column[chosen].astype(float))
+
+
+def evenly(n: int) -> Any:
+    """Return the places of at most `MARKED` of n things, at even distances."""
+    if n <= MARKED:
+        return np.arange(n)
+    return np.linspace(0, n - 1, MARKED).astype(np.int64)
+
+
+def inward(fills: Fills) -> Any:
+    """Say of each fill if it makes a position greater; all fills count, not only those shown."""
+    pair = fills.strategy * (int(fills.row.max(initial=0)) + 1) + fills.row
+    order = np.argsort(pair, kind="stable")
+    qty = fills.qty[order]
+    total, begins = np.cumsum(qty), np.flatnonzero(np.diff(pair[order], prepend=-1))
+    sizes = np.diff(np.append(begins, len(qty)))
+    after = total - np.repeat((total - qty)[begins], sizes)
+    made = np.zeros(len(qty), bool)
+    made[order] = np.abs(after) > np.abs(after - qty)
+    return made
 
 
 def add_stops(pack: Pack, events: Any, instruments: Sequence[str]) -> None:
@@ -182,11 +221,6 @@ def add_stops(pack: Pack, events: Any, instruments: Sequence[str]) -> None:
 
 
 # Words and figures
-
-
-def rupees(text: str | None) -> str:
-    """Return a decimal string of rupees as India writes it."""
-    return money(None if text is None else to_scaled(text))
 
 
 def heading(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,8 +248,8 @@ def tiles(summary: Mapping[str, Any]) -> list[list[str]]:
     return [
         ["P&L after charges", money(pnl), tone],
         ["Return", percent(stats["return"]), tone],
-        ["Max drawdown", percent(stats["max_drawdown"]), ""],
-        ["Sharpe", number(stats["sharpe"]), ""],
+        ["Max drawdown, every P&L row", percent(stats["max_drawdown"]), ""],
+        ["Sharpe, daily returns", number(stats["sharpe"]), ""],
         ["Round trips", count(stats["trips"]), ""],
         ["Hit rate", percent(stats["hit_rate"], digits=1), ""],
         ["Charges", rupees(summary["charges"]), ""],
@@ -230,25 +264,28 @@ def figures(summary: Mapping[str, Any]) -> list[Any]:
         ["Result", [["Cash at the start", rupees(s["cash"])],
                     ["Equity at the end", rupees(s["equity"])],
                     ["P&L after charges", rupees(s["pnl"])], ["Return", percent(stats["return"])],
-                    ["CAGR", percent(stats["cagr"])]]],
-        ["Risk", [["Max drawdown", percent(stats["max_drawdown"])],
+                    ["CAGR", percent(stats["cagr"])], ["Trading days", count(stats["days"])]]],
+        ["Risk", [*map(list, lines.drawdown_rows(stats)),
                   ["Max drawdown, money", rupees(stats["max_drawdown_money"])],
-                  ["Volatility, a year", percent(stats["volatility"])],
-                  ["Sharpe", number(stats["sharpe"])], ["Sortino", number(stats["sortino"])],
-                  ["Calmar", number(stats["calmar"])]]],
-        ["Trades", [["Orders", count(s["orders"])], ["Fills", count(s["fills"])],
+                  *map(list, lines.ratio_rows(stats)), *map(list, lines.time_rows(stats))]],
+        ["Trades", [["Fills", count(s["fills"])],
                     ["Round trips", count(stats["trips"])],
                     ["Hit rate", percent(stats["hit_rate"])],
                     ["Profit factor", number(stats["profit_factor"])],
                     ["Average win", rupees(stats["average_win"])],
                     ["Average loss", rupees(stats["average_loss"])]]],
+        ["Orders", [*map(list, lines.request_rows(s))]],
         ["Activity", [["Traded value", rupees(stats["traded_value"])],
                       ["Turnover", number(stats["turnover"])],
                       ["Charges", rupees(s["charges"])],
-                      ["Time in market", percent(stats["exposure"])],
-                      ["Refused", count(s["rejected"])],
-                      *([k, f"{v:+,}"] for k, v in list(s["open_positions"].items())[:5])]],
+                      *([k, f"{v:+,}"] for k, v in list(s["open_positions"].items())[:5]),
+                      *more_open(s["open_positions"])]],
     ]  # fmt: skip
+
+
+def more_open(positions: Mapping[str, int]) -> list[list[str]]:
+    """Return a row for the open positions that have none."""
+    return [["other open positions", count(len(positions) - 5)]] if len(positions) > 5 else []
 
 
 def costs(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -303,20 +340,22 @@ def splits(summary: Mapping[str, Any], names: Any, trips: Trips) -> dict[str, An
     return {
         "strategies": list(split(by_strategy, names.strategies, trips.strategy, trips)),
         "instruments": list(split(summary["instruments"], names.instruments, trips.row, trips)),
+        "of": {"strategies": len(names.strategies), "instruments": len(names.instruments)},
     }
 
 
 def split(
     pnl: Mapping[str, str], names: Sequence[str], of: Any, trips: Trips
 ) -> Iterator[list[Any]]:
-    """Yield rows: name, P&L, trips, hit rate, average of a trip, best, worst, as numbers."""
+    """Yield what traded: name, P&L, trips, hit rate, average of a trip, best, worst."""
     order = np.argsort(of, kind="stable")
     ends = np.searchsorted(of[order], np.arange(len(names) + 1))
     for place, name in enumerate(names):
         each = trips.pnl[order[ends[place] : ends[place + 1]]].astype(float) / SCALE
         some = [each > 0, each, each.max(initial=-np.inf), each.min(initial=np.inf)]
         rest = [float(np.mean(one)) for one in some] if len(each) else [None] * 4
-        yield [name, to_scaled(pnl[name]) / SCALE, len(each), *rest]
+        if len(each) or to_scaled(pnl[name]):
+            yield [name, to_scaled(pnl[name]) / SCALE, len(each), *rest]
 
 
 def origin(result: Any) -> list[list[str]]:

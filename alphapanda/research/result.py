@@ -16,17 +16,36 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.columns import Columns
-from alphapanda.model.money import text
-from alphapanda.model.rows import OUT, Code, Out, Reason
-from alphapanda.research.events import Names, equity_table, event_table, fill_table
+from alphapanda.model.money import text, to_scaled
+from alphapanda.model.notes import Note, Rank, in_order, loud
+from alphapanda.model.rows import OUT, ChargeKind, Code, Out, Reason
+from alphapanda.research import doubts
+from alphapanda.research.events import (
+    Names,
+    charge_table,
+    day_table,
+    equity_table,
+    event_table,
+    fill_table,
+)
+from alphapanda.research.exposure import mean_gross
+from alphapanda.research.hours import Hours
 from alphapanda.research.notebook import card, figure
-from alphapanda.research.orders import EventFile, Spool, order_table, rejection_table
+from alphapanda.research.orders import (
+    EventFile,
+    Spool,
+    charges_in,
+    order_table,
+    rejection_table,
+)
 from alphapanda.research.prices import PricePath
+from alphapanda.research.requests import Open, Requests
 from alphapanda.research.rundir import RunDirectory
-from alphapanda.research.stats import Fills, statistics
-from alphapanda.research.tables import framed
-from alphapanda.research.trades import fills_of, path_of, trade_table
+from alphapanda.research.stats import Balance, Fills, Trips, balance, day_closes, statistics
+from alphapanda.research.tables import framed, nanoseconds, scaled
+from alphapanda.research.trades import extras_of, fills_of, path_of, trade_table
 
 Table = NDArray[Any]
 EVENT_ROWS = 262_144
@@ -48,14 +67,20 @@ class Gatherer:
         self.digest = hashlib.sha256()
         self.counts = np.zeros(len(Out) + 1, np.int64)
         self.codes = np.zeros(len(Code) + 1, np.int64)
-        self.charged = np.zeros(3, np.int64)
         self.overnight = 0
         self.unprotected = 0
+        self.charged = np.zeros(len(ChargeKind), np.int64)
+        self.requests = Requests()
+        self.refusals: dict[int, Any] = {}
+        self.rows_of_days: dict[int, tuple[int, int]] = {}
         self.prices = PricePath(names.instruments, step=step)
         self.spool = Spool(names) if directory is None else None
         self._seen = 0
         self._fills: list[Table] = []
         self._pnl: list[Table] = []
+        self._extras: list[Table] = []
+        self._after: list[NDArray[np.int64]] = []
+        self._stops: list[Table] = []
         self._events: list[Table] = []
         self._waiting = 0
         self._written = 0
@@ -64,13 +89,13 @@ class Gatherer:
         """Take a chunk of output rows; the array may be overwritten afterwards."""
         self.digest.update(rows.tobytes())
         kinds = rows["type"]
+        self._take_extras(rows)
         self.counts += np.bincount(kinds, minlength=len(self.counts))
         self._fills.append(rows[kinds == Out.FILL])
         self._pnl.append(rows[kinds == Out.PNL])
-        rejected = rows["a"][kinds == Out.REJECTED]
-        self.codes += np.bincount(rejected, minlength=len(self.codes))
-        extra = rows[kinds == Out.CHARGE]
-        np.add.at(self.charged, extra["a"], extra["b"])
+        self._stops.append(rows[kinds == Out.KILLED])
+        self._take_refusals(rows[kinds == Out.REJECTED])
+        self.requests.take(rows)
         self.overnight += ended(rows, Out.EXPIRED, Reason.OVERNIGHT)
         self.unprotected += ended(rows, Out.FAILED, Reason.CIRCUIT)
         if self.spool is not None:
@@ -81,11 +106,36 @@ class Gatherer:
             if self._waiting >= EVENT_ROWS:
                 self.flush()
 
+    def _take_extras(self, rows: Table) -> None:
+        kinds = rows["type"]
+        places = np.flatnonzero(kinds == Out.CHARGE)
+        extra = rows[places]
+        np.add.at(self.charged, extra["a"], extra["b"])
+        self._extras.append(extra)
+        before = np.cumsum(kinds == Out.FILL)[places]
+        self._after.append(int(self.counts[Out.FILL]) + before.astype(np.int64))
+
+    def _take_refusals(self, rows: Table) -> None:
+        self.codes += np.bincount(rows["a"], minlength=len(self.codes))
+        for code, at in zip(*np.unique(rows["a"], return_index=True), strict=True):
+            self.refusals.setdefault(int(code), rows[at].copy())
+
     def close_batch(self, batch: Columns, _controls: Any, _texts: Any = ()) -> None:
         """Take the market rows that the chunks since the last call came of."""
+        if batch.rows:
+            self._take_days(batch.ts)
         fills = np.concatenate([*self._fills[self._seen :], np.empty(0, OUT)])
         self._seen = len(self._fills)
         self.prices.take(batch, fills)
+
+    def _take_days(self, ts: NDArray[np.int64]) -> None:
+        day, last = int(ts[0] + IST) // DAY, int(ts[-1] + IST) // DAY
+        while day <= last:
+            start, end = np.searchsorted(ts, (day * DAY - IST, (day + 1) * DAY - IST))
+            if start < end:
+                first = self.rows_of_days.get(day, (int(ts[start]), 0))[0]
+                self.rows_of_days[day] = first, int(ts[end - 1])
+            day = last + 1 if end == len(ts) else int(ts[end] + IST) // DAY
 
     def flush(self) -> None:
         """Write the events gathered so far."""
@@ -103,6 +153,15 @@ class Gatherer:
     def pnl(self) -> Table:
         """Return all P&L rows."""
         return np.concatenate([*self._pnl, np.empty(0, OUT)])
+
+    def extras(self) -> tuple[Table, NDArray[np.int64]]:
+        """Return all charges beside fills, and how many fills came before each."""
+        after = np.concatenate([*self._after, np.zeros(0, np.int64)])
+        return np.concatenate([*self._extras, np.empty(0, OUT)]), after
+
+    def stops(self) -> Table:
+        """Return the rows that say what stopped trading."""
+        return np.concatenate([*self._stops, np.empty(0, OUT)])
 
     def equity(self, pnl: Table) -> NDArray[np.int64]:
         """Return the account's equity after each P&L row: cash plus every strategy's latest P&L."""
@@ -122,20 +181,28 @@ NO_PRICES = (
     "the run has no prices.parquet, as those of earlier versions: there is no price chart, and the "
     "excursions of trades are those of their fills"
 )
-TABLES = ("fills", "equity", "prices", "trades", "orders", "rejections", "events", "stats")
+NO_DAYS = (
+    "the run is of an earlier version, whose Sharpe, Sortino, volatility, CAGR, Calmar and exposure"
+    " leave out the days without an event: run it again"
+)
+TABLES = (
+    "fills", "equity", "days", "prices", "charges", "trades", "orders", "rejections", "events",
+    "stats",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
 class Result:
     """What a run left. Frames are pandas' with rupees as floats; `table` gives exact Arrow tables.
 
-    A frame is made when it is asked for. `equity` has a row per P&L event, `trades` one per round
-    trip, `orders` one per order, `rejections` one per refusal, `prices` the path of the prices.
+    A frame is made when it is asked for. `equity` has a row per P&L event, `days` one per trading
+    day with its return, `trades` one per round trip, `orders` one per order, `rejections` one per
+    refusal, `prices` the path of the prices.
     """
 
     summary: dict[str, Any]
     exact: Mapping[str, pa.Table]
-    """Fills, equity and prices."""
+    """Fills, equity, days, prices, and charges beside fills."""
     path: Path | None = None
     source: Any = None
     """Where events come from, a chunk at a time."""
@@ -190,7 +257,8 @@ class Result:
         """The round trips, exact."""
         names = self.names
         path = path_of(self.exact["prices"], names)
-        return trade_table(fills_of(self.exact["fills"], names), path, names)
+        extras = extras_of(self.exact["charges"], names)
+        return trade_table(fills_of(self.exact["fills"], names), extras, path, names)
 
     @property
     def fills(self) -> Any:
@@ -201,6 +269,11 @@ class Result:
     def equity(self) -> Any:
         """P&L and equity."""
         return self.table("equity", "pandas")
+
+    @property
+    def days(self) -> Any:
+        """The trading days: equity at the end of each, and its return."""
+        return self.table("days", "pandas")
 
     @property
     def trades(self) -> Any:
@@ -264,10 +337,28 @@ def read_result(folder: Path) -> Result:
                 tables[name] = pq.read_table(at)
         at = folder / "events.parquet"
         pq.read_metadata(at)
+        kept = folder / "charges.parquet"
+        tables["charges"] = pq.read_table(kept) if kept.exists() else charges_in(EventFile(at))
+        kept = folder / "days.parquet"
+        tables["days"] = pq.read_table(kept) if kept.exists() else days_in(tables, documents)
+        if not kept.exists():
+            notes = documents["summary"]["notes"]
+            documents["summary"] |= {"notes": [NO_DAYS, *notes], "loud_notes": 1}
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UsageError(f"{at}: can't be read ({error}): run the backtest again") from None
     summary = {**documents["summary"], "run": str(folder)}
     return Result(summary, tables, folder, EventFile(at), documents["manifest"])
+
+
+def days_in(tables: Mapping[str, pa.Table], documents: Mapping[str, Any]) -> pa.Table:
+    """Return the days of a run that has no table of them: those on which anything happened."""
+    ts, equity = nanoseconds(tables["equity"]["ts"]), scaled(tables["equity"]["equity"])
+    pieces = [nanoseconds(tables["prices"][name]) for name in ("ts", "last_ts")]
+    days = np.unique(
+        (np.concatenate([ts, nanoseconds(tables["fills"]["ts"]), *pieces]) + IST) // DAY
+    )
+    cash = to_scaled(documents["summary"]["cash"])
+    return day_table(days, day_closes(ts, equity, days, cash))
 
 
 def told_at_end(folder: Path) -> tuple[str, int] | None:
@@ -286,18 +377,36 @@ def told_at_end(folder: Path) -> tuple[str, int] | None:
         raise UsageError(f"{path}: can't be read ({error!r}): restore it") from None
 
 
+@dataclass(frozen=True)
+class Ending:
+    """What a run's host knows of its end, beside what the output rows say."""
+
+    hours: Hours
+    last: NDArray[np.int64]
+    """Last prices by instrument, scaled."""
+    left: Open
+    """The orders that live on."""
+
+
 def sum_up(
-    gatherer: Gatherer, facts: Mapping[str, Any]
+    gatherer: Gatherer, facts: Mapping[str, Any], ending: Ending
 ) -> tuple[dict[str, Any], dict[str, pa.Table]]:
     """Return the summary and the tables of a run; `facts` are what its host knows."""
     fills, pnl = gatherer.fills(), gatherer.pnl()
     equity = gatherer.equity(pnl)
     final = int(equity[-1]) if len(equity) else gatherer.cash
-    stats = statistics(
-        np.ascontiguousarray(pnl["ts"]), equity, initial_cash=gatherer.cash, fills=as_fills(fills)
-    )
-    stats["charges"] = facts["charges"]
     counts = {kind: int(gatherer.counts[kind]) for kind in Out}
+    tables = tables_of(gatherer, fills, pnl, equity, ending.hours)
+    sums = balance(as_fills(fills), extras_of(tables["charges"], gatherer.names))
+    stats = stats_of(gatherer, fills, pnl, equity, tables=tables, trips=sums.closed, ending=ending)
+    stats["charges"] = facts["charges"]
+    parts = parts_of(sums, ending.last)
+    requests = gatherer.requests.facts(counts, ending.left)
+    notes = in_order([
+        *facts["notes"], *doubts.stopped(gatherer.stops(), gatherer.names),
+        *doubts.refused(gatherer.codes.tolist(), gatherer.refusals, requests, gatherer.names),
+        *doubts.unfilled(requests), *unexplained(parts, final - gatherer.cash),
+    ])  # fmt: skip
     summary = {
         "status": facts["status"],
         "ticks": facts["ticks"],
@@ -307,19 +416,65 @@ def sum_up(
         "fills": counts[Out.FILL],
         "rejected": counts[Out.REJECTED],
         "rejected_by": {Code(c).name: int(n) for c, n in enumerate(gatherer.codes) if n},
+        "requests": requests,
         "pnl": text(final - gatherer.cash),
+        "pnl_parts": {name: text(value) for name, value in parts.items()},
         "charges": text(facts["charges"]),
         "equity": text(final),
         "cash": text(gatherer.cash),
         "digest": gatherer.digest.hexdigest(),
         **{key: facts[key] for key in facts if key not in ("status", "ticks", "charges", "stats")},
+        "notes": notes,
+        "loud_notes": loud(notes),
         "stats": {name: money_text(name, value) for name, value in stats.items()},
     }
-    return summary, {
+    return summary, tables
+
+
+def tables_of(
+    gatherer: Gatherer, fills: Table, pnl: Table, equity: NDArray[np.int64], hours: Hours
+) -> dict[str, pa.Table]:
+    """Return the exact tables of a run."""
+    ts = np.ascontiguousarray(pnl["ts"])
+    return {
+        "days": day_table(hours.days, day_closes(ts, equity, hours.days, gatherer.cash)),
         "fills": fill_table(fills, gatherer.names),
         "equity": equity_table(pnl, equity, gatherer.names),
         "prices": gatherer.prices.table(),
+        "charges": charge_table(*gatherer.extras(), gatherer.names),
     }
+
+
+def stats_of(
+    gatherer: Gatherer, fills: Table, pnl: Table, equity: NDArray[np.int64],
+    *, tables: Mapping[str, pa.Table], trips: Trips, ending: Ending,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the statistics of a run over its trading days and hours."""
+    made, ts = as_fills(fills), np.ascontiguousarray(pnl["ts"])
+    path = path_of(tables["prices"], gatherer.names)
+    gross = mean_gross(path, made, ts, equity, cash=gatherer.cash, hours=ending.hours)
+    return statistics(
+        ts, equity, initial_cash=gatherer.cash, fills=made, hours=ending.hours, gross=gross,
+        trips=trips,
+    )  # fmt: skip
+
+
+def parts_of(sums: Balance, last: NDArray[np.int64]) -> dict[str, int]:
+    """Return what the P&L is the sum of: closed trips, open ones, and charges of neither."""
+    return {
+        "trips": int(sum(sums.closed.pnl.tolist())),
+        "open": sums.open_pnl(last),
+        "account_charges": sums.account,
+    }
+
+
+def unexplained(parts: Mapping[str, int], pnl: int) -> list[Note]:
+    """Return a note if the parts of the P&L are not the whole of it."""
+    rest = pnl - sum(parts.values())
+    if rest == 0:
+        return []
+    said = f"trips, open positions and account charges leave {text(rest)} of the P&L unexplained"
+    return [Note(f"{said}: a fault of the platform, please report it", Rank.BROKEN)]
 
 
 def as_fills(rows: Table) -> Fills:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from alphapanda.errors import OutsideError, UsageError
 
-NAMES = ("events", "fills", "equity", "prices")
+NAMES = ("events", "fills", "equity", "prices", "charges", "days")
 
 
 def numbered(folder: Path) -> Iterator[Path]:

@@ -4,13 +4,16 @@ Money comes in scaled (1 = Rs 0.0001) and stays an exact integer until a figure'
 A figure that is undefined is None. In the formulas:
 
 E_0 is the initial cash, E_1 ... E_n the account's equity at each P&L row, after charges. The *days*
-are the IST dates on which there is equity or a fill; a day's close C_d is the equity last known at
-its end, and C_0 = E_0. A day without equity points carries the close before it; days without any
-event are not there at all. The daily returns are r_d = C_d / C_(d-1) - 1, mean m over the days D.
+are the trading days of the run (`hours.py`), whatever happened on them; a day's close C_d is the
+equity last known at its end, and C_0 = E_0. What happens on a day without a session counts with the
+next trading day, behind the last one with the last. There is one return for each day, 0 where the
+equity stood: r_d = C_d / C_(d-1) - 1, mean m over the days D.
 
 A *round trip* leads a strategy's position in one instrument from flat to flat. A fill that reverses
 the position ends one trip and starts the next: its quantity is split there, its charges in
-proportion, rounded down for the part that closes. A position open at the end is no trip yet.
+proportion, rounded down for the part that closes. A charge beside fills belongs to a trip as well:
+the depository's to the trip of the day's first sale, the square-off's and the rounding of the
+contract note to that of the last fill before it. A position open at the end is no trip yet.
 
 ==================== ==============================================================================
 return               E_n / E_0 - 1
@@ -18,9 +21,11 @@ cagr                 (E_n / E_0) ** (252 / D) - 1; needs 2 days
 volatility           s * sqrt(252), s = sqrt(sum (r_d - m)^2 / (D - 1)); needs 2 days
 sharpe               m / s * sqrt(252), risk-free rate 0 (Sharpe 1994); None if s = 0
 sortino              m / b * sqrt(252), b = sqrt(sum min(r_d, 0)^2 / D); None if b = 0
-max_drawdown         greatest (P_i - E_i) / P_i, P_i = max(E_0 ... E_i): a positive fraction
+max_drawdown         greatest (P_i - E_i) / P_i, P_i = max(E_0 ... E_i): a positive fraction, of
+                     every P&L row, so within days too
 max_drawdown_money   greatest P_i - E_i (of a later and higher peak, maybe)
-calmar               cagr / max_drawdown; None without a drawdown
+max_drawdown_daily   the same fraction of the day closes alone, as most other tools count it
+calmar               cagr / max_drawdown_daily; None without such a drawdown
 traded_value         sum of |quantity| * price * multiplier
 turnover             traded_value / mean of E_1 ... E_n
 trips                number of round trips
@@ -28,10 +33,12 @@ hit_rate             share of trips with a profit after charges
 average_win          mean P&L of the trips with a profit, rounded half up
 average_loss         mean P&L of the trips with a loss, a negative number, rounded half up
 profit_factor        profits of all trips with a profit / losses of all with a loss
-exposure             share of the time from the first to the last equity point, nights included,
-                     in which a strategy has a position in any instrument: from the fill that
-                     opens it to the one that closes it
-charges              sum of the fills' charges
+exposure             time in market: share of the trading time of the run in which a strategy has a
+                     position in any instrument, from the fill that opens it to the one that
+                     closes it
+gross_exposure       mean over the trading time of the worth of all positions, without their signs,
+                     as a part of equity (`exposure.py`); None if it was not counted
+charges              sum of the charges, of fills and beside them
 days                 D
 ==================== ==============================================================================
 
@@ -49,6 +56,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphapanda.model.calendar import DAY, IST
+from alphapanda.model.rows import ChargeKind
+from alphapanda.research.hours import Hours, hours_of_events
 
 Int64 = NDArray[np.int64]
 Exact = NDArray[Any]
@@ -80,6 +89,24 @@ class Fills(NamedTuple):
     def none(cls) -> Fills:
         """Return no fills."""
         return cls(*(np.zeros(0, np.int64) for _ in range(6)))
+
+
+class Extras(NamedTuple):
+    """The charges of a run beside its fills, in the order in which they came; arrays [m]."""
+
+    strategy: Int64
+    row: Int64
+    kind: Int64
+    """A `ChargeKind`."""
+    amount: Int64
+    """Scaled."""
+    after: Int64
+    """How many fills, of all, came before it."""
+
+    @classmethod
+    def none(cls) -> Extras:
+        """Return no charges."""
+        return cls(*(np.zeros(0, np.int64) for _ in range(5)))
 
 
 class Trips(NamedTuple):
@@ -114,47 +141,101 @@ class Trips(NamedTuple):
 
 
 def statistics(
-    equity_ts: Int64, equity: Int64, *, initial_cash: int, fills: Fills
-) -> dict[str, float | int | None]:
+    equity_ts: Int64, equity: Int64, *, initial_cash: int, fills: Fills,
+    extras: Extras | None = None, hours: Hours | None = None, gross: float | None = None,
+    trips: Trips | None = None,
+) -> dict[str, float | int | None]:  # fmt: skip
     """Return the run's figures by name, as the module defines them.
 
-    `equity_ts` [n] is ns UTC and never falls, `equity` [n] scaled; `initial_cash` > 0, scaled.
+    `equity_ts` [n] is ns UTC and never falls, `equity` [n] scaled; `initial_cash` > 0, scaled;
+    `gross` is the mean gross exposure; `trips` are made of the fills if they are not at hand. Of
+    equity that is of no run, without `hours`, the days are
+    those on which anything happened, and time counts from the first equity to the last.
 
     Raises:
         ValueError: lengths differ, times fall, a quantity is 0 or the initial cash is not positive.
     """
     _check(equity_ts, equity, initial_cash=initial_cash, fills=fills)
+    extras = Extras.none() if extras is None else extras
+    hours = hours_of_events(equity_ts, fills.ts) if hours is None else hours
     path = np.concatenate((np.array([initial_cash], np.int64), equity))
-    closes = _closes(equity_ts, path, fill_ts=fills.ts)
+    closes = day_closes(equity_ts, equity, hours.days, initial_cash)
+    trips = round_trips(fills, extras) if trips is None else trips
     unit, charges = _exact(fills)
     traded = _total(np.abs(fills.qty) * unit)
     growth = _growth(int(path[-1]), initial_cash, days=len(closes) - 1)
-    drawdown, drawdown_money = _drawdown(path)
+    deepest, dearest = drawdown(path)
+    daily, _ = drawdown(closes)
     return {
         "return": (int(path[-1]) - initial_cash) / initial_cash,
         "cagr": growth,
         **risk(closes),
-        "max_drawdown": drawdown,
-        "max_drawdown_money": drawdown_money,
-        "calmar": None if growth is None or drawdown == 0 else growth / drawdown,
+        "max_drawdown": deepest,
+        "max_drawdown_money": dearest,
+        "max_drawdown_daily": daily,
+        "calmar": None if growth is None or daily == 0 else growth / daily,
         "traded_value": traded,
         "turnover": _ratio(traded * len(equity), _total(equity)),
-        **_trade_figures(round_trips(fills)),
-        "exposure": _exposure(equity_ts, fills),
-        "charges": _total(charges),
+        **_trade_figures(trips),
+        "exposure": _exposure(hours, fills),
+        "gross_exposure": gross,
+        "charges": _total(charges) + _total(extras.amount),
         "days": len(closes) - 1,
     }
 
 
-def round_trips(fills: Fills) -> Trips:
+def day_closes(equity_ts: Int64, equity: Int64, days: Int64, cash: int) -> Int64:
+    """Return the initial cash, then the equity at the end of each trading day; [D + 1].
+
+    What comes behind the last day counts with it.
+    """
+    path = np.concatenate((np.array([cash], np.int64), equity))
+    known = np.searchsorted((equity_ts + IST) // DAY, days, side="right")
+    if len(known):
+        known[-1] = len(equity)
+    return np.concatenate((path[:1], path[known]))
+
+
+def round_trips(fills: Fills, extras: Extras | None = None) -> Trips:
     """Return the closed round trips, flat to flat by strategy and instrument, as they closed.
 
     Raises:
         ValueError: lengths differ, times fall or a quantity is 0.
     """
+    return balance(fills, extras).closed
+
+
+class Balance(NamedTuple):
+    """What became of every rupee: the closed trips, those that are open, and what is of none."""
+
+    closed: Trips
+    open_cash: Any
+    """Scaled: what the fills and charges of open trips brought in, their positions not counted."""
+    position: Int64
+    """[k] what is held, by ..."""
+    row: Int64
+    """[k] instrument."""
+    account: int
+    """Scaled: charges, as a negative number, that belong to no trip."""
+
+    def open_pnl(self, last: Int64) -> int:
+        """Return the P&L of what is open, at the last prices [instruments], scaled."""
+        held = self.position.astype(object) * last[self.row] if len(self.row) else np.zeros(0)
+        return int(self.open_cash) + int(sum(held.tolist()))
+
+
+def balance(fills: Fills, extras: Extras | None = None) -> Balance:
+    """Return all trips, and what is left beside them, as the module defines them.
+
+    Raises:
+        ValueError: lengths differ, times fall or a quantity is 0.
+    """
     _check_fills(fills)
+    extras = Extras.none() if extras is None else extras
     if len(fills.ts) == 0:
-        return Trips(*[np.zeros(0, np.int64)] * len(Trips._fields))
+        none = np.zeros(0, np.int64)
+        closed = Trips(*[none] * len(Trips._fields))
+        return Balance(closed, 0, none, none, -_total(extras.amount))
     pieces = _pieces(fills)
     starts = np.flatnonzero(pieces.opens)
     ends = np.append(starts[1:], len(pieces.fill)) - 1
@@ -162,6 +243,7 @@ def round_trips(fills: Fills) -> Trips:
     side = np.sign(pieces.after[starts])
     inward = np.sign(pieces.qty) == np.repeat(side, ends - starts + 1)
     value = np.abs(pieces.cash + pieces.charges)
+    beside, account = _beside(fills, extras, pieces)
     every = Trips(
         strategy=fills.strategy[first],
         row=fills.row[first],
@@ -169,8 +251,8 @@ def round_trips(fills: Fills) -> Trips:
         exit_ts=fills.ts[last],
         side=side,
         qty=np.maximum.reduceat(np.abs(pieces.after), starts),
-        pnl=np.add.reduceat(pieces.cash, starts),
-        charges=np.add.reduceat(pieces.charges, starts),
+        pnl=np.add.reduceat(pieces.cash, starts) - beside,
+        charges=np.add.reduceat(pieces.charges, starts) + beside,
         fills=ends - starts + 1,
         first=first,
         last=last,
@@ -178,9 +260,46 @@ def round_trips(fills: Fills) -> Trips:
         entry_value=np.add.reduceat(np.where(inward, value, 0), starts),
         exit_value=np.add.reduceat(np.where(inward, 0, value), starts),
     )
-    closed = np.flatnonzero(pieces.after[ends] == 0)
-    chosen = closed[np.argsort(last[closed], kind="stable")]
-    return Trips(*(column[chosen] for column in every))
+    left = pieces.after[ends]
+    flat = np.flatnonzero(left == 0)
+    chosen = flat[np.argsort(last[flat], kind="stable")]
+    held = np.flatnonzero(left)
+    return Balance(
+        Trips(*(column[chosen] for column in every)), _total(every.pnl[held]), left[held],
+        every.row[held], -account,
+    )  # fmt: skip
+
+
+def _beside(fills: Fills, extras: Extras, pieces: _Pieces) -> tuple[Exact, int]:
+    # The charges beside fills by trip, and the sum of those that belong to none.
+    trip = np.cumsum(pieces.opens) - 1
+    made = np.zeros(int(trip[-1]) + 1, np.int64)
+    n = len(fills.ts)
+    of_first, of_last = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    of_first[pieces.fill[::-1]] = trip[::-1]
+    of_last[pieces.fill] = trip
+    width = int(max(fills.row.max(), extras.row.max(initial=0))) + 1
+    pair = fills.strategy * width + fills.row
+    order = np.argsort(pair, kind="stable")
+    grouped = pair[order]
+    of_none = (extras.strategy < 0) | (extras.row < 0)
+    wanted = np.where(of_none, -1, extras.strategy * width + extras.row)
+    account = _total(extras.amount[of_none])
+    for each in np.unique(wanted[~of_none]):
+        mine = order[slice(*np.searchsorted(grouped, (each, each + 1)))]
+        chosen = np.flatnonzero(wanted == each)
+        for of_sale in (False, True):
+            some = chosen[(extras.kind[chosen] == ChargeKind.DEPOSITORY) == of_sale]
+            listed = mine[fills.qty[mine] < 0] if of_sale else mine
+            at = np.searchsorted(listed, extras.after[some]) - 1
+            account += _total(extras.amount[some[at < 0]])
+            some, at = some[at >= 0], at[at >= 0]
+            if of_sale:
+                days = (fills.ts[listed] + IST) // DAY
+                at = np.searchsorted(days, days[at])
+            owner = (of_first if of_sale else of_last)[listed[at]]
+            np.add.at(made, owner, extras.amount[some])
+    return made, account
 
 
 # Checks
@@ -240,14 +359,6 @@ def _mean_half_up(total: int, count: int) -> int | None:
 # Equity
 
 
-def _closes(equity_ts: Int64, path: Int64, *, fill_ts: Int64) -> list[int]:
-    # [D + 1]: the initial cash, then each day's close.
-    equity_days = (equity_ts + IST) // DAY
-    days = np.unique(np.concatenate((equity_days, (fill_ts + IST) // DAY)))
-    known = np.searchsorted(equity_days, days, side="right")
-    return [int(path[0]), *path[known].tolist()]
-
-
 def _growth(final: int, initial: int, *, days: int) -> float | None:
     if days < 2 or final < 0:
         return None
@@ -257,20 +368,16 @@ def _growth(final: int, initial: int, *, days: int) -> float | None:
         return None
 
 
-def risk(closes: Sequence[int]) -> dict[str, float | None]:
+def risk(closes: Sequence[int] | Int64) -> dict[str, float | None]:
     """Return the figures of daily returns, from the initial cash and each day's close."""
-    none = dict.fromkeys(("volatility", "sharpe", "sortino"))
-    days = len(closes) - 1
-    if days < 2 or min(closes[:-1]) <= 0:
-        return none
-    pairs = list(pairwise(closes))
-    returns = [(close - before) / before for before, close in pairs]
-    # Equal returns can differ in their last bit and so have a variance: compare as fractions.
-    first_before, first = pairs[0]
-    steady = all(close * first_before == before * first for before, close in pairs)
-    mean = math.fsum(returns) / days
-    spread = 0.0 if steady else _spread([r - mean for r in returns])
-    below = math.sqrt(math.fsum(min(r, 0.0) ** 2 for r in returns) / days)
+    path = np.asarray(closes, np.int64)
+    days = len(path) - 1
+    if days < 2 or path[:-1].min() <= 0:
+        return dict.fromkeys(("volatility", "sharpe", "sortino"))
+    returns = np.diff(path) / path[:-1]
+    mean = math.fsum(returns.tolist()) / days
+    spread = 0.0 if _steady(path, returns) else _spread((returns - mean).tolist())
+    below = math.sqrt(math.fsum((np.minimum(returns, 0.0) ** 2).tolist()) / days)
     return {
         "volatility": spread * math.sqrt(DAYS_A_YEAR),
         "sharpe": mean / spread * math.sqrt(DAYS_A_YEAR) if spread > 0 else None,
@@ -278,12 +385,22 @@ def risk(closes: Sequence[int]) -> dict[str, float | None]:
     }
 
 
+def _steady(path: Int64, returns: NDArray[np.float64]) -> bool:
+    # Equal returns can differ in their last bit and so have a variance: compare as fractions.
+    if float(np.ptp(returns)) > 1e-12 * (1 + float(np.abs(returns).max())):
+        return False
+    numbers = path.tolist()
+    before, after = numbers[:2]
+    return all(b * before == a * after for a, b in pairwise(numbers))
+
+
 def _spread(deviations: Sequence[float]) -> float:
     # Root of the mean square, with one degree of freedom less than there are.
     return math.sqrt(math.fsum(d * d for d in deviations) / (len(deviations) - 1))
 
 
-def _drawdown(path: Int64) -> tuple[float, int]:
+def drawdown(path: Int64) -> tuple[float, int]:
+    """Return the deepest fall from the highest point before it, as a fraction and in money."""
     peaks = np.maximum.accumulate(path)
     falls = peaks - path
     deepest = int(np.argmax(falls / peaks))
@@ -305,15 +422,15 @@ def _trade_figures(trips: Trips) -> dict[str, float | int | None]:
     }
 
 
-def _exposure(equity_ts: Int64, fills: Fills) -> float | None:
-    if len(equity_ts) == 0 or equity_ts[0] == equity_ts[-1]:
+def _exposure(hours: Hours, fills: Fills) -> float | None:
+    if hours.total == 0:
         return None
     pieces, n = _pieces(fills), len(fills.ts)
     opened = np.bincount(pieces.fill[pieces.opens], minlength=n)
     closed = np.bincount(pieces.fill[pieces.after == 0], minlength=n)
     exposed = np.cumsum(opened - closed) > 0
-    times = np.clip(np.append(fills.ts, equity_ts[-1]), equity_ts[0], equity_ts[-1])
-    return int(np.diff(times)[exposed].sum()) / int(equity_ts[-1] - equity_ts[0])
+    elapsed = np.append(hours.elapsed(fills.ts), hours.total)
+    return int(np.diff(elapsed)[exposed].sum()) / hours.total
 
 
 class _Pieces(NamedTuple):

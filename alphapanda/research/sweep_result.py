@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -33,6 +33,17 @@ MONEY = ("pnl", "equity", "charges")
 COUNTS = ("fills", "trips")
 RATIOS = ("hit_rate", "return", "sharpe", "sortino", "max_drawdown")
 FIGURES = (*MONEY, *COUNTS, *RATIOS)
+TAKEN = ("combo", *FIGURES)
+
+
+def column_of(parameter: str) -> str:
+    """Return the column of a parameter: its name, or one that no parameter and no figure has."""
+    return f"param:{parameter}" if parameter in TAKEN else parameter
+
+
+def window_column(axes: Iterable[str]) -> str:
+    """Return the column of walk-forward's own windows, which no parameter has."""
+    return "walk-forward window" if "window" in axes else "window"
 
 
 def best_of(rows: Rows, metric: str) -> int | None:
@@ -72,14 +83,14 @@ def results_table(
     number = np.tile(numbers, windows)
     columns: dict[str, Any] = {}
     if windows > 1:
-        columns["window"] = np.repeat(np.arange(windows), len(numbers))
+        columns[window_column(axes)] = np.repeat(np.arange(windows), len(numbers))
     columns["combo"] = number
     rest = number
     places: dict[str, NDArray[np.int64]] = {}
     for name, values in reversed(list(axes.items())):
         rest, places[name] = np.divmod(rest, len(values))
     for name, values in axes.items():
-        columns[name] = np.array(values)[places[name]]
+        columns[column_of(name)] = np.array(values)[places[name]]
     for name in FIGURES:
         given = np.ascontiguousarray(rows[name])
         columns[name] = (
@@ -142,7 +153,8 @@ class SweepResult:
 
     def html(self) -> str:
         """Return one page with the heat map, which needs nothing else."""
-        return page(self.summary, self.table, self.axes, METRICS)
+        columns = {column_of(name): name for name in self.axes}
+        return page(self.summary, self.table, columns, METRICS, window=window_column(self.axes))
 
     def _repr_html_(self) -> str:
         height = 900 if len(self.axes) > 1 else 620

@@ -13,14 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphapanda.model.calendar import DAY, IST
-from alphapanda.model.rows import OUT_FIELDS, Out
+from alphapanda.model.rows import OUT_FIELDS, ChargeKind, Out
 from alphapanda.research.stats import risk
 
-TS, TYPE, ROW, QTY, PRICE, A, D = (
-    OUT_FIELDS.index(name) for name in ("ts", "type", "row", "qty", "price", "a", "d")
+TS, TYPE, ROW, QTY, PRICE, A, B, D = (
+    OUT_FIELDS.index(name) for name in ("ts", "type", "row", "qty", "price", "a", "b", "d")
 )
-FILL, PNL = int(Out.FILL), int(Out.PNL)
+FILL, PNL, CHARGE, DEPOSITORY = map(int, (Out.FILL, Out.PNL, Out.CHARGE, ChargeKind.DEPOSITORY))
 EQUITY, PEAK, FALL, FALL_PEAK, FILLS, TRIPS, WINS = range(7)
+HELD, CASH, TRIP, CLOSED, CLOSED_PNL, SALE_DAY, SALE, SALE_PNL = range(8)
+"""Of each instrument: position, what its open trip brought in; the number of its last trip; number
+and P&L of the trip that closed last; day, trip and that trip's P&L of the day's first sale."""
 
 SIGNATURE = "void(int64[:,::1], int64[::1], float64[::1], int64[:,::1], int64[:,::1], int64, int64)"
 
@@ -45,19 +48,27 @@ class Tally:
 
     def __init__(self, cash: int, instruments: int, first_day: int, days: int) -> None:
         """`first_day` is the IST day number of the first row, `days` how many may follow."""
-        self.cash = cash
+        self.start = self.cash = cash
         self.first_day = first_day
+        self.days = np.zeros(0, np.int64)
         self.sums = np.zeros(WINS + 1, np.int64)
         self.worst = np.zeros(1)
-        self.held = np.zeros((2, instruments), np.int64)
+        self.held = np.zeros((SALE_PNL + 1, instruments), np.int64)
         self.closes = np.zeros((2, days + 2), np.int64)
         self._count = kernel()
 
-    def begin(self) -> None:
-        """Forget the last run."""
+    def begin(self, days: NDArray[np.int64]) -> None:
+        """Forget the last run; `days` are the numbers of the next one's trading days."""
+        self.days = days
+        self.cash = self.start
         self.sums[:] = 0
         self.sums[EQUITY] = self.sums[PEAK] = self.sums[FALL_PEAK] = self.cash
         self.worst[:] = self.held[:] = self.closes[:] = 0
+
+    def go_on(self) -> None:
+        """Begin another run behind the last one, flat, with the equity that it left."""
+        self.cash = int(self.sums[EQUITY])
+        self.held[:] = 0
 
     def take(self, rows: NDArray[Any]) -> None:
         """Count a chunk of output rows."""
@@ -67,17 +78,22 @@ class Tally:
     def close_batch(self, batch: Any, controls: Any, texts: Any = ()) -> None:
         """Count nothing of what went in."""
 
-    def day_closes(self) -> list[int]:
-        """Return the initial cash, then the equity at the end of each day that had an event."""
-        return [self.cash, *self.closes[1, self.closes[0] != 0].tolist()]
+    def day_closes(self) -> NDArray[np.int64]:
+        """Return the initial cash, then the equity at the end of each trading day."""
+        seen = np.flatnonzero(self.closes[0])
+        path = np.append(self.start, self.closes[1, seen])
+        known = np.searchsorted(seen + self.first_day, self.days, side="right")
+        if len(known):
+            known[-1] = len(seen)
+        return np.append(self.start, path[known])
 
     def figures(self, charges: int) -> Figures:
         """Return the run's figures."""
         equity, _, fall, peak, fills, trips, wins = self.sums.tolist()
         figures = risk(self.day_closes())
         return Figures(
-            equity - self.cash, equity, charges, fills, trips, wins / trips if trips else None,
-            (equity - self.cash) / self.cash, figures["sharpe"], figures["sortino"], fall / peak,
+            equity - self.start, equity, charges, fills, trips, wins / trips if trips else None,
+            (equity - self.start) / self.start, figures["sharpe"], figures["sortino"], fall / peak,
         )  # fmt: skip
 
 
@@ -89,11 +105,17 @@ def kernel() -> Any:
     return njit(SIGNATURE, nogil=True, cache=True)(count)
 
 
-def count(rows: Any, sums: Any, worst: Any, held: Any, closes: Any, cash: int, first: int) -> None:
-    """Count output rows. `held`: position and cash of the open trip; `closes`: seen, equity."""
+# One loop: of functions beside it, numba would have to compile each by itself.
+def count(  # noqa: C901, PLR0912, PLR0915
+    rows: Any, sums: Any, worst: Any, held: Any, closes: Any, cash: int, first: int
+) -> None:  # fmt: skip
+    """Count output rows. `held`: what is known of each instrument; `closes`: seen, equity."""
     day, midnight = 0, 0
     for i in range(len(rows)):
         kind = rows[i, TYPE]
+        if rows[i, TS] >= midnight:
+            day = (rows[i, TS] + IST) // DAY - first
+            midnight = (first + day + 1) * DAY - IST
         if kind == PNL:
             equity = cash + rows[i, D]
             sums[EQUITY] = equity
@@ -104,26 +126,45 @@ def count(rows: Any, sums: Any, worst: Any, held: Any, closes: Any, cash: int, f
                 worst[0] = fall / sums[PEAK]
                 sums[FALL] = fall
                 sums[FALL_PEAK] = sums[PEAK]
+            closes[0, day] = 1
+            closes[1, day] = equity
         elif kind == FILL:
             row, qty, price, charges = rows[i, ROW], rows[i, QTY], rows[i, PRICE], rows[i, A]
             sums[FILLS] += 1
-            before = held[0, row]
+            before = held[HELD, row]
             after = before + qty
-            held[0, row] = after
+            held[HELD, row] = after
+            if before == 0:
+                held[TRIP, row] += 1
+            if qty < 0 and held[SALE_DAY, row] != day + 1:  # 0 is no day
+                held[SALE_DAY, row] = day + 1
+                held[SALE, row] = held[TRIP, row]
             part, part_charges = qty, charges
             if (before > 0 and after < 0) or (before < 0 and after > 0):  # up to flat, at first
                 part, size = -before, abs(qty)
                 share = charges // size
                 part_charges = share * abs(part) + (charges - share * size) * abs(part) // size
-            held[1, row] -= part * price + part_charges
+            held[CASH, row] -= part * price + part_charges
             if before + part == 0:
                 sums[TRIPS] += 1
-                sums[WINS] += held[1, row] > 0
-                held[1, row] = -(qty - part) * price - (charges - part_charges)
-        else:
-            continue
-        if rows[i, TS] >= midnight:
-            day = (rows[i, TS] + IST) // DAY - first
-            midnight = (first + day + 1) * DAY - IST
-        closes[0, day] = 1
-        closes[1, day] = sums[EQUITY]
+                sums[WINS] += held[CASH, row] > 0
+                held[CLOSED, row], held[CLOSED_PNL, row] = held[TRIP, row], held[CASH, row]
+                if held[SALE, row] == held[TRIP, row]:
+                    held[SALE_PNL, row] = held[CASH, row]
+                held[CASH, row] = -(qty - part) * price - (charges - part_charges)
+                if after != 0:
+                    held[TRIP, row] += 1
+        elif kind == CHARGE and rows[i, ROW] >= 0:
+            row, amount = rows[i, ROW], rows[i, B]
+            trip = held[SALE, row] if rows[i, A] == DEPOSITORY else held[TRIP, row]
+            if trip == 0:
+                continue
+            if trip == held[TRIP, row] and held[HELD, row] != 0:
+                held[CASH, row] -= amount
+                continue
+            was = held[CLOSED_PNL, row] if trip == held[CLOSED, row] else held[SALE_PNL, row]
+            sums[WINS] += (was - amount > 0) - (was > 0)
+            if trip == held[CLOSED, row]:
+                held[CLOSED_PNL, row] -= amount
+            if trip == held[SALE, row]:
+                held[SALE_PNL, row] -= amount

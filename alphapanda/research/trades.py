@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from alphapanda.model.rows import ChargeKind
 from alphapanda.research.events import Names, decimals, labels, times
-from alphapanda.research.stats import Fills, Trips, round_trips
+from alphapanda.research.stats import Extras, Fills, Trips, round_trips
 from alphapanda.research.tables import nanoseconds, numbers, scaled
 
 Int64 = NDArray[np.int64]
@@ -52,9 +53,20 @@ def fills_of(table: pa.Table, names: Names) -> Fills:
     )  # fmt: skip
 
 
-def trade_table(fills: Fills, path: Path, names: Names) -> pa.Table:
+def extras_of(table: pa.Table, names: Names) -> Extras:
+    """Return a table of charges beside fills as the statistics read them."""
+    kinds = {kind.name.lower(): int(kind) for kind in ChargeKind}
+    return Extras(
+        numbers(table["strategy"], names.strategies),
+        numbers(table["instrument"], names.instruments),
+        np.array([kinds[kind] for kind in table["kind"].to_pylist()], np.int64),
+        scaled(table["amount"]), np.asarray(table["after"], np.int64),
+    )  # fmt: skip
+
+
+def trade_table(fills: Fills, extras: Extras, path: Path, names: Names) -> pa.Table:
     """Return the closed round trips in the order in which they closed."""
-    trips = round_trips(fills)
+    trips = round_trips(fills, extras)
     adverse, favourable = excursions(trips, fills, path)
     value = trips.entry_value.astype(float)
     return pa.table({

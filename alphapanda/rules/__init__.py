@@ -5,6 +5,7 @@ A file has
     NUMBER    its place in the order of the checks
     CODE      the code in the rejection
     PER       "strategy", "account", "both" (asked with the limits of each) or "signal" (no limits)
+    CLOSING   True: the closing orders of a flatten are asked too; where it is left out they are not
     check(core, wish, owner) -> bool    True refuses; may set wish.value and wish.limit for the row
     AT, OVER, MISSING    examples for the contract test (one, or a tuple of them): changes to a good
                          signal that are just accepted, that go one unit over, and that leave a
@@ -18,7 +19,8 @@ filled on the signal's side, `orders` those placed before it (age, quantity, pri
 own LIMIT order (quantity, price).
 
 `check` is compiled. A fact it needs and does not have is a refusal. A limit of LIFTED is off.
-Orders that the core itself makes (exits of a bracket, square-off) do not pass the gate.
+Orders that the core itself makes (exits of a bracket, square-off) do not pass the gate; those of a
+flatten pass the rules of CLOSING alone.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from alphapanda.core.state import PLACED, Core, Record, Verb, placed_slot
+from alphapanda.core.state import PLACED, Core, Record, RequestVerb, placed_slot
 from alphapanda.model.interval import SECOND
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
 
-NUMBER = 11
+NUMBER = 12
 CODE = Code.DUPLICATE
 PER = "strategy"
 
@@ -15,7 +15,7 @@ AT = (
     {"limits.duplicate_ns": SECOND, "orders": ((SECOND, 10, 0),)},
     {"limits.duplicate_ns": SECOND, "orders": ((1, 11, 0), (1, -10, 0))},
     {"limits.duplicate_ns": SECOND, "orders": ((1, 10, 1),)},
-    {"limits.duplicate_ns": SECOND, "orders": ((1, 10, 0),), "wish.verb": Verb.MODIFY},
+    {"limits.duplicate_ns": SECOND, "orders": ((1, 10, 0),), "wish.verb": RequestVerb.MODIFY},
 )
 OVER = (
     {"limits.duplicate_ns": SECOND, "orders": ((SECOND - 1, 10, 0),)},
@@ -29,7 +29,7 @@ MISSING = None
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse an order equal to one of the last (up to PLACED) that is younger than the limit."""
     limit = core.limits[owner].duplicate_ns
-    if limit == LIFTED or wish.verb != Verb.NEW:
+    if limit == LIFTED or wish.verb != RequestVerb.NEW:
         return False
     clock = core.clock[0]
     index = wish.strategy * clock.instruments + wish.row

@@ -6,7 +6,7 @@ from alphapanda.core.funds import free_funds, needed_funds, valued_at
 from alphapanda.core.state import Core, Record
 from alphapanda.model.rows import Code
 
-NUMBER = 17
+NUMBER = 18
 CODE = Code.FUNDS
 PER = "signal"
 

@@ -6,7 +6,7 @@ from alphapanda.core.state import Core, Record, Role
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Code
 
-NUMBER = 16
+NUMBER = 17
 CODE = Code.HOLDINGS
 PER = "signal"
 

@@ -7,7 +7,7 @@ from alphapanda.core.state import Core, Record
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
 
-NUMBER = 9
+NUMBER = 10
 CODE = Code.LOSS_LIMIT
 PER = "both"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from alphapanda.core.state import Core, Record
 from alphapanda.model.rows import Code
 
-NUMBER = 4
+NUMBER = 5
 CODE = Code.LOT_SIZE
 PER = "signal"
+CLOSING = True
 
 AT = (
     {"instrument.lot": 25, "wish.qty": 50},

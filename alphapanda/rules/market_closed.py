@@ -7,9 +7,10 @@ from alphapanda.model.calendar import Phase
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Code
 
-NUMBER = 1
+NUMBER = 2
 CODE = Code.MARKET_CLOSED
 PER = "signal"
+CLOSING = True
 
 AT = (
     {"instrument.phase": Phase.OPEN},

@@ -7,7 +7,7 @@ from alphapanda.core.state import Core, Record
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
 
-NUMBER = 7
+NUMBER = 8
 CODE = Code.OPEN_VALUE_LIMIT
 PER = "both"
 

@@ -6,7 +6,7 @@ from alphapanda.core.state import Core, Record
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
 
-NUMBER = 8
+NUMBER = 9
 CODE = Code.POSITION_LIMIT
 PER = "both"
 

@@ -7,7 +7,7 @@ from alphapanda.model.charges import portion
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
 
-NUMBER = 5
+NUMBER = 6
 CODE = Code.PRICE_BAND
 PER = "both"
 

@@ -7,9 +7,10 @@ from alphapanda.core.state import Core, Record
 from alphapanda.model.instruments import Segment
 from alphapanda.model.rows import Code, Kind
 
-NUMBER = 14
+NUMBER = 15
 CODE = Code.NO_PROTECTION
 PER = "signal"
+CLOSING = True
 
 AT = (
     {"wish.protection": -1},

@@ -7,9 +7,10 @@ from alphapanda.model.limits import LIFTED
 from alphapanda.model.money import VALUE_BOUND
 from alphapanda.model.rows import Code
 
-NUMBER = 2
+NUMBER = 3
 CODE = Code.QTY_LIMIT
 PER = "both"
+CLOSING = True
 
 AT = (
     {"limits.qty": 100, "wish.qty": 100},

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from alphapanda.core.state import Core, Record, Verb, message_slot
+from alphapanda.core.state import Core, Record, RequestVerb, message_slot
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
 
-NUMBER = 10
+NUMBER = 11
 CODE = Code.RATE
 PER = "both"
 
@@ -18,7 +18,7 @@ AT = (
     {"limits.per_minute": 2, "messages": (1,)},
     {"limits.per_minute": 1, "messages": (60_000_000_000,)},
     {"limits.per_day": 2, "messages": (1,)},
-    {"limits.modifications": 2, "wish.verb": Verb.MODIFY, "wish.changes": 1},
+    {"limits.modifications": 2, "wish.verb": RequestVerb.MODIFY, "wish.changes": 1},
     {"limits.per_second": 1},
 )
 OVER = (
@@ -27,7 +27,7 @@ OVER = (
     {"limits.per_minute": 2, "messages": (1, 1)},
     {"limits.per_minute": 1, "messages": (59_999_999_999,)},
     {"limits.per_day": 2, "messages": (1, 1)},
-    {"limits.modifications": 2, "wish.verb": Verb.MODIFY, "wish.changes": 2},
+    {"limits.modifications": 2, "wish.verb": RequestVerb.MODIFY, "wish.changes": 2},
     {"limits.per_second": 0},
 )
 MISSING = None
@@ -49,7 +49,7 @@ def too_many(core: Core, owner: int, limit: int, window: int) -> bool:
 def check(core: Core, wish: Record, owner: int) -> bool:
     """Refuse the message that would pass a limit in any sliding window, or one change too many."""
     limits = core.limits[owner]
-    if wish.verb == Verb.MODIFY and wish.changes >= limits.modifications:
+    if wish.verb == RequestVerb.MODIFY and wish.changes >= limits.modifications:
         wish.value = wish.changes
         wish.limit = limits.modifications
         return True

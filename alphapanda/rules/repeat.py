@@ -6,7 +6,7 @@ from alphapanda.core.state import Core, Record, repeat_slot
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
 
-NUMBER = 12
+NUMBER = 13
 CODE = Code.REPEAT_EXEC
 PER = "strategy"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alphapanda.core.state import Core, OrderState, Record
 from alphapanda.model.rows import Code, Kind
 
-NUMBER = 13
+NUMBER = 14
 CODE = Code.SELF_TRADE
 PER = "signal"
 

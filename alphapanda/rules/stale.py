@@ -6,7 +6,7 @@ from alphapanda.core.state import Core, Record
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
 
-NUMBER = 15
+NUMBER = 16
 CODE = Code.STALE_DATA
 PER = "strategy"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from alphapanda.core.state import Core, Record
 from alphapanda.model.rows import Code, Kind
 
-NUMBER = 3
+NUMBER = 4
 CODE = Code.TICK_SIZE
 PER = "signal"
+CLOSING = True
 
 AT = (
     {"instrument.tick": 500, "wish.kind": 1, "wish.price": 1_000_500},

@@ -7,7 +7,7 @@ from alphapanda.core.state import Core, Record
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import Code
 
-NUMBER = 6
+NUMBER = 7
 CODE = Code.VALUE_LIMIT
 PER = "both"
 

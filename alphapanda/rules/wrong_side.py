@@ -9,7 +9,7 @@ from __future__ import annotations
 from alphapanda.core.state import Core, Record, Role
 from alphapanda.model.rows import Code, Kind
 
-NUMBER = 18
+NUMBER = 22
 CODE = Code.WRONG_SIDE
 PER = "signal"
 

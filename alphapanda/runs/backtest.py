@@ -6,7 +6,7 @@ import warnings
 from contextlib import nullcontext
 from typing import Any
 
-from alphapanda.errors import UsageError
+from alphapanda.errors import Interrupted, UsageError
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs import manifest, recorder
@@ -25,18 +25,26 @@ def backtest(
     """Run a backtest and return its result.
 
     `strategy` is a class, a name in `strategies/`, a file, or a list of these; `data` one or more
-    Parquet files, folders or patterns. Options are those of `alphapanda backtest`, with `_` for
+    Parquet files, folders or patterns, or frames of pandas, polars or Arrow: {"NSE:INFY": frame}
+    names them. Options are those of `alphapanda backtest`, with `_` for
     `-`; `from_` and `to` are dates. Without `out` nothing is written. In a notebook a bar shows
     progress, unless `progress` is given.
 
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
+        Interrupted: a KeyboardInterrupt, by Ctrl-C or a notebook's stop; its `result` has the part
+            that was run.
     """
     chosen = from_python(strategy, data, options)
     with kernel_bar() if progress is None else nullcontext(progress) as bar:
         result = run_backtest(chosen, progress=bar)
     if result.trouble:
         warnings.warn(result.trouble, stacklevel=2)
+    if result.summary["status"] == "interrupted":
+        where = f" and in {result.path}" if result.path else ""
+        raise Interrupted(
+            f"the partial result is this exception's .result (sys.last_value.result){where}", result
+        )
     return result
 
 

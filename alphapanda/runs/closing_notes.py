@@ -19,6 +19,7 @@ from alphapanda.model.calendar import (
     session_group,
 )
 from alphapanda.model.instruments import SPOT_NAMES, Instrument, Segment
+from alphapanda.model.notes import Note, Rank
 
 MOST = 3
 """Instruments that a note names."""
@@ -62,7 +63,7 @@ def outside_notes(run: Any) -> Iterator[str]:
         if HALF * outside > rows:
             groups = sorted({session_group(instrument) for instrument in run.plan.instruments})
             text += zone_hint(run.plan.rules.calendar, groups, first, last)
-        yield text
+        yield Note(text, Rank.MISSED if HALF * outside > rows else Rank.LEFT_OUT)
     auctions = {
         "before the open": int(clock["pre_open"]),
         "in the closing auction": int(clock["auction"]),
@@ -120,10 +121,10 @@ def exit_notes(run: Any) -> Iterator[str]:
     """Yield how often positions were without protection."""
     overnight, unprotected = run.gatherer.overnight, run.gatherer.unprotected
     if unprotected:
-        yield (
+        yield Note(
             f"UNPROTECTED: {unprotected:,} exits lay outside the circuit limits of their day and "
-            "could not stand; they are tried again at the next session's open"
-        )
+            "could not stand; they are tried again at the next session's open", Rank.MISSED,
+        )  # fmt: skip
     if overnight:
         yield (
             f"{overnight:,} exits of brackets expired with their session and were sent anew at the "

@@ -35,10 +35,13 @@ def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
         "digest": digest,
         "code": package_sources().hex(),
         "strategies": [
-            {"name": spec.name, "file": spec.file, "sha256": source_sha(spec),
-             "params": dict(e.arguments)}
-            for spec, e in zip(plan.specs, plan.enrolments, strict=True)
+            {"name": spec.name, "class": spec.cls.__name__, "file": spec.file,
+             "sha256": source_sha(spec), "params": dict(e.arguments),
+             "instruments": list(entry.instruments)}
+            for spec, e, entry in zip(
+                plan.specs, plan.enrolments, plan.options.strategies, strict=True)
         ],
+        "folder": str(Path.cwd()),
         "options": options,
         "data": [
             {"path": str(f.path), "sha256": f.sha256, "rows": f.rows} for f in plan.files
@@ -103,7 +106,7 @@ def fingerprint(document: Mapping[str, Any]) -> str:
     """Return a hash of what a run is, whenever it is made: to tell if one can go on as another."""
     left_out = (
         "made", "digest", "python", "machine", "packages", "run_id", "format", "code", "owner_id",
-        "account_id", "begun_ns",
+        "account_id", "begun_ns", "folder",
     )  # fmt: skip
     kept = {name: value for name, value in document.items() if name not in left_out}
     kept["options"] = {

@@ -34,14 +34,20 @@ def kernel_bar() -> Iterator[Callable[[int, int, int], None] | None]:
     except ImportError:
         yield None
         return
+    display = importlib.import_module("IPython.display")
     bar, text = widgets.IntProgress(min=0, max=1), widgets.HTML("compiling or loading the core")
-    importlib.import_module("IPython.display").display(widgets.HBox([bar, text]))
+    box = widgets.HBox([bar, text])
+    shown = display.display(box, display_id=True)
     try:
         yield teller(bar, text)
-    except BaseException:
-        bar.bar_style = "danger"
-        raise
-    bar.bar_style = "success"
+    finally:
+        # A loop of many runs must not leave a bar, and eight models in the browser, for each.
+        for widget in (box, bar, text):
+            for part in (widget.layout, getattr(widget, "style", None), widget):
+                if part is not None:
+                    part.close()
+        if shown is not None:
+            shown.update(display.HTML(""))
 
 
 def teller(bar: Any, text: Any) -> Callable[[int, int, int], None]:

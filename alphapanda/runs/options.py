@@ -9,6 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from alphapanda import config
+from alphapanda.data.frames import with_files
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import DAY
 from alphapanda.model.instruments import Product
@@ -41,6 +43,8 @@ class Options:
     interval: str | None = None
     repair: bool = False
     qty_scale: int = 1
+    price_scale: int = 1
+    keep_repeats: bool = False
     exchange: str | None = None
     first: date | None = None
     last: date | None = None
@@ -104,13 +108,19 @@ def make(given: Mapping[str, Any], *, where: str = "", trades: bool = True) -> O
 
 
 def from_python(strategy: Any, data: Any, given: Mapping[str, Any]) -> Options:
-    """Return options given as Python keywords, in which `from` is written `from_`."""
+    """Return options given as Python keywords, in which `from` is written `from_`.
+
+    `data` may be frames of pandas, polars or Arrow too.
+    """
     values = dict(given)
     if "from_" in values:
         values["from"] = values.pop("from_")
     if strategy is not None:
         values["strategies"] = strategy
-    return make({**values, "data": data})
+    named = values.get("instrument", ())
+    named = (named,) if isinstance(named, str) else tuple(named)
+    folder = config.load().cache_dir / "frames"
+    return make({**values, "data": with_files(data, folder, instruments=named)})
 
 
 def converted(where: str, name: str, value: Any, convert: Any) -> Any:
@@ -259,7 +269,8 @@ def as_ns(value: Any) -> int:
 
 CONVERT: dict[str, Any] = {
     "data": texts, "instrument": texts, "instruments": texts, "map": as_map, "kind": as_kind,
-    "interval": as_interval, "repair": as_flag, "qty_scale": as_whole, "exchange": as_text,
+    "interval": as_interval, "repair": as_flag, "qty_scale": as_whole,
+    "price_scale": as_whole, "keep_repeats": as_flag, "exchange": as_text,
     "first": as_date, "last": as_date, "cash": to_scaled, "costs": as_text, "limits": as_text,
     "calendar": as_text, "product": lambda value: Product[str(value).upper()],
     "latency": as_ns, "slippage": as_rate, "limit_fill": lambda value: Fill[str(value).upper()],
@@ -272,8 +283,8 @@ EXPECTED = {
     "cash": "write rupees, 1000000", "product": "write CNC, MIS or NRML",
     "latency": "write a time up to a day, 50ms or 1s", "slippage": "write 2bp or 0.02%",
     "volume_share": "write a share, 10%", "limit_fill": "write through, touch or queue",
-    **dict.fromkeys(("batch", "seed", "qty_scale"), "write a whole number"),
-    **dict.fromkeys(("repair", "jit", "no_jit", "journal"), "write true or false"),
+    **dict.fromkeys(("batch", "seed", "qty_scale", "price_scale"), "write a whole number"),
+    **dict.fromkeys(("repair", "keep_repeats", "jit", "no_jit", "journal"), "write true or false"),
     **dict.fromkeys(("exchange", "costs", "limits", "calendar", "out"), "write one text"),
     "map": "write NAME = COLUMN",
 }  # fmt: skip

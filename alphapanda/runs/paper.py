@@ -184,7 +184,6 @@ def rows_taken(journal: Journal | None) -> int:
 def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> bool:
     """Feed the rest of the feed to the core; return True if it was stopped before its end."""
     run, session = paper.run, paper.run.session
-    batches = [] if journal is None else journal.contents.batches
     with orderly() as stopping, blaming(run.plan.specs, session.time):
         for missed, part in run.source.rows(rows_taken(journal), stopping):
             paper.recorder.miss(missed)
@@ -193,7 +192,7 @@ def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> boo
                 show(paper)
         if stopping():
             return True
-        if not batches or batches[-1].rows:  # rows of the session's end were not fed before
+        if not paper.recorder.finished:
             session.finish(always=run.plan.rules.calendar.is_always)
     faults.at("feed ended")
     return False

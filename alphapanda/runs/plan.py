@@ -22,6 +22,7 @@ from alphapanda.model.calendar import DAY, Calendar, Session, SessionGroup, sess
 from alphapanda.model.charges import Schedule, charge_class
 from alphapanda.model.instruments import Instrument, Master, Product, Segment
 from alphapanda.model.limits import LimitSet, load_limits
+from alphapanda.model.notes import Note, Rank
 from alphapanda.runs import discovery
 from alphapanda.runs.closing_notes import volume_notes
 from alphapanda.runs.options import Entry, Options
@@ -95,6 +96,7 @@ def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
         paths=options.data, kind=kind, interval=options.interval, mapping=options.map,
         repair=options.repair, first=options.first, last=options.last,
         instruments=tuple(wanted) or None, qty_scale=options.qty_scale,
+        price_scale=options.price_scale, keep_repeats=options.keep_repeats,
         exchange=options.exchange, **extra,
     )  # fmt: skip
 
@@ -152,6 +154,8 @@ def feed_id(options: Options, replay: Replay) -> str:
         replay.interval_ns, str(options.first), str(options.last), options.repair,
         sorted(options.map.items()), options.qty_scale,
         *([options.calendar] if replay.kind == "bar" else []),
+        *([("price_scale", options.price_scale)] if options.price_scale > 1 else []),
+        *(["keep_repeats"] if options.keep_repeats else []),
     )  # fmt: skip
     return "replay:" + hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]
 
@@ -174,7 +178,10 @@ def named(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instru
 def known(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
     """Yield the instrument of each name in the data, from the master or with stated defaults."""
     if not options.instruments:
-        notes.append("no instrument master: lot 1 and no tick size assumed")
+        notes.append(Note(
+            "no instrument master: lot 1 and no tick size assumed; --instruments FILE has them",
+            Rank.ASSUMED,
+        ))  # fmt: skip
         yield from (Instrument.assumed(name) for name in replay.names)
         return
     masters = read_masters([Path(path) for path in options.instruments])
@@ -254,7 +261,10 @@ def calendar_notes(plan: RunPlan) -> Iterator[str]:
     else:
         yield from idle_day_notes(plan)
     if days[0] < calendar.known_from or days[-1] > calendar.known_until:
-        yield f"holidays are known from {calendar.known_from} to {calendar.known_until} only"
+        yield Note(
+            f"holidays are known from {calendar.known_from} to {calendar.known_until} only: "
+            "every other weekday counts as a trading day", Rank.ASSUMED,
+        )  # fmt: skip
 
 
 def idle_day_notes(plan: RunPlan) -> Iterator[str]:
@@ -262,9 +272,10 @@ def idle_day_notes(plan: RunPlan) -> Iterator[str]:
     calendar, days, groups = plan.rules.calendar, plan.feed.days, used_groups(plan)
     idle = [day for day in days if not any(calendar.session(day, g) for g in groups)]
     if idle:
-        yield (
+        yield Note(
             f"{len(idle)} of {len(days)} days have no session in the calendar (first {idle[0]}): "
-            "their rows only set the last price; --calendar always trades at any time"
+            "their rows only set the last price; --calendar always trades at any time",
+            Rank.LEFT_OUT,
         )
 
 
@@ -277,7 +288,7 @@ def charge_notes(plan: RunPlan) -> list[str]:
             kind = charge_class(instrument.segment, chosen)
             for day in (plan.feed.days[0], plan.feed.days[-1]):
                 found.update(plan.rules.schedule.doubts(day, kind, instrument.exchange))
-    return sorted(found)
+    return [Note(doubt, Rank.ASSUMED) for doubt in sorted(found)]
 
 
 def used_groups(plan: RunPlan) -> list[SessionGroup]:

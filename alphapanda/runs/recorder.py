@@ -40,6 +40,8 @@ class Recorder:
         self._collected = Collector()
         self.commands: list[str] = []
         """Ids of the commands that the journal has."""
+        self.finished = False
+        """Whether the journal has the control rows behind the feed's last row."""
 
     @property
     def envelopes(self) -> int:
@@ -61,8 +63,9 @@ class Recorder:
         if not (batch.rows or len(controls) or len(said)):
             return
         self._translator.miss(self._missed)
-        envelopes = [encode(made) for made in self._translator.take(said, batch, controls)]
-        self._writer.batch(batch, controls, envelopes, self._missed)
+        made = self._translator.take(said, batch, controls, texts)
+        envelopes = [encode(envelope) for envelope in made]
+        self._writer.batch(batch, controls, envelopes, self._missed, texts)
         self._missed = 0
         faults.at("batch kept")
         self._since += batch.rows
@@ -123,16 +126,22 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
     engine = run.session.engine
     translator = translator_of(run.plan, contents.manifest)
     first = restored(run.plan, engine, journal)
+    commands: list[str] = []
+    finished = False
     for number, batch in enumerate(journal.batches()):
         rows = told(batch, translator)
         if number >= first and replay_batch(engine, batch).tobytes() != rows.tobytes():
             raise AssertionError(f"{contents.path}: batch {number} comes out otherwise: verify it")
         run.gatherer.take(rows)
-        run.gatherer.close_batch(batch.columns, batch.controls)
+        run.gatherer.close_batch(batch.columns, batch.controls, batch.texts)
+        commands += [text.command for text in batch.texts]
         run.session.rows += batch.columns.rows
-    run.session.skip_controls(translator.position.controls)
+        finished = not batch.columns.rows and not batch.texts
+    run.session.skip_controls(translator.position.controls - len(commands))
     final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
-    return Recorder(engine, writer, translator, status=final)
+    made = Recorder(engine, writer, translator, status=final)
+    made.commands, made.finished = commands, finished
+    return made
 
 
 # The state of a strategy in plain Python is no part of a snapshot: it is run from the start.

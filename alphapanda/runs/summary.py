@@ -2,29 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
 
 from alphapanda.core import book
+from alphapanda.core.state import OrderState
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.records import view
+from alphapanda.model.calendar import EPOCH
 from alphapanda.model.money import text
+from alphapanda.model.notes import Note, Rank
 from alphapanda.model.rows import ChargeKind
-from alphapanda.research.result import Gatherer, sum_up
+from alphapanda.research.hours import Hours, day_number, hours_of_rows, hours_of_sessions
+from alphapanda.research.requests import Open
+from alphapanda.research.result import Ending, Gatherer, sum_up
 from alphapanda.runs.closing_notes import closing_notes
+from alphapanda.runs.plan import used_groups
 from alphapanda.runs.runner import ActiveRun
 
 
 def totals(run: ActiveRun) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the summary and the tables of a run."""
-    return sum_up(run.gatherer, {**describe(run), "build_s": round(run.build_s, 4)})
+    gatherer, engine = run.gatherer, run.session.engine
+    hours = hours_of(run)
+    facts = {**describe(run), "build_s": round(run.build_s, 4)}
+    facts["notes"] = [*facts["notes"], *day_notes(run, hours)]
+    last = np.ascontiguousarray(engine.tables["instruments"]["last"])
+    return sum_up(gatherer, facts, Ending(hours, last, left(engine)))
+
+
+def hours_of(run: ActiveRun) -> Hours:
+    """Return the trading days and hours of a run, of one that was interrupted those it had."""
+    calendar, days, rows = run.plan.rules.calendar, run.plan.feed.days, run.gatherer.rows_of_days
+    if calendar.is_always:
+        return hours_of_rows(rows)
+    hours = hours_of_sessions(calendar, used_groups(run.plan), days[0], days[-1])
+    if run.status != "interrupted":
+        return hours
+    reached = max(rows, default=day_number(days[0]) - 1)
+    return hours.until(rows.get(reached, (0, 0))[1], reached)
+
+
+def days_run(run: ActiveRun) -> Sequence[date]:
+    """Return the days of the data that a run has come to; the first at least."""
+    days = run.plan.feed.days
+    if run.status != "interrupted":
+        return days
+    reached = max(run.gatherer.rows_of_days, default=0)
+    return [day for day in days if day_number(day) <= reached] or days[:1]
+
+
+def day_notes(run: ActiveRun, hours: Hours) -> Iterator[Note]:
+    """Yield what part of its days an interrupted run has, and which trading days have no rows."""
+    days, had = run.plan.feed.days, days_run(run)
+    if run.status == "interrupted":
+        yield Note(
+            f"interrupted on {had[-1]}: {len(had)} of {len(days)} days were run, none of the "
+            "figures covers the rest; the same command runs them all", Rank.BROKEN,
+        )  # fmt: skip
+    known = {day_number(day) for day in days}
+    empty = [day for day in hours.days.tolist() if day not in known]
+    if empty:
+        first = date.fromordinal(empty[0] + EPOCH)
+        yield Note(
+            f"{len(empty)} of {len(hours.days)} trading days have no rows (first {first}): the "
+            "figures count them as days without a return; --from and --to leave out gaps at the "
+            "ends, and `alphapanda data check` lists all", Rank.LEFT_OUT,
+        )  # fmt: skip
+
+
+def left(engine: Engine) -> Open:
+    """Return the orders that live on at the end."""
+    orders = engine.tables["orders"]
+    live = orders[(orders["id"] != 0) & (orders["state"] != OrderState.DONE)]
+    filled = np.abs(live["filled"])
+    return Open(len(live), int(np.count_nonzero(filled)), int(filled.sum()))
 
 
 def describe(run: ActiveRun) -> dict[str, Any]:
     """Return the facts of a run that are not in its output rows."""
     plan, session, engine = run.plan, run.session, run.session.engine
-    feed, options, names = plan.feed, plan.options, plan.names
+    feed, options, names, days = plan.feed, plan.options, plan.names, days_run(run)
     positions = engine.tables["positions"].reshape(len(plan.specs), -1)
     ledgers = engine.tables["ledgers"]
     return {
@@ -49,9 +110,9 @@ def describe(run: ActiveRun) -> dict[str, Any]:
             f"{names[k]} {plan.instruments[row].name}": int(positions["qty"][k, row])
             for k, row in zip(*np.nonzero(positions["qty"]), strict=True)
         },
-        "from": str(feed.days[0]),
-        "to": str(feed.days[-1]),
-        "days": len(feed.days),
+        "from": str(days[0]),
+        "to": str(days[-1]),
+        "days": len(days),
         "kind": feed.kind,
         "calendar": options.calendar,
         "costs": options.costs,

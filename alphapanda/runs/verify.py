@@ -92,7 +92,8 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
         before = translator.position
         rows = replay_batch(engine, batch)
         digest.update(rows.tobytes())
-        replayed = [encode(e) for e in translator.take(rows, batch.columns, batch.controls)]
+        again = translator.take(rows, batch.columns, batch.controls, batch.texts)
+        replayed = [encode(envelope) for envelope in again]
         found.rows += batch.columns.rows
         found.envelopes += len(batch.envelopes)
         if replayed != batch.envelopes:

@@ -20,7 +20,7 @@ from alphapanda.runtime.servers import served
 
 CHOOSING = (
     "data", "instruments", "map", "kind", "interval", "from", "to", "repair", "qty_scale",
-    "exchange",
+    "price_scale", "keep_repeats", "exchange",
 )  # fmt: skip
 """Options that choose or read data; where another process publishes the feed, it has them."""
 

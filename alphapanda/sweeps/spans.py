@@ -13,8 +13,10 @@ from alphapanda.engine.controls import Placer, day_end, session_controls
 from alphapanda.model.calendar import DAY, IST, day_start_ns
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import CONTROL, Control, Scope
+from alphapanda.research.hours import day_number, session_days
 from alphapanda.runs.plan import RunPlan, used_groups
 from alphapanda.sweeps.threads import Span
+from alphapanda.sweeps.windows import Window
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,16 @@ class Market:
         """The IST day numbers of the first and the last row."""
         first, last = self.batches[0].ts[0], self.batches[-1].ts[-1]
         return int(first + IST) // DAY, int(last + IST) // DAY
+
+
+def counted(market: Market, first: date, last: date) -> Any:
+    """Return the numbers of the trading days from first to last, as a backtest of them counts."""
+    calendar, groups = market.plan.rules.calendar, used_groups(market.plan)
+    if calendar.is_always:
+        days = [day for day in market.days if first <= day <= last]
+    else:
+        days = session_days(calendar, groups, first, last)
+    return np.array([day_number(day) for day in days], np.int64)
 
 
 def trading_days(market: Market) -> list[date]:
@@ -68,23 +80,25 @@ class Cached:
 
 def training(market: Market, days: Sequence[date]) -> Span:
     """Return the rows from the first to the last of the days, as a backtest of them is fed."""
-    return placed(market, days, np.empty(0, CONTROL))
+    return placed(market, days, np.empty(0, CONTROL), counted(market, days[0], days[-1]))
 
 
-def testing(market: Market, before: Sequence[date], days: Sequence[date]) -> Span:
+def testing(market: Market, window: Window, until: date) -> Span:
     """Return the rows of test days behind those that warm up the indicators.
 
     Until the first test day the strategy is stopped by the core's own switch, so that every order
-    is refused; then it is armed, flat.
+    is refused; then it is armed, flat. Its returns count to the day `until`, which is the last
+    before the next window's: so each trading day counts once, those without rows too.
     """
+    before, days = window.train, window.test
     stop = np.zeros(2, CONTROL)
     stop["kind"] = Control.KILL, Control.REARM
     stop["ts"] = day_start_ns(before[0]), day_start_ns(days[0])
     stop["a"] = Scope.STRATEGY
-    return placed(market, [*before, *days], stop)
+    return placed(market, [*before, *days], stop, counted(market, days[0], until))
 
 
-def placed(market: Market, days: Sequence[date], more: Any) -> Span:
+def placed(market: Market, days: Sequence[date], more: Any, numbers: Any) -> Span:
     """Return rows with the control rows of their days, and with `more` of them."""
     first, last = days[0], days[-1]
     start, end = day_start_ns(first), day_start_ns(last) + DAY
@@ -100,7 +114,7 @@ def placed(market: Market, days: Sequence[date], more: Any) -> Span:
     rest = placer.rest()
     if plan.rules.calendar.is_always:  # nothing closes the last day but the end of the data
         rest = day_end(int(batches[-1][0].ts[-1]))
-    return Span(batches, rest)
+    return Span(batches, rest, numbers)
 
 
 def cut(batches: Sequence[Columns], start: int, end: int, *, bars: bool) -> Iterator[Columns]:

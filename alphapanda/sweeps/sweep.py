@@ -21,6 +21,7 @@ from alphapanda.engine.reuse import Reusable, Windows, with_arguments
 from alphapanda.engine.setup import Setup
 from alphapanda.errors import UsageError
 from alphapanda.model.money import text
+from alphapanda.model.notes import in_order
 from alphapanda.research import deflated
 from alphapanda.research.sweep_result import (
     SweepResult,
@@ -222,7 +223,7 @@ def described(made: Sweep) -> dict[str, Any]:
             for name in made.grid.spec.params
             if name not in made.grid.axes
         },
-        "notes": [*made.market.plan.notes, *made.notes],
+        "notes": in_order([*made.market.plan.notes, *made.notes]),
     }
 
 
@@ -238,8 +239,7 @@ def judged(made: Sweep, worker: Worker, rows: Rows) -> dict[str, Any]:
     span = spans.training(made.market, made.windows[0].train)
     again = worker.run(arguments, span)
     assert again.pnl == rows["pnl"][job], "a combination run twice must give the same"
-    closes = worker.tally.day_closes()
-    chance = deflated.deflated(closes, rows["sharpe"], len(rows))
+    chance = deflated.deflated(worker.tally.day_closes(), rows["sharpe"], len(rows))
     return {
         "best": {"params": dict(arguments), **figures_of(rows[job])},
         **deflated.verdict(chance),

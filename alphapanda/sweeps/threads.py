@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from alphapanda.engine.engine import Engine
 from alphapanda.model.columns import Columns
 from alphapanda.research.sweep_store import ROW, Rows
-from alphapanda.research.tally import Figures, Tally
-from alphapanda.runs.session import Session
+from alphapanda.research.tally import Figures
+from alphapanda.runs.session import Session, Sink
 
 Arguments = Mapping[str, int | float]
 TURN_S = 0.01
@@ -30,6 +30,8 @@ class Span:
 
     batches: Sequence[tuple[Columns, Any]]
     rest: Any
+    days: Any
+    """Numbers of the trading days whose returns count: the same for every combination."""
 
     @property
     def rows(self) -> int:
@@ -37,10 +39,23 @@ class Span:
         return sum(columns.rows for columns, _ in self.batches)
 
 
+class Counter(Sink, Protocol):
+    """What counts a run's output rows."""
+
+    def begin(self, days: Any) -> None:
+        """Begin a run with these trading days."""
+
+    def figures(self, charges: int) -> Figures:
+        """Return the run's figures."""
+
+    def day_closes(self) -> Any:
+        """Return the initial cash, then the equity at the end of each trading day."""
+
+
 class Worker:
     """One core that runs one combination after another."""
 
-    def __init__(self, begin: Callable[[Arguments], Engine], tally: Tally) -> None:
+    def __init__(self, begin: Callable[[Arguments], Engine], tally: Counter) -> None:
         self.begin = begin
         self.tally = tally
         self.engine_s = 0.0
@@ -49,7 +64,7 @@ class Worker:
     def run(self, arguments: Arguments, span: Span) -> Figures:
         """Run a combination over a span and return its figures."""
         self.engine = self.begin(arguments)
-        self.tally.begin()
+        self.tally.begin(span.days)
         session = Session(self.engine, [self.tally])
         for columns, controls in span.batches:
             session.feed(columns, controls)

@@ -3,33 +3,38 @@
 A window trains on its own rows, cold at the start like any backtest. Its best combination is then
 fed the same days once more with every order refused, which warms its indicators up, and trades the
 test days from flat, with the initial cash. What is open at the end of a test window counts at its
-last price and is not carried on. Stitched, the windows' P&L add up on one initial cash.
+last price and is not carried on. Stitched, the windows' P&L add up on one initial cash, with one
+return for each trading day from the first test day to the last; drawdowns go on from window to
+window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
-from alphapanda.model.money import text
+from alphapanda.model.money import text, to_scaled
 from alphapanda.research import deflated
-from alphapanda.research.stats import risk
+from alphapanda.research.stats import drawdown
 from alphapanda.research.sweep_result import best_of, figures_of, shown
 from alphapanda.research.sweep_store import Rows
+from alphapanda.research.tally import Figures, Tally
 from alphapanda.sweeps import spans
+from alphapanda.sweeps.plan import Sweep, tally
 from alphapanda.sweeps.threads import Worker
-
-if TYPE_CHECKING:
-    from alphapanda.sweeps.plan import Sweep
 
 
 def stitched(made: Sweep, worker: Worker, rows: Rows) -> dict[str, Any]:
     """Return the windows, the out-of-sample result, and the last window's choice as the best."""
     many, metric = len(made.numbers), made.search.metric
     told: list[dict[str, Any]] = []
-    closes = [made.options.cash]
+    first, last = made.windows[0].test[0], made.windows[-1].test[-1]
+    whole = tally(made)
+    whole.begin(spans.counted(made.market, first, last))
+    worker = Worker(worker.begin, Both(tally(made), whole))
     choice: dict[str, Any] | None = None
     for place, window in enumerate(made.windows):
         facts = {
@@ -37,46 +42,73 @@ def stitched(made: Sweep, worker: Worker, rows: Rows) -> dict[str, Any]:
             "test": [str(window.test[0]), str(window.test[-1])],
         }
         best = best_of(rows[place * many : (place + 1) * many], metric)
+        later = made.windows[place + 1 : place + 2]
+        until = later[0].test[0] - timedelta(1) if later else window.test[-1]
         if best is None:
             told.append({**facts, "params": None, "in_sample": None, "out_of_sample": None})
             continue
         job = place * many + best
         arguments = made.arguments(job)
-        span = spans.testing(made.market, window.train, window.test)
-        figures = worker.run(arguments, span)
-        base = closes[-1] - made.options.cash
-        closes += [base + close for close in worker.tally.day_closes()[1:]]
+        figures = worker.run(arguments, spans.testing(made.market, window, until))
         choice = {"params": dict(arguments), **figures_of(rows[job])}
         told.append({
             **facts, "params": dict(arguments), "in_sample": figures_of(rows[job]),
             "out_of_sample": shown(figures),
         })  # fmt: skip
-    chance = deflated.deflated(closes, np.empty(0), 1)
+    chance = deflated.deflated(whole.day_closes(), np.empty(0), 1)
     return {
         "walk_forward": made.search.walk_forward,
         "windows_table": told,
-        "out_of_sample": totals(closes, told),
+        "out_of_sample": totals(whole, told),
         "best": choice,
         **deflated.verdict(chance),
     }
 
 
-def totals(closes: Sequence[int], told: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the figures of all test days as one run; its drawdown is that of day closes."""
-    cash = closes[0]
-    path = np.array(closes, np.int64)
-    peaks = np.maximum.accumulate(path)
+class Both:
+    """Counts each test window by itself, and all of them as one run."""
+
+    def __init__(self, window: Tally, whole: Tally) -> None:
+        self.window = window
+        self.whole = whole
+
+    def begin(self, days: Any) -> None:
+        """Begin a window behind the last one."""
+        self.window.begin(days)
+        self.whole.go_on()
+
+    def take(self, rows: Any) -> None:
+        """Count a chunk of output rows."""
+        self.window.take(rows)
+        self.whole.take(rows)
+
+    def close_batch(self, batch: Any, controls: Any, texts: Any = ()) -> None:
+        """Count nothing of what went in."""
+
+    def figures(self, charges: int) -> Figures:
+        """Return the window's figures."""
+        return self.window.figures(charges)
+
+    def day_closes(self) -> Any:
+        """Return the window's day closes."""
+        return self.window.day_closes()
+
+
+def totals(whole: Tally, told: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the figures of all test days as one run."""
+    closes, figures = whole.day_closes(), whole.figures(0)
+    cash, final = whole.start, figures.equity
     tests = [window["out_of_sample"] for window in told if window["out_of_sample"]]
-    figures = risk(closes)
     return {
-        "pnl": text(closes[-1] - cash),
-        "return": (closes[-1] - cash) / cash,
-        "sharpe": figures["sharpe"],
-        "sortino": figures["sortino"],
-        "max_drawdown": float(((peaks - path) / peaks).max()),
+        "pnl": text(final - cash),
+        "return": (final - cash) / cash,
+        "sharpe": figures.sharpe,
+        "sortino": figures.sortino,
+        "max_drawdown": figures.max_drawdown,
+        "max_drawdown_daily": drawdown(closes)[0],
         "trips": sum(test["trips"] for test in tests),
         "fills": sum(test["fills"] for test in tests),
         "days": len(closes) - 1,
         "windows": len(told),
-        "windows_with_profit": sum(not test["pnl"].startswith("-") for test in tests),
+        "windows_with_profit": sum(to_scaled(test["pnl"]) > 0 for test in tests),
     }

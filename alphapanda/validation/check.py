@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,8 +21,11 @@ from alphapanda.engine.compiler.sources import text_of
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import INDIA
 from alphapanda.model.charges import RATE
+from alphapanda.model.notes import in_order
+from alphapanda.research.cards import check_card
 from alphapanda.research.decisions import decisions, in_words
 from alphapanda.research.events import Names
+from alphapanda.runs.notebook_bar import kernel_bar
 from alphapanda.runs.options import Options, as_rate, from_python
 from alphapanda.validation.lab import Lab, open_lab
 from alphapanda.validation.lookahead import Changed, Trial, chance, look_ahead, row_of
@@ -50,6 +54,9 @@ class Check:
         """What is wrong, the gravest first; empty if nothing is."""
         return list(self.summary["findings"])
 
+    def _repr_html_(self) -> str:
+        return check_card(self.summary)
+
 
 def check(
     strategy: Any = None, data: Any = (), *, cuts: int = CUTS, tolerance: Any = TOLERANCE,
@@ -64,7 +71,8 @@ def check(
         UsageError: for anything wrong in the options, the strategy or the data.
     """
     made = from_python(strategy, data, options)
-    return run(made, cuts=cuts, tolerance=tolerance, progress=progress)
+    with kernel_bar() if progress is None else nullcontext(progress) as shown:
+        return run(made, cuts=cuts, tolerance=tolerance, progress=shown)
 
 
 def run(
@@ -136,7 +144,7 @@ def examined(trial: Trial, number: int, allowed: float) -> Check:
         "runs": trial.runs, "decisions": len(decisions(trial.base)), "cuts": number,
         "tolerance": allowed, "findings": findings, "warm_up": warm_up(lab, warm, allowed),
         "reads": [*trial.shadow.tables],
-        "notes": [*notes(trial, warm, allowed, found=found), *lab.plan.notes],
+        "notes": in_order([*notes(trial, warm, allowed, found=found), *lab.plan.notes]),
     })  # fmt: skip
 
 

@@ -22,12 +22,12 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from alphapanda import config
 from alphapanda.data.schema import SPELLINGS, epoch_unit_ns, normal
 from alphapanda.model.calendar import IST
+from alphapanda.validation import shadow_text
 
 How = Literal["whole", "cut", "changed"]
 TABLES = {".parquet", ".pq", ".csv"}
@@ -67,7 +67,6 @@ class Shadow:
         self._stamp, self._interval_ns, self._seed = stamp, interval_ns, seed
         self._made: dict[tuple[str, How, int], Path] = {}
         self._read, self._write = pq.read_table, pq.write_table
-        self._read_csv, self._write_csv = pc.read_csv, pc.write_csv
 
     def show(self, how: How, cut_ns: int = 0) -> None:
         """Choose what is seen from now on; `cut_ns` is the first moment that is not yet known."""
@@ -117,10 +116,13 @@ class Shadow:
 
     def _copy(self, path: Path) -> Path:
         csv = path.suffix == ".csv"
+        shown: Any
         try:
-            table = self._read_csv(path) if csv else self._read(path, partitioning=None)
-            shown = self._shown(table)
-        except (pa.ArrowException, OSError):
+            if csv:
+                shown = self._shown_text(path.read_bytes().decode("utf-8"))
+            else:
+                shown = self._shown(self._read(path, partitioning=None))
+        except (pa.ArrowException, OSError, UnicodeDecodeError):
             shown = None
         if shown is None:
             self.opaque[str(path)] = None
@@ -129,10 +131,28 @@ class Shadow:
         target = self.folder / self.how / str(self.cut_ns) / path.relative_to(path.anchor)
         target.parent.mkdir(parents=True, exist_ok=True)
         if csv:
-            self._write_csv(shown, target)
+            target.write_bytes(shown.encode())
         else:
             self._write(shown, target)
         return target
+
+    # Text stays as it is written: what a strategy makes of `0050` is its own affair.
+    def _shown_text(self, text: str) -> str | None:
+        (head, *rows), separator = shadow_text.records(text)
+        names = [name.strip().removeprefix("\ufeff") for name in head[1]]
+        name = time_column(names, self._stamp)
+        column = None if name is None else names.index(name)
+        stamps = None if column is None else shadow_text.times_of(rows, column, stamps_ns)
+        if column is None or stamps is None:
+            return None
+        if self.how == "whole":
+            return text
+        future = stamps >= self.cut_ns - self._interval_ns
+        if self.how == "cut":
+            return head[0] + shadow_text.without(rows, future)
+        return head[0] + shadow_text.changed(
+            rows, future, separator=separator, kept=column, seed=self._seed
+        )
 
     # None if no column tells the time of a row.
     def _shown(self, table: pa.Table) -> pa.Table | None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alphapanda.engine.setup import Paper
 from alphapanda.model.columns import Columns
 from alphapanda.model.money import text
-from alphapanda.model.rows import Fill, Out
+from alphapanda.model.notes import in_order
+from alphapanda.model.rows import Fill, Kind, Out
+from alphapanda.research.cards import stress_card
 from alphapanda.research.survival import share, verdict
+from alphapanda.research.table import duration
+from alphapanda.runs.notebook_bar import kernel_bar
 from alphapanda.runs.options import Options, from_python
 from alphapanda.validation.lab import Lab, open_lab, placed
 
@@ -54,6 +60,9 @@ class Stress:
         """The cases, the run as it was asked for first."""
         return list(self.summary["cases"])
 
+    def _repr_html_(self) -> str:
+        return stress_card(self.summary)
+
 
 def stress(
     strategy: Any = None, data: Any = (), *, progress: Progress | None = None, **options: Any
@@ -65,7 +74,9 @@ def stress(
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
     """
-    return run(from_python(strategy, data, options), progress=progress)
+    made = from_python(strategy, data, options)
+    with kernel_bar() if progress is None else nullcontext(progress) as shown:
+        return run(made, progress=shown)
 
 
 def run(options: Options, *, progress: Progress | None = None) -> Stress:
@@ -86,13 +97,57 @@ def run(options: Options, *, progress: Progress | None = None) -> Stress:
         if lab.plain:
             lab.reload()  # what a run leaves in a module must not reach the next
         results.append(outcome(lab, case))
-    base = results[0]["pnl"]
+    base = results[0]
+    idle = [idle_because(lab, case, base) for case in todo]
     return Stress({
         "strategies": lab.names, "rows": lab.rows, "kind": lab.plan.feed.kind,
         "from": str(lab.plan.feed.days[0]), "to": str(lab.plan.feed.days[-1]),
-        "pnl": text(base), "cases": [told(result, base) for result in results],
-        "notes": lab.plan.notes,
+        "pnl": text(base["pnl"]),
+        "cases": [told(*pair, base) for pair in zip(results, idle, strict=True)],
+        "notes": in_order(lab.plan.notes),
     })  # fmt: skip
+
+
+def idle_because(lab: Lab, case: Case, base: Mapping[str, Any]) -> str:
+    """Return why a case can't change anything on these data; empty if it can.
+
+    It holds where the case did change nothing, which is seen from its result.
+    """
+    if case.kind in ("", "rows", "all"):
+        return ""
+    if not base["orders"]:
+        return "no order was sent"
+    apart = nearest(lab.columns.ts)
+    reasons = {
+        "latency": (
+            case.paper.get("latency_ns", 0) <= apart,
+            f"rows are {duration(apart / 1e9)} apart at the least: every order waits as long",
+        ),
+        "limit_fill": (not base["limits"], "no limit order was sent"),
+        "slippage": (
+            base["limits"] == base["orders"], "slippage is of market orders, and none was sent"
+        ),
+        "charges": (not base["charges"], "the run has no charges"),
+        "volume_share": (
+            True, "every order is within a tenth of what its row traded"
+            if sized(lab.columns) else "the data have no volumes",
+        ),
+    }  # fmt: skip
+    holds, why = reasons.get(case.kind, (False, ""))
+    return why if holds else ""
+
+
+def nearest(ts: NDArray[np.int64]) -> int:
+    """Return the least time between two different stamps, in ns."""
+    steps = np.diff(ts)
+    steps = steps[steps > 0]
+    return int(steps.min()) if len(steps) else 0
+
+
+def sized(columns: Columns) -> bool:
+    """Say if any row tells how much was traded or offered."""
+    sizes = (columns.volume, columns.qty, columns.bid_qty, columns.ask_qty)
+    return any(bool(np.any(size > 0)) for size in sizes)
 
 
 def cases(options: Options) -> Iterator[Case]:
@@ -141,14 +196,16 @@ def outcome(lab: Lab, case: Case) -> dict[str, Any]:
     if case.double:
         for name in DEARER:
             engine.tables["fees"][name] *= 2
-    types = lab.whole(engine)["type"]
+    out = lab.whole(engine)
+    types = out["type"]
+    limits = (types == Out.ORDER) & np.isin(out["b"], (Kind.LIMIT, Kind.STOP_LIMIT))
     ledgers = engine.tables["ledgers"][:-1]
     return {
         "case": case.name, "kind": case.kind, "rows": lab.rows,
         "pnl": int((ledgers["cash"] + ledgers["mark"]).sum()),
         "charges": int(ledgers["charges"].sum()),
         "orders": int((types == Out.ORDER).sum()), "fills": int((types == Out.FILL).sum()),
-        "rejected": int((types == Out.REJECTED).sum()),
+        "rejected": int((types == Out.REJECTED).sum()), "limits": int(limits.sum()),
     }  # fmt: skip
 
 
@@ -165,10 +222,14 @@ def thinned(lab: Lab, part: float) -> Lab:
     return replace(lab, columns=columns, controls=controls)
 
 
-def told(result: dict[str, Any], base: int) -> dict[str, Any]:
-    """Return a case as JSON holds it, with what is left of the P&L."""
-    pnl = result["pnl"]
+def told(result: Mapping[str, Any], idle: str, base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a case as JSON holds it, with what is left of the P&L, or why it can't change."""
+    pnl, before = result["pnl"], base["pnl"]
+    same = all(result[name] == base[name] for name in ("pnl", "orders", "fills"))
+    applies = not (idle and same)
+    left = share(pnl, before) if applies else None
     return {
         **result, "pnl": text(pnl), "charges": text(result["charges"]),
-        "change": text(pnl - base), "survives": share(pnl, base), "verdict": verdict(pnl, base),
+        "change": text(pnl - before), "applicable": applies, "why": "" if applies else idle,
+        "survives": left, "verdict": verdict(pnl, before) if applies else "not applicable",
     }  # fmt: skip

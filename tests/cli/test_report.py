@@ -46,7 +46,8 @@ def test_a_run_has_a_page_that_needs_nothing(runs: Path) -> None:
     summary = json.loads((runs / "runs" / "one" / "summary.json").read_text())
     told = content(page)
     assert ["Digest of every event", summary["digest"]] in told["origin"]  # type: ignore[operator]
-    assert str(told["again"]).startswith("alphapanda backtest ema_cross.py")
+    file = runs / "strategies" / "ema_cross.py"
+    assert str(told["again"]).startswith(f"alphapanda backtest {file}:EmaCross ")
     assert len(page) < 1_500_000
 
 

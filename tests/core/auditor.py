@@ -60,7 +60,7 @@ class Books:
                 assert row.a + row.b - row.c == row.d, "pnl = realised + unrealised - charges"
                 assert self.realised[row.strategy] == row.a
                 assert self.charges[row.strategy] == row.c
-            elif row.order != 0 or row.type == Out.FILL:
+            elif row.type != Out.COMMAND and (row.order != 0 or row.type == Out.FILL):
                 self.follow(row)
         return self
 

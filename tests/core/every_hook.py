@@ -39,7 +39,7 @@ from alphapanda.model.charges import Schedule
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Product
 from alphapanda.model.limits import LimitSet, lifted
-from alphapanda.model.rows import Control, Fill
+from alphapanda.model.rows import Control, Fill, Scope
 from tests.support.harness import CASH, MINUTE, T0, Desk, closes, controls, opens, phase, share
 
 OPEN = T0
@@ -213,3 +213,18 @@ def session(columns: Columns) -> Any:
         (cut_off, Control.SQUARE_OFF, 0), closes(last), (last, Control.DAY_END),
     ]  # fmt: skip
     return controls(*sorted(rows, key=lambda row: row[0]), columns=columns)
+
+
+def commanded(columns: Columns) -> Any:
+    """Return a session with every command of an operator in every scope, again and again."""
+    last = int(columns.ts[-1]) + 1
+    span = last - T0
+    rows = [opens(last)]
+    verbs = (Control.PAUSE, Control.RESUME, Control.FLATTEN, Control.RESUME, Control.KILL,
+             Control.FLATTEN, Control.REARM, Control.RESUME)  # fmt: skip
+    for number in range(96):
+        verb, scope = verbs[number % len(verbs)], Scope(number // len(verbs) % len(Scope))
+        ts = T0 + span * (number + 1) // 100
+        rows += [(ts, verb, scope, 0, number + 1, ts - 5),
+                 (ts, Control.CANCEL, 0, 5 * number, 1_000 + number, ts)]  # fmt: skip
+    return controls(*rows, closes(last), (last, Control.DAY_END), columns=columns)

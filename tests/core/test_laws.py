@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from alphapanda.core import matching, orders
 from alphapanda.engine.engine import Engine
 from alphapanda.model.columns import Columns
-from alphapanda.model.rows import CONTROL
+from alphapanda.model.rows import CONTROL, OUT, Control, Out, Reason
 from tests.core import every_hook, test_properties
 from tests.core.test_properties import MANY
 from tests.support.cases import Case, cases
@@ -192,6 +192,30 @@ def test_compiled_keeps_the_law_of_batches(
     assert single.snapshot() == whole.snapshot()
 
 
+@pytest.mark.core
+@pytest.mark.parametrize(("cls", "columns", "instruments", "interval"), WORK)
+def test_commands_are_the_same_compiled(
+    cls: Any, columns: Columns, instruments: int, interval: int
+) -> None:
+    """Under commands, too: compiled and plain Python, whole and row by row, the same bytes."""
+    events = every_hook.commanded(columns)
+    made = []
+    for jit in (False, True):
+        desk = every_hook.desk(instruments, interval, jit=jit)
+        engine = desk.engine([cls], present(columns))
+        made.append((output(engine, columns, events), engine.snapshot()))
+    assert made[0] == made[1]
+    rows = np.frombuffer(made[0][0], OUT)
+    told = rows[rows["type"] == Out.COMMAND]
+    assert set(told["a"].tolist()) == set(range(Control.KILL, Control.CANCEL + 1))
+    assert {Reason.PAUSED, Reason.OPERATOR} <= set(rows["a"][rows["type"] == Out.CANCEL].tolist())
+    desk = every_hook.desk(instruments, interval, jit=True)
+    case, single = Case(columns, events, desk, ()), desk.engine([cls], present(columns))
+    found = [output(single, *piece) for piece in pieces(case, range(1, columns.rows))]
+    assert b"".join(found) == made[1][0]
+    assert single.snapshot() == made[1][1]
+
+
 # --- teeth: what the properties must notice --------------------------------------------------
 
 
@@ -258,14 +282,14 @@ def test_an_unharmed_core_is_not_accused() -> None:
         for law in (BOOKS, LEFT, SHARE, PRICES, EXITS):
             law(case, played)
 
-    assert not fails(all_of_them)
+    assert not fails(all_of_them, days=50)
 
 
-def fails(law: Any) -> bool:
-    """Say if a property fails on some of the first cases, without looking for the smallest."""
+def fails(law: Any, *, days: int = 200) -> bool:
+    """Say if a law fails on one of so many days, without looking for the smallest."""
     from hypothesis import Phase, settings  # noqa: PLC0415
 
-    once = settings(MANY, phases=[Phase.generate], max_examples=50, report_multiple_bugs=False)
+    once = settings(MANY, phases=[Phase.generate], max_examples=days, report_multiple_bugs=False)
 
     def holds(case: Case) -> None:
         law(case, test_properties.run(case))

@@ -229,7 +229,7 @@ class Watch:
 
 
 @MANY
-@given(case=cases(limits=LIMITS))
+@given(case=cases(limits=LIMITS, commands=False))
 def test_no_prefix_of_the_orders_breaks_a_limit(case: Case) -> None:
     """Whatever is asked for: after every order that was let through, all limits hold."""
     watch, asked = Watch(), set[int]()

@@ -80,8 +80,8 @@ def test_bars_stamped_at_their_end_are_shifted_back(tmp_path: Path) -> None:
     ("04-08-2025 09:15", "2025-08-04 09:15:00"),
     ("2025-08-04 09:15:00", "2025-08-04 09:15:00"), ("04-Aug-2025 09:15:00", "2025-08-04 09:15:00"),
     ("2025-08-04 03:45:00Z", "2025-08-04 09:15:00"), ("1754279100", "2025-08-04 09:15:00"),
-    ("1754279100000", "2025-08-04 09:15:00"), ("04/08/2025 09:15:00", "2025-08-04 09:15:00"),
-    ("20250804", "2025-08-04 00:00:00"), ("04-AUG-2025", "2025-08-04 00:00:00"),
+    ("1754279100000", "2025-08-04 09:15:00"), ("20250804 091500", "2025-08-04 09:15:00"),
+    ("20250804091500", "2025-08-04 09:15:00"), ("04-AUG-2025 9:15:00 am", "2025-08-04 09:15:00"),
 ])  # fmt: skip
 def test_times_as_files_write_them(tmp_path: Path, stamp: str, text: str) -> None:
     """ISO with or without zone, day before month, epochs: one time in IST."""
@@ -156,12 +156,12 @@ def test_fractions_need_a_scale(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "text", "message"), [
-    ("a.json", "{", "not JSON"), ("a.json", '{"data": {}}', "no answer of Kite with candles"),
+    ("a.json", "{", "not JSON"), ("a.json", '{"data": {}}', "no answer of a broker with candles"),
     ("a.json", '{"data": {"candles": []}}', "no candles"),
     ("a.json", '{"data": {"candles": [["2025-08-04T09:15:00+0530", 1, 2, 1]]}}', "candle 1"),
     ("a.csv", "", "is empty"), ("a.csv", "time,ltp\n", "holds no rows"),
     ("a.csv", "date,open,high,low,close\n", "holds no rows"),
-    ("a.csv", "x,y\n1,2\n", "--map last=COLUMN"), ("a.txt", "x", "its name must end in"),
+    ("a.csv", "x,y\n1,2\n", "--map last=COLUMN"), ("a.doc", "x", "its name must end in"),
     ("a.csv", "date,open,high,low,close\n2025-08-04 09:15:00,1,2,1,2\n", "--interval"),
     ("a.parquet", "nothing", "cannot be read"),
 ])  # fmt: skip
@@ -326,11 +326,11 @@ def test_equity_bhavcopies_as_the_exchanges_serve_them(
         ]  # fmt: skip
 
 
-def test_a_udiff_of_contracts_is_refused(tmp_path: Path) -> None:
-    """The message names the segment and the files that hold the same."""
+def test_a_udiff_of_contracts_without_their_columns_is_refused(tmp_path: Path) -> None:
+    """The message names what it lacks."""
     path = tmp_path / "fo.csv"
     path.write_text(UDIFF + udiff("FO", "NSE", "INFY", ""))
-    with pytest.raises(UsageError, match=r"segment FO.*fo and op files"):
+    with pytest.raises(UsageError, match="UDiFF bhavcopy of contracts without opnintrst"):
         brought(tmp_path / "c", path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -86,13 +87,31 @@ def test_an_empty_name_is_told_by_the_symbol(tmp_path: Path, symbol: str, underl
         (INFY.replace(",1,EQ", ",1.5,EQ"), "column lot_size: '1.5'"),
         (INFY.replace(",EQ,", ",XX,"), "column instrument_type: 'XX'"),
         (INFY.replace("NSE,NSE", "NSE,NYSE"), "column exchange: 'NYSE'"),
+        (PUT.replace(",25050.5,", ",-0.01,"), "column strike: '-0.01'"),
+    ],
+)
+def test_an_odd_row_is_left_out_and_told(tmp_path: Path, row: str, said: str) -> None:
+    """The second row is at fault, on line 3; alone it leaves nothing, and is refused."""
+    path = written(tmp_path, NIFTY, row)
+    for master in (read_master(path), read_masters([path]).at(date(2025, 9, 24))):
+        assert [each.name for each in master] == ["NSE:NIFTY 50"]
+        (note,) = master.notes
+        assert note.startswith("1 rows of the instruments file do not fit and are left out: ")
+        assert re.search(rf"instruments_20250924\.csv, .*{said}", note)
+    with pytest.raises(UsageError, match=said.replace("line 3", "line 2")):
+        read_master(written(tmp_path, row))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
         (INFY + ",1", "line 3: 13 columns instead of 12"),
         ("1,2", "line 3: 2 columns instead of 12"),
         (INFY.replace("INFOSYS", '"INFO"SYS'), "line 3: not valid CSV"),
     ],
 )
-def test_a_bad_row_is_named_by_line_and_column(tmp_path: Path, row: str, said: str) -> None:
-    """The second row is at fault, on line 3."""
+def test_a_row_of_no_csv_is_named_by_its_line(tmp_path: Path, row: str, said: str) -> None:
+    """Such a file was cut or is another's."""
     path = written(tmp_path, NIFTY, row)
     with pytest.raises(UsageError, match=rf"instruments_20250924\.csv, .*{said}"):
         read_master(path)

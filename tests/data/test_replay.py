@@ -25,16 +25,18 @@ def ticks(path: Path, offsets: list[int], **columns: Any) -> Path:
 
 
 def test_kinds_are_told_by_columns(tmp_path: Path) -> None:
-    """Open to close is a bar, a last price a tick whatever else there is, sides are a quote."""
+    """Open to close is a bar; with a last price and a trade's size, a tick; sides are a quote."""
     prices = {"open": [10.0], "high": [12.0], "low": [9.0], "close": [11.0]}
     bar = write(tmp_path / "A.parquet", {"ts": seconds(0), **prices})
-    tick = write(tmp_path / "B.parquet", {"ts": seconds(0), "ltp": [11.5], **prices})
+    tick = write(tmp_path / "B.parquet", {"ts": seconds(0), "ltp": [11.5], "ltq": [5], **prices})
+    beside = write(tmp_path / "D.parquet", {"ts": seconds(0), "ltp": [11.5], **prices})
     quote = write(tmp_path / "C.parquet", {"ts": seconds(0), "ask": [11.5]})
     replay, rows = run(bar, interval="5m")
     assert replay.kind == "bar"
     assert [rows.open[0], rows.high[0], rows.low[0], rows.last[0]] == [
         100_000, 120_000, 90_000, 110_000,
     ]  # fmt: skip
+    assert run(beside, interval="5m")[1].last[0] == 110_000
     replay, rows = run(tick)
     assert (replay.kind, rows.last[0], len(rows.open)) == ("tick", 115_000, 0)
     replay, rows = run(quote)
@@ -394,6 +396,65 @@ def test_a_late_row_does_not_cost_its_like(tmp_path: Path) -> None:
     replay, rows = run([one, two], repair=True)
     assert replay.repairs == {"duplicate": 1}
     assert rows.last.tolist() == [10_000, 30_000, 20_000]
+
+
+def test_two_bars_of_one_time_are_not_run(tmp_path: Path) -> None:
+    """Both are named; with repair the later in file order counts, the other is counted."""
+    price = {name: [100.0] * 4 for name in ("open", "low")}
+    path = write(tmp_path / "INFY_1m.parquet", {
+        "ts": seconds(0, 60, 60, 120), "high": [101.0] * 4, **price,
+        "close": [100.0, 100.0, 100.5, 100.0], "volume": [5, 6, 9, 5],
+    })  # fmt: skip
+    with pytest.raises(UsageError, match=r"row 3: .*close is 100\.5.*second bar.*row 2: .*100\.0"):
+        run(path)
+    replay, rows = run(path, repair=True)
+    assert replay.repairs == {"earlier bar of its time": 1}
+    assert rows.volume.tolist() == [5, 9, 5]
+
+
+def test_a_bar_written_again_later_takes_its_place(tmp_path: Path) -> None:
+    """Also where it lies behind others, or in a second file; what is only late is dropped still."""
+    bar = {name: [100.0] for name in ("open", "high", "low", "close")}
+
+    def made(name: str, offsets: list[int], volume: list[int]) -> Path:
+        columns = {key: value * len(offsets) for key, value in bar.items()}
+        return write(tmp_path / name, {"ts": seconds(*offsets), **columns, "volume": volume})
+
+    one = made("INFY_1.parquet", [0, 60, 120, 240, 60, 180], [1, 2, 3, 4, 22, 9])
+    two = made("INFY_2.parquet", [240, 300], [44, 5])
+    replay, rows = run([one, two], repair=True, interval="1m")
+    assert rows.volume.tolist() == [1, 22, 3, 44, 5]
+    assert replay.repairs == {"earlier bar of its time": 2, "backward": 1}
+
+
+def test_an_interval_that_the_rows_speak_against_is_refused(tmp_path: Path) -> None:
+    """Rows a minute apart are no days, whatever --interval says."""
+    bar = {name: [100.0] * 3 for name in ("open", "high", "low", "close")}
+    path = write(tmp_path / "INFY.parquet", {"ts": seconds(0, 60, 120), **bar})
+    with pytest.raises(UsageError, match="--interval says bars of 1d, but its rows are 1m apart"):
+        run(path, interval="1d")
+
+
+def test_prices_finer_than_kept_are_not_run(tmp_path: Path) -> None:
+    """Where rounding would change them they are refused; --price-scale keeps them."""
+    path = ticks(tmp_path / "BTC.parquet", [0, 1], price=[0.00001234, 0.00001235])
+    with pytest.raises(UsageError, match=r"price is 1\.23\de-05: finer.*--price-scale"):
+        run(path)
+    replay, rows = run(path, price_scale=100_000_000)
+    assert rows.last.tolist() == [12_340_000, 12_350_000]
+    assert any("taken 100000000 times" in note for note in replay.notes)
+    replay, _ = run(ticks(tmp_path / "X.parquet", [0], price=[100.123456]))
+    assert any(note.startswith("1 prices are finer than 0.0001") for note in replay.notes)
+
+
+def test_text_says_that_it_is_to_be_imported(tmp_path: Path) -> None:
+    """A CSV is not a damaged Parquet file."""
+    path = tmp_path / "INFY.csv.gz"
+    path.write_bytes(b"date,open")
+    with pytest.raises(
+        UsageError, match=r"is text, not Parquet: import it: alphapanda data import"
+    ):
+        run(path)
 
 
 def test_volume_may_start_again_each_day(tmp_path: Path) -> None:

@@ -120,10 +120,15 @@ def naive_risk(ts: Any, equity: Any, cash: int) -> dict[str, Decimal | int | Non
             peak = max(peak, value)
             deepest = max(deepest, (peak - value) / peak)
             most = max(most, int(peak - value))
+        top, daily = closes[0], Decimal(0)
+        for close in closes:
+            top = max(top, close)
+            daily = max(daily, (top - close) / top)
         found: dict[str, Decimal | int | None] = {
             "days": n,
             "max_drawdown": deepest,
             "max_drawdown_money": most,
+            "max_drawdown_daily": daily,
             "return": closes[-1] / cash - 1,
         }
         if n < 2:
@@ -141,7 +146,7 @@ def naive_risk(ts: Any, equity: Any, cash: int) -> dict[str, Decimal | int | Non
             "sharpe": mean / spread * year.sqrt() if spread else None,
             "sortino": mean / below * year.sqrt() if below else None,
             "cagr": cagr,
-            "calmar": cagr / deepest if deepest else None,
+            "calmar": cagr / daily if daily else None,
         }
 
 
@@ -270,6 +275,7 @@ def test_a_run_without_anything() -> None:
         "sortino": None,
         "max_drawdown": 0.0,
         "max_drawdown_money": 0,
+        "max_drawdown_daily": 0.0,
         "calmar": None,
         "traded_value": 0,
         "turnover": None,
@@ -279,6 +285,7 @@ def test_a_run_without_anything() -> None:
         "average_loss": None,
         "profit_factor": None,
         "exposure": None,
+        "gross_exposure": None,
         "charges": 0,
         "days": 0,
     }

@@ -16,7 +16,7 @@ import pytest
 from alphapanda import rules
 from alphapanda.core.matching import protected
 from alphapanda.core.orders import append, clear, take_slot
-from alphapanda.core.state import OrderState, Verb, message_slot, placed_slot, repeat_slot
+from alphapanda.core.state import OrderState, RequestVerb, message_slot, placed_slot, repeat_slot
 from alphapanda.engine.compiler import generate
 from alphapanda.model.rows import NEVER, Code, Kind
 from tests.support.harness import CASH, Desk, tick_strategy
@@ -38,7 +38,7 @@ def good() -> Any:
     core.ledgers[1].cash = CASH
     instrument, wish = core.instruments[0], core.wishes[0]
     instrument.ts, instrument.last, instrument.tick = NOW, LAST, 0
-    wish.verb, wish.qty, wish.kind, wish.protection = Verb.NEW, 10, Kind.MARKET, -1
+    wish.verb, wish.qty, wish.kind, wish.protection = RequestVerb.NEW, 10, Kind.MARKET, -1
     return core
 
 

@@ -181,35 +181,48 @@ def columns(draw: Any, kind: str, rows: int, instruments: int) -> Columns:
 
 
 @st.composite
-def session(draw: Any, rows: Columns, strategies: int) -> Any:
+def session(
+    draw: Any, rows: Columns, strategies: int, instruments: int = 1, *, commands: bool = True
+) -> Any:
     """Draw a session over the rows: late opens, breaks, commands, square-off, always a close."""
     first, last = int(rows.ts[0]), int(rows.ts[-1]) + 1
     inside = st.integers(first, last)
     end = last + 1
     cut_off = end - draw(st.integers(0, (last - first) // 2))
     found = [opens(end, cut_off), (cut_off, Control.SQUARE_OFF, 0)]
-    for kind in draw(st.lists(st.sampled_from(("time", "rearm", "break", "kill")), max_size=3)):
+    kinds = ("time", "rearm", "break", "kill")
+    if commands:
+        kinds += ("pause", "pause", "resume", "flatten", "flatten", "cancel")
+    for place, kind in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=6))):
         ts = draw(inside)
         scope = draw(st.sampled_from(Scope))
-        number = draw(st.integers(0, strategies - 1)) if scope == Scope.STRATEGY else 0
+        most = {Scope.STRATEGY: strategies, Scope.INSTRUMENT: instruments}.get(scope, 1)
+        number = draw(st.integers(0, most - 1))
         if kind == "break":
             found += [closes(ts), phase(min(ts + SECOND, last), Phase.OPEN, end, cut_off)]
         elif kind == "time":
             found.append((ts, Control.TIME))
+        elif kind == "cancel":
+            order = draw(st.integers(1, 20))
+            found.append((ts, Control.CANCEL, 0, order, place + 1, ts))
         else:
-            found.append((ts, Control.KILL if kind == "kill" else Control.REARM, scope, number))
+            said = place + 1 if commands else 0
+            found.append((ts, Control[kind.upper()], scope, number, said, ts))
     found.sort(key=lambda row: row[0])
     return [*found, closes(end), (end, Control.DAY_END)]
 
 
 @st.composite
-def cases(draw: Any, limits: LimitSet | None = None, kinds: Sequence[str] = KINDS) -> Case:
+def cases(
+    draw: Any, limits: LimitSet | None = None, kinds: Sequence[str] = KINDS, *,
+    commands: bool = True,
+) -> Case:  # fmt: skip
     """Draw a whole day."""
     kind = draw(st.sampled_from(kinds))
     rows, strategies = draw(st.integers(12, 40)), draw(st.integers(1, 2))
     instruments = 1 if kind == "bars" else draw(st.integers(1, 2))
     data = draw(columns(kind, rows, instruments))
-    events = draw(session(data, strategies))
+    events = draw(session(data, strategies, instruments, commands=commands))
     acts = tuple(
         draw(
             st.dictionaries(

@@ -57,6 +57,19 @@ def test_a_case_is_a_backtest_with_that_option(
     assert cases[case]["pnl"] == alphapanda.backtest(EMA, data, jit=False, **option).summary["pnl"]
 
 
+def test_what_cannot_bite_is_not_applicable() -> None:
+    """On bars a minute apart latency, limits and volume share prove nothing, and that is told."""
+    data = session(1, 300, kind="bar")
+    sma = str(ROOT / "strategies" / "sma_cross.py")
+    made = {case["case"]: case for case in stress(sma, data, jit=False).cases}
+    for name in ("latency 50 ms", "latency 5 s", "limit fills: touch", "volume share 10 %"):
+        assert (made[name]["applicable"], made[name]["survives"]) == (False, None), name
+        assert made[name]["verdict"] == "not applicable"
+        assert made[name]["why"]
+    assert made["slippage 1 bp"]["applicable"]
+    assert made["charges doubled"]["why"] == ""
+
+
 def test_charges_double(cases: dict[str, dict[str, Any]]) -> None:
     """Twice the charges, up to the rounding of notes, for the same fills."""
     base, doubled = cases["as asked"], cases["charges doubled"]

@@ -1,4 +1,4 @@
-"""Brokers' answers in JSON as columns of text: Kite, Upstox, Angel, Fyers, Dhan, Breeze, records."""
+"""Brokers' answers in JSON as columns of text: Kite, Upstox, Angel, Fyers, Dhan, Breeze."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -137,7 +137,8 @@ def _opened(
 # UDiFF has one layout for every segment of every exchange.
 def _segment(file: _File) -> tuple[str, str]:
     source = file.word("src") if "src" in file.columns else "'NSE'"
-    query = f"SELECT DISTINCT {source}, {file.word('sgmt')} FROM {file.rows} WHERE {file.word('sgmt')} <> ''"
+    segment = file.word("sgmt")
+    query = f"SELECT DISTINCT {source}, {segment} FROM {file.rows} WHERE {segment} <> ''"
     found = file.con.sql(query).fetchall()
     if len(found) != 1 or (found[0][1] != "CM" and found[0] not in UDIFF_SEGMENTS):
         told = ", ".join(f"{segment} of {of}" for of, segment in found)
@@ -162,7 +163,10 @@ def _equity(file: _File) -> Source:
 
 
 def _derivatives(file: _File, exchange: str) -> Source:
-    spelt = next(each for each in DERIVATIVES if file.columns.keys() >= each.marks)
+    spelt = next((each for each in DERIVATIVES if file.columns.keys() >= each.marks), None)
+    if spelt is None:
+        lacks = ", ".join(sorted(DERIVATIVES[-1].marks - file.columns.keys()))
+        raise UsageError(f"{file.path}: a UDiFF bhavcopy of contracts without {lacks}: add them.")
     day, notes = _trade_day(file, spelt)
     key = _key(file, spelt)
     sound = f"(SELECT * FROM {file.rows} WHERE {key[1]} IS NOT NULL)"  # not the line of totals
@@ -190,32 +194,33 @@ def _derivatives(file: _File, exchange: str) -> Source:
 def _trade_day(file: _File, spelt: _Spelling) -> tuple[str, list[str]]:
     if spelt.day in file.columns:
         return file.day(spelt.day), []
-    digits = re.search(r"(?:fo|op)(\d{8}|\d{6})", Path(file.path).name, re.IGNORECASE)
-    try:
-        if digits is None:
-            raise ValueError
-        day = datetime.strptime(digits[1], "%d%m%Y" if len(digits[1]) > 6 else "%d%m%y").date()  # noqa: DTZ007
-    except ValueError:
+    day = _day_in(Path(file.path).name)
+    if day is None:
         raise UsageError(
             f"{file.path}: add a column TRADE_DATE, or name the file fo14112025.csv: the rows do "
             "not say their day."
-        ) from None
+        )
     return f"DATE {literal(str(day))}", [f"{file.path}: its name says its day, {day}"]
+
+
+def _day_in(name: str) -> date | None:
+    digits = re.search(r"(?:fo|op)(\d\d)(\d\d)(\d{4})", name, re.IGNORECASE)
+    try:
+        return None if digits is None else date(int(digits[3]), int(digits[2]), int(digits[1]))
+    except ValueError:
+        return None
 
 
 def _volume(file: _File, spelt: _Spelling) -> tuple[str, tuple[str, ...]]:
     volume = file.number(spelt.volume)
+    told = "open interest is in shares"
     if spelt.lot:
         lot = file.number(spelt.lot)
-        return f"({volume} * {lot})", (
-            f"{file.path}: volume counts contracts: made shares by the file's own lot "
-            f"({spelt.lot}); open interest is in shares",
-        )
+        note = f"volume counts contracts: made shares by the file's own lot ({spelt.lot}); {told}"
+        return f"({volume} * {lot})", (f"{file.path}: {note}",)
     if not spelt.contracts:
-        return volume, (
-            f"{file.path}: volume counts contracts, as the file does not say their lot; open "
-            "interest is in shares",
-        )
+        note = f"volume counts contracts, as the file does not say their lot; {told}"
+        return volume, (f"{file.path}: {note}",)
     return volume, ()
 
 

@@ -134,7 +134,8 @@ def _text(
     for name in ("strike_price", *(each for each in names if each.startswith(("calls_", "puts_")))):
         made[name] = number_sql(identifier(names[name]))
     columns = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in made.items())
-    rows = f"(SELECT * FROM (SELECT {columns}, file_row_number FROM {table.rows}) WHERE strike_price > 0)"
+    typed = f"SELECT {columns}, file_row_number FROM {table.rows}"
+    rows = f"(SELECT * FROM ({typed}) WHERE strike_price > 0)"  # without a line of totals
     return rows, {name: name for name in made}, "BIGINT", (*table.notes, *notes)
 
 
@@ -185,8 +186,8 @@ def _rows(rows: str, names: dict[str, str], *, known: str, kind: Kind, lot: int)
             scaled = f"round({value} * {lot})" if name in IN_CONTRACTS else value
             fields.append(f"{scaled}::DOUBLE AS {name}")
         halves.append(
-            f"SELECT {identifier(names['time'])} AS ts, {symbol} AS s, {expiry} AS e, {strike}::DOUBLE AS "
-            "k, "
+            f"SELECT {identifier(names['time'])} AS ts, {symbol} AS s, {expiry} AS e, "
+            f"{strike}::DOUBLE AS k, "
             f"{literal(right)} AS r, {', '.join(fields)}, file_row_number FROM {rows}"
         )
     return (

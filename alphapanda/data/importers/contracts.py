@@ -81,7 +81,7 @@ def stem(
     underlying: str, expiry: date, listed: Iterable[date],
     *, future: bool = False, day: date | None = None,
 ) -> str:  # fmt: skip
-    """Return a symbol's start: NIFTY25SEP for the month's last expiry and futures, else NIFTY25902."""
+    """Return a symbol's start: NIFTY25SEP of futures and a month's last expiry, else NIFTY25902."""
     year = f"{expiry:%y}"
     if future or monthly(expiry, listed, underlying=underlying, day=day):
         return f"{underlying}{year}{MONTHS[expiry.month - 1]}"

@@ -13,12 +13,15 @@ import duckdb
 
 from alphapanda.data import catalogue
 from alphapanda.data.catalogue import Part
+from alphapanda.data.fineness import too_fine
 from alphapanda.data.importers import merging, staging, steps
+from alphapanda.data.importers.adjusting import adjust
 from alphapanda.data.importers.choosing import files_of, is_master, open_source
 from alphapanda.data.importers.contracts import instruments_csv
 from alphapanda.data.importers.naming import Naming
 from alphapanda.data.importers.source import Contract, Source, Wanted, no_room
-from alphapanda.data.importers.writing import repeats_kept, write_rows
+from alphapanda.data.importers.writing import write_rows
+from alphapanda.data.repeats import repeats_kept
 from alphapanda.data.replay.blocks import time_text
 from alphapanda.data.replay.scans import connect, is_outside
 from alphapanda.data.schema import Kind
@@ -158,10 +161,18 @@ class _Import:
             self._account.notes.append(f"{path}: not kept: {', '.join(source.ignored)}")
         return source
 
-    # Each file is staged apart first: the steps of bars tell the interval, or must fit what is said.
+    # Each file is staged apart first: the steps of bars tell the interval, or must fit one said.
     def _stage(self, number: int, source: Source, wanted: Wanted) -> str:
         kind, interval_ns, into = source.layout.kind, 0, "staged"
+        note = too_fine(
+            self._con, source.rows, source.layout, path=source.path, scale=wanted.price_scale
+        )
+        self._account.notes += [note] if note is not None else []
         staging.add(self._con, into, source, wanted, file=number)
+        if wanted.actions:
+            self._account.notes += adjust(
+                self._con, into, kind=kind, actions=wanted.actions, path=source.path
+            )
         if kind == "bar":
             interval_ns = steps.interval_of(self._con, into, source, said=wanted.interval_ns)
         table = f"rows_{kind}_{interval_ns}"
@@ -254,8 +265,9 @@ def became(con: duckdb.DuckDBPyConnection, table: str, source: Source, *, number
         ((pos, why),) = con.sql(f"SELECT pos, flaw {of} ORDER BY pos LIMIT 1").fetchall()
         reasons = ", ".join(f"{count} {why}" for why, count in dropped.items())
         raise UsageError(
-            f"{source.path}: no row can be read ({reasons}; the first is row {pos + 1}: {why}). Say "
-            "with --map which column is what, with --dates how its days are written, or leave it out."
+            f"{source.path}: no row can be read ({reasons}; the first is row {pos + 1}: {why}). "
+            "Say with --map which column is what, with --dates how its days are written, or leave "
+            "it out."
         )
     steps_back = (
         f"SELECT ts < max(ts) OVER (PARTITION BY instrument ORDER BY pos ROWS BETWEEN UNBOUNDED "

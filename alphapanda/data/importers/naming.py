@@ -67,7 +67,7 @@ class Naming:
 
 
 def read_names(path: Path) -> dict[str, str]:
-    """Return the instruments of files that a CSV of FILE,NAME says; a head of these words may stand.
+    """Return the instruments of files that a CSV of FILE,NAME says, with a head or without.
 
     Raises: UsageError for a file that cannot be read, or a line that is not two words.
     """

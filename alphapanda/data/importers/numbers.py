@@ -70,9 +70,10 @@ def decimal_comma(
         return False
     comma, point = [], []
     for text in map(identifier, columns):
-        only_comma = f"regexp_full_match({text}, {literal(COMMA)}) AND NOT regexp_full_match({text}, {literal(POINT)})"
+        has_point = f"regexp_full_match({text}, {literal(POINT)})"
+        only_comma = f"regexp_full_match({text}, {literal(COMMA)}) AND NOT {has_point}"
         comma.append(f"min(CASE WHEN {only_comma} THEN file_row_number END)")
-        only_point = f"regexp_full_match({text}, {literal(POINT)}) AND {text} LIKE '%.%'"
+        only_point = f"{has_point} AND {text} LIKE '%.%'"
         fraction = f"regexp_full_match({text}, '[+-]?\\d*\\.(?:\\d{{1,2}}|\\d{{4,}})')"
         point.append(f"min(CASE WHEN {only_point} OR {fraction} THEN file_row_number END)")
     has_comma = " OR ".join(f"contains({text}, ',')" for text in map(identifier, columns))

@@ -8,6 +8,7 @@ from datetime import date
 
 import duckdb
 
+from alphapanda.data.actions import Action
 from alphapanda.data.importers.orders import Order
 from alphapanda.data.names import full_name_sql
 from alphapanda.data.replay.parquet import literal
@@ -37,6 +38,8 @@ class Wanted:
     """Instruments of files by their path or name."""
     keep_repeats: bool = False
     price_scale: int = 1
+    actions: tuple[Action, ...] = ()
+    """Corporate actions by which prices before their day are adjusted."""
     at_ns: int | None = None
     """The time of a file without times."""
 

@@ -20,7 +20,8 @@ END = r"(?:[T ,]|$)"
 SHAPES = {
     "iso": rf"^\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}{END}",
     "numbers": rf"^\d{{1,2}}[-/. ]\d{{1,2}}[-/. ](?:\d{{4}}|\d{{2}}){END}",
-    "named": r"^(?:[A-Za-z]{3,9},? +)?\d{1,2}[-/ ]?[A-Za-z]{3,9}\.?[-/ ,]*(?:\d{4}|\d{2})(?:[T ,:]|$)",
+    "named": r"^(?:[A-Za-z]{3,9},? +)?\d{1,2}[-/ ]?[A-Za-z]{3,9}\.?[-/ ,]*(?:\d{4}|\d{2})"
+    r"(?:[T ,:]|$)",
     "month first": rf"^(?:[A-Za-z]{{3,9}},? +)?[A-Za-z]{{3,9}}\.? +\d{{1,2}},? +\d{{4}}{END}",
     "stamp": r"^(?:19|20)\d{10}(?:\d\d)?$",
     "eight": rf"^\d{{8}}{END}",
@@ -32,6 +33,7 @@ CLOCK_SHAPE = r"\d:\d\d|^\d{8}[T ]+\d{3,6}$|^(?:19|20)\d{10}(?:\d\d)?$|^\d{9,19}
 TIME_SHAPE = "|".join(f"(?:{shape})" for shape in SHAPES.values())
 """What looks like a time."""
 
+ZONE = r"(?:Z|UTC|GMT|[+-]\d\d:?\d\d)(?: *\(.*\))?$"
 NUMBERS = r"^(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})"
 CLOSE_DAYS, FAR_DAYS = 5, 27
 """Days of one reading lie next to each other, of the other a month apart."""
@@ -55,7 +57,8 @@ class Stamps:
     def ns(self, text: str) -> str:
         """Return the SQL of ns UTC; null where a text is none of these times."""
         cases = " ".join(
-            f"WHEN regexp_matches({text}, {literal(SHAPES[shape])}) THEN {_ns(shape, text, self.order)}"
+            f"WHEN regexp_matches({text}, {literal(SHAPES[shape])}) "
+            f"THEN {_ns(shape, text, self.order)}"
             for shape in self.shapes
         )
         if self.shapes == ("iso",):
@@ -78,7 +81,7 @@ def read_stamps(
     counted = con.sql(
         f"SELECT CASE {tests} END AS shape, count(*), "
         f"count(*) FILTER (regexp_matches({text}, {literal(CLOCK_SHAPE)})), "
-        f"count(*) FILTER (regexp_matches({text}, '(?:Z|UTC|GMT|[+-]\\d\\d:?\\d\\d)(?: *\\(.*\\))?$') "
+        f"count(*) FILTER (regexp_matches({text}, {literal(ZONE)}) "
         f"AND regexp_matches({text}, ':\\d\\d')) "
         f"FROM {rows} WHERE {text} IS NOT NULL GROUP BY 1"
     ).fetchall()
@@ -102,8 +105,8 @@ def _order(
     parts = f"regexp_extract({text}, {literal(NUMBERS)}, ['a', 'b', 'c'])"
     ((one, two, three, short, slash, example),) = con.sql(
         "SELECT max(p.a::INT), max(p.b::INT), max(p.c::INT), max((length(p.c) = 2)::INT), "
-        f"max((t LIKE '%/%')::INT), any_value(t) FROM (SELECT {text} AS t, {parts} AS p FROM {rows} "
-        f"WHERE regexp_matches({text}, {literal(SHAPES['numbers'])}))"
+        f"max((t LIKE '%/%')::INT), any_value(t) FROM (SELECT {text} AS t, {parts} AS p "
+        f"FROM {rows} WHERE regexp_matches({text}, {literal(SHAPES['numbers'])}))"
     ).fetchall()
     fitting: list[Order] = []
     if one <= THIRTY_ONE and two <= TWELVE:
@@ -217,10 +220,14 @@ def _date(shape: str, text: str, order: Order | None) -> str:
         y, m, d = (f"substr({text}, {at}, {n})" for at, n in ((1, 4), (5, 2), (7, 2)))
         return (
             f"CASE WHEN {y} BETWEEN '1970' AND '2100' THEN {y} || '-' || {m} || '-' || {d} "
-            f"ELSE substr({text}, 5, 4) || '-' || substr({text}, 3, 2) || '-' || substr({text}, 1, 2) END"
+            f"ELSE substr({text}, 5, 4) || '-' || substr({text}, 3, 2) || '-' || "
+            f"substr({text}, 1, 2) END"
         )
     if shape == "named":
-        pattern = r"^(?:[A-Za-z]{3,9},? +)?(\d{1,2})[-/ ]?([A-Za-z]{3})[A-Za-z]*\.?[-/ ,]*(\d{4}|\d{2})(?:[T ,:]|$)"
+        pattern = (
+            r"^(?:[A-Za-z]{3,9},? +)?(\d{1,2})[-/ ]?([A-Za-z]{3})[A-Za-z]*\.?[-/ ,]*"
+            r"(\d{4}|\d{2})(?:[T ,:]|$)"
+        )
         day, month, year = (part(pattern, n) for n in (1, 2, 3))
     else:
         pattern = r"^(?:[A-Za-z]{3,9},? +)?([A-Za-z]{3})[A-Za-z]*\.? +(\d{1,2}),? +(\d{4})"
@@ -230,12 +237,9 @@ def _date(shape: str, text: str, order: Order | None) -> str:
 
 
 def _date_of_numbers(text: str, order: Order) -> str:
-    one, two, three = (f"regexp_extract({text}, {literal(NUMBERS)}, {n})" for n in (1, 2, 3))
-    if order == "ymd":
-        one, two, three = three, two, one
-    elif order == "mdy":
-        one, two = two, one
-    return f"{_year(three)} || '-' || {two} || '-' || {one}"
+    parts = [f"regexp_extract({text}, {literal(NUMBERS)}, {n})" for n in (1, 2, 3)]
+    day, month, year = (parts[order.index(letter)] for letter in "dmy")
+    return f"{_year(year)} || '-' || {month} || '-' || {day}"
 
 
 def _year(year: str) -> str:
@@ -246,8 +250,9 @@ def _year(year: str) -> str:
 def _rest(text: str, shape: str) -> str:
     whole = SHAPES[shape].replace("(?:[T ,:]|$)", "").replace(END, "")
     rest = f"ltrim(regexp_replace({text}, {literal(whole)}, ''), 'T ,:')"
-    rest = f"regexp_replace({rest}, ' *\\([^)]*\\)$| *IST$|(?:GMT|UTC)([+-])', '\\1')"
-    rest = f"regexp_replace({rest}, '(?:GMT|UTC) *$', 'Z')"
+    rest = f"regexp_replace({rest}, ' *\\([^)]*\\)$| *IST$', '')"
+    rest = f"regexp_replace({rest}, '(?:GMT|UTC)([+-])', '\\1')"
+    rest = f"regexp_replace({rest}, ' *(?:GMT|UTC) *$', 'Z')"
     rest = f"regexp_replace({rest}, ' +([+-]\\d)', '\\1')"
     rest = f"regexp_replace({rest}, '(:\\d\\d:\\d\\d|:\\d\\d),(\\d)', '\\1.\\2')"
     half = r"^(\d{1,2})((?::\d\d){1,2}(?:\.\d+)?) *([AaPp])\.?[Mm]\.?(.*)$"
@@ -260,7 +265,8 @@ def _rest(text: str, shape: str) -> str:
     packed += f"coalesce(nullif(substr({digits}, 5, 2), ''), '00')"
     return (
         f"CASE WHEN {rest} = '' THEN '00:00:00' "
-        f"WHEN regexp_full_match({rest}, {literal(half)}) AND TRY_CAST({hour} AS INT) BETWEEN 1 AND 12 "
+        f"WHEN regexp_full_match({rest}, {literal(half)}) "
+        f"AND TRY_CAST({hour} AS INT) BETWEEN 1 AND 12 "
         f"THEN {of_day}::VARCHAR || {minutes} || {zone} "
         f"WHEN regexp_full_match({rest}, '\\d{{1,6}}') THEN {packed} ELSE {rest} END"
     )

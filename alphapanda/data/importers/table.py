@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from alphapanda.data.importers import numbers
+from alphapanda.data.importers.indices import INDEX_NAMES, index_sql
 from alphapanda.data.importers.source import Source, Wanted, ignored_columns, unreadable_file
 from alphapanda.data.importers.stamps import CLOCK_SHAPE, TIME_SHAPE, read_stamps
 from alphapanda.data.importers.text import TextTable
@@ -116,6 +117,12 @@ class Typed:
         short = [n for n in names if n in QUANTITIES and _is_short(con, table, layout.columns[n])]
         notes += [f"{path}: {layout.columns[n]} is rounded in the file (as 1.2M)" for n in short]
         notes += [f"{path}: {layout.columns[n]} has no value: left out" for n in empty]
+        if "volume" in set(names) - set(empty):
+            blank = _blanks(con, table, layout.columns["volume"])
+            if blank:
+                notes.append(
+                    f"{path}: {layout.columns['volume']} is blank in {blank:,} rows: 0 there"
+                )
         layout = replace(
             layout, columns={n: c for n, c in layout.columns.items() if n not in empty},
             types={n: t for n, t in layout.types.items() if n not in empty} | {"ts": "BIGINT"},
@@ -126,7 +133,12 @@ class Typed:
             if name == "ts":
                 made.append(f"{stamps.ns(text)} AS {text}")
             elif name in PRICES | QUANTITIES:
-                made.append(f"{_number(text, name, layout, comma=comma)} AS {text}")
+                number = _number(text, name, layout, comma=comma)
+                if name == "volume":
+                    number = f"coalesce({number}, 0)"
+                made.append(f"{number} AS {text}")
+            elif normal(column) in INDEX_NAMES:
+                made.append(f"{index_sql(text)} AS {text}")
             else:
                 made.append(text)
         made += [identifier(each) for each in extra if each not in layout.columns.values()]
@@ -158,6 +170,13 @@ def _without_values(
     return [n for n, there in zip(spare, found, strict=True) if not there]
 
 
+def _blanks(con: duckdb.DuckDBPyConnection, table: TextTable, column: str) -> int:
+    text = identifier(column)
+    blank = f"{text} IS NULL OR {numbers.blank_sql(text)}"
+    ((count,),) = con.sql(f"SELECT count(*) FROM {table.rows} WHERE {blank}").fetchall()
+    return int(count)
+
+
 def _is_short(con: duckdb.DuckDBPyConnection, table: TextTable, column: str) -> bool:
     test = numbers.is_short_sql(identifier(column))
     sample = f"SELECT * FROM {table.rows} LIMIT {SAMPLE}"
@@ -174,7 +193,8 @@ def column_types(con: duckdb.DuckDBPyConnection, table: TextTable) -> dict[str, 
         known = f"FILTER ({column} IS NOT NULL)"
         time = f"regexp_matches({column}, {literal(TIME_SHAPE)})"
         clock = f"regexp_matches({column}, {literal(CLOCK_SHAPE)})"
-        number = f"({numbers.quantity_sql(column)} IS NOT NULL OR {numbers.number_sql(column, comma=True)} IS NOT NULL)"
+        either = (numbers.quantity_sql(column), numbers.number_sql(column, comma=True))
+        number = f"(coalesce({', '.join(either)}) IS NOT NULL)"
         blank = f"{known[:-1]} AND NOT {numbers.blank_sql(column)})"
         tests += [f"avg(({time})::INT) {known}", f"avg(({clock})::INT) {known}",
                   f"avg({number}::INT) {blank}"]  # fmt: skip

@@ -10,16 +10,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alphapanda.data.repeats import MARK
 from alphapanda.data.schema import FIELDS, PRICES, Kind
 from alphapanda.errors import OutsideError
 from alphapanda.model.money import SCALE
 
 ROW_GROUP = 122_880
 STAMP = pa.timestamp("ns", "Asia/Kolkata")
-
-
-REPEATS = b"alphapanda.repeats"
-"""Key of a file's metadata."""
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -37,13 +34,6 @@ def replace_text(path: Path, text: str) -> None:
     finally:
         with suppress(OSError):
             partial.unlink()
-
-
-def repeats_kept(path: Path) -> bool:
-    """Tell whether a canonical file holds exact repeats on purpose: trades that are alike."""
-    if not path.is_file():
-        return False
-    return REPEATS in (pq.read_schema(path).metadata or {})
 
 
 def write_rows(
@@ -67,7 +57,7 @@ def write_rows(
     schema = pa.schema([
         ("ts", STAMP), ("instrument", pa.string()),
         *((name, pa.float64() if name in PRICES else pa.int64()) for name in present),
-    ], metadata={REPEATS: b"kept"} if repeats else None)  # fmt: skip
+    ], metadata=MARK if repeats else None)  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as out:

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from alphapanda.data import catalogue
+from alphapanda.data.actions import Action
 from alphapanda.data.importers import staging, steps
 from alphapanda.data.importers.choosing import files_of, is_master, open_source
 from alphapanda.data.importers.importing import Progress
@@ -19,7 +20,7 @@ from alphapanda.data.importers.naming import Naming
 from alphapanda.data.importers.source import Source, Wanted
 from alphapanda.data.instruments import read_masters
 from alphapanda.data.names import chosen
-from alphapanda.data.quality import agreement, times, values
+from alphapanda.data.quality import agreement, jumps, times, values
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day, group_of
 from alphapanda.data.replay.scans import connect
 from alphapanda.data.schema import FIELDS, Kind
@@ -39,6 +40,8 @@ class Asked:
     last: date | None = None
     instruments: tuple[str, ...] = ()
     masters: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
+    """Corporate actions: jumps that they explain are no findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ class _Check:
         yield from self._unknown(rows)
         yield from values.found(rows)
         yield from times.found(rows, days)
+        yield from jumps.found(rows, self._asked.actions)
 
     def _stage(self, number: int, path: str) -> None:
         part = catalogue.part_of(path)

@@ -39,8 +39,8 @@ def found(rows: Rows, actions: Sequence[Action] = ()) -> Iterator[Finding]:
     of = "OVER (PARTITION BY instrument ORDER BY day)"
     steps = f"SELECT *, lag(last) {of} AS before, lag(day) {of} AS day_before FROM ({by_day})"
     query = (
-        f"SELECT instrument, day, day_before, before, first, place FROM ({steps}) WHERE before > 0 AND "
-        f"first > 0 AND abs(ln(first / before)) > ln(1 + {LEAST}) ORDER BY instrument, day"
+        f"SELECT instrument, day, day_before, before, first, place FROM ({steps}) WHERE before > 0 "
+        f"AND first > 0 AND abs(ln(first / before)) > ln(1 + {LEAST}) ORDER BY instrument, day"
     )
     jumps: dict[str, list[tuple[date, str]]] = {}
     for name, number, number_before, before, after, place in rows.con.sql(query).fetchall():

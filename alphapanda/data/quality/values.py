@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from alphapanda.data.quality.finding import DAY_SQL, Finding, Rows, day
 from alphapanda.data.replay.parquet import literal
 from alphapanda.data.schema import FIELDS
+from alphapanda.model.interval import interval_text
 
 SPIKE, SPIKE_LEAST = 20, 0.005
 NEIGHBOURS = 5
@@ -21,6 +22,8 @@ def found(rows: Rows) -> Iterator[Finding]:
     yield from _order(rows)
     yield from _repeats(rows)
     yield from _spikes(rows)
+    if rows.kind == "bar":
+        yield from _closer(rows)
 
 
 def collected(rows: Rows, query: str, *, kind: str, rule: str) -> Iterator[Finding]:
@@ -116,6 +119,19 @@ def _repeats(rows: Rows) -> Iterator[Finding]:
         (total,) = rows.con.execute(query, [each.instrument]).fetchall()
         if each.count > OFTEN * total[0]:
             yield each
+
+
+def _closer(rows: Rows) -> Iterator[Finding]:
+    least = rows.interval_ns // 2 if rows.whole_days else rows.interval_ns
+    steps = (
+        "SELECT instrument, ts, file, pos, ts - lag(ts) OVER (PARTITION BY instrument ORDER BY ts) "
+        f"AS step FROM {rows.table} WHERE flaw IS NULL"
+    )
+    yield from collected(
+        rows, f"SELECT * FROM ({steps}) WHERE step > 0 AND step < {least}",
+        kind="bars closer than their interval",
+        rule=f"bars of {interval_text(rows.interval_ns)} that lie nearer to each other than that",
+    )  # fmt: skip
 
 
 def _spikes(rows: Rows) -> Iterator[Finding]:

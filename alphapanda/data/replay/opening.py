@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 
 from alphapanda.data import catalogue
-from alphapanda.data.filenames import apart
+from alphapanda.data.filenames import apart, replayed
+from alphapanda.data.fineness import too_fine
 from alphapanda.data.intervals import refuse_other_steps
 from alphapanda.data.names import FileSymbols, Instruments, choose
 from alphapanda.data.replay.blocks import POSITION_BITS
@@ -84,6 +85,10 @@ class ReplayOptions:
     instruments: Sequence[str] | None = None
     """Names, symbols or globs (NSE:INFY, INFY, NIFTY*)."""
     qty_scale: int = 1
+    price_scale: int = 1
+    """Prices are taken so many times, where they are finer than Rs 0.0001."""
+    keep_repeats: bool = False
+    """Whether ticks and quotes that repeat another exactly are rows of their own."""
     exchange: str | None = None
     batch_rows: int = 262_144
     memory_limit: str = "1GB"
@@ -96,6 +101,8 @@ class ReplayOptions:
             raise UsageError(f"batch_rows is {self.batch_rows}: it must be at least 1.")
         if self.qty_scale < 1:
             raise UsageError(f"--qty-scale {self.qty_scale}: it must be a whole number from 1.")
+        if self.price_scale < 1:
+            raise UsageError(f"--price-scale {self.price_scale}: it must be a whole number from 1.")
         if self.interval is not None:
             parse_interval(self.interval)
         if self.first is not None and self.last is not None and self.first > self.last:
@@ -152,12 +159,26 @@ class Opening:
             hashing.shutdown(wait=False, cancel_futures=True)
         close_ns = max(close_of(name) for name in instruments.names)
         notes = (
+            *self._fineness(runs),
             *self._layout_notes(runs),
             *_name_notes(symbols, instruments),
             *self._interval_notes(survey, interval_ns, close_ns),
         )
         silent = self._silent(runs, instruments)
         return Opened(runs, instruments, survey, interval_ns, close_ns, files, notes, silent)
+
+    # What our own importer wrote is exact already.
+    def _fineness(self, runs: Sequence[Run]) -> list[str]:
+        scale = self._options.price_scale
+        notes = []
+        for run in runs:
+            for path in run.paths:
+                if catalogue.part_of(path) is None:
+                    rows = scan([path])
+                    notes.append(too_fine(self._con, rows, run.layout, path=path, scale=scale))
+        if scale > 1:
+            notes.append(f"prices are taken {scale} times (--price-scale), and P&L with them")
+        return [note for note in notes if note is not None]
 
     def survey(self, runs: Sequence[Run], instruments: Instruments) -> Survey:
         """Return what the first pass over the chosen rows finds."""
@@ -213,7 +234,7 @@ class Opening:
     # Files whose names differ in more than a date never share one guess.
     def _named_apart(self, files: list[FileSymbols]) -> list[FileSymbols]:
         unnamed = [file.path for file in files if file.rows and file.unnamed]
-        guesses = apart(unnamed)
+        guesses = apart(unnamed, of=replayed)
         return [
             replace(file, symbol=guesses[file.path].symbol) if file.path in guesses else file
             for file in files
@@ -315,7 +336,7 @@ class Opening:
         if self._options.interval is not None:
             told = {usual_step(steps) for steps in survey.steps.values() if steps}
             notes = [
-                f"--interval {interval_text(interval_ns)}, though most bars are "
+                f"--interval {interval_text(interval_ns)}, though bars are "
                 f"{interval_text(step)} apart"
                 for step in sorted(told - {interval_ns})
             ]

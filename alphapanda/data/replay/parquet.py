@@ -16,6 +16,10 @@ SUFFIXES = frozenset({".parquet", ".parq", ".pq"})
 """Endings by which a Parquet file is known inside a folder."""
 
 
+TEXT = (".csv", ".txt", ".tsv", ".json", ".csv.gz", ".txt.gz", ".zip")
+"""Endings of files that have to be imported first."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileInfo:
     """One data file as a manifest names it."""
@@ -131,6 +135,8 @@ def _why_unreadable(
     for file in files:
         if Path(file).stat().st_size == 0:
             return f"{file} is empty (0 bytes): write it again or leave it out."
+        if file.lower().endswith(TEXT):
+            return f"{file} is text, not Parquet: import it: alphapanda data import {file}"
         try:
             _footers(con, [file])
         except duckdb.Error as reason:

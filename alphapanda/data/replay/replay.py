@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from alphapanda.data import catalogue
+from alphapanda.data.repeats import repeats_kept
 from alphapanda.data.replay.blocks import Block, by_instrument, contained, regrouped, take
 from alphapanda.data.replay.checks import Checks, Defect
 from alphapanda.data.replay.ends import Ends
@@ -101,6 +103,9 @@ class Replay:
         self._fields = tuple(name for name in FIELDS[self.kind] if name in present)
         self._con, self._options, self._opened = con, options, opened
         self._ends: Ends | None = None
+        self._repeats_kept = any(
+            catalogue.part_of(info.path) and repeats_kept(Path(info.path)) for info in opened.files
+        )
         self._resources = resources
 
     def __enter__(self) -> Self:
@@ -135,6 +140,7 @@ class Replay:
             fields=(*self._fields, "last") if self.kind == "quote" else self._fields,
             instruments=len(self.names),
             repair=self._options.repair,
+            keep_repeats=self._options.keep_repeats or self._repeats_kept,
         )
         ordered = self._pieces() if self._ends is None else self._ends.shortened(self._pieces())
         pieces = (checks.values(piece) for piece in ordered)
@@ -201,7 +207,10 @@ class Replay:
     def _field_sql(self, layout: Layout, name: str) -> str:
         made = "0::BIGINT"
         if name in layout.columns:
-            made = layout.field_sql(name, qty_scale=self._options.qty_scale)
+            options = self._options
+            made = layout.field_sql(
+                name, qty_scale=options.qty_scale, price_scale=options.price_scale
+            )
         return f"{made} AS {identifier(name)}"
 
     def _last_sql(self) -> str:

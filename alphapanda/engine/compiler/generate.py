@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 from alphapanda import indicators, rules
 from alphapanda.core.state import TABLES, Hook
@@ -108,15 +109,27 @@ def tables(specs: Sequence[Spec]) -> list[str]:
 
 def glue(shape: Shape) -> str:
     """Return the bodies of the functions that `core/glue.py` names."""
-    parts = [refusal(), update_bar(shape), close_bar(shape), open_session(shape), see_row(shape),
+    parts = [refusal(), closing_refusal(), update_bar(shape), close_bar(shape),
+             open_session(shape), see_row(shape),
              decide(shape), dispatch(shape)]  # fmt: skip
     return "\n\n".join("\n".join(part) for part in parts)
 
 
 def refusal() -> list[str]:
     """Return the ladder of risk rules."""
-    lines = ["def refusal(core, wish):", "    account = core.clock[0].strategies"]
-    for number, rule in enumerate(rules.modules()):
+    return ladder("refusal", list(enumerate(rules.modules())))
+
+
+def closing_refusal() -> list[str]:
+    """Return the ladder that a flatten's closing orders pass: the rules that say so themselves."""
+    asked = [(n, rule) for n, rule in enumerate(rules.modules()) if getattr(rule, "CLOSING", False)]
+    return ladder("closing_refusal", asked)
+
+
+def ladder(name: str, asked: Sequence[tuple[int, ModuleType]]) -> list[str]:
+    """Return a function that asks rules, by their numbers, one after the other."""
+    lines = [f"def {name}(core, wish):", "    account = core.clock[0].strategies"]
+    for number, rule in asked:
         calls = {
             "signal": [f"rule{number}(core, wish, wish.strategy)"],
             "strategy": [f"rule{number}(core, wish, wish.strategy)"],

@@ -34,7 +34,10 @@ from alphapanda.engine.compiler.generate import Shape
 from alphapanda.errors import UsageError
 from alphapanda.model.columns import Columns
 
-GLUE = ("refusal", "update_bar", "close_bar", "open_session", "see_row", "decide", "dispatch")
+GLUE = (
+    "refusal", "closing_refusal", "update_bar", "close_bar", "open_session", "see_row", "decide",
+    "dispatch",
+)  # fmt: skip
 SOURCES = ("model", "events", "core", "indicators", "rules", "engine")
 COMPILER = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT")
 """Settings of numba that change what it makes of the same source."""

@@ -43,12 +43,14 @@ function plain(x, digits = 2) {
 }
 const rupees = (x, digits = 2) => (x === null ? "–" : plain(x, digits).replace(/^-?/, (s) => s + "₹"));
 const percent = (x, digits = 2) => (x === null || !isFinite(x) ? "–" : plain(100 * x, digits) + "%");
-function brief(x) {
-  const size = Math.abs(x), sign = x < 0 ? "-" : "";
-  if (size >= 1e7) return sign + trim(size / 1e7) + " cr";
-  if (size >= 1e5) return sign + trim(size / 1e5) + " lakh";
-  return plain(x, size < 10 ? 2 : size < 1000 && size % 1 ? 1 : 0);
+// As short as labels a step apart stay different.
+function brief(x, step = 0) {
+  const size = Math.abs(x), sign = x < 0 ? "-" : "", apart = step || size / 100;
+  if (size >= 1e7 && apart >= 1e3) return sign + trim(size / 1e7) + " cr";
+  if (size >= 1e5 && apart >= 10) return sign + trim(size / 1e5) + " lakh";
+  return plain(x, step ? digitsOf(step) : size < 10 ? 2 : size < 1000 && size % 1 ? 1 : 0);
 }
+const digitsOf = (step) => Math.max(0, Math.min(8, Math.ceil(-Math.log10(step) - 1e-9)));
 const trim = (x) => plain(x, 4).replace(/\.?0+$/, "");
 
 const INDIA = 19800000, MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
@@ -89,15 +91,15 @@ function themeButton() {
   return button;
 }
 
-// The time axis: hours in which nothing trades take no room. x runs from 0 to axis.end.
+// The time axis: each trading day takes the same room, the hours between days none. x runs from 0
+// to axis.end.
 
 function makeAxis(first, last) {
-  const spans = Array.from(first, (start, i) => last[i] - start);
-  const usual = Math.max(1, ...spans), at = [0];
-  for (const span of spans) at.push(at[at.length - 1] + Math.max(span, usual / 20) * 1.02);
-  const inside = (i) => Math.max(spans[i], usual / 20);
+  const spans = Array.from(first, (start, i) => last[i] - start), wide = 1e6;
+  const at = Array.from({ length: first.length + 1 }, (_, i) => i * wide * 1.02);
+  const inside = () => wide;
   return {
-    first, last, at, end: at[at.length - 1], count: first.length,
+    first, last, at, end: at[at.length - 1], count: first.length, day: wide * 1.02,
     x(ms) {
       const i = Math.max(0, below(first, ms));
       return at[i] + (spans[i] ? Math.min(1, Math.max(0, (ms - first[i]) / spans[i])) : 0.5) * inside(i);
@@ -136,20 +138,29 @@ class View {
     this.to = this.from + width;
     redraw();
   }
+  pan(part) {
+    const by = Math.max(-this.from, Math.min(this.axis.end - this.to, part * (this.to - this.from)));
+    this.from += by; this.to += by;
+    redraw();
+  }
   zoom(at, by) { this.show(at - (at - this.from) * by, at + (this.to - at) * by); }
   get whole() { return this.from <= 0 && this.to >= this.axis.end; }
 }
 
+const KEYS = "arrows move the line, Shift and arrows the view, + − 0 zoom";
 const LEFT = 6, RIGHT = 74, TOP = 8, FOOT = 20;
 
 // A chart draws series over the view. A series has x (axis places, rising), y, and how it looks.
 class Chart {
-  constructor(view, { height, series, format, label, under, over, zero, falls, read }) {
+  constructor(view, { height, series, format, label, words, under, over, zero, falls, read }) {
     Object.assign(this, { view, height, series, format, under, over, zero, falls, readout: read });
     this.layer = document.createElement("canvas");
-    this.canvas = el("canvas", { role: "img", "aria-label": label, height });
+    const name = () => `Chart: ${label}. ${words ? words() : ""}`;
+    this.canvas = el("canvas", { role: "img", tabindex: 0, "aria-label": name(), title: KEYS, height });
     this.read = el("div", { class: "read" });
-    this.node = el("div", { class: "chart" }, this.read, this.canvas);
+    this.words = el("figcaption", { class: "quiet" }, words ? words() : "");
+    this.retell = () => { this.words.textContent = words ? words() : ""; this.canvas.setAttribute("aria-label", name()); };
+    this.node = el("figure", { class: "chart" }, this.read, this.canvas, words ? this.words : null);
     this.listen();
     CHARTS.push(this);
     new ResizeObserver(() => redraw()).observe(this.canvas);
@@ -213,7 +224,7 @@ class Chart {
     for (let k = Math.ceil(this.low / step); k * step <= this.high; k++) {
       const y = Math.round(this.py(k * step)) + 0.5;
       pen.beginPath(); pen.moveTo(LEFT, y); pen.lineTo(LEFT + this.width, y); pen.stroke();
-      pen.fillText(this.format(k * step), LEFT + this.width + 6, y);
+      pen.fillText(this.format(k * step, false, step), LEFT + this.width + 6, y);
     }
     this.times(pen);
   }
@@ -248,7 +259,7 @@ class Chart {
     }
   }
   // At most four points a pixel are drawn: first, lowest, highest, last of what falls into it.
-  line(pen, { x, y, up, down, name, fill, step, thin, colour: own }) {
+  line(pen, { x, y, up, down, name, fill, step, thin, colour: own, holes }) {
     const start = Math.max(0, below(x, this.view.from)), stop = Math.min(x.length, below(x, this.view.to) + 2);
     if (stop <= start) return;
     pen.beginPath();
@@ -257,11 +268,11 @@ class Chart {
     for (let i = start; i < stop;) {
       const px = Math.round(this.px(x[i])), first = i;
       let low = y[i] - (down ? down[i] : 0), high = y[i] + (up ? up[i] : 0);
-      for (i++; i < stop && Math.round(this.px(x[i])) === px; i++) {
+      for (i++; i < stop && !(holes && holes[i]) && Math.round(this.px(x[i])) === px; i++) {
         low = Math.min(low, y[i] - (down ? down[i] : 0)); high = Math.max(high, y[i] + (up ? up[i] : 0));
       }
       const begin = this.py(y[first]);
-      if (before === null) pen.moveTo(px, begin);
+      if (before === null || (holes && holes[first])) pen.moveTo(px, begin);
       else { if (step) pen.lineTo(px, before); pen.lineTo(px, begin); }
       if (high > low) { pen.lineTo(px, this.py(high)); pen.lineTo(px, this.py(low)); }
       before = this.py(y[i - 1]);
@@ -290,13 +301,28 @@ class Chart {
     pen.beginPath(); pen.moveTo(px, 0); pen.lineTo(px, this.height - FOOT); pen.stroke(); pen.setLineDash([]);
   }
 
-  // Mouse: drag a range, wheel, double click. Fingers: one moves, two zoom.
+  // Mouse: drag a range, with Shift drag the view; wheel, double click. Fingers: one moves, two
+  // zoom. Keys: arrows move the line or, with Shift, the view; + and - zoom, 0 shows all.
   listen() {
     const { canvas, view } = this, fingers = new Map();
+    let grip = null;
+    canvas.addEventListener("keydown", (event) => {
+      const side = { ArrowLeft: -1, ArrowRight: 1 }[event.key], middle = view.hover ?? (view.from + view.to) / 2;
+      if (side && event.shiftKey) view.pan(side * 0.2);
+      else if (side) { view.hover = Math.min(view.to, Math.max(view.from, middle + (side * (view.to - view.from)) / 100)); redraw(true); }
+      else if (event.key === "+" || event.key === "=") view.zoom(middle, 0.5);
+      else if (event.key === "-") view.zoom(middle, 2);
+      else if (event.key === "0" || event.key === "Home") view.reset();
+      else if (event.key === "Escape") { view.hover = null; redraw(true); }
+      else return;
+      event.preventDefault();
+    });
     const at = (event) => event.clientX - canvas.getBoundingClientRect().left;
     canvas.addEventListener("pointerdown", (event) => {
       fingers.set(event.pointerId, at(event));
-      if (event.pointerType === "mouse") { canvas.setPointerCapture(event.pointerId); this.band = [at(event), at(event)]; }
+      if (event.pointerType !== "mouse") return;
+      canvas.setPointerCapture(event.pointerId);
+      if (event.shiftKey || event.button === 1) { grip = at(event); event.preventDefault(); } else this.band = [at(event), at(event)];
     });
     canvas.addEventListener("pointermove", (event) => {
       const now = at(event), then = fingers.get(event.pointerId);
@@ -307,12 +333,15 @@ class Chart {
           view.zoom(this.ax(other), by);
         } else if (!view.whole) { const moved = this.ax(then) - this.ax(now); view.show(view.from + moved, view.to + moved); }
         fingers.set(event.pointerId, now);
+      } else if (grip !== null) {
+        view.pan((grip - now) / this.width); grip = now;
       } else if (this.band) this.band[1] = now;
       view.hover = Math.min(view.to, Math.max(view.from, this.ax(now)));
       redraw(true);
     });
     const done = (event) => {
       fingers.delete(event.pointerId);
+      grip = null;
       const band = this.band; this.band = null;
       if (band && event.type === "pointerup" && Math.abs(band[1] - band[0]) > 5) view.show(this.ax(Math.min(...band)), this.ax(Math.max(...band)));
       else redraw();
@@ -321,6 +350,10 @@ class Chart {
     canvas.addEventListener("pointerleave", () => { if (!this.band) { view.hover = null; redraw(true); } });
     canvas.addEventListener("dblclick", () => view.reset());
     canvas.addEventListener("wheel", (event) => {
+      if (event.deltaX && Math.abs(event.deltaX) > Math.abs(event.deltaY) && !view.whole) {
+        event.preventDefault();
+        return view.pan(event.deltaX / this.width);
+      }
       if (!(event.ctrlKey || event.shiftKey || event.metaKey || event.altKey)) return;
       event.preventDefault();
       view.zoom(this.ax(at(event)), Math.exp((event.deltaY || event.deltaX) / 400));
@@ -336,7 +369,30 @@ const zoomBar = (view) => el("div", { class: "bar" },
   el("button", { onclick: () => view.reset() }, "All"),
   el("button", { onclick: () => view.zoom((view.from + view.to) / 2, 0.5), "aria-label": "zoom in" }, "+"),
   el("button", { onclick: () => view.zoom((view.from + view.to) / 2, 2), "aria-label": "zoom out" }, "−"),
-  el("small", {}, "Drag across a chart to zoom, double click for all of it; Ctrl and the wheel, or two fingers, too."));
+  el("button", { onclick: () => view.pan(-0.5), "aria-label": "earlier" }, "‹"),
+  el("button", { onclick: () => view.pan(0.5), "aria-label": "later" }, "›"),
+  el("small", {}, "Drag across a chart to zoom, with Shift to move, double click for all; Ctrl and the wheel, or two fingers, too. Keys on a chart: " + KEYS + "."));
+
+// Holes: where the next point is much later than points usually are, no line is drawn to it.
+function holesOf(ts, axis) {
+  const steps = Array.from(ts, (ms, i) => (i ? ms - ts[i - 1] : 0)).filter((step) => step > 0).sort((a, b) => a - b);
+  const least = Math.max(9e5, 10 * (steps[steps.length >> 1] || 0)), night = 864e5;
+  const place = Array.from(ts, (ms) => below(axis.first, ms)), jumps = place.map((k, i) => (i ? k - place[i - 1] : 0));
+  const usual = jumps.filter((jump) => jump > 0).sort((a, b) => a - b), far = Math.max(1, 2 * (usual[usual.length >> 1] || 0));
+  const same = (a, b) => Math.floor((a + INDIA) / night) === Math.floor((b + INDIA) / night);
+  return Array.from(ts, (ms, i) => i > 0 && (jumps[i] > far || (ms - ts[i - 1] > least && same(ms, ts[i - 1]))));
+}
+// Paper is light, whatever the screen is.
+let theme;
+addEventListener("beforeprint", () => {
+  theme = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+  for (const chart of CHARTS) chart.draw(true);
+});
+addEventListener("afterprint", () => {
+  if (theme === undefined) delete document.documentElement.dataset.theme; else document.documentElement.dataset.theme = theme;
+  redraw();
+});
 
 function start(build) {
   unpack().then((columns) => { document.getElementById("page").replaceChildren(...build(columns)); redraw(); })

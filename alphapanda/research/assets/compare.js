@@ -13,7 +13,7 @@ function comparePage(c) {
   const falls = curves.map((each) => ({ ...each, y: fallsOf(each.y, 1) }));
   const gains = curves.map((each) => ({ ...each, y: each.y.map((v) => v - 1) }));
   const seen = (list) => list.filter((each) => !hidden.has(each.run)).map((each) => ({ ...each, colour: hue(each.run) }));
-  const share = (y, full) => percent(y, full || Math.abs(y) < 0.05 ? 2 : 0);
+  const share = (y, full, step) => percent(y, full ? 2 : digitsOf(step * 100));
   const choices = names.map((name, k) => {
     const box = el("input", { type: "checkbox", checked: "checked", onchange: () => { box.checked ? hidden.delete(k) : hidden.add(k); redraw(); } });
     return el("label", { class: "quiet" }, box, " " + name);

@@ -3,7 +3,9 @@
 const { strategies: STRATEGIES, instruments: INSTRUMENTS } = CONTENT.names || {};
 const SCALE = 1e4;
 const money = (column) => column.map((x) => x / SCALE);
-const short = (name) => name.replace(/^[A-Z]+:/, "");
+// Names as one types them: INFY, with its exchange behind where there are several.
+const EXCHANGES = new Set((INSTRUMENTS || []).map((name) => name.split(":")[0]));
+const short = (name) => { const [exchange, ...rest] = name.split(":"); return rest.length ? rest.join(":") + (EXCHANGES.size > 1 ? ` (${exchange})` : "") : name; };
 
 function runPage(c) {
   const axis = makeAxis(c.day_first, c.day_last), traded = c.fill_ts.length > 0;
@@ -11,7 +13,7 @@ function runPage(c) {
   const places = (ts) => ts.map((ms) => axis.x(ms));
   const prices = view && CONTENT.shown.length ? priceChart(c, view, places) : null;
   return [
-    head(), tiles(),
+    head(), loud(), tiles(), CONTENT.pnl_line ? el("p", { class: "quiet" }, CONTENT.pnl_line) : "",
     ...(view ? curves(c, view, places) : [el("p", { class: "quiet" }, "There are no rows in this run.")]),
     ...(prices ? prices.nodes : []),
     ...months(c, view), ...(traded ? trades(c, prices) : [el("h2", {}, "Trades"), el("p", { class: "quiet" }, "No order was filled.")]),
@@ -25,31 +27,44 @@ function head() {
   return el("header", {}, el("div", {}, el("h1", {}, CONTENT.title + " ", badge), el("p", { class: "quiet" }, CONTENT.subtitle),
     ...CONTENT.params.slice(0, 6).map((text) => el("p", { class: "quiet" }, text))), themeButton());
 }
+function loud() {
+  if (!CONTENT.loud || !CONTENT.loud.length) return "";
+  return el("section", { class: "loud", role: "alert" }, el("b", { class: "down" }, "Before you read on"),
+    ...CONTENT.loud.map((note) => el("p", {}, note)));
+}
 function tiles() {
   return el("div", { class: "tiles" }, ...CONTENT.tiles.map(([name, value, tone]) =>
     el("div", { class: "tile" }, el("small", {}, name), el("b", { class: tone }, value))));
 }
 
 function curves(c, view, places) {
-  const start = CONTENT.cash, whole = (ts, y, first) => ({ x: Float64Array.of(0, ...places(ts)), y: Float64Array.of(first, ...y) });
+  const start = CONTENT.cash, whole = (ts, y, first) => ({ x: Float64Array.of(0, ...places(ts)), y: Float64Array.of(first, ...y), ts: [c.day_first[0], ...ts] });
   const equity = whole(c.equity_ts, money(c.equity), start);
   const lines = [{ ...equity, name: "main", label: "Equity", step: true }];
-  if (c.benchmark && c.benchmark.length) lines.unshift({ x: places(c.benchmark_ts), y: money(c.benchmark), name: "other", label: "Buy and hold", thin: true });
-  const shown = { other: true };
   const falls = [{ x: equity.x, y: fallsOf(equity.y, start), name: "down", label: "Drawdown", fill: true, step: true }];
   const part = (name, look, label, more) => ({ x: places(c[name + "_ts"]), y: c[name].map((x) => x / 1e6), name: look, label, step: true, ...more });
   const exposure = [part("gross", "main", "Gross", { fill: true }), part("net", "other", "Net", { thin: true })];
-  const money0 = (y, full) => (full ? rupees(y) : brief(y));
-  const share = (y, full) => percent(y, full ? 2 : Math.abs(y) < 0.1 && y ? 2 : 0);
-  const check = el("input", { type: "checkbox", checked: "checked", onchange: () => { shown.other = check.checked; redraw(); } });
+  const wait = c.benchmark && c.benchmark.length ? [{ x: places(c.benchmark_ts), y: money(c.benchmark), name: "other", label: "Buy and hold" }] : [];
+  const money0 = (y, full, step) => (full ? rupees(y) : brief(y, step));
+  const share = (y, full, step) => percent(y, full ? 2 : digitsOf(step * 100));
+  const told = () => { const [low, high] = ends(equity.y); return `From ${rupees(start)} to ${rupees(equity.y[equity.y.length - 1])}; lowest ${rupees(equity.y[low])} on ${day(equity.ts[low])}, highest ${rupees(equity.y[high])} on ${day(equity.ts[high])}.`; };
+  const fallen = () => { const [low] = ends(falls[0].y); return falls[0].y[low] < 0 ? `Deepest ${percent(falls[0].y[low])} on ${day(equity.ts[low])}, of every P&L row.` : "There is none."; };
+  const most = () => { const [, high] = ends(exposure[0].y); return exposure[0].y.length && exposure[0].y[high] ? `At most ${percent(exposure[0].y[high])} of equity, on ${day(c.gross_ts[high])}.` : "There is none."; };
+  const held = () => `From ${rupees(wait[0].y[0])} to ${rupees(wait[0].y[wait[0].y.length - 1])}: an equal part of the cash in each instrument at its first price, no charges. Its scale is its own.`;
   return [
     el("h2", {}, "Equity"), zoomBar(view),
-    new Chart(view, { height: 280, label: "equity", format: money0, series: () => lines.filter((each) => each.name !== "other" || shown.other) }).node,
-    lines.length > 1 ? el("label", { class: "quiet" }, check, " buy and hold: an equal part of the cash in each instrument at its first price, no charges") : null,
-    new Chart(view, { height: 130, label: "drawdown", format: share, zero: true, falls: true, series: () => falls }).node,
+    new Chart(view, { height: 280, label: "equity", format: money0, words: told, series: () => lines }).node,
+    el("h3", {}, "Drawdown"),
+    new Chart(view, { height: 130, label: "drawdown", format: share, zero: true, falls: true, words: fallen, series: () => falls }).node,
+    ...(wait.length ? [el("h3", {}, "Buy and hold"), new Chart(view, { height: 130, label: "buy and hold", format: money0, words: held, series: () => wait }).node] : []),
     el("h3", {}, "Exposure: worth of positions, as a part of equity"),
-    new Chart(view, { height: 120, label: "exposure", format: share, zero: true, series: () => exposure }).node,
+    new Chart(view, { height: 120, label: "exposure", format: share, zero: true, words: most, series: () => exposure }).node,
   ];
+}
+function ends(y) {
+  let low = 0, high = 0;
+  for (let i = 1; i < y.length; i++) { if (y[i] < y[low]) low = i; if (y[i] > y[high]) high = i; }
+  return [low, high];
 }
 
 // Price with fills and stops. Where fills crowd, their number is drawn instead of each.
@@ -57,36 +72,34 @@ function priceChart(c, view, places) {
   const fills = new Map(), stops = new Map(), cache = new Map(), fx = places(c.fill_ts);
   c.fill_row.forEach((row, i) => { if (!fills.has(row)) fills.set(row, []); fills.get(row).push(i); });
   c.stop_row.forEach((row, i) => { if (!stops.has(row)) stops.set(row, []); stops.get(row).push(i); });
-  const inward = entries(c);
+  const inward = c.fill_inward;
   const rows = [...CONTENT.shown].sort((a, b) => (fills.get(b) || []).length - (fills.get(a) || []).length);
   let row = rows[0];
   const path = (r) => {
-    if (!cache.has(r)) cache.set(r, { x: places(c["price_ts_" + r]), y: money(c["price_" + r]), up: money(c["price_up_" + r]), down: money(c["price_down_" + r]), name: "main", label: INSTRUMENTS[r], thin: true });
+    if (!cache.has(r)) cache.set(r, { holes: holesOf(c["price_ts_" + r], view.axis), x: places(c["price_ts_" + r]), y: money(c["price_" + r]), up: money(c["price_up_" + r]), down: money(c["price_down_" + r]), name: "main", label: INSTRUMENTS[r], thin: true });
     return cache.get(r);
   };
   const chart = new Chart(view, {
-    height: 340, label: "price with entries, exits and stops", format: (y, full) => plain(y, full || Math.abs(y) < 1000 ? 2 : 0),
+    height: 340, label: "price with entries, exits and stops", format: (y, full, step) => plain(y, full ? 2 : digitsOf(step)),
+    words: () => priceWords(row, path(row), fills.get(row) || [], c),
     series: () => [path(row)],
     under: (pen, it) => drawStops(pen, it, (stops.get(row) || []), c),
     over: (pen, it) => drawFills(pen, it, (fills.get(row) || []), c, fx, inward),
     read: (place, hover) => (hover ? nearest(place, fills.get(row) || [], c, fx, view) : legend()),
   });
-  const choose = el("select", { "aria-label": "instrument", onchange: () => { row = +choose.value; redraw(); } },
-    ...rows.map((r) => el("option", { value: r }, `${INSTRUMENTS[r]}  (${plain((fills.get(r) || []).length, 0)} fills)`)));
+  const choose = el("select", { "aria-label": "instrument", onchange: () => { row = +choose.value; chart.retell(); redraw(); } },
+    ...rows.map((r) => el("option", { value: r }, `${short(INSTRUMENTS[r])}  (${plain((fills.get(r) || []).length, 0)} fills)`)));
   const show = (trip) => {
-    row = c.fill_row[c.trip_first[trip]]; choose.value = row;
-    const a = fx[c.trip_first[trip]], b = fx[c.trip_last[trip]], room = Math.max((b - a) * 0.6, view.axis.end / 4000);
-    view.show(a - room, b + room); chart.node.scrollIntoView({ block: "center" });
+    row = c.trip_row[trip]; choose.value = row; chart.retell();
+    const a = view.axis.x(c.trip_entry_ts[trip]), b = view.axis.x(c.trip_exit_ts[trip]), room = Math.max((b - a) * 0.6, view.axis.end / 4000);
+    view.show(a - room, b + room); chart.node.scrollIntoView({ block: "center" }); chart.canvas.focus({ preventScroll: true });
   };
-  return { nodes: [el("h2", {}, "Price, entries and exits"), el("div", { class: "bar" }, choose), chart.node], show };
+  const some = CONTENT.fills > c.fill_ts.length ? el("p", { class: "quiet" }, `${plain(c.fill_ts.length, 0)} of ${plain(CONTENT.fills, 0)} fills are marked, at even distances; fills.parquet has all.`) : "";
+  return { nodes: [el("h2", {}, "Price, entries and exits"), el("div", { class: "bar" }, choose), some, chart.node], show };
 }
-function entries(c) {
-  const held = new Map();
-  return c.fill_row.map((row, i) => {
-    const key = c.fill_strategy[i] * 1e6 + row, before = held.get(key) || 0, after = before + c.fill_qty[i];
-    held.set(key, after);
-    return Math.abs(after) > Math.abs(before) ? 1 : 0;
-  });
+function priceWords(row, path, list, c) {
+  const bought = list.filter((i) => c.fill_qty[i] > 0).length, n = path.y.length;
+  return n ? `${INSTRUMENTS[row]} from ${rupees(path.y[0])} to ${rupees(path.y[n - 1])}; ${plain(bought, 0)} purchases and ${plain(list.length - bought, 0)} sales are marked.` : "";
 }
 const legend = () => [el("span", {}, "▲ bought ▼ sold; filled: entry, hollow: exit; dashes: stops")];
 function nearest(place, list, c, fx, view) {
@@ -140,19 +153,24 @@ function drawStops(pen, it, list, c) {
 }
 
 function months(c, view) {
-  const heat = (x) => {
+  const all = CONTENT.months.flatMap((row) => row.months).filter((x) => x !== null), most = Math.max(1e-12, ...all.map(Math.abs));
+  const years = Math.max(1e-12, ...CONTENT.months.map((row) => Math.abs(row.all || 0)));
+  const heat = (x, by = most) => {
     if (x === null) return el("td", {}, "");
-    const strength = Math.min(40, Math.abs(x) * 400);
+    const strength = (45 * Math.abs(x)) / by;
     return el("td", { style: `background: color-mix(in srgb, var(--${x < 0 ? "down" : "up"}) ${strength.toFixed(0)}%, transparent)` }, percent(x));
   };
   const heads = [["Year", "text"], ...MONTHS.map((name) => [name]), ["Year"]];
-  const rows = CONTENT.months.map((row) => [String(row.year), ...row.months.map(heat), heat(row.all)]);
-  const nodes = [el("h2", {}, "Monthly returns"), rows.length ? table(heads, rows, "months") : el("p", { class: "quiet" }, "No days.")];
-  return view && c.closes.length > 2 ? [...nodes, el("h3", { style: "margin-top: 14px" }, "Return of each day"), dayBars(c, view)] : nodes;
+  const rows = CONTENT.months.map((row) => [String(row.year), ...row.months.map((x) => heat(x)), heat(row.all, years)]);
+  const tall = [...MONTHS.map((name, k) => [name, ...CONTENT.months.map((row) => heat(row.months[k]))]), ["Year", ...CONTENT.months.map((row) => heat(row.all, years))]];
+  const both = [el("div", { class: "broad" }, table(heads, rows, "months")), el("div", { class: "narrow" }, table([["", "text"], ...CONTENT.months.map((row) => [String(row.year)])], tall, "months"))];
+  const nodes = [el("h2", {}, "Monthly returns"), ...(rows.length ? both : [el("p", { class: "quiet" }, "No days.")])];
+  return view && c.closes.length > 2 ? [...nodes, el("h3", { style: "margin-top: 14px" }, "Return of each trading day"), dayBars(c, view)] : nodes;
 }
 function dayBars(c, view) {
-  const { axis } = view, x = Float64Array.from(axis.first, (_, i) => (axis.at[i] + axis.at[i + 1]) / 2);
-  const y = Float64Array.from(x, (_, i) => (c.closes[i] > 0 ? c.closes[i + 1] / c.closes[i] - 1 : 0));
+  const { axis } = view, gain = new Map(Array.from(c.days, (number, i) => [number, c.closes[i] > 0 ? c.closes[i + 1] / c.closes[i] - 1 : 0]));
+  const x = Float64Array.from(axis.first, (_, i) => (axis.at[i] + axis.at[i + 1]) / 2);
+  const y = Float64Array.from(c.day_number, (number) => gain.get(number) || 0), all = [...gain.values()];
   const under = (pen, it) => {
     const wide = Math.max(1, it.px(axis.end / axis.count) - it.px(0) - 2), zero = it.py(0);
     const start = Math.max(0, below(x, view.from)), stop = Math.min(x.length, below(x, view.to) + 2);
@@ -161,9 +179,10 @@ function dayBars(c, view) {
       pen.fillRect(it.px(x[i]) - wide / 2, Math.min(zero, it.py(y[i])), wide, Math.max(y[i] ? 1 : 0, Math.abs(zero - it.py(y[i]))));
     }
   };
-  const share = (value, full) => percent(value, full || Math.abs(value) < 0.01 ? 2 : 1);
+  const share = (value, full, step) => percent(value, full ? 2 : digitsOf(step * 100));
+  const words = () => `${plain(all.filter((v) => v > 0).length, 0)} days up, ${plain(all.filter((v) => v < 0).length, 0)} down, ${plain(all.filter((v) => v === 0).length, 0)} flat; best ${percent(all.reduce((a, b) => Math.max(a, b)))}, worst ${percent(all.reduce((a, b) => Math.min(a, b)))}.`;
   const read = (place, hover) => { const i = below(axis.at, place, axis.count); return hover && i >= 0 ? [el("span", {}, day(axis.first[i]) + " ", el("b", {}, percent(y[i])))] : []; };
-  const chart = new Chart(view, { height: 130, label: "return of each day", format: share, zero: true, under, read, series: () => [] });
+  const chart = new Chart(view, { height: 130, label: "return of each trading day", format: share, zero: true, words, under, read, series: () => [] });
   chart.range = function () {
     const seen = y.slice(Math.max(0, below(axis.at, view.from)), below(axis.at, view.to, axis.count) + 1);
     let high = Math.max(0, ...seen); const low = Math.min(0, ...seen), room = (high - low) * 0.06 || 0.001;
@@ -175,25 +194,27 @@ function dayBars(c, view) {
 
 const PAGE = 25;
 function trades(c, prices) {
-  const n = c.trip_first.length, of = (name) => (i) => c[name][i], first = (name) => (i) => c[name][c.trip_first[i]];
-  const took = (i) => c.fill_ts[c.trip_last[i]] - c.fill_ts[c.trip_first[i]];
+  const n = c.trip_pnl.length, of = (name) => (i) => c[name][i];
+  const took = (i) => c.trip_exit_ts[i] - c.trip_entry_ts[i];
   const columns = [
-    ["Entry", first("fill_ts"), (x) => moment(x), "text"], ["Held", took, (x) => span(x)],
-    ["Strategy", first("fill_strategy"), (x) => STRATEGIES[x], "text"], ["Instrument", first("fill_row"), (x) => short(INSTRUMENTS[x]), "text"],
+    ["Entry", of("trip_entry_ts"), (x) => moment(x), "text"], ["Held", took, (x) => span(x)],
+    ["Strategy", of("trip_strategy"), (x) => STRATEGIES[x], "text"], ["Instrument", of("trip_row"), (x) => short(INSTRUMENTS[x]), "text"],
     ["Side", of("trip_side"), (x) => (x > 0 ? "long" : "short"), "text"], ["Quantity", of("trip_qty"), (x) => plain(x, 0)],
     ["In", of("trip_entry"), (x) => plain(x / SCALE)], ["Out", of("trip_exit"), (x) => plain(x / SCALE)],
     ["P&L", of("trip_pnl"), (x) => plain(x / SCALE), "", true], ["Charges", of("trip_charges"), (x) => plain(x / SCALE)],
     ["Against", of("trip_adverse"), (x) => percent(x / 1e6)], ["With", of("trip_favourable"), (x) => percent(x / 1e6)],
   ].filter(([name]) => (name !== "Strategy" || STRATEGIES.length > 1) && (name !== "Instrument" || INSTRUMENTS.length > 1));
-  let order = Array.from({ length: n }, (_, i) => i).sort((a, b) => c.trip_first[a] - c.trip_first[b]), shown = order, page = 0, by = 0, falling = false;
+  let order = Array.from({ length: n }, (_, i) => i).sort((a, b) => c.trip_entry_ts[a] - c.trip_entry_ts[b]), shown = order, page = 0, by = 0, falling = false;
   const body = el("tbody"), told = el("small"), back = el("button", { onclick: () => turn(-1) }, "Earlier"), on = el("button", { onclick: () => turn(1) }, "Later");
-  const heads = columns.map(([name, , , text], k) => el("th", { class: `sorts ${text || ""}`, tabindex: 0, onclick: () => sort(k), onkeydown: (e) => e.key === "Enter" && sort(k) }, name));
+  const heads = columns.map(([name, , , text], k) => el("th", { class: `sorts ${text || ""}`, tabindex: 0, onclick: () => sort(k), onkeydown: (e) => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); sort(k); } } }, name));
+  const traded = [...new Set(c.trip_row)].sort((a, b) => short(INSTRUMENTS[a]).localeCompare(short(INSTRUMENTS[b])));
+
   const kinds = { all: () => true, winners: (i) => c.trip_pnl[i] > 0, losers: (i) => c.trip_pnl[i] < 0, long: (i) => c.trip_side[i] > 0, short: (i) => c.trip_side[i] < 0 };
   const kind = el("select", { "aria-label": "which trades", onchange: filter }, ...Object.keys(kinds).map((name) => el("option", {}, name)));
-  const one = el("select", { "aria-label": "instrument", onchange: filter }, el("option", { value: -1 }, "every instrument"), ...INSTRUMENTS.map((name, row) => el("option", { value: row }, name)));
+  const one = el("select", { "aria-label": "instrument", onchange: filter }, el("option", { value: -1 }, "every instrument"), ...traded.map((row) => el("option", { value: row }, short(INSTRUMENTS[row]))));
   function filter() {
     const test = kinds[kind.value], row = +one.value;
-    shown = order.filter((i) => test(i) && (row < 0 || c.fill_row[c.trip_first[i]] === row)); page = 0; show();
+    shown = order.filter((i) => test(i) && (row < 0 || c.trip_row[i] === row)); page = 0; show();
   }
   function sort(k) {
     falling = by === k && !falling; by = k;
@@ -203,17 +224,18 @@ function trades(c, prices) {
   function turn(by_) { page += by_; show(); }
   function show() {
     const start = page * PAGE, part = shown.slice(start, start + PAGE);
-    body.replaceChildren(...part.map((i) => el("tr", { class: prices ? "click" : "", onclick: () => prices && prices.show(i) },
+    const open = (i) => prices && prices.show(i);
+    body.replaceChildren(...part.map((i) => el("tr", { class: prices ? "click" : "", ...(prices ? { tabindex: 0 } : {}), onclick: () => open(i), onkeydown: (e) => e.key === "Enter" && open(i) },
       ...columns.map(([, value, text, kind_, tone]) => el("td", { class: tone ? (value(i) > 0 ? "up" : value(i) < 0 ? "down" : "") : kind_ || "" }, text(value(i)))))));
     told.textContent = shown.length ? `${plain(start + 1, 0)} to ${plain(start + part.length, 0)} of ${plain(shown.length, 0)}` : "none";
     back.disabled = page === 0; on.disabled = start + PAGE >= shown.length;
     heads.forEach((head, k) => head.setAttribute("aria-sort", k === by ? (falling ? "descending" : "ascending") : "none"));
   }
   show();
-  const left = CONTENT.left_out ? `, of the first ${plain(c.fill_ts.length, 0)} fills; fills.parquet has ${plain(CONTENT.left_out, 0)} more` : "";
+  const left = CONTENT.trips > n ? `, ${plain(n, 0)} of ${plain(CONTENT.trips, 0)} at even distances; result.trades has all` : "";
   return [
     el("h2", {}, `Trades: round trips from flat to flat${left}`),
-    el("p", { class: "quiet" }, "P&L in rupees after charges. Against and With: how far the price went to the worst and to the best while the trade was open, from its average entry. Click a trade to see it on the chart."),
+    el("p", { class: "quiet" }, "P&L in rupees after charges, those beside fills too. Against and With: how far the price went to the worst and to the best while the trade was open, from its average entry. Click a trade, or press Enter on it, to see it on the chart."),
     el("div", { class: "bar" }, kind, INSTRUMENTS.length > 1 ? one : null, told, back, on),
     n ? el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body)) : el("p", { class: "quiet" }, "No round trip was closed."),
   ];
@@ -227,11 +249,13 @@ function span(ms) {
 }
 
 function split(title, rows) {
-  if (rows.length < 2) return [];
+  const of = CONTENT.splits.of[title === "By strategy" ? "strategies" : "instruments"];
+  if (of < 2 || !rows.length) return [];
   const heads = [[title.slice(3).replace(/^./, (letter) => letter.toUpperCase()), "text"], ["P&L"], ["Trips"], ["Hit rate"], ["Average"], ["Best"], ["Worst"]];
   const most = [...rows].sort((a, b) => b[1] - a[1]), cut = most.length > 60 ? [...most.slice(0, 30), ...most.slice(-30)] : most;
-  const made = cut.map(([name, pnl, trips, hit, ...rest]) => [name, toned(plain(pnl), pnl), plain(trips, 0), percent(hit, 1), ...rest.map((x) => (x === null ? "–" : plain(x)))]);
-  return [el("h2", {}, title), most.length > 60 ? el("p", { class: "quiet" }, `the first and the last 30 of ${most.length}`) : null, table(heads, made)].filter(Boolean);
+  const made = cut.map(([name, pnl, trips, hit, ...rest]) => [title === "By strategy" ? name : short(name), toned(plain(pnl), pnl), plain(trips, 0), percent(hit, 1), ...rest.map((x) => (x === null ? "–" : plain(x)))]);
+  const told = [of > rows.length ? `${plain(of - rows.length, 0)} of ${plain(of, 0)} without a trade are left out` : "", most.length > 60 ? `the first and the last 30 of ${most.length}` : ""].filter(Boolean).join("; ");
+  return [el("h2", {}, title), told ? el("p", { class: "quiet" }, told) : null, table(heads, made)].filter(Boolean);
 }
 
 function costs() {
@@ -252,12 +276,17 @@ function figures() {
   return [el("h2", {}, "All figures"), el("div", { class: "columns" }, ...groups)];
 }
 
+function againWords() {
+  if (CONTENT.again.startsWith("alphapanda.")) return "To run it again, and get the same digest, where the notebook's class is defined:";
+  if (CONTENT.again.startsWith("alphapanda ")) return "To run it again, and get the same digest:";
+  return "To run it again, and get the same digest, keep this as run.toml: alphapanda backtest run.toml";
+}
 function origin() {
   const notes = CONTENT.notes.length ? [el("h2", {}, "Notes"), el("ul", {}, ...CONTENT.notes.map((note) => el("li", {}, note)))] : [];
   return [
     ...notes, el("h2", {}, "Where it comes from"),
     el("dl", {}, ...CONTENT.origin.flatMap(([name, text]) => [el("dt", {}, name), el("dd", {}, text)])),
-    el("p", { style: "margin-top: 14px" }, CONTENT.again.startsWith("alphapanda") ? "To run it again, and get the same digest:" : "To run it again, and get the same digest, this is the run file:"),
+    el("p", { style: "margin-top: 14px" }, againWords()),
     el("pre", {}, CONTENT.again),
     el("p", { class: "quiet" }, "A backtest: recorded prices, orders filled on paper. What it earned or lost here is no forecast."),
   ];

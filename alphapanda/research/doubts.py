@@ -1,0 +1,112 @@
+"""Notes on what did not happen in a run: the rule or reason, when, and what settles it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from alphapanda.model.notes import Note, Rank
+from alphapanda.model.rows import Code, Scope
+from alphapanda.research.curves import india
+from alphapanda.research.table import count, percent
+
+MUCH = 0.01
+"""From this share of all order requests on, what did not happen stands above the figures."""
+MOST = 5
+"""Stops that are told one by one."""
+LIMIT = "--limits FILE with another {}, or --limits wide, lifts it"
+SETTLES = {
+    Code.PRICE_BAND: LIMIT.format("band"),
+    Code.TICK_SIZE: "prices must be multiples of the tick, which --instruments FILE tells",
+    Code.LOT_SIZE: "quantities must be multiples of the lot, which --instruments FILE tells",
+    Code.QTY_LIMIT: LIMIT.format("qty"),
+    Code.VALUE_LIMIT: LIMIT.format("value"),
+    Code.OPEN_VALUE_LIMIT: LIMIT.format("open_value"),
+    Code.POSITION_LIMIT: LIMIT.format("position, gross or net"),
+    Code.LOSS_LIMIT: LIMIT.format("loss"),
+    Code.RATE: LIMIT.format("per_second, per_minute or per_day"),
+    Code.DUPLICATE: LIMIT.format("duplicate"),
+    Code.REPEAT_EXEC: LIMIT.format("repeats and repeat_window"),
+    Code.SELF_TRADE: "orders of one account must not meet: cancel the other one first",
+    Code.NO_PROTECTION: "market orders need a protection: leave its default, or give one",
+    Code.STALE_DATA: LIMIT.format("age"),
+    Code.MARKET_CLOSED: "order within the session, or --calendar always trades at any time",
+    Code.KILLED: "what stopped trading is told above; without a rule, a command did",
+    Code.FUNDS: "--cash AMOUNT gives more of it",
+    Code.HOLDINGS: "--product MIS sells what is not held",
+    Code.UNKNOWN_ORDER: "the order had ended: ask for it in on_order",
+    Code.ORDER_CAPACITY: "cancel what is not wanted: fewer orders at a time",
+}
+
+
+def stopped(rows: Any, names: Any) -> Iterator[Note]:
+    """Yield what stopped trading: the rule, when, what it covers, and how to lift it."""
+    if len(rows) > MOST:
+        yield Note(f"trading was stopped {count(len(rows))} times, at first so:", Rank.BROKEN)
+    for row in rows[:MOST]:
+        code = Code(int(row["a"]))
+        if code == Code.KILLED:
+            rule, way = "a command", "it trades again after it is armed"
+        else:
+            rule, way = code.name, SETTLES[code]
+        yield Note(
+            f"{rule} stopped {_covered(row, names)} at {india(int(row['ts']))}: every later order "
+            f"was refused; {way}", Rank.BROKEN,
+        )  # fmt: skip
+
+
+def _covered(row: Any, names: Any) -> str:
+    if row["b"] == Scope.STRATEGY and row["strategy"] >= 0:
+        return str(names.strategies[int(row["strategy"])])
+    if row["b"] == Scope.INSTRUMENT and row["row"] >= 0:
+        return str(names.instruments[int(row["row"])])
+    return "the account"
+
+
+def refused(
+    by_code: Sequence[int], first: Mapping[int, Any], requests: Mapping[str, Any], names: Any
+) -> Iterator[Note]:
+    """Yield which rules refused how much, first when, and what lifts each; the greatest first."""
+    found = sorted((-int(n), code) for code, n in enumerate(by_code) if n)
+    for n, code in found:
+        row = first[code]
+        what = f"{int(row['qty']):+,} {names.instruments[int(row['row'])]}"
+        yield Note(
+            f"{Code(code).name}: {count(-n)} refused (of {count(requests['total'])} order "
+            f"requests), first at {india(int(row['ts']))} {what}: "
+            f"{SETTLES[Code(code)]}", rank(-n, requests),
+        )  # fmt: skip
+
+
+WHY_UNFILLED = {
+    "expired": "they met no row, or no volume, that could fill them before trading ended: see "
+    "result.orders for each; --volume-share and --limit-fill say how orders are filled",
+    "failed": "there was no place for them at the venue: see result.orders",
+    "cancelled": "",
+    "open": "the data end before they do: --to a later day",
+}
+
+
+def unfilled(requests: Mapping[str, Any]) -> Iterator[Note]:
+    """Yield what was sent and not filled; what a strategy cancelled itself is no doubt."""
+    if requests["total"] == 0:
+        yield Note(
+            "the strategy asked for no order: see its parameters, and whether the data are longer "
+            "than its warm-up", Rank.LEFT_OUT,
+        )  # fmt: skip
+    for name, why in WHY_UNFILLED.items():
+        n, partly = requests[name], requests["partly_filled"].get(name, 0)
+        if not n or not why:
+            continue
+        some = f", {count(partly)} of them filled in part" if partly else ""
+        state = "are still open" if name == "open" else name
+        yield Note(
+            f"{count(n)} of {count(requests['total'])} order requests {state} "
+            f"({percent(n / requests['total'], digits=1)}){some}: {why}",
+            Rank.LEFT_OUT if name == "open" else rank(n, requests),
+        )
+
+
+def rank(n: int, requests: Mapping[str, Any]) -> Rank:
+    """Return how bad it is that so many requests came to nothing."""
+    return Rank.MISSED if n >= MUCH * requests["total"] else Rank.LEFT_OUT

@@ -1,0 +1,39 @@
+"""R15: while trading is paused nothing is sent that adds risk; what only reduces passes."""
+
+from __future__ import annotations
+
+from alphapanda.core.state import Core, Record
+from alphapanda.core.stops import adds_risk
+from alphapanda.model.rows import Code
+
+NUMBER = 1
+CODE = Code.PAUSED
+PER = "both"
+
+AT = (
+    {"wish.role": 1},
+    {"ledger.paused": 1, "position.qty": -10},
+    {"instrument.paused": 1, "position.qty": 10, "wish.qty": -10},
+    {"ledger.paused": 1, "position.qty": -20, "resting": (10, 1_000_000)},
+    {"ledger.paused": 1, "position.qty": -10, "resting": (-10, 1_000_000)},
+)
+OVER = (
+    {"ledger.paused": 1},
+    {"ledger.paused": 1, "position.qty": -9},
+    {"instrument.paused": 1, "position.qty": 9, "wish.qty": -10},
+    {"ledger.paused": 1, "position.qty": -20, "resting": (11, 1_000_000)},
+    {"position.closing": 1, "position.qty": -10},
+)
+MISSING = None
+
+
+def check(core: Core, wish: Record, owner: int) -> bool:
+    """Refuse what adds risk while ledger or instrument is paused; all, while a flatten waits."""
+    position = core.positions[wish.strategy * core.clock[0].instruments + wish.row]
+    wish.value = abs(wish.qty)
+    wish.limit = 0
+    if position.closing != 0:
+        return True
+    if core.ledgers[owner].paused == 0 and core.instruments[wish.row].paused == 0:
+        return False
+    return adds_risk(core, wish)

@@ -1,0 +1,182 @@
+"""Commands to a paper run that is killed: each applied once, or still to be applied, never lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphapanda.events.events import Envelope, EventType, decode
+from alphapanda.faults import VARIABLE
+from alphapanda.journal.journal import FILE, Journal
+from alphapanda.model.commands import Verb
+from alphapanda.runs.commands import Command, load_key, new_id, outcome_of, send
+from alphapanda.runs.verify import verify
+from tests.support.running import PROGRAM, process, session
+
+pytestmark = pytest.mark.core
+
+DRILLS = int(os.environ.get("ALPHAPANDA_TEST_DRILLS", "4"))
+"""`make soak` asks for 50."""
+SILENT: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+ROWS = 12_000
+WORKING = 20
+STRATEGY = """
+from alphapanda import buy, buy_limit, sell, state, strategy
+
+@strategy
+class Twenty:
+    '''Keeps twenty orders far below the market, and buys and sells one share in turn.'''
+
+    orders = state(0)
+    rows = state(0)
+
+    def on_tick(self, ctx):
+        self.rows += 1
+        if self.orders < 20:
+            self.orders += 1
+            buy_limit(ctx, 1, (ctx.last // 1_000 - 20 - self.orders) * 500)
+        elif self.rows % 40 == 0:
+            buy(ctx, 1)
+        elif self.rows % 40 == 20:
+            sell(ctx, 1)
+"""
+
+
+def words(speed: str) -> list[str]:
+    """Return the command that trades a made-up session on paper."""
+    feed = f"replay:{session(1, ROWS)}"
+    return ["paper", "twenty.py", "--feed", feed, "--speed", speed, "--limits", "wide",
+            "--no-jit", "--out", "runs/one", "--json"]  # fmt: skip
+
+
+def envelopes(run: Path) -> list[Envelope]:
+    """Return the events of a run so far."""
+    return [decode(line) for batch in Journal.open(run).batches() for line in batch.envelopes]
+
+
+def started(folder: Path, *, speed: str = "1000x", **variables: str) -> subprocess.Popen[bytes]:
+    """Start trading."""
+    return subprocess.Popen(
+        [PROGRAM, *words(speed)], cwd=folder, env={**os.environ, **variables}, **SILENT
+    )
+
+
+def wait_until_working(run: Path, trader: subprocess.Popen[bytes]) -> None:
+    """Wait until the twenty orders work."""
+    while trader.poll() is None:
+        if (run / FILE).is_file():
+            journal = Journal(run / FILE)
+            journal.refresh()
+            if journal.contents.manifest and journal.seq > 4 * WORKING + 40:
+                return
+        time.sleep(0.02)
+
+
+def command(run: Path, verb: Verb) -> Command:
+    """Give a command to a run, for all of its account."""
+    now = time.time_ns()
+    run_id = Journal.open(run).contents.manifest["run_id"]
+    made = Command(new_id(now), run_id, verb, by="a test", requested_ns=now)
+    send(run, load_key(run.parents[1]), made)
+    return made
+
+
+def check_applied_once(run: Path, given: list[Command]) -> None:
+    """Check that each command is in the journal once, in order, and that the run replays."""
+    events = envelopes(run)
+    applied = [event.data.command for event in events if event.type == EventType.COMMAND]
+    assert applied == [each.id for each in given]
+    assert verify(run).identical
+    for each in given:
+        assert outcome_of(run, each.id) is not None
+    assert list((run / "inbox").glob("*.json")) == []
+
+
+def check_obeyed(run: Path, verb: Verb) -> None:
+    """Check what the last command forbids: nothing that adds risk is sent behind it."""
+    events = envelopes(run)
+    at = max(n for n, event in enumerate(events) if event.type == EventType.COMMAND)
+    behind = Counter(event.type for event in events[at:])
+    if verb == Verb.KILL:
+        assert behind[EventType.VALIDATED_SIGNAL] == 0
+    cancelled = behind[EventType.ORDER_CANCELLED] + behind[EventType.ORDER_CANCEL_SENT]
+    assert cancelled >= WORKING
+    if verb == Verb.FLATTEN:
+        held = [event.data.position for event in events if event.type == EventType.ORDER_FILLED]
+        assert held[-1] == 0
+
+
+@pytest.mark.parametrize("number", range(DRILLS))
+def test_a_command_is_applied_once_whatever_is_killed(number: int, tmp_path: Path) -> None:
+    """Half the runs are killed -9 around the command; started again they end and replay."""
+    (tmp_path / "twenty.py").write_text(STRATEGY)
+    run, chance = tmp_path / "runs" / "one", random.Random(number)
+    verb = (Verb.PAUSE, Verb.FLATTEN, Verb.KILL)[number % 3]
+    trader = started(tmp_path)
+    try:
+        wait_until_working(run, trader)
+        assert trader.poll() is None, "it ended before its orders worked"
+        given = [command(run, verb)]
+        if number % 2 == 0:
+            time.sleep(chance.random() * 0.08)
+            trader.send_signal(signal.SIGKILL)
+        else:
+            while outcome_of(run, given[0].id) is None:
+                assert trader.poll() is None
+                time.sleep(0.005)
+            trader.send_signal(signal.SIGTERM)
+        trader.wait(60)
+    finally:
+        trader.kill()
+    done = process(*words("max"), cwd=tmp_path)
+    assert done.status == 0, done.err
+    check_applied_once(run, given)
+    check_obeyed(run, verb)
+
+
+@pytest.mark.parametrize("point", ["record torn", "record written", "record synced", "batch kept"])
+def test_killed_while_a_command_is_written_it_is_applied_once(point: str, tmp_path: Path) -> None:
+    """A command that waits at the start is in the first batch; killed at it, it is not lost."""
+    (tmp_path / "twenty.py").write_text(STRATEGY)
+    run = tmp_path / "runs" / "one"
+    first = started(tmp_path, speed="max", **{VARIABLE: "batch kept:1"})
+    assert first.wait(120) == -signal.SIGKILL
+    given = [command(run, Verb.PAUSE), command(run, Verb.KILL)]
+    count = 1 if point == "batch kept" else 2
+    second = started(tmp_path, speed="max", **{VARIABLE: f"{point}:{count}"})
+    assert second.wait(120) == -signal.SIGKILL
+    done = process(*words("max"), cwd=tmp_path)
+    assert done.status == 0, done.err
+    check_applied_once(run, given)
+    assert json.loads(done.out)["status"] == "complete"
+
+
+def test_an_idle_run_obeys(tmp_path: Path) -> None:
+    """While the next row is minutes away a command is applied at once, at the core's own time."""
+    (tmp_path / "twenty.py").write_text(STRATEGY)
+    run = tmp_path / "runs" / "one"
+    trader = started(tmp_path, speed="0.001x")
+    try:
+        while not ((run / FILE).is_file() and Journal.open(run).seq > 0):
+            assert trader.poll() is None
+            time.sleep(0.02)
+        given = [command(run, Verb.KILL)]
+        while outcome_of(run, given[0].id) is None:
+            assert trader.poll() is None
+            time.sleep(0.005)
+    finally:
+        trader.kill()
+        trader.wait(60)
+    events = envelopes(run)
+    applied = next(event for event in events if event.type == EventType.COMMAND)
+    assert applied.ts <= max(event.ts for event in events)
+    assert verify(run).identical

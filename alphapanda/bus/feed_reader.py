@@ -41,7 +41,8 @@ NONE = Columns.of()
 class FeedReader:
     """Reads a feed from row `first` on; `start`, then `take` until it is `over`, and `stop`.
 
-    Without an id it takes the feed that runs, of several the one that began last, or the newest.
+    Without an id it takes the feed that runs, of several the one that began last, or waits for the
+    next; one that had ended before is never taken.
     """
 
     def __init__(self, settings: Settings, feed: str = "", *, first: int = 0) -> None:
@@ -120,17 +121,23 @@ class FeedReader:
 
     async def _begun(self) -> Announced:
         until = time.monotonic() + self.settings.bus.feed_timeout_s
+        over: set[tuple[str, int]] | None = None
         for wait in waits(0.1, most_s=1):
             found = await announced(self.settings)
             if self.wanted in found:
                 return found[self.wanted]
-            if found and not self.wanted:
-                running = [each for each in found.values() if each.runs]
-                return (running or list(found.values()))[-1]
+            if over is None:
+                over = {begin_of(each) for each in found.values() if not each.runs}
+            fresh = [each for each in found.values() if begin_of(each) not in over]
+            if fresh and not self.wanted:  # it may have ended since we began to wait
+                return ([each for each in fresh if each.runs] or fresh)[-1]
             if time.monotonic() > until:
                 break
             await asyncio.sleep(wait)
-        there = f"there are {', '.join(found)}" if found else f"none has begun on {STATES}"
+        there = f"none has begun on {STATES}"
+        if found:
+            ended = "" if self.wanted else "; bus:FEED takes one that has ended"
+            there = f"there are {', '.join(found)}{ended}"
         raise OutsideError(
             f"no feed {self.wanted or 'runs'}; {there}: "
             "start one, alphapanda run --role feed --feed replay:PATH"
@@ -283,3 +290,8 @@ class FeedReader:
         self._moved_s = time.monotonic()
         columns = self._reading.columns(ready) if ready else NONE
         return Portion(told.data.last + 1 - before, columns)
+
+
+def begin_of(each: Announced) -> tuple[str, int]:
+    """Return which feed has begun, and when: one that is played again has begun anew."""
+    return each.feed.id, each.stamp_ms

@@ -63,6 +63,8 @@ class Relayed:
     """What a relay has done; `position` is the last sequence acknowledged."""
 
     position: int = -1
+    first: int = -1
+    """The position at the start: what lies before was acknowledged to earlier processes."""
     sent: int = 0
     pages: int = 0
     started_s: float = 0
@@ -95,6 +97,7 @@ class Relay:
         assert self._task is None, "the relay has been started already"
         self._stopping = False
         self.relayed.position = await asyncio.to_thread(self.cursor.load)
+        self.relayed.first = self.relayed.position
         self.relayed.started_s = time.monotonic()
         await self.publisher.start()
         with log.bound(run_id=self.run_id):

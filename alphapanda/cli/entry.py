@@ -14,7 +14,7 @@ import typer
 import typer.main
 
 from alphapanda import __version__
-from alphapanda.cli import bus_words, config_words, data_words, db_words
+from alphapanda.cli import bus_words, charges, config_words, data_words, db_words
 from alphapanda.cli.flags import RUN, option, run_options
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 
@@ -107,11 +107,11 @@ def paper(
     speed: Annotated[str | None, option(metavar="N", panel=RUN, text=SPEED)] = None,
     json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
     out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=OUT)] = None,
-) -> None:
+) -> int:
     """Trade on paper: a feed at its own pace, with a journal that survives a crash."""
     from alphapanda.cli import run as command  # noqa: PLC0415
 
-    command.run(strategies, given, roles=[], feed=feed, speed=speed, out=out, json=json)
+    return command.run(strategies, given, roles=[], feed=feed, speed=speed, out=out, json=json)
 
 
 @app.command(help=EXAMPLES)
@@ -132,11 +132,11 @@ def run(
     speed: Annotated[str | None, option(metavar="N", panel=RUN, text=SPEED)] = None,
     json: Annotated[bool, option("--json", panel=RUN, text="Print one JSON object.")] = False,
     out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=OUT)] = None,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Run what its roles say, in this process."""
     from alphapanda.cli import run as command  # noqa: PLC0415
 
-    command.run(
+    return command.run(
         strategies or [], given, roles=role or [], feed=feed or [], speed=speed, out=out, json=json
     )
 
@@ -218,26 +218,38 @@ def stress(
     command.stress(strategy, given, json=json)
 
 
+app.command()(charges.charges)
+
+
 @app.command()
 def verify(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a folder.")],
+    recorded_code: Annotated[
+        bool,
+        option("--recorded-code", text="Run the strategy's code that the journal holds, where its "
+               "files are not as they were: only of a journal that you trust."),
+    ] = False,
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
-) -> int:
+) -> int:  # fmt: skip
     """Replay a run's journal through a fresh core: every envelope must come out the same."""
     from alphapanda.cli import journals  # noqa: PLC0415
 
-    return journals.verify(run, json=json)
+    return journals.verify(run, recorded_code=recorded_code, json=json)
 
 
 @app.command()
 def relay(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a folder.")],
+    again: Annotated[
+        bool,
+        option("--again", text="All of it; readers drop repeats."),
+    ] = False,
     json: Annotated[bool, option("--json", text="Print one JSON object.")] = False,
 ) -> None:
     """Publish the rest of a run that has ended to the topics."""
     from alphapanda.cli import journals  # noqa: PLC0415
 
-    journals.relay(run, json=json)
+    journals.relay(run, again=again, json=json)
 
 
 @app.command()
@@ -392,6 +404,7 @@ def report(
 def main() -> None:
     """Run the command line and exit."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.umask(os.umask(0o777) | 0o027)  # what a trader decides is not for all on the machine
     warnings.showwarning = note
     code = status()
     try:
@@ -426,10 +439,22 @@ def status(arguments: Sequence[str] | None = None) -> int:
     except typer.Exit as error:
         result = int(error.exit_code)
     except Exception as error:
+        if interrupts(error):
+            print("alphapanda: interrupted", file=sys.stderr)
+            return INTERRUPTED
         if not isinstance(error, AlphaPandaError) and not hasattr(error, "format_message"):
             raise
         result = explained(error)
     return result if isinstance(result, int) else 0
+
+
+def interrupts(error: BaseException | None) -> bool:
+    """Say if an exception is Ctrl-C as DuckDB tells it, or comes of that."""
+    while error is not None:
+        if type(error) is RuntimeError and str(error) == "Query interrupted":
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def explained(error: Any) -> int:
@@ -450,5 +475,7 @@ def failed(error: OSError) -> int:
 
 def told(error: AlphaPandaError) -> int:
     """Print an error and return its exit status."""
-    print(f"alphapanda: {error}", file=sys.stderr)
+    from alphapanda.cli.output import clean  # noqa: PLC0415 (rich)
+
+    print(f"alphapanda: {clean(str(error))}", file=sys.stderr)
     return error.exit_status

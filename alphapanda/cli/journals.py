@@ -16,9 +16,10 @@ from rich.text import Text
 from alphapanda import config
 from alphapanda.cli.output import print_json, print_table, whole_table
 from alphapanda.cli.progress import progress_bar
-from alphapanda.errors import AlphaPandaError, UsageError
+from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 from alphapanda.events import events
 from alphapanda.events.events import RunStatus
+from alphapanda.journal.gaps import STATUS, Gaps
 from alphapanda.journal.journal import FILE, DamageError, Journal
 from alphapanda.research.curves import india
 from alphapanda.research.table import count
@@ -28,7 +29,7 @@ from alphapanda.runs.verify import verify as verified
 from alphapanda.runtime.relaying import publish
 
 DIFFERENCE = 1
-COUNTS = ("rows", "envelopes", "checkpoints", "bytes", "torn")
+COUNTS = ("rows", "missed", "envelopes", "checkpoints", "bytes", "torn")
 
 
 class _Type(msgspec.Struct):
@@ -38,11 +39,11 @@ class _Type(msgspec.Struct):
 _TYPE = msgspec.json.Decoder(_Type)
 
 
-def verify(run: str, *, json: bool) -> int:
+def verify(run: str, *, recorded_code: bool, json: bool) -> int:
     """Verify a run and print what was found; return the exit status."""
     with progress_bar(quiet=json, what="verify") as bar:
         show = None if bar is None else lambda done, total: bar(done, total, 0)
-        found = verified(folder_of(run), progress=show)
+        found = verified(folder_of(run), progress=show, recorded_code=recorded_code)
     if json:
         print_json({"identical": found.identical, **asdict(found)})
     else:
@@ -89,6 +90,8 @@ def journals() -> Iterator[tuple[Path, Journal | AlphaPandaError]]:
             yield file.parent, Journal.open(file)
         except (DamageError, UsageError) as error:
             yield file.parent, error
+        except OSError as error:
+            yield file.parent, OutsideError(f"{file}: {error.strerror}")
 
 
 def facts_of(folder: Path, journal: Journal | AlphaPandaError) -> dict[str, Any]:
@@ -106,12 +109,21 @@ def facts_of(folder: Path, journal: Journal | AlphaPandaError) -> dict[str, Any]
         "strategies": [facts["name"] for facts in manifest["strategies"]],
         "made": manifest["made"],
         "rows": sum(place.rows for place in contents.batches),
+        "missed": sum(place.missed for place in contents.batches),
         "envelopes": journal.seq,
         "checkpoints": len(contents.checkpoints),
         "bytes": size,
         "torn": 0 if contents.torn is None else contents.torn.size,
         "digest": contents.digest,
     }
+
+
+def type_of(line: bytes) -> str:
+    """Return the type of an envelope, whoever wrote it and whenever."""
+    try:
+        return _TYPE.decode(line).type[:40]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "no event"
 
 
 def list_runs(*, json: bool) -> None:
@@ -128,12 +140,21 @@ def list_runs(*, json: bool) -> None:
     )
     for facts in found:
         table.add_row(
-            Text(facts["run"]), facts["status"], facts.get("mode", ""),
+            Text(facts["run"]), standing_of(facts), facts.get("mode", ""),
             Text(", ".join(facts.get("strategies", ()))), count(facts.get("rows")),
             count(facts.get("envelopes")), f"{facts['bytes'] / 1e6:.1f}",
         )  # fmt: skip
     troubles = (Text(f["trouble"], style="red") for f in found if "trouble" in f)
     print_table(Group(table, *troubles), whole=True)
+
+
+def standing_of(facts: Mapping[str, Any]) -> str:
+    """Return how a run stands, with the rows of its feed that never came."""
+    missed = facts.get("missed", 0)
+    if not missed:
+        return str(facts["status"])
+    total = count(facts["rows"] + missed)
+    return f"{facts['status']}, {STATUS}: {count(missed)} rows of {total}"
 
 
 def show_run(run: str, *, json: bool) -> None:
@@ -142,10 +163,13 @@ def show_run(run: str, *, json: bool) -> None:
     journal = Journal.open(folder)
     facts = facts_of(folder if folder.is_dir() else folder.parent, journal)
     kinds: Counter[str] = Counter()
+    gaps = Gaps()
     for batch in journal.batches():
-        kinds.update(_TYPE.decode(line).type for line in batch.envelopes)
+        gaps.take(batch.missed, batch.columns)
+        kinds.update(map(type_of, batch.envelopes))
     manifest = journal.contents.manifest
     facts |= {
+        **({"gaps": gaps.status} if gaps.missed else {}),
         "events": dict(sorted(kinds.items())),
         "statuses": journal.contents.statuses,
         "options": manifest["options"],
@@ -190,14 +214,20 @@ def listed(lines: Iterable[str]) -> str:
     return "\n".join(lines) or "-"
 
 
-def relay(run: str, *, json: bool) -> None:
-    """Publish a run's events that are not on the topics yet, and tell how many there are now."""
+def relay(run: str, *, again: bool, json: bool) -> None:
+    """Publish a run's events that are not on the topics yet, or all again; tell how many."""
     folder = folder_of(run)
-    envelopes = publish(folder)
+    done = publish(folder, again=again)
     if json:
-        print_json({"run": folder.name, "envelopes": envelopes})
-    else:
-        print_table(Text(f"{folder.name}: {count(envelopes)} envelopes are on the topics"))
+        print_json({"run": folder.name, **done._asdict()})
+        return
+    shares = f"{count(done.sent)} sent now, {count(done.earlier)} by earlier processes"
+    lines = [f"{folder.name}: {count(done.envelopes)} envelopes: {shares}"]
+    if done.damage:
+        lines.append(f"relay.cursor was no place to go on from ({done.damage}): all were sent")
+    if done.earlier:
+        lines.append("if the topics no longer hold those, --again sends all")
+    print_table(Text("\n".join(lines)), whole=True)
 
 
 def schema() -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
 
+STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that move a terminal's cursor, or turn what follows; the end of a line does not."""
 WIDEST = 10_000
 """Columns of a line at most, where no terminal has fewer."""
 
@@ -25,8 +30,29 @@ def print_table(what: RenderableType, *, whole: bool = False) -> None:
         console.width = WIDEST
         console.width = max(1, console.measure(what).maximum)
     with console.capture() as text:
-        console.print(what)
+        console.print(Cleaned(what))
     sys.stdout.write(text.get())
+
+
+class Cleaned:
+    """Something to print in which nothing but its styles moves the cursor: others wrote it."""
+
+    def __init__(self, what: RenderableType) -> None:
+        self.what = what
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield its segments."""
+        for part in console.render(self.what, options):
+            yield part if part.control else Segment(clean(part.text), part.style)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Return how wide it is."""
+        return Measurement.get(console, options, self.what)
+
+
+def clean(text: str) -> str:
+    """Return a text with what steers a terminal written out."""
+    return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def whole_table(*, columns: Sequence[str] = (), numbers: Sequence[str] = ()) -> Table:
@@ -46,4 +72,5 @@ def whole_table(*, columns: Sequence[str] = (), numbers: Sequence[str] = ()) -> 
 
 def print_json(facts: Mapping[str, Any]) -> None:
     """Print one JSON object on stdout."""
-    sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+    text = json.dumps(facts, ensure_ascii=False)
+    sys.stdout.write(STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")

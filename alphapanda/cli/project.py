@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,8 +19,10 @@ from alphapanda.errors import OutsideError
 from alphapanda.events.events import EventError
 from alphapanda.journal.journal import DamageError, Journal
 from alphapanda.projection.follower import Follower, source_in
-from alphapanda.projection.from_topics import TopicReader, rewind
+from alphapanda.projection.from_topics import TopicReader
 from alphapanda.projection.projector import Projector
+from alphapanda.projection.rebuild import Rebuilt, drop_for_topics, drop_run
+from alphapanda.projection.tables import Known, Tables
 from alphapanda.research.table import count
 from alphapanda.runs.folders import folder_of
 
@@ -46,6 +48,12 @@ class Projected:
     """By run: the event that is missing, so that later ones wait."""
     damaged: list[str] = field(default_factory=list)
     """Journals that can't be read, and why."""
+    dropped: list[str] = field(default_factory=list)
+    """Runs whose rows were dropped and made again."""
+    kept: dict[str, str] = field(default_factory=dict)
+    """Runs that can't be made again from what is here: their rows are as they were, and why."""
+    lost: dict[str, str] = field(default_factory=dict)
+    """Runs that were dropped and are not all back: what is missing."""
     seconds: float = 0
 
 
@@ -71,7 +79,8 @@ def project(runs: Sequence[str], *, rebuild: bool, json: bool) -> int:
         print_table(Text("\n".join(lines(made))))
     if made.damaged:
         raise OutsideError("\nalphapanda: ".join(made.damaged))
-    return FINDING if made.refused or made.letters or made.waiting else 0
+    findings = made.refused, made.letters, made.waiting, made.kept, made.lost
+    return FINDING if any(findings) else 0
 
 
 def lines(made: Projected) -> list[str]:
@@ -85,6 +94,12 @@ def lines(made: Projected) -> list[str]:
     if made.letters:
         told.append(f"{made.letters} new dead letters: alphapanda dlq list")
     told += [f"{run}: event {seq} is missing" for run, seq in made.waiting.items()]
+    if made.dropped:
+        told.append(f"{count(len(made.dropped))} dropped and made again")
+    told += [f"{run}: LEFT AS IT WAS, {why}" for run, why in made.kept.items()]
+    told += [f"{run}: LOST, {why}" for run, why in made.lost.items()]
+    if made.kept:
+        told.append("what publishes a journal again: alphapanda relay RUN --again")
     return told
 
 
@@ -98,6 +113,23 @@ async def from_journals(
         OutsideError: if the database does not answer; what was taken in stays.
     """
     made = Projected("journals")
+    found = here(made, runs)
+    projector = Projector(settings, patient=rebuild)
+    rebuilt = Rebuilt() if rebuild else None
+    await projector.start()
+    try:
+        await take_in(made, projector, found, rebuilt, show)
+        if rebuilt is not None:
+            if not runs:
+                left_out(rebuilt, await projector.tables.known(), made.runs)
+            await reported(made, rebuilt, projector.tables)
+    finally:
+        await projector.stop()
+    return noted(made, projector)
+
+
+def here(made: Projected, runs: Sequence[str]) -> list[tuple[Path, Journal]]:
+    """Return the journals of some runs, or of all under runs/; those damaged are noted."""
     named = [(folder, opened(folder)) for folder in map(folder_of, runs)]
     found: list[tuple[Path, Journal]] = []
     for folder, journal in named if runs else journals():
@@ -105,25 +137,37 @@ async def from_journals(
             found.append((folder, journal))
         else:
             made.damaged.append(f"{folder}: {journal}")
+    return found
+
+
+async def take_in(
+    made: Projected, projector: Projector, found: Sequence[tuple[Path, Journal]],
+    rebuilt: Rebuilt | None, show: Show,
+) -> None:  # fmt: skip
+    """Take in journals; for a rebuild a run at a time: what a crash leaves undone is as it was."""
     done, total = 0, sum(journal.seq for _, journal in found)
-    projector = Projector(settings, patient=rebuild)
-    await projector.start()
-    try:
-        for folder, journal in found:
-            follower = Follower(projector, source_in(journal))
-            run_id = follower.source.run_id
-            made.runs.append(run_id)
-            if rebuild:  # a run at a time: what a crash leaves undone is as it was
-                await projector.tables.clear(run_id)
-            try:
+    for folder, journal in found:
+        follower = Follower(projector, source_in(journal))
+        made.runs.append(follower.source.run_id)
+        try:
+            if rebuilt is None or await drop_run(projector.tables, journal, rebuilt):
                 while await follower.step():
                     show(min(done + (follower.position or 0), total), total)
-            except (DamageError, EventError) as error:
-                made.damaged.append(f"{folder}: {error}")
-            done += journal.seq
-    finally:
-        await projector.stop()
-    return noted(made, projector)
+        except (DamageError, EventError) as error:
+            made.damaged.append(f"{folder}: {error}")
+        done += journal.seq
+
+
+def left_out(rebuilt: Rebuilt, known: Mapping[str, Known], runs: Sequence[str]) -> None:
+    """Note the runs of the tables that have no journal here."""
+    why = "no journal of it is here, and no topics are read"
+    rebuilt.kept |= {run: why for run in known if run not in runs}
+
+
+async def reported(made: Projected, rebuilt: Rebuilt, tables: Tables) -> None:
+    """Note what became of the rows that a rebuild found."""
+    made.dropped, made.kept = [*rebuilt.dropped], rebuilt.kept
+    made.lost = await rebuilt.lost(tables)
 
 
 def opened(folder: Path) -> Journal | DamageError:
@@ -135,39 +179,47 @@ def opened(folder: Path) -> Journal | DamageError:
 
 
 async def from_topics(settings: Settings, *, rebuild: bool, show: Show) -> Projected:
-    """Take in what is on the topics now.
+    """Take in what is on the topics now; for a rebuild from journals where some are here.
 
     Raises:
-        UsageError: if all is to be made again, and the topics no longer hold all.
+        UsageError: if all is to be made again, and the topics have lost their oldest messages.
         OutsideError: if database or server do not answer; what was taken in stays.
     """
+    made = Projected("topics")
+    rebuilt = Rebuilt()
+    if rebuild:
+        await from_journals_first(settings, made, rebuilt, show)
     projector = Projector(settings, patient=rebuild)
     reader = TopicReader(settings, projector)
-    if rebuild:
-        await cleared(settings)
     await reader.start()
     try:
         await reader.caught_up(show)
+        await reported(made, rebuilt, projector.tables)
     finally:
         await reader.stop()
-    made = Projected("topics", letters=reader.processor.delivery.delivered.letters)
+    made.letters = reader.processor.delivery.delivered.letters
     return noted(made, projector)
 
 
-async def cleared(settings: Settings) -> None:
-    """Let the group begin anew, then drop the tables' rows: in between, repeats change nothing."""
-    await rewind(settings)
+async def from_journals_first(
+    settings: Settings, made: Projected, rebuilt: Rebuilt, show: Show
+) -> None:
+    """Make again the runs whose journals are here; the topics begin anew for the others."""
+    found = here(made, [])
     projector = Projector(settings, patient=True)
     await projector.start()
     try:
-        await projector.tables.clear()
+        await drop_for_topics(settings, projector.tables, [one for _, one in found], rebuilt)
+        await take_in(made, projector, found, rebuilt, show)
     finally:
         await projector.stop()
+    noted(made, projector)
 
 
 def noted(made: Projected, projector: Projector) -> Projected:
     """Return what was done, with what the projector says of it."""
     progress = projector.progress
-    made.events, made.refused = progress.taken, progress.refused
+    made.events += progress.taken
+    made.refused += progress.refused
     made.waiting = {run: seq for run, (seq, _) in progress.holes.items()}
     return made

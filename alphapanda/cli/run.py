@@ -32,13 +32,15 @@ from alphapanda.runtime.parts import Wanted
 from alphapanda.runtime.roles import carry_out, chosen
 
 REFRESH_S = 0.25
+FINDING = 1
+"""The exit status of a run whose feed had gaps."""
 
 
 def run(
     strategies: Sequence[str], given: Mapping[str, Any], *, roles: Sequence[str],
     feed: Sequence[str], speed: str | None, out: Path | None, json: bool,
-) -> None:  # fmt: skip
-    """Do what the roles of this process are, and print what came of it."""
+) -> int:  # fmt: skip
+    """Do what the roles of this process are, and print what came of it; return the exit status."""
     wanted = Wanted(strategies, given, feed, chosen(roles), speed, out=out)
     try:
         with live_table(quiet=json) as show:
@@ -55,6 +57,7 @@ def run(
         print_table(result_table(result, width=Console().width))
     if isinstance(result, Result) and result.trouble:
         raise OutsideError(result.trouble)
+    return FINDING if isinstance(result, Result) and "gaps" in result.summary else 0
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:

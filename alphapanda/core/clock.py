@@ -7,20 +7,18 @@ largest time seen and never goes back.
 from __future__ import annotations
 
 from alphapanda.core.bars import end_bar
-from alphapanda.core.book import current_fees, end_of_day, move, pay
-from alphapanda.core.emit import call, emit, emit_pnl
+from alphapanda.core.charging import end_of_day
+from alphapanda.core.emit import call, emit_pnl
+from alphapanda.core.expiry import await_close, expire
 from alphapanda.core.flags import HOOK_SESSION, STRATEGIES, TICK_BARS, TIMERS
 from alphapanda.core.funds import equity
 from alphapanda.core.glue import open_session
 from alphapanda.core.operator import close_all_positions, obey
-from alphapanda.core.orders import end_all
 from alphapanda.core.overnight import end_session, wake
 from alphapanda.core.square_off import square_off, square_off_left
 from alphapanda.core.state import Core, Hook, Record
 from alphapanda.model.calendar import DAY, IST, Phase
-from alphapanda.model.charges import portion
-from alphapanda.model.instruments import OptionType
-from alphapanda.model.rows import NEVER, Control, Out, Reason
+from alphapanda.model.rows import NEVER, Control
 
 MINUTE = 60_000_000_000
 
@@ -188,6 +186,7 @@ def change_phase(core: Core, group: int, phase: int, until: int, cut_off: int) -
             instrument.phase = phase
             instrument.phase_end = until
             if phase == Phase.OPEN and was != Phase.OPEN:
+                await_close(instrument, until, clock.midnight - DAY)
                 open_session(core, row)
                 wake(core, row, 0)
             if was == Phase.OPEN and phase != Phase.OPEN and core.config[0].day_bars == 0:
@@ -198,39 +197,3 @@ def change_phase(core: Core, group: int, phase: int, until: int, cut_off: int) -
     if HOOK_SESSION:
         for strategy in range(clock.strategies):
             call_instances(core, Hook.SESSION, strategy, phase, group)
-
-
-def expire(core: Core, row: int) -> None:
-    """Settle a contract: futures at the underlying's last price, options at what they are worth."""
-    end_all(core, row, -1, Out.EXPIRED, Reason.EXPIRED)
-    price = settlement(core, core.instruments[row])
-    for strategy in range(core.clock[0].strategies):
-        settle(core, strategy, row, price)
-
-
-def settlement(core: Core, instrument: Record) -> int:
-    """Return a contract's settlement price; without its underlying's, its own last price."""
-    if instrument.underlying < 0:
-        return instrument.last
-    spot = core.instruments[instrument.underlying].last
-    if spot == 0:
-        return instrument.last
-    if instrument.option == OptionType.CALL:
-        return max(spot - instrument.strike, 0)
-    if instrument.option == OptionType.PUT:
-        return max(instrument.strike - spot, 0)
-    return spot
-
-
-def settle(core: Core, strategy: int, row: int, price: int) -> None:
-    """Close one position at the settlement price; a long option in the money pays exercise STT."""
-    position = core.positions[strategy * core.clock[0].instruments + row]
-    qty = position.qty
-    if qty == 0:
-        return
-    fees = core.fees[current_fees(core, position)]
-    tax = portion(qty * price, fees.exercise_stt) if qty > 0 else 0
-    realised = move(core, strategy, row, -qty, price)
-    pay(core, strategy, position, tax)
-    emit(core, Out.FILL, strategy, row, 0, -qty, price, tax, realised, 0, -qty)
-    emit_pnl(core, strategy)

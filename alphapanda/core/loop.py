@@ -10,6 +10,7 @@ from typing import Any
 
 from alphapanda.core.book import mark
 from alphapanda.core.clock import advance, control
+from alphapanda.core.expiry import see_close
 from alphapanda.core.flags import BARS_IN, DAY_BARS, OPEN_INTEREST, QTY, QUEUED, QUOTES, VOLUME
 from alphapanda.core.gate import gate
 from alphapanda.core.glue import decide, dispatch, see_row
@@ -95,6 +96,8 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
     last = columns.last[at]
     if instrument.held != 0:
         mark(core, row, last - instrument.last)
+    if instrument.close_from <= ts - BARS_IN:
+        see_close(instrument, ts - BARS_IN, last, instrument.last)
     instrument.ts = ts
     instrument.last = last
     if QUOTES:
@@ -118,10 +121,7 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
         count_outside(core, instrument.phase, ts)
         return NONE
     if instrument.first >= 0:
-        if DAY_BARS and core.config[0].day_bars != 0:
-            match_day(core, row)
-        else:
-            match(core, row)
+        match_row(core, row)
         if instrument.closing != 0:
             close_positions(core, row)
     see_row(core, row)
@@ -144,8 +144,11 @@ def count_outside(core: Core, phase: int, ts: int) -> None:
         clock.outside_to = ts
 
 
-def match_day(core: Core, row: int) -> None:
-    """Match a bar of a whole day, which was the one day of a DAY order."""
+def match_row(core: Core, row: int) -> None:
+    """Match a row; the bar of a whole day is the one day of a DAY order."""
+    if not (DAY_BARS and core.config[0].day_bars != 0):
+        match(core, row)
+        return
     wake(core, row, core.config[0].interval)
     match(core, row)
     end_session(core, row)

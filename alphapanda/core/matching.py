@@ -7,7 +7,8 @@ fills on the row that made it, but for the stop of a bracket on the bar that fil
 
 from __future__ import annotations
 
-from alphapanda.core.book import book, charge_extra, current_fees
+from alphapanda.core.book import book
+from alphapanda.core.charging import charge_extra, current_fees
 from alphapanda.core.emit import call_fill, call_order, emit_order
 from alphapanda.core.flags import BARS_IN, HOOK_FILL, HOOK_ORDER, QUOTES, SIZES
 from alphapanda.core.orders import (

@@ -162,6 +162,7 @@ def clear(order: Record) -> None:
     order.extra = 0
     order.value = 0
     order.brokerage = 0
+    order.pair_brokerage = 0
     order.blocked = 0
     order.ahead = 0
     order.stop = 0

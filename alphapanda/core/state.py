@@ -38,14 +38,22 @@ INSTRUMENT = ints(
     "paused closing",
     "tick lot freeze segment exchange group lower upper expiry strike option underlying",
     "met inside volumeless",
+    "close_from close_until close_sum close_count close_value settled_by settled_at",
+    "physical family",
+    "bought sold bought_value sold_value due_buy due_sell pair_buy pair_sell",
+    "stock opening settled leaving seller seller_row",
 )
 """The market and our own book of it (order list, holders, net quantity), then facts of the day.
 `volumeless`: its volume is 0 throughout, so it limits no fill. `met`: the price at which the market
-stands while a bar is matched; `inside`: its open is over."""
+stands while a bar is matched; `inside`: its open is over.
+`close_*`: what its closing value is told from; `settled_*`: how a contract settled, and
+`physical`, `family`: whether by delivery, and with which others. `bought` .. `pair_sell`: what the
+account traded today for delivery, and what its orders would owe, by both rates. `stock`: the
+first row of the same share, whose `opening` .. `seller_row` are the account's holding of it."""
 
 POSITION = ints(
     "qty cost realised charges open_buy open_sell product fees margin_rate margin_short margin",
-    "opening sold placed repeats_buy repeats_sell closing asleep",
+    "placed repeats_buy repeats_sell closing asleep",
 )
 """Strategy x instrument. `cost`: what the open quantity cost (signed); margin rates in 1e-7;
 `closing`: 1 while a flatten waits until no order works; then it is closed; `asleep`: quantity of
@@ -66,7 +74,8 @@ ALL_ORDERS = -1
 ORDER = ints(
     "id state strategy row qty filled kind price trigger tif product ts cause next",
     "cancel_ts modify_ts more new_price new_trigger modifications reason extra",
-    "group role stop target trail system value brokerage basis blocked ahead protection",
+    "group role stop target trail system value brokerage pair_brokerage basis blocked ahead",
+    "protection",
 )
 """A live order. `qty` is signed; `ts` the earliest fill; `next` the slot behind it in its list. A
 change on its way adds `more` to `qty`; `extra` of it counts as working already."""
@@ -89,19 +98,30 @@ GROUP = ints("phase open close square_off used")
 BIND = ints("instance leg")
 
 FEES = ints(
-    "until next brokerage brokerage_cap brokerage_flat",
+    "until next pair note brokerage brokerage_cap brokerage_flat",
     "stt_buy stt_sell exchange sebi stamp_buy gst",
-    "dp square_off_fee exercise_stt rounding",
-    "buy sell brokerage_sum booked filler filler_row",
-    "total_brokerage total_stt total_exchange total_sebi total_stamp total_gst",
+    "dp dp_btst square_off_fee exercise_stt settlement_brokerage physical physical_netted rounding",
+    "buy sell brokerage_sum exercised settled booked",
 )
-"""Rates in force until a time, then the day's running totals, then the run's totals by kind."""
+"""Rates in force until a time, then the day's running totals. `pair`: of delivery, the rates of
+what is bought and sold on one day; `exercised`: a value, `settled`: brokerage in 1e-7 of a unit."""
+
+NOTE = ints(
+    "commodities filler filler_row rounding",
+    "brokerage exchange sebi stt stamp gst exercise_stt settlement_brokerage",
+    "brokerage_rest exchange_rest sebi_rest stt_rest stamp_rest gst_rest",
+    "exercise_stt_rest settlement_brokerage_rest",
+    "total_brokerage total_exchange total_sebi total_stt total_stamp total_gst",
+    "total_exercise_stt total_settlement_brokerage",
+)
+"""A contract note: who filled last, the day's exact sums (in units and 1e-7 of a unit) while it is
+made, and what all notes so far came to. One of securities, one of commodities."""
 
 TABLES: dict[str, np.dtype[Any]] = {
     "clock": CLOCK, "config": CONFIG, "instruments": INSTRUMENT, "positions": POSITION,
     "ledgers": LEDGER, "limits": LIMITS, "orders": ORDER, "wishes": WISH, "calls": CALL,
     "bars": BAR, "intervals": INTERVAL, "timers": TIMER, "groups": GROUP, "binds": BIND,
-    "fees": FEES, "out": OUT, "controls": CONTROL,
+    "fees": FEES, "notes": NOTE, "out": OUT, "controls": CONTROL,
     "heap": np.dtype("<f8"), "ring": np.dtype("<i8"),
 }  # fmt: skip
 """The tables every core has; strategies add their own records."""
@@ -192,3 +212,17 @@ class Hook(IntEnum):
     FILL = 2
     ORDER = 3
     SESSION = 4
+
+
+class SettledBy(IntEnum):
+    """What a contract's settlement price was taken from."""
+
+    NOTHING = 0
+    CLOSING = 1
+    """A row of its underlying after the close."""
+    MEAN = 2
+    """The mean of its underlying's rows at the end of trading."""
+    LAST = 3
+    """Its underlying's last row of the day, which has none so late."""
+    OWN = 4
+    """Its own last price: the underlying has no row of the day."""

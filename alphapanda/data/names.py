@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from alphapanda.data.instruments import UNDERLYING
 from alphapanda.data.replay.parquet import literal
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.columns import Int32
+from alphapanda.model.instruments import ROOTS
 
 NOT_SELECTED = -2
 """Instrument row of a row that the user did not ask for: passed over without a word."""
@@ -90,8 +92,9 @@ class Instruments:
 def full_name(symbol: str, exchange: str | None) -> str:
     """Return EXCHANGE:SYMBOL, unless the symbol is one already.
 
-    Where the exchange isn't told, symbols of contracts (NIFTY25DECFUT) are NFO's, codes of six
-    digits BSE's, Yahoo's INFY.NS and INFY.BO the exchange's that they name, others NSE's.
+    Where the exchange isn't told, contracts (NIFTY25DECFUT) are NFO's, or where their underlying is
+    listed (MCX for CRUDEOIL), codes of six digits BSE's, Yahoo's INFY.NS and INFY.BO the exchange's
+    that they name, others NSE's.
     """
     if ":" in symbol:
         return symbol
@@ -101,23 +104,40 @@ def full_name(symbol: str, exchange: str | None) -> str:
         return f"{exchange}:{symbol}"
     if BSE_CODE.fullmatch(symbol):
         return f"BSE:{symbol}"
+    for other, pattern in elsewhere().items():
+        if re.fullmatch(pattern, symbol):
+            return f"{other}:{symbol}"
     return f"{'NFO' if UNDERLYING.fullmatch(symbol) else 'NSE'}:{symbol}"
 
 
 def full_name_sql(symbol: str, exchange: str | None) -> str:
     """Return the SQL that is `full_name` of the symbols that an expression gives."""
-    told = literal(exchange) if exchange else (
-        f"CASE WHEN regexp_full_match({symbol}, {literal(BSE_CODE.pattern)}) THEN 'BSE' "
-        f"WHEN regexp_full_match({symbol}, {literal(UNDERLYING.pattern)}) "
-        "THEN 'NFO' ELSE 'NSE' END"
+    cases = " ".join(
+        f"WHEN regexp_full_match({symbol}, {literal(pattern)}) THEN {literal(other)}"
+        for other, pattern in (
+            ("BSE", BSE_CODE.pattern), *elsewhere().items(), ("NFO", UNDERLYING.pattern)
+        )
     )  # fmt: skip
+    told = literal(exchange) if exchange else f"CASE {cases} ELSE 'NSE' END"
     yahoo = " ".join(
         f"WHEN ends_with({symbol}, {literal(ending)}) THEN {literal(f'{of}:')} || "
         f"left({symbol}, -{len(ending)})"
         for ending, of in YAHOO.items()
     )
-    named = f"WHEN contains({symbol}, ':') THEN {symbol} {yahoo}"
-    return f"CASE {named} ELSE {told} || ':' || {symbol} END"
+    return (
+        f"CASE WHEN contains({symbol}, ':') THEN {symbol} {yahoo} "
+        f"ELSE {told} || ':' || {symbol} END"
+    )
+
+
+@cache
+def elsewhere() -> dict[str, str]:
+    """Return the patterns of contracts that are not NFO's, by exchange."""
+    rest = UNDERLYING.pattern.removeprefix("(.+?)")
+    return {
+        exchange.name: f"(?:{'|'.join(sorted(map(re.escape, roots)))}){rest}"
+        for exchange, roots in ROOTS.items()
+    }
 
 
 def choose(files: Sequence[FileSymbols], patterns: Sequence[str] | None) -> Instruments:

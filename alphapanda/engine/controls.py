@@ -9,7 +9,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alphapanda.model.calendar import DAY, Calendar, Session, SessionGroup, day_start_ns
+from alphapanda.model.calendar import (
+    DAY,
+    Calendar,
+    Session,
+    SessionGroup,
+    day_start_ns,
+    ist_date,
+)
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import CONTROL, NEVER, Control
 
@@ -34,25 +41,34 @@ def session_controls(
 ) -> Controls:  # fmt: skip
     """Return the control rows of the given days in order of time, `at` still 0.
 
-    `expiries` maps instrument rows to the ns at which they settle; after the days none does.
+    `expiries` maps instrument rows to the ns at which their last session ends; after the days none
+    does. They settle once closing values are known, and the day's notes are made after that.
     """
     if calendar.is_always:
         return np.empty(0, CONTROL)
     rows: list[Row] = []
     end = 0
+    settle = {row: settled_at(calendar, ts) for row, ts in expiries.items()}
     for day in days:
         end = day_start_ns(day) + DAY
         sessions = [s for group in groups if (s := calendar.session(day, group)) is not None]
         for session in sessions:
             rows += phase_rows(session)
         if sessions:
-            rows.append(Row(max(s.close for s in sessions), Control.DAY_END))
-    rows += [Row(ts, Control.EXPIRY, row) for row, ts in expiries.items() if ts <= end]
+            settled = [ts for ts in settle.values() if ist_date(ts) == day]
+            rows.append(Row(max([*settled, *(s.close for s in sessions)]), Control.DAY_END))
+    rows += [Row(settle[row], Control.EXPIRY, row) for row, ts in expiries.items() if ts <= end]
     rows.sort(key=lambda row: (row.ts, ORDER[row.kind], row.a))
     made = np.zeros(len(rows), CONTROL)
     for name in Row._fields:
         made[name] = [getattr(row, name) for row in rows]
     return made
+
+
+def settled_at(calendar: Calendar, ts: int) -> int:
+    """Return when a contract settles whose last session ends at `ts`: after all of shares'."""
+    session = calendar.session(ist_date(ts), SessionGroup.EQUITY)
+    return ts if session is None else max(ts, session.changes[-1].ts)
 
 
 def day_end(ts: int) -> Controls:

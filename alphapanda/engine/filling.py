@@ -14,12 +14,16 @@ from alphapanda.engine.compiler.program import Program
 from alphapanda.engine.setup import CONTROLS, Enrolment, Setup, Table
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Phase, day_start_ns, session_group
-from alphapanda.model.charges import Rates, charge_class
-from alphapanda.model.instruments import Product
+from alphapanda.model.charges import Rates
+from alphapanda.model.classes import PAIR, ChargeClass
+from alphapanda.model.instruments import CASH, Exchange, Instrument, Product, Segment
 from alphapanda.model.limits import LIFTED, MESSAGES, REPEATS, margin
 from alphapanda.model.rows import NEVER
 
 Tables = Mapping[str, Table]
+NOTES = (frozenset(Exchange) - {Exchange.MCX, Exchange.NCO}, {Exchange.MCX, Exchange.NCO})
+"""Exchanges whose trades of a day are on one contract note."""
+
 Heaps = dict[tuple[int, int, str], int]
 """Where an indicator's floats begin, by strategy, instance and the indicator's name."""
 
@@ -70,7 +74,7 @@ def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
         "ledgers": strategies + 1, "limits": strategies + 1, "orders": orders, "wishes": wishes,
         "calls": 6 * orders + (timers + intervals + 6) * positions + 64,
         "bars": max(intervals * instruments, 1), "intervals": intervals, "timers": timers,
-        "groups": 8, "binds": positions, "fees": fees,
+        "groups": 8, "binds": positions, "fees": fees, "notes": len(NOTES),
         "out": setup.sizes.out + 14 * orders + 18 * positions + 6 * wishes * strategies + 64,
         "controls": CONTROLS, "heap": max(heap, 1),
         "ring": (strategies + 1) * MESSAGES + positions * (2 * REPEATS + 3 * PLACED),
@@ -121,6 +125,8 @@ def fill_instruments(tables: Tables, setup: Setup) -> None:
     """Set the facts of each instrument."""
     rows = tables["instruments"]
     names = {instrument.symbol: row for row, instrument in enumerate(setup.instruments)}
+    stocks: dict[str, int] = {}
+    families: dict[str, int] = {}
     for row, instrument in enumerate(setup.instruments):
         record = rows[row]
         record["tick"] = instrument.tick_size
@@ -136,65 +142,97 @@ def fill_instruments(tables: Tables, setup: Setup) -> None:
         record["underlying"] = names.get(instrument.spot, -1)
         record["expiry"] = setup.expiries.get(row, NEVER)
         record["volumeless"] = not instrument.has_volume
-        record["first"] = record["tail"] = -1
+        record["first"] = record["tail"] = record["seller"] = -1
+        record["physical"] = instrument.on_share
+        record["stock"] = first_of(stocks, instrument.symbol if is_share(instrument) else "", row)
+        record["family"] = first_of(families, instrument.underlying, row)
+        record["close_from"] = NEVER
         if setup.always:
             record["phase"] = Phase.OPEN
             record["phase_end"] = NEVER
+    for row in rows["underlying"][rows["underlying"] >= 0]:
+        rows["close_from"][row] = 0
 
 
-def fee_chains(setup: Setup) -> dict[tuple[int, int], list[tuple[int, Rates]]]:
+def first_of(known: dict[str, int], name: str, row: int) -> int:
+    """Return the first row of a name, its own for one without."""
+    return known.setdefault(name, row) if name else row
+
+
+def is_share(instrument: Instrument) -> bool:
+    """Say if an instrument may lie in a demat account."""
+    return instrument.exchange in CASH and instrument.segment == Segment.EQUITY
+
+
+Key = tuple[ChargeClass, Exchange]
+Chain = list[tuple[int, Rates]]
+
+
+def key_of(setup: Setup, row: int, product: Product) -> Key:
+    """Return the class and exchange whose rates hold for an instrument."""
+    instrument = setup.instruments[row]
+    return setup.schedule.class_of(instrument, product, setup.first_day), instrument.exchange
+
+
+def fee_chains(setup: Setup) -> dict[Key, Chain]:
     """Return by class and exchange the rates from the first day on, each with its first ns."""
-    chains: dict[tuple[int, int], list[tuple[int, Rates]]] = {}
+    chains: dict[Key, Chain] = {}
     for enrolment in setup.strategies:
         for row, product in zip(enrolment.rows, enrolment.products, strict=True):
-            instrument = setup.instruments[row]
-            kind = charge_class(instrument.segment, product)
-            key = int(kind), int(instrument.exchange)
-            if key not in chains:
-                first = setup.schedule.rates(setup.first_day, kind, instrument.exchange)
-                later = [d for d in setup.schedule.dates(kind, instrument.exchange)
-                         if d > setup.first_day]  # fmt: skip
-                chains[key] = [(0, first)] + [
-                    (day_start_ns(d), setup.schedule.rates(d, kind, instrument.exchange))
-                    for d in later
-                ]
+            kind, exchange = key_of(setup, row, product)
+            for needed in (kind, PAIR.get(kind, kind)):
+                if (needed, exchange) not in chains:
+                    chains[needed, exchange] = chain_of(setup, needed, exchange)
     return chains
+
+
+def chain_of(setup: Setup, kind: ChargeClass, exchange: Exchange) -> Chain:
+    """Return the rates of a class from the first day on."""
+    schedule = setup.schedule
+    later = [day for day in schedule.dates(kind, exchange) if day > setup.first_day]
+    return [(0, schedule.rates(setup.first_day, kind, exchange))] + [
+        (day_start_ns(day), schedule.rates(day, kind, exchange)) for day in later
+    ]
 
 
 def fill_fees(tables: Tables, setup: Setup) -> None:
     """Set the dated rates of every class and exchange in use, and point positions to theirs."""
     fees = tables["fees"]
-    first: dict[tuple[int, int], int] = {}
+    tables["notes"]["commodities"][1] = 1
+    chains = fee_chains(setup)
+    first: dict[Key, int] = {}
     at = 0
-    for key, chain in fee_chains(setup).items():
+    for key, chain in chains.items():
         first[key] = at
         for place, (_, rates) in enumerate(chain):
-            record = fees[at]
-            for name, value in rates._asdict().items():
-                record["rounding" if name == "note_rounding" else name] = value
+            fill_rates(fees[at], rates, key[1])
             last = place + 1 == len(chain)
-            record["until"] = NEVER if last else chain[place + 1][0]
-            record["next"] = -1 if last else at + 1
+            fees["until"][at] = NEVER if last else chain[place + 1][0]
+            fees["next"][at] = -1 if last else at + 1
             at += 1
+    for (kind, exchange), start in first.items():
+        pair = first[PAIR[kind], exchange] if kind in PAIR else -1
+        fees["pair"][start : start + len(chains[kind, exchange])] = pair
     for k, enrolment in enumerate(setup.strategies):
         for row, product in zip(enrolment.rows, enrolment.products, strict=True):
             fill_position(tables, setup, k, row, product, first)
 
 
+def fill_rates(record: Any, rates: Rates, exchange: Exchange) -> None:
+    """Set the rates of one step, and the note that its charges are on."""
+    for name, value in rates._asdict().items():
+        record["rounding" if name == "note_rounding" else name] = value
+    record["note"] = next(n for n, exchanges in enumerate(NOTES) if exchange in exchanges)
+
+
 def fill_position(
-    tables: Tables,
-    setup: Setup,
-    k: int,
-    row: int,
-    product: Product,
-    first: Mapping[tuple[int, int], int],
+    tables: Tables, setup: Setup, k: int, row: int, product: Product, first: Mapping[Key, int]
 ) -> None:
     """Set a position's product, rates and margins."""
     instrument = setup.instruments[row]
     position = tables["positions"][k * len(setup.instruments) + row]
-    kind = charge_class(instrument.segment, product)
     position["product"] = product
-    position["fees"] = first[int(kind), int(instrument.exchange)]
+    position["fees"] = first[key_of(setup, row, product)]
     needed = margin(instrument, product, setup.first_day)
     position["margin_rate"] = needed.rate
     position["margin_short"] = needed.short

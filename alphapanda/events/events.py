@@ -28,6 +28,10 @@ Money = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}\.[0-9]{2,4}$")]
 Int = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
+Short = Annotated[str, Meta(max_length=200)]
+"""As `Text`, or nothing."""
+Long = Annotated[str, Meta(max_length=20_000)]
+"""What people or programs said: no longer than a line of the log."""
 
 
 class EventError(AlphaPandaError):
@@ -132,10 +136,10 @@ class Listing(Payload, frozen=True, kw_only=True, omit_defaults=True):
     lot_size: Count
     token: Count = 0
     freeze_quantity: Count = 0
-    expiry: str = ""
+    expiry: Short = ""
     strike: Money = "0.00"
     option_type: Text = "NONE"
-    underlying: str = ""
+    underlying: Short = ""
     has_derivatives: bool = False
     lower_circuit: Money = "0.00"
     upper_circuit: Money = "0.00"
@@ -171,7 +175,7 @@ class FeedGap(Payload, frozen=True, kw_only=True):
 class SessionPhase(Payload, frozen=True, kw_only=True):
     """A session group changes phase; `until` is when the phase ends."""
 
-    group: str
+    group: Short
     phase: Text
     until: Count
 
@@ -285,24 +289,24 @@ class Command(Payload, frozen=True, kw_only=True, omit_defaults=True):
 
     verb: Text
     scope: Text
-    name: str = ""
-    by: str = ""
+    name: Short = ""
     cause: Count = 0
-    strategy: str | None = None
-    instrument: str | None = None
+    strategy: Short | None = None
+    instrument: Short | None = None
     order: Int = 0
     number: Int = 0
     requested_ns: Int = 0
-    command: str = ""
-    reason: str = ""
+    command: Short = ""
+    by: Long = ""
+    reason: Long = ""
 
 
 class Stopped(Payload, frozen=True, kw_only=True):
     """Trading was stopped: of a strategy, an instrument, or (both null) the account."""
 
     cause: Count
-    strategy: str | None
-    instrument: str | None
+    strategy: Short | None
+    instrument: Short | None
     code: Int
     scope: Text
 
@@ -311,15 +315,15 @@ class RunState(Payload, frozen=True, kw_only=True):
     """A run starts, or has ended."""
 
     status: Text
-    digest: str = ""
-    note: str = ""
+    digest: Short = ""
+    note: Long = ""
 
 
 class PartFailure(Payload, frozen=True, kw_only=True):
     """A part of the system failed."""
 
     part: Text
-    message: str
+    message: Long
 
 
 PAYLOADS: dict[EventType, type[Payload]] = {
@@ -363,10 +367,10 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     source: Text
     version: Int
     broker: Text
-    run_id: str
+    run_id: Short
     seq: Int
     correlation_id: Text
-    causation_id: str
+    causation_id: Short
     trace_id: Text
     data: Any
 

@@ -11,7 +11,9 @@ from typing import Any, Self
 
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.events.events import EventType, RunState, RunStatus, alone, encode, event_id
-from alphapanda.journal.packing import Batch, head_of, pack, unpack
+from alphapanda.journal import checking
+from alphapanda.journal.checking import StrangeError
+from alphapanda.journal.packing import Batch, pack, unpack
 from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer, written
 from alphapanda.model.columns import Columns
 from alphapanda.model.commands import Texts
@@ -125,28 +127,46 @@ class Journal:
             self._take(record)
         self.contents.torn = self._reader.torn()
 
+    # Whole, it may still say what can't be: others may have written it, or a later release.
     def _take(self, record: Record) -> None:
+        try:
+            self._understand(record)
+        except StrangeError as error:
+            self._damage = DamageError(
+                f"{self.contents.path}: record {record.number} at byte {record.offset:,} is whole, "
+                f"but {error}; restore the file from a backup, or read it with the release that "
+                "wrote it"
+            )
+            raise self._damage from None
+
+    def _understand(self, record: Record) -> None:
+        contents = self.contents
+        if contents.ended:
+            raise StrangeError("it follows the run's end")
+        if (record.kind == RecordKind.MANIFEST) != (not contents.manifest):
+            raise StrangeError("a journal has one manifest, its first record")
         if record.kind == RecordKind.MANIFEST:
-            self.contents.manifest = manifest_of(record.payload, self.contents.path)
+            contents.manifest = manifest_of(record.payload, contents.path)
         elif record.kind == RecordKind.BATCH:
-            head, _ = head_of(record.payload)
-            if head["seq"] != self.seq:
-                self._damage = DamageError(
-                    f"{self.contents.path}: the batch at byte {record.offset:,} begins with event "
-                    f"{head['seq']}, but {self.seq} should follow; restore the file from a backup"
-                )
-                raise self._damage
-            before = len(self.contents.batches)
-            self.contents.batches.append(Place(
-                record.offset, record.end, before, head["seq"], head["envelopes"], head["rows"],
-                head.get("missed", 0),
-            ))  # fmt: skip
+            self._add_batch(record, checking.head(record.payload))
         elif record.kind == RecordKind.CHECKPOINT:
-            self.contents.checkpoints.append(
-                Place(record.offset, record.end, len(self.contents.batches), self.seq)
+            contents.checkpoints.append(
+                Place(record.offset, record.end, len(contents.batches), self.seq)
             )
         elif record.kind == RecordKind.STATUS:
-            self.contents.statuses.append(json.loads(record.payload))
+            contents.statuses.append(checking.status(record.payload))
+        else:
+            raise StrangeError(f"it is of the kind {record.kind}, which this release does not know")
+
+    def _add_batch(self, record: Record, head: dict[str, Any]) -> None:
+        if head["seq"] != self.seq:
+            raise StrangeError(
+                f"its batch begins with event {head['seq']}, but {self.seq} should follow"
+            )
+        self.contents.batches.append(Place(
+            record.offset, record.end, len(self.contents.batches), head["seq"], head["envelopes"],
+            head["rows"], head.get("missed", 0),
+        ))  # fmt: skip
 
     @property
     def seq(self) -> int:
@@ -307,12 +327,14 @@ def state(contents: Contents, status: RunStatus) -> bytes:
 
 def manifest_of(payload: bytes, path: Path) -> dict[str, Any]:
     """Return a manifest of a format that is known."""
-    manifest = json.loads(payload)
+    manifest = checking.document(payload)
     if manifest.get("format") != FORMAT:
         raise UsageError(
-            f"{path}: a journal of format {manifest.get('format')}; this release reads {FORMAT}"
+            f"{path}: a journal of format {manifest.get('format')!r:.20}; this release reads "
+            f"{FORMAT}"
         )
-    return dict(manifest)
+    checking.check_manifest(manifest)
+    return manifest
 
 
 __all__ = [

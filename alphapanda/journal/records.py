@@ -36,6 +36,8 @@ COMPRESSED = 1
 SMALL = 4_096
 """Payloads of fewer bytes are kept as they are."""
 LARGEST = 1 << 30
+UNPACKED = 1 << 28
+"""The largest payload; a small record could unpack to a thousand times its size."""
 
 LOCK_TRIES = 20
 LOCK_NAP_S = 0.01
@@ -71,6 +73,7 @@ class Torn(NamedTuple):
 def framed(kind: int, number: int, payload: bytes, before: bytes) -> tuple[bytes, bytes]:
     """Return a record's bytes, and its chain."""
     flags = 0
+    assert len(payload) <= UNPACKED, "a record that could not be read again"
     if len(payload) >= SMALL:
         payload, flags = zlib.compress(payload, 1), COMPRESSED
     fields = FIELDS.pack(MAGIC, kind, flags, 0, number, len(payload))
@@ -121,7 +124,13 @@ class Reader:
             text = file.read(end - offset)
         if whole(text, 0) != end - offset:
             raise DamageError(f"{self.path}: the record at byte {offset:,} has changed")
-        return unpacked(text[:HEADER], text[HEADER:])
+        return self._unpacked(text[:HEADER], text[HEADER:], offset)
+
+    def _unpacked(self, header: bytes, payload: bytes, offset: int) -> bytes:
+        try:
+            return unpacked(header, payload)
+        except DamageError as error:
+            raise DamageError(f"{self.path}: at byte {offset:,} {error}") from None
 
     def _next(self, view: mmap.mmap) -> Record | None:
         end = whole(view, self.offset)
@@ -136,7 +145,8 @@ class Reader:
                 f"{self.path}: at byte {self.offset:,} stands record {number}, which does not "
                 f"follow what is before it (expected {self.number}); restore the file from a backup"
             )
-        record = Record(kind, number, unpacked(header, payload), self.offset, end, chain)
+        record = Record(kind, number, self._unpacked(header, payload, self.offset), self.offset,
+                        end, chain)  # fmt: skip
         self.offset, self.number, self.chain = end, number + 1, chain
         return record
 
@@ -173,7 +183,16 @@ def torn_first(path: Path) -> bool:
 
 def unpacked(header: bytes, payload: bytes) -> bytes:
     """Return a payload as it was given."""
-    return zlib.decompress(payload) if FIELDS.unpack_from(header)[2] & COMPRESSED else payload
+    if not FIELDS.unpack_from(header)[2] & COMPRESSED:
+        return payload
+    reader = zlib.decompressobj()
+    try:
+        text = reader.decompress(payload, UNPACKED)
+    except zlib.error as error:
+        raise DamageError(f"a record is whole, but can't be unpacked ({error})") from None
+    if not reader.eof:
+        raise DamageError(f"a record is whole, but unpacks to more than {UNPACKED:,} bytes")
+    return text
 
 
 class Writer:
@@ -186,7 +205,7 @@ class Writer:
             LockError: if another process writes it, or has written since the reader read.
         """
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
         with ExitStack() as undone:
             undone.callback(self.close)
             self._go_on(reader or Reader(path))

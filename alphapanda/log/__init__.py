@@ -18,6 +18,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from alphapanda.log import redact
+from alphapanda.log.behind import Behind
 from alphapanda.log.channels import CHANNELS, channel_of, part_of
 from alphapanda.log.files import ChannelFile
 
@@ -139,7 +140,7 @@ def close(logger: logging.Logger) -> None:
             handler.close()
 
 
-class Console(logging.StreamHandler[Any]):
+class Console(Behind, logging.StreamHandler[Any]):
     """Lines on stderr, whatever it is at the time."""
 
     def __init__(self) -> None:

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from alphapanda.log.behind import Behind
+
 DAY_S = 86_400
 MODE = 0o640
 
 
-class ChannelFile(logging.Handler):
+class ChannelFile(Behind):
     """Writes lines to `CHANNEL.jsonl`; full files become `CHANNEL-TIME.jsonl`, later nothing."""
 
     def __init__(
@@ -50,7 +52,8 @@ class ChannelFile(logging.Handler):
             self._complained = False
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what waits, and close the file."""
+        super().close()
         self.acquire()
         try:
             if self._descriptor is not None:
@@ -58,7 +61,6 @@ class ChannelFile(logging.Handler):
                 self._descriptor = None
         finally:
             self.release()
-        super().close()
 
     def _write(self, line: bytes) -> None:
         if self._is_due(len(line)):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from itertools import islice
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
@@ -28,15 +29,25 @@ ENDS = (
 PUBLIC = ("instrumenttoken", "instrumenttokens", "exchangetoken", "exchangetokens")
 """Kite's numbers of instruments are no secrets."""
 
-OWNER = re.compile(r"(?<=://)[^\s/?#\"'<>@]+(?:@[^\s/?#\"'<>@]+)*@")
+LONGEST = 16_384
+"""Characters of a text that are kept: what comes from outside may be of any length."""
+MARGIN = 4_096
+"""Characters behind those that are looked at too: a secret that is cut would not be found."""
+MEMBERS = 256
+"""Members of a list or table that are kept."""
+
+# No pattern may look at a character more than a few times, whatever the text: a line of the log is
+# scrubbed where it is made, and that must not take minutes.
+OWNER = re.compile(r"(?<=://)[^\s/?#\"'<>@]++(?:@[^\s/?#\"'<>@]++)*@")
 """`user:password@` of an address."""
-PAIR = re.compile(
-    r"(?P<name>[A-Za-z][\w.-]*)(?P<sign>\\?[\"']?\s*[=:]\s*)"
-    r"(?P<value>\\?\"[^\"]*\"?|\\?'[^']*'?|(?:(?:bearer|basic|token)\s+)?[^\s&,;)}\]\"']+)",
-    re.IGNORECASE,
+NAME = re.compile(r"(?<![\w.-])(?P<name>[\w.-]++)\\?[\"']?\s*+[=:]\s*+")
+"""`name=` of a query, `name: ` of a header, `"name": ` of JSON."""
+VALUE = re.compile(
+    r"\\?\"[^\"]*+\"?|\\?'[^']*+'?|(?:(?:bearer|basic|token)\s++)?[^\s&,;)}\]\"']++", re.IGNORECASE
 )
-"""`name=value` of a query, `name: value` of a header, `"name": "value"` of JSON."""
-JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*")
+"""What stands under a name."""
+TOKEN, REST = re.compile(r"\beyJ[\w-]{5,}+"), re.compile(r"\.[\w-]++\.[\w-]*+")
+"""A web token: its first part, and the others."""
 PLAIN = (int, float, bool, type(None))
 
 _known: set[str] = set()
@@ -76,19 +87,46 @@ def is_secret(name: str) -> bool:
 
 
 def scrub(text: str) -> str:
-    """Return a text without secrets."""
+    """Return a text without secrets, its beginning if it is long."""
+    if len(text) <= LONGEST:
+        return scrubbed(text)
+    found = scrubbed(text[: LONGEST + MARGIN])
+    # A secret that was cut in two stands at the very end, and is no longer than the margin.
+    kept = found[: min(LONGEST, max(len(found) - MARGIN, 0))]
+    return f"{kept}... ({len(text):,} characters)"
+
+
+def scrubbed(text: str) -> str:
+    """Return a text, all of it, without secrets."""
     if _pattern is not None:
         text = _pattern.sub(HIDDEN, text)
-    text = JWT.sub(HIDDEN, OWNER.sub(f"{HIDDEN}@", text))
-    return PAIR.sub(hide, text)
+    return without_values(without_tokens(OWNER.sub(f"{HIDDEN}@", text)))
 
 
-def hide(pair: re.Match[str]) -> str:
-    """Return a name and its value, or stars in its place."""
-    if is_secret(pair["name"]):
-        return f"{pair['name']}{pair['sign']}{HIDDEN}"
-    # `url=https://...?token=x` and `body={"token": "x"}`: a value may hold pairs of its own.
-    return f"{pair['name']}{pair['sign']}{PAIR.sub(hide, pair['value'])}"
+def without_tokens(text: str) -> str:
+    """Return a text without web tokens."""
+    parts, at = [], 0
+    for found in TOKEN.finditer(text):
+        rest = REST.match(text, found.end())
+        if rest is not None and found.start() >= at:
+            parts += [text[at : found.start()], HIDDEN]
+            at = rest.end()
+    return "".join([*parts, text[at:]])
+
+
+# `url=https://...?token=x` and `body={"token": "x"}`: what stands under a name that is no secret's
+# may hold pairs of its own, so the search goes on right behind the sign.
+def without_values(text: str) -> str:
+    """Return a text without what stands under names that say that it is secret."""
+    parts, at, place = [], 0, 0
+    while (found := NAME.search(text, place)) is not None:
+        place = found.end()
+        if is_secret(found["name"]):
+            value = VALUE.match(text, place)
+            if value is not None:
+                parts += [text[at:place], HIDDEN]
+                at = place = value.end()
+    return "".join([*parts, text[at:]])
 
 
 def clean(value: Any, depth: int = 0) -> Any:
@@ -98,16 +136,19 @@ def clean(value: Any, depth: int = 0) -> Any:
     if isinstance(value, (Mapping, list, tuple, set, frozenset)) and depth == DEEPEST:
         return "..."
     if isinstance(value, Mapping):
-        return {scrub(str(name)): member(str(name), part, depth) for name, part in value.items()}
+        some = islice(value.items(), MEMBERS)
+        kept = {scrub(str(name)): member(str(name), part, depth) for name, part in some}
+        return {**kept, **({"...": f"{len(value):,} members"} if len(value) > MEMBERS else {})}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [clean(part, depth + 1) for part in value]
+        found = [clean(part, depth + 1) for part in islice(value, MEMBERS)]
+        return found + ([f"... ({len(value):,} members)"] if len(value) > MEMBERS else [])
     return scrub(text_of(value))
 
 
 def text_of(value: Any) -> str:
     """Return a value as text; of what we don't know only its type, for its repr may say a lot."""
     if isinstance(value, (bytes, bytearray)):
-        return bytes(value).decode("utf-8", "backslashreplace")
+        return bytes(value[: LONGEST + MARGIN + 1]).decode("utf-8", "backslashreplace")
     if isinstance(value, BaseException):
         return f"{type(value).__name__}: {value}"
     if isinstance(value, Enum):

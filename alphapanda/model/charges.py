@@ -9,30 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from enum import IntEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.model.classes import BASE, ChargeClass, Funds, charge_class, class_of
 from alphapanda.model.dated import TABLES, a_date, in_force, read_table, rows_of
-from alphapanda.model.instruments import Exchange, Product, Segment
+from alphapanda.model.instruments import Exchange, Instrument, Product
 from alphapanda.model.money import PAISA, SCALE, to_rupees, to_scaled
+
+__all__ = ["ChargeClass", "charge_class"]
 
 RATE = 10_000_000
 """The rate that is the whole turnover."""
 
 TURNOVER_BOUND = 1 << 62
 """`portion` is exact in int64 for turnovers up to this (and rates up to RATE)."""
-
-
-class ChargeClass(IntEnum):
-    """What a contract note tells apart."""
-
-    DELIVERY = 0
-    INTRADAY = 1
-    FUTURES = 2
-    OPTIONS = 3
 
 
 class Rates(NamedTuple):
@@ -52,16 +45,27 @@ class Rates(NamedTuple):
     gst: int = 0
     """Of brokerage + exchange + SEBI."""
     dp: int = 0
-    """Money per instrument and day when sold from demat, with GST; not on the contract note."""
+    """Money per share and day when sold from demat, with GST; not on the contract note."""
+    dp_btst: int = 0
+    """The same when all that is sold was bought the day before."""
     square_off_fee: int = 0
     """Money per order the broker squares off, with GST."""
     exercise_stt: int = 0
     """Of the intrinsic value of an exercised option."""
+    settlement_brokerage: int = 0
+    """Money per contract exercised, assigned or closed out at expiry; of a future at most that."""
+    physical: int = 0
+    """Brokerage in its place on the value of a contract that is settled in shares."""
+    physical_netted: int = 0
+    """The same where other contracts take the shares back."""
     note_rounding: int = 0
-    """1: STT and stamp duty to the rupee, the rest to the paisa, once per contract note."""
+    """1: STT and stamp duty to the rupee, the rest to the paisa, once per contract note; of
+    commodities stamp duty to the paisa too."""
 
 
-MONEY = frozenset({"brokerage_cap", "brokerage_flat", "dp", "square_off_fee"})
+MONEY = frozenset({
+    "brokerage_cap", "brokerage_flat", "dp", "dp_btst", "square_off_fee", "settlement_brokerage",
+})  # fmt: skip
 """Parts that are amounts of money, not rates."""
 
 
@@ -70,15 +74,6 @@ def portion(turnover: int, rate: int) -> int:
     whole = turnover // 10_000_000
     rest = turnover - whole * 10_000_000
     return whole * rate + (rest * rate + 5_000_000) // 10_000_000
-
-
-def charge_class(segment: Segment, product: Product) -> ChargeClass:
-    """Return the class of a trade; an index counts as a share, NRML in shares as delivery."""
-    if segment == Segment.FUTURES:
-        return ChargeClass.FUTURES
-    if segment == Segment.OPTIONS:
-        return ChargeClass.OPTIONS
-    return ChargeClass.INTRADAY if product == Product.MIS else ChargeClass.DELIVERY
 
 
 class _Step(NamedTuple):
@@ -94,12 +89,14 @@ class Schedule:
     """Rates by day, class and exchange."""
 
     def __init__(
-        self, name: str, table: Mapping[_Key, _Parts] | None, fixed: Rates | None = None
-    ) -> None:
+        self, name: str, table: Mapping[_Key, _Parts] | None, fixed: Rates | None = None,
+        *, funds: Funds | None = None,
+    ) -> None:  # fmt: skip
         """Use `zerodha`, `none`, `flat` or `parse`."""
         self.name = name
         self._table = table if table is not None else {}
         self._fixed = fixed
+        self._funds = Funds.builtin() if funds is None else funds
 
     @classmethod
     def zerodha(cls, file: Path | None = None) -> Schedule:
@@ -110,7 +107,11 @@ class Schedule:
         if file is None:
             return _zerodha()
         table = {key: dict(parts) for key, parts in _zerodha()._table.items()}
-        return cls(str(file), _laid_over(table, file))
+        content = read_table(file)
+        funds = Funds.builtin().laid_over(file, content)
+        if "rate" in content or "etf" not in content:
+            table = _laid_over(table, file, content)
+        return cls(str(file), table, funds=funds)
 
     @classmethod
     def none(cls) -> Schedule:
@@ -144,6 +145,17 @@ class Schedule:
             f"costs {text!r}: give zerodha, none, a rate a side such as 0.03%, or a .toml file "
             f"laid over Zerodha's rates.{hint}"
         )
+
+    def class_of(self, instrument: Instrument, product: Product, day: date) -> ChargeClass:
+        """Return the class under which an instrument's trades of a day are charged.
+
+        Raises: UsageError for an index, which nobody can trade.
+        """
+        return class_of(instrument, product, self._funds.kind_of(instrument, day))
+
+    def looks_like_fund(self, instrument: Instrument, day: date) -> bool:
+        """Whether a share is in no list of ETFs though its name sounds like one's."""
+        return self._fixed is None and self._funds.looks_like(instrument, day)
 
     def rates(self, day: date, charge_class: ChargeClass, exchange: Exchange) -> Rates:
         """Return the rates of a day; before a part's first date its earliest value holds.
@@ -190,13 +202,14 @@ class Schedule:
         return found
 
     def _parts(self, charge_class: ChargeClass, exchange: Exchange) -> _Parts:
-        if (charge_class, exchange) not in self._table:
+        base = BASE.get(charge_class, charge_class)
+        if (base, exchange) not in self._table:
             raise UsageError(
-                f"no charges are known for {charge_class.name} on {exchange.name}. Give them in a "
+                f"no charges are known for {base.name} on {exchange.name}. Give them in a "
                 "TOML file (--costs FILE.toml, of the form of alphapanda/model/"
                 "tables/charges_zerodha.toml), or choose --costs none or a rate such as 0.03%."
             )
-        return self._table[charge_class, exchange]
+        return {**self._table[base, exchange], **self._table.get((charge_class, exchange), {})}
 
 
 def parse_rate(text: str) -> int:
@@ -222,11 +235,14 @@ def _step(steps: list[tuple[date, _Step]], day: date) -> _Step:
 
 @cache
 def _zerodha() -> Schedule:
-    return Schedule("zerodha", _laid_over({}, TABLES / "charges_zerodha.toml"))
+    path = TABLES / "charges_zerodha.toml"
+    return Schedule("zerodha", _laid_over({}, path, read_table(path)))
 
 
-def _laid_over(table: dict[_Key, _Parts], path: Path) -> dict[_Key, _Parts]:
-    for number, row in enumerate(rows_of(path, read_table(path), "rate"), 1):
+def _laid_over(
+    table: dict[_Key, _Parts], path: Path, content: dict[str, Any]
+) -> dict[_Key, _Parts]:  # fmt: skip
+    for number, row in enumerate(rows_of(path, content, "rate"), 1):
         where = f"{path}, [[rate]] number {number}"
         part = _member(where, "part", row.get("part"), Rates._fields)
         steps = _read_steps(where, part, row.get("steps"))
@@ -313,7 +329,7 @@ class Note(NamedTuple):
 
 
 def contract_note(fills: Iterable[NoteFill], rates: Rates) -> Note:
-    """Return the exact note of a day's fills of one class and exchange.
+    """Return the exact note of a day on which fills of one class and exchange are all there is.
 
     Every part is computed from the day's sums in unlimited integers and rounded once: with
     `note_rounding` STT and stamp duty to the rupee and the rest to the paisa, without it all to the

@@ -67,6 +67,60 @@ SPOT_NAMES = {
 """Index symbols by the name that contracts on them carry, both as in Kite's instruments file."""
 
 
+INDICES = frozenset({
+    *SPOT_NAMES, *SPOT_NAMES.values(), "SENSEX", "BANKEX", "SENSEX50", "INDIA VIX", "NIFTYIT",
+    "NIFTYINFRA", "NIFTYPSE", "NIFTYCPSE", "NIFTYMID50", "CNXIT", "CNXPSE", "CNXINFRA", "INDIAVIX",
+    "MINIFTY", "DJIA", "S&P500", "FTSE100", "NFTYMCAP50", "NSE9",
+})  # fmt: skip
+"""Indices by the names that they, and contracts on them, have or had."""
+
+
+ROOTS = {
+    Exchange.MCX: frozenset(
+        {
+            "CRUDEOIL",
+            "CRUDEOILM",
+            "NATURALGAS",
+            "NATGASMINI",
+            "GOLD",
+            "GOLDM",
+            "GOLDPETAL",
+            "GOLDGUINEA",
+            "GOLDTEN",
+            "SILVER",
+            "SILVERM",
+            "SILVERMIC",
+            "SILVER1000",
+            "COPPER",
+            "ZINC",
+            "ZINCMINI",
+            "LEAD",
+            "LEADMINI",
+            "ALUMINIUM",
+            "ALUMINI",
+            "NICKEL",
+            "STEELREBAR",
+            "COTTON",
+            "COTTONCNDY",
+            "COTTONOIL",
+            "KAPAS",
+            "MENTHAOIL",
+            "CPO",
+            "CARDAMOM",
+            "CASTORSEED",
+            "RBDPMOLEIN",
+            "MCXBULLDEX",
+            "MCXMETLDEX",
+            "MCXENRGDEX",
+            "ELECDMBL",
+        }
+    ),
+    Exchange.BFO: frozenset({"SENSEX", "BANKEX", "SENSEX50"}),
+    Exchange.CDS: frozenset({"USDINR", "EURINR", "GBPINR", "JPYINR", "EURUSD", "GBPUSD", "USDJPY"}),
+}
+"""Underlyings whose contracts are listed on another exchange than NFO."""
+
+
 NAMED = {"exchange": Exchange, "segment": Segment, "option_type": OptionType}
 """Fields of an instrument that are written as a member's name."""
 
@@ -105,6 +159,12 @@ class Instrument:
         return self.name.partition(":")[2]
 
     @property
+    def on_share(self) -> bool:
+        """Whether it is a derivative on a share, not on an index."""
+        derivative = self.exchange in (Exchange.NFO, Exchange.BFO)
+        return derivative and bool(self.underlying) and self.underlying not in INDICES
+
+    @property
     def spot(self) -> str:
         """The symbol whose price a contract settles at; empty for what is no contract."""
         return SPOT_NAMES.get(self.underlying, self.underlying) if self.expiry else ""
@@ -129,17 +189,24 @@ class Instrument:
     def assumed(cls, name: str) -> Instrument:
         """Return what is assumed of an instrument when there is no master.
 
-        A share of lot 1, every price allowed, nothing known about derivatives on it. On an exchange
-        for derivatives the symbol's end (FUT, CE, PE) tells the segment; strike and expiry stay
-        unknown. Without an exchange the name is NSE's.
+        A share of lot 1, every price allowed, nothing known about derivatives on it; an index by
+        its name. On an exchange for derivatives the symbol's end (FUT, CE, PE) tells the segment;
+        strike and expiry stay unknown (`contracts.by_name`). Without an exchange it is NSE's.
 
         Raises: UsageError for an unknown exchange, or a derivative whose segment cannot be told.
         """
         exchange, symbol = split_name(name)
         segment, option_type = Segment.EQUITY, OptionType.NONE
+        if is_index(symbol):
+            segment = Segment.INDEX
         if exchange not in CASH:
             segment, option_type = _told_by_symbol(f"{exchange.name}:{symbol}")
         return cls(f"{exchange.name}:{symbol}", exchange, segment, 0, 1, option_type=option_type)
+
+
+def is_index(symbol: str) -> bool:
+    """Say if a symbol on a cash exchange is an index's; no share's has a space."""
+    return symbol in INDICES or symbol.startswith("NIFTY ")
 
 
 def split_name(name: str) -> tuple[Exchange, str]:
@@ -345,6 +412,11 @@ class Masters:
             if of.as_of is not None and of.as_of > day
         ))  # fmt: skip
         return master
+
+    def day_of(self, exchange: Exchange, day: date) -> date | None:
+        """Return of which day the instruments are that `at` gives for an exchange."""
+        masters = self._by_exchange.get(exchange)
+        return _newest(masters, day).as_of if masters else None
 
     def _merge(self, picked: Mapping[Exchange, Master]) -> Master:
         sources = dict.fromkeys(master.source for master in picked.values() if master.source)

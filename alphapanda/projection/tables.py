@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -33,6 +33,20 @@ class About(NamedTuple):
     mode: str
     strategies: tuple[str, ...]
     manifest: dict[str, Any]
+
+
+class Known(NamedTuple):
+    """What the tables know of a run: events up to `seq`, the later ones that wait, its status."""
+
+    seq: int
+    held: frozenset[int]
+    status: str | None
+    """How it stands by its last word; None if nothing was said."""
+
+    @property
+    def events(self) -> int:
+        """Return how many events of its sequence are here."""
+        return self.seq + 1 + len(self.held)
 
 
 class Refused(NamedTuple):
@@ -156,6 +170,48 @@ class Tables:
                     await session.execute(gone if run_id is None else gone.where(run == run_id))
                 await session.commit()
         faults.at("rows dropped")
+
+    async def known(self, run_id: str | None = None) -> dict[str, Known]:
+        """Return what is known of a run, or of each.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
+        mine = [] if run_id is None else [Run.run_id == run_id]
+        held: dict[str, set[int]] = {}
+        with answering(self._database.settings):
+            async with self._database.session() as session:
+                runs = await session.execute(
+                    select(Run.run_id, Run.seq, Run.status, Run.state_ns).where(*mine)
+                )
+                late = await session.execute(select(Held.run_id, Held.seq))
+                for run, seq in late:
+                    held.setdefault(run, set()).add(seq)
+                return {
+                    run: Known(seq, frozenset(held.get(run, ())), status if said else None)
+                    for run, seq, status, said in runs
+                }
+
+    async def reset(self, runs: Sequence[str]) -> None:
+        """Drop what the events of some runs have led to; what their manifests say stays.
+
+        Raises:
+            OutsideError: if the database does not answer; nothing was dropped then.
+        """
+        first = {"seq": -1, "status": RunStatus.RUNNING, "state_ns": None, "ended_ns": None,
+                 "digest": None}  # fmt: skip
+        with answering(self._database.settings):
+            for run_id in runs:
+                async with self._database.session(writes=True) as session:
+                    mine = Run.run_id == run_id
+                    await session.execute(select(Run.run_id).where(mine).with_for_update())
+                    await session.execute(update(Run).where(mine).values(first))
+                    for kind in PROJECTIONS:
+                        if kind is not Run:
+                            column = kind.__table__.c.run_id
+                            await session.execute(delete(kind).where(column == run_id))
+                    await session.commit()
+                faults.at("rows dropped")
 
     async def tell(self, run_id: str, about: About) -> bool:
         """Note what the manifest of a run says; False if no event of it has been taken in.

@@ -231,7 +231,7 @@ def heading(summary: Mapping[str, Any]) -> dict[str, Any]:
     )
     return {
         "title": ", ".join(summary["strategies"]),
-        "partial": summary["status"] != "complete",
+        "partial": "" if summary["status"] == "complete" else f"{summary['status']}: partial",
         "subtitle": f"{summary['from']} to {summary['to']} · {count(summary['days'])} days · "
                     f"{count(summary['ticks'])} {summary['kind']}s · {some}",
         "params": [

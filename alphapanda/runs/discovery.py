@@ -16,6 +16,7 @@ from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.lint import is_library
 from alphapanda.engine.compiler.strategy import spec_of
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.runs.imported import KEPT, modules_of
 
 
 def find(wanted: Any) -> Spec:
@@ -64,8 +65,12 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[module.__name__] = module
     try:
         with neighbours(path.parent):
-            code = compile(path.read_bytes(), path, "exec", dont_inherit=True)
+            before, text = {*sys.modules}, path.read_bytes()
+            code = compile(text, path, "exec", dont_inherit=True)
             exec(code, vars(module))  # noqa: S102 (what the user asked to run)
+            more = tuple(name for name in {*sys.modules} - before if lies_in(path.parent, name))
+            found = modules_of(text.decode("utf-8", "replace"), path.parent, more)
+            setattr(module, KEPT, found)
     except OSError as error:
         if error.filename != str(path):
             raise
@@ -78,6 +83,12 @@ def load_file(path: Path) -> ModuleType:
             raise UsageError(f"{error.filename}:{error.lineno}: SyntaxError: {error.msg}") from None
         raise UsageError(f"{path}:{line_of(error, path)}: {what}") from error
     return module
+
+
+def lies_in(folder: Path, name: str) -> bool:
+    """Say if a module was loaded from a folder or below it, however it was asked for."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return bool(file) and folder in Path(str(file)).absolute().parents
 
 
 @contextmanager

@@ -6,12 +6,10 @@ import hashlib
 import json
 import platform
 import secrets
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +17,13 @@ from alphapanda import config
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.program import package_sources
 from alphapanda.engine.compiler.sources import text_of
+from alphapanda.runs.identity import made_with, versions
+from alphapanda.runs.imported import hashes, imported_by
 from alphapanda.runs.plan import RunPlan
 
 
 def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
     """Return what it takes to run the same again: hashes of code, strategies and data, options."""
-    packages = ("alphapanda", "numpy", "numba", "duckdb", "pyarrow")
     options = {
         field.name: plain_value(getattr(plan.options, field.name))
         for field in fields(plan.options)
@@ -36,8 +35,8 @@ def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
         "code": package_sources().hex(),
         "strategies": [
             {"name": spec.name, "class": spec.cls.__name__, "file": spec.file,
-             "sha256": source_sha(spec), "params": dict(e.arguments),
-             "instruments": list(entry.instruments)}
+             "sha256": source_sha(spec), "modules": hashes(imported_by(spec)),
+             "params": dict(e.arguments), "instruments": list(entry.instruments)}
             for spec, e, entry in zip(
                 plan.specs, plan.enrolments, plan.options.strategies, strict=True)
         ],
@@ -46,9 +45,8 @@ def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
         "data": [
             {"path": str(f.path), "sha256": f.sha256, "rows": f.rows} for f in plan.files
         ],
-        "python": sys.version.split()[0],
         "machine": platform.machine(),
-        "packages": {name: version(name) for name in packages},
+        **versions(),
     }  # fmt: skip
 
 
@@ -93,7 +91,9 @@ def document(plan: RunPlan, *, name: str, mode: str, broker: str) -> dict[str, A
             for e in plan.enrolments
         ],
         "sources": [
-            {"class": spec.cls.__name__, "text": text_of(spec.file)} for spec in plan.specs
+            {"class": spec.cls.__name__, "text": text_of(spec.file),
+             "modules": [module._asdict() for module in imported_by(spec)]}
+            for spec in plan.specs
         ],
         "files": {
             name: Path(value).read_text(encoding="utf-8")
@@ -104,11 +104,10 @@ def document(plan: RunPlan, *, name: str, mode: str, broker: str) -> dict[str, A
 
 def fingerprint(document: Mapping[str, Any]) -> str:
     """Return a hash of what a run is, whenever it is made: to tell if one can go on as another."""
-    left_out = (
-        "made", "digest", "python", "machine", "packages", "run_id", "format", "code", "owner_id",
-        "account_id", "begun_ns", "folder",
-    )  # fmt: skip
+    left_out = ("made", "digest", "python", "machine", "packages", "run_id", "format", "code",
+                "begun_ns", "folder")  # fmt: skip
     kept = {name: value for name, value in document.items() if name not in left_out}
+    kept["made_with"] = made_with(document)
     kept["options"] = {
         k: v for k, v in kept["options"].items() if k not in ("out", "batch", "journal")
     }

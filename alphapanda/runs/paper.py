@@ -25,6 +25,7 @@ from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory, make_folder
 from alphapanda.runs import manifest, recorder
 from alphapanda.runs.commands import KILL, load_key, refuse_killed, registered
+from alphapanda.runs.identity import differing, made_by
 from alphapanda.runs.inbox import FileInbox
 from alphapanda.runs.operator import Operator
 from alphapanda.runs.output import write_run
@@ -163,11 +164,11 @@ def remove_leftovers(directory: RunDirectory) -> None:
 def same_run(journal: Journal, document: dict[str, Any]) -> None:
     """Refuse to go on with a run that was begun with other options, data or strategies."""
     before = journal.contents.manifest
+    other_code = made_by(before, journal.contents.path)
+    if other_code:
+        raise UsageError(other_code)
     if manifest.fingerprint(before) != manifest.fingerprint(document):
-        other = [
-            name for name in ("strategies", "options", "data", "market", "instruments", "files")
-            if before[name] != document[name]
-        ]  # fmt: skip
+        other = differing(before, document)
         raise UsageError(
             f"{journal.contents.path.parent}: the run that waits there was begun otherwise "
             f"({', '.join(other) or 'its feed'} differ); choose another --out"
@@ -200,7 +201,14 @@ def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> boo
 
 def end_run(run: ActiveRun, kept: recorder.Recorder, directory: RunDirectory) -> Result:
     """Write the tables of a run that is over, then its end into the journal."""
+    gaps = kept.gaps
+    if gaps.missed:
+        run.status = gaps.status
     summary, tables = totals(run)
+    if gaps.missed:
+        said = f"{gaps.status}: what would have been decided there is not known"
+        summary["notes"].insert(0, said)
+        summary["gaps"] = gaps.facts()
     faults.at("tables written")
     result = write_run(run, directory, summary, tables)
     faults.at("folder filled")

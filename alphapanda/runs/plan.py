@@ -18,14 +18,17 @@ from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.setup import Enrolment
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.events.feeds import Feed
-from alphapanda.model.calendar import DAY, Calendar, Session, SessionGroup, session_group
-from alphapanda.model.charges import Schedule, charge_class
+from alphapanda.model.calendar import DAY, Calendar, SessionGroup, session_group
+from alphapanda.model.charges import Schedule
+from alphapanda.model.classes import PAIR
+from alphapanda.model.contracts import by_name
 from alphapanda.model.instruments import Instrument, Master, Product, Segment
 from alphapanda.model.limits import LimitSet, load_limits
 from alphapanda.model.notes import Note, Rank
 from alphapanda.runs import discovery
 from alphapanda.runs.closing_notes import volume_notes
 from alphapanda.runs.options import Entry, Options
+from alphapanda.runs.settling import last_session, notes_on_expiries, notes_on_names
 
 SMALL_BATCH = 8_192
 """Rows at once in plain Python, which can be stopped between batches, and in a journal."""
@@ -113,9 +116,13 @@ def open_recording(
     """
     with open_replay(replay_options(options, specs)) as replay:
         notes = list(replay.notes)
-        instruments = tuple(named(options, replay, notes))
-        groups = [session_group(instrument) for instrument in instruments]
-        replay.end_with(read_calendar(options.calendar), groups)
+        calendar = read_calendar(options.calendar)
+        listed = named(options, replay, notes, calendar)
+        instruments = tuple(
+            replace(instrument, has_volume=row not in replay.silent)
+            for row, instrument in enumerate(listed)
+        )
+        replay.end_with(calendar, [session_group(instrument) for instrument in instruments])
         yield ReplaySource(
             replay, feed_of(options, replay, instruments), data=options.data, notes=tuple(notes),
             speed=speed, slice_rows=slice_rows,
@@ -169,26 +176,26 @@ def read_calendar(name: str) -> Calendar:
     raise UsageError(f"--calendar {name}: write nse or always")
 
 
-def named(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
-    """Yield the instrument of each name in the data, with what the data tell of its volume."""
-    for row, instrument in enumerate(known(options, replay, notes)):
-        yield replace(instrument, has_volume=row not in replay.silent)
-
-
-def known(options: Options, replay: Replay, notes: list[str]) -> Iterator[Instrument]:
-    """Yield the instrument of each name in the data, from the master or with stated defaults."""
-    if not options.instruments:
+def named(
+    options: Options, replay: Replay, notes: list[str], calendar: Calendar
+) -> list[Instrument]:
+    """Return the instrument of each name in the data, from the master or with stated defaults."""
+    masters = None
+    if options.instruments:
+        masters = read_masters([Path(path) for path in options.instruments])
+        master = masters.at(replay.days[0])
+        notes += master.notes
+        listed = [master.get(in_master(name, master)) for name in replay.names]
+    else:
         notes.append(Note(
             "no instrument master: lot 1 and no tick size assumed; --instruments FILE has them",
             Rank.ASSUMED,
         ))  # fmt: skip
-        yield from (Instrument.assumed(name) for name in replay.names)
-        return
-    masters = read_masters([Path(path) for path in options.instruments])
-    master = masters.at(replay.days[0])
-    notes += master.notes
-    for name in replay.names:
-        yield master.get(in_master(name, master))
+        listed = [by_name(name, calendar) for name in replay.names]
+        notes += [Note(each, Rank.ASSUMED) for each in notes_on_names(listed)]
+    expiring = notes_on_expiries(listed, replay.days, calendar, masters)
+    notes += [Note(each, Rank.ASSUMED) for each in expiring]
+    return listed
 
 
 def in_master(name: str, master: Master) -> str:
@@ -281,14 +288,28 @@ def idle_day_notes(plan: RunPlan) -> Iterator[str]:
 
 def charge_notes(plan: RunPlan) -> list[str]:
     """Return where rates are approximate or stand in for earlier ones."""
+    schedule, days = plan.rules.schedule, plan.feed.days
+    used = {
+        (plan.instruments[row], chosen)
+        for enrolment in plan.enrolments
+        for row, chosen in zip(enrolment.rows, enrolment.products, strict=True)
+    }
     found: set[str] = set()
-    for enrolment in plan.enrolments:
-        for row, chosen in zip(enrolment.rows, enrolment.products, strict=True):
-            instrument = plan.instruments[row]
-            kind = charge_class(instrument.segment, chosen)
-            for day in (plan.feed.days[0], plan.feed.days[-1]):
-                found.update(plan.rules.schedule.doubts(day, kind, instrument.exchange))
-    return [Note(doubt, Rank.ASSUMED) for doubt in sorted(found)]
+    for instrument, chosen in used:
+        kind = schedule.class_of(instrument, chosen, days[0])
+        for charged in {kind, PAIR.get(kind, kind)}:
+            for day in steps_met(schedule.dates(charged, instrument.exchange), days):
+                found.update(schedule.doubts(day, charged, instrument.exchange))
+    alike = sorted({i.name for i, _ in used if schedule.looks_like_fund(i, days[0])})
+    if alike:
+        like = f"{few(alike)} sounds like an ETF but is charged as a share"
+        found.add(f"{like}: name it in an [[etf]] table of a file for --costs")
+    return [Note(each, Rank.ASSUMED) for each in sorted(found)]
+
+
+def steps_met(changes: Sequence[date], days: Sequence[date]) -> list[date]:
+    """Return a run's first day and each day within it from which other rates hold."""
+    return [days[0], *(day for day in changes if days[0] < day <= days[-1])]
 
 
 def used_groups(plan: RunPlan) -> list[SessionGroup]:
@@ -300,18 +321,10 @@ def expiries(plan: RunPlan) -> dict[int, int]:
     """Return when the run's contracts settle, those too that outlive its days."""
     found: dict[int, int] = {}
     for row, instrument in enumerate(plan.instruments):
-        if instrument.expiry is not None:
-            session = session_on(plan, instrument, instrument.expiry)
-            if session is not None:
-                found[row] = session.close
+        session = last_session(plan.rules.calendar, instrument)
+        if session is not None:
+            found[row] = session.close
     return found
-
-
-def session_on(plan: RunPlan, instrument: Instrument, day: date) -> Session | None:
-    """Return an instrument's session of a day."""
-    if plan.rules.calendar.is_always:
-        return None
-    return plan.rules.calendar.session(day, session_group(instrument))
 
 
 def strategy_names(specs: Sequence[Spec]) -> list[str]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda import config, faults
-from alphapanda.engine.compiler.program import package_sources
 from alphapanda.engine.engine import Engine
 from alphapanda.errors import UsageError
 from alphapanda.events.envelopes import Translator, rows_of
 from alphapanda.events.events import RunStatus, decode, encode
+from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
@@ -37,6 +37,8 @@ class Recorder:
         self._every = config.load().paper.checkpoint_rows
         self._since = 0
         self._missed = 0
+        self.gaps = Gaps()
+        """The rows that came so far, and those that did not."""
         self._collected = Collector()
         self.commands: list[str] = []
         """Ids of the commands that the journal has."""
@@ -60,8 +62,9 @@ class Recorder:
         """Write one batch: what came in, and what came out of it."""
         said = self._collected.drain()
         self.commands += [text.command for text in texts]
-        if not (batch.rows or len(controls) or len(said)):
+        if not (batch.rows or len(controls) or len(said) or self._missed):
             return
+        self.gaps.take(self._missed, batch)
         self._translator.miss(self._missed)
         made = self._translator.take(said, batch, controls, texts)
         envelopes = [encode(envelope) for envelope in made]
@@ -109,38 +112,40 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
     The newest checkpoint is the start, and what follows it is run again: it must say the same.
 
     Raises:
-        UsageError: if the run has ended, or was recorded by another version of the code.
+        UsageError: if the run has ended, or what is run again comes out otherwise.
     """
     contents = journal.contents
-    if contents.manifest["code"] != package_sources().hex():
-        raise UsageError(
-            f"{contents.path}: recorded by another version of the code, which may decide "
-            "otherwise: go on with that version, or start a new run"
-        )
     notes = [status.get("note") for status in contents.statuses]
     stopped = journal.stopped
     writer = journal.writer()
-    if not stopped:
-        notes.append(CRASHED)
-        writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
     engine = run.session.engine
     translator = translator_of(run.plan, contents.manifest)
     first = restored(run.plan, engine, journal)
     commands: list[str] = []
     finished = False
+    gaps = Gaps()
     for number, batch in enumerate(journal.batches()):
         rows = told(batch, translator)
+        gaps.take(batch.missed, batch.columns)
         if number >= first and replay_batch(engine, batch).tobytes() != rows.tobytes():
-            raise AssertionError(f"{contents.path}: batch {number} comes out otherwise: verify it")
+            writer.close()
+            raise UsageError(
+                f"{contents.path}: what was recorded from event {batch.seq:,} on comes out "
+                "otherwise now: something that the strategy reads has changed since (a file, the "
+                "time, chance). Put it back, or choose another --out; nothing was added to the run"
+            )
         run.gatherer.take(rows)
         run.gatherer.close_batch(batch.columns, batch.controls, batch.texts)
         commands += [text.command for text in batch.texts]
         run.session.rows += batch.columns.rows
         finished = not batch.columns.rows and not batch.texts
     run.session.skip_controls(translator.position.controls - len(commands))
+    if not stopped:
+        notes.append(CRASHED)
+        writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
     final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
     made = Recorder(engine, writer, translator, status=final)
-    made.commands, made.finished = commands, finished
+    made.commands, made.finished, made.gaps = commands, finished, gaps
     return made
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alphapanda.core import book
+from alphapanda.core import charging
 from alphapanda.core.state import OrderState
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.records import view
@@ -22,6 +22,7 @@ from alphapanda.research.result import Ending, Gatherer, sum_up
 from alphapanda.runs.closing_notes import closing_notes
 from alphapanda.runs.plan import used_groups
 from alphapanda.runs.runner import ActiveRun
+from alphapanda.runs.settling import notes_on_settlements
 
 
 def totals(run: ActiveRun) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -118,7 +119,11 @@ def describe(run: ActiveRun) -> dict[str, Any]:
         "costs": options.costs,
         "limits": options.limits,
         "repairs": dict(run.source.origin.repairs),
-        "notes": [*plan.notes, *closing_notes(run)],
+        "notes": [
+            *plan.notes,
+            *closing_notes(run),
+            *notes_on_settlements(plan.instruments, engine),
+        ],
     }
 
 
@@ -132,11 +137,8 @@ def instrument_pnl(positions: Any, engine: Engine, row: int) -> int:
 
 def charges_by(engine: Engine, gatherer: Gatherer) -> dict[str, int]:
     """Return charges by kind, the day that is still open included."""
-    kinds = ("brokerage", "exchange", "sebi", "stt", "stamp", "gst")
-    totals = dict.fromkeys(kinds, 0)
-    for fees in view(engine.tables["fees"]):
-        for kind, today in zip(kinds, book.day_charges(fees, 1, 1), strict=True):
-            totals[kind] += getattr(fees, f"total_{kind}") + today
+    tables = engine.tables
+    totals = charging.charges_by_kind(view(tables["fees"]), view(tables["notes"]))
     totals["depository"] = int(gatherer.charged[ChargeKind.DEPOSITORY])
     totals["square_off"] = int(gatherer.charged[ChargeKind.SQUARE_OFF])
     return totals

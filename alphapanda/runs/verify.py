@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alphapanda.engine.compiler.program import package_sources
+from alphapanda.errors import UsageError
 from alphapanda.events.envelopes import Inputs, Position, Translator
 from alphapanda.events.events import Envelope, EventError, decode, encode
 from alphapanda.events.topics import topic_of
+from alphapanda.journal.checking import within
+from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import Journal, Standing
 from alphapanda.journal.packing import Batch
+from alphapanda.journal.records import DamageError
 from alphapanda.model.columns import Columns
 from alphapanda.model.money import text
 from alphapanda.model.rows import Control
 from alphapanda.research.result import told_at_end
-from alphapanda.runs.plan import expiries
+from alphapanda.runs.identity import made_by, made_with, versions
+from alphapanda.runs.plan import RunPlan, expiries
 from alphapanda.runs.rebuild import rebuilt
 from alphapanda.runs.recorder import replay_batch, translator_of
 from alphapanda.runs.runner import make_engine
@@ -52,6 +56,8 @@ class Verdict:
     envelopes: int = 0
     digest: str = ""
     recorded_digest: str = ""
+    gaps: dict[str, Any] = field(default_factory=dict)
+    """The rows of the feed that never came, if any did not."""
     cut: bool = False
     """The journal has no end, and what it holds is not all of the run in the summary."""
     difference: Difference | None = None
@@ -64,31 +70,43 @@ class Verdict:
         return self.difference is None and same and not self.cut
 
 
-def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
+def verify(path: Path, *, progress: Progress | None = None, recorded_code: bool = False) -> Verdict:
     """Replay a run's inputs and compare what comes out, to the byte.
 
+    A strategy that is not in its files as it was runs, from the text in the journal, only if
+    `recorded_code` allows it.
+
     Raises:
-        UsageError: if there is no journal, its strategy no longer loads, or the summary that stands
+        UsageError: if there is no journal, other code of ours made it, its strategy is not as it
+            was or no longer loads, or the summary that stands
             in for its end can't be read.
         DamageError: if the journal is damaged before its end.
     """
     journal = Journal.open(path)
     standing = journal.standing()
     manifest = journal.contents.manifest
-    plan = rebuilt(manifest)
+    other_code = made_by(manifest, journal.contents.path)
+    if other_code:
+        raise UsageError(other_code)
+    plan = rebuilt(manifest, recorded_code=recorded_code)
     engine = make_engine(plan, expiries(plan))
     translator = translator_of(plan, manifest)
     found = Verdict(manifest["run_id"], standing)
-    if manifest["code"] != package_sources().hex():
-        found.notes.append("recorded by another version of the code")
+    found.notes += other_versions(manifest, plan)
     if standing == Standing.RUNNING:
         found.notes.append("it trades now: this is what was written so far")
     elif journal.contents.torn is not None:
         found.notes.append(f"{journal.contents.torn.size:,} bytes at the end were never finished")
-    digest = hashlib.sha256()
+    digest, gaps = hashlib.sha256(), Gaps()
     total = sum(place.rows for place in journal.contents.batches)
     for batch in journal.batches():
+        if not within(batch.columns, len(plan.instruments)):
+            raise DamageError(
+                f"{journal.contents.path}: the batch of event {batch.seq:,} holds rows of "
+                "instruments that the manifest does not have"
+            )
         translator.miss(batch.missed)
+        gaps.take(batch.missed, batch.columns)
         before = translator.position
         rows = replay_batch(engine, batch)
         digest.update(rows.tobytes())
@@ -101,6 +119,9 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
             break
         if progress is not None:
             progress(found.rows, total)
+    if gaps.missed:
+        found.gaps = gaps.facts()
+        found.notes.insert(0, gaps.status)
     found.digest, found.recorded_digest = digest.hexdigest(), journal.contents.digest
     if standing in (Standing.STOPPED, Standing.UNFINISHED):
         end = told_at_end(journal.contents.path.parent)
@@ -110,6 +131,17 @@ def verify(path: Path, *, progress: Progress | None = None) -> Verdict:
             if found.cut:
                 found.notes.append(f"summary.json tells of {rows:,} input rows")
     return found
+
+
+def other_versions(manifest: Mapping[str, Any], plan: RunPlan) -> Iterator[str]:
+    """Yield what is not as it was when the run was recorded, though it may be verified."""
+    then, now = made_with(manifest), made_with(versions())
+    for name, version in then.items():
+        if version != now[name]:
+            yield f"recorded with {name} {version}, replayed with {now[name]}"
+    for spec, facts in zip(plan.specs, manifest["strategies"], strict=True):
+        if spec.file != facts["file"]:
+            yield f"{spec.name}: the code of the journal ran, not that of {facts['file']}"
 
 
 def difference(

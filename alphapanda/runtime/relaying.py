@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from alphapanda import config, log
 from alphapanda.bus import topics
@@ -31,8 +31,8 @@ class RunRelay:
     The journal is all that it reads, so it may live in the run's process or in one of its own.
     """
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self.settings, self.folder = settings, folder
+    def __init__(self, settings: Settings, folder: Path, *, again: bool = False) -> None:
+        self.settings, self.folder, self.again = settings, folder, again
         self.relay: Relay | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -91,8 +91,11 @@ class RunRelay:
     async def _follow(self) -> None:
         journal = await journal_in(self.folder)
         contents = journal.contents
-        cursor = FileCursor(contents.path.with_name(CURSOR))
-        relay = Relay(self.settings, journal, cursor, run_id=str(contents.manifest["run_id"]))
+        run_id = str(contents.manifest["run_id"])
+        cursor = FileCursor(contents.path.with_name(CURSOR), run_id=run_id, outbox=journal)
+        if self.again:
+            cursor.forget()
+        relay = Relay(self.settings, journal, cursor, run_id=run_id)
         for wait in waits(self.settings.bus.backoff_s, most_s=2):
             try:
                 await relay.start()
@@ -123,8 +126,21 @@ def noticed(task: asyncio.Task[Any]) -> None:
         LOG.error("what follows a run ended", part=task.get_name(), exc_info=error)
 
 
-def publish(folder: Path) -> int:
-    """Publish what is not on the topics yet of a run that has ended; return its envelopes.
+class Published(NamedTuple):
+    """What was done with the envelopes of a run that has ended."""
+
+    envelopes: int
+    """Of the run; all have been acknowledged."""
+    sent: int
+    """By this process."""
+    earlier: int
+    """By processes before it: whether they are still there, nobody has looked."""
+    damage: str
+    """Why the cursor was none, so that all were sent again; empty if it was one."""
+
+
+def publish(folder: Path, *, again: bool = False) -> Published:
+    """Publish what is not on the topics yet of a run that has ended, or all of it again.
 
     Raises:
         UsageError: if there is no journal, or the run has not ended.
@@ -137,9 +153,13 @@ def publish(folder: Path) -> int:
     with living(settings) as parts:
         broker = str(journal.contents.manifest["broker"])
         parts.check(partial(topics.health, settings, [broker]))
-        relay = RunRelay(settings, journal.contents.path.parent)
+        relay = RunRelay(settings, journal.contents.path.parent, again=again)
         parts.start(relay)
         trouble = parts.do(relay.finished())
     if trouble:
         raise OutsideError(trouble)
-    return journal.seq
+    done = relay.relay
+    assert done is not None
+    earlier = min(max(done.relayed.first, 0), journal.seq)
+    damage = done.cursor.damage if isinstance(done.cursor, FileCursor) else ""
+    return Published(journal.seq, journal.seq - earlier, earlier, damage)

@@ -13,6 +13,7 @@ from alphapanda.research.sweep_result import METRICS
 from alphapanda.research.sweep_store import Store
 from alphapanda.research.tally import Tally
 from alphapanda.runs import manifest, plan
+from alphapanda.runs.imported import hashes, imported_by
 from alphapanda.runs.options import Options
 from alphapanda.sweeps.grid import Grid
 from alphapanda.sweeps.spans import Market
@@ -105,7 +106,11 @@ def key(made: Sweep) -> dict[str, Any]:
         del options[name]
     return {
         "code": package_sources().hex(),
-        "strategy": {"name": spec.name, "sha256": manifest.source_sha(spec)},
+        "strategy": {
+            "name": spec.name,
+            "sha256": manifest.source_sha(spec),
+            "modules": hashes(imported_by(spec)),
+        },
         "params": {name: grid.fixed[name] for name in spec.params if name not in grid.axes},
         "grid": {name: list(values) for name, values in grid.axes.items()},
         "random": made.search.random,

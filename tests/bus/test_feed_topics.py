@@ -15,6 +15,7 @@ import pytest
 from alphapanda.bus import feed_sender, topic_reader, topics
 from alphapanda.bus.feed_reader import FeedReader
 from alphapanda.bus.feed_sender import FeedSender, messages
+from alphapanda.bus.feed_states import Announced, announced
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.events.events import Envelope, EventType, FeedStatus, decode
@@ -347,3 +348,44 @@ def test_the_types_are_of_the_table(kafka_address: str, tmp_path: Path) -> None:
     }
     assert len({e.id for e in found}) == 20
     assert {e.key for e in found} == set(NAMES)
+
+
+def test_whichever_feed_runs_is_never_one_that_has_ended(
+    own_topics: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an id the next one is waited for, and taken from its first row, however short.
+
+    One that has ended is taken by its name alone; if none begins, the message says which there are.
+    """
+    old, new = feed_of_own(), feed_of_own()
+    settings = own_topics.model_copy(
+        update={"bus": own_topics.bus.model_copy(update={"feed_timeout_s": 20})}
+    )
+
+    looked = asyncio.Event()
+
+    async def noted(given: Settings) -> dict[str, Announced]:
+        found = await announced(given)
+        looked.set()
+        return found
+
+    monkeypatch.setattr("alphapanda.bus.feed_reader.announced", noted)
+
+    async def go() -> None:
+        await publish(settings, old, rows(50, old))
+        waiting = asyncio.create_task(read(settings, ""))
+        await looked.wait()
+        await publish(settings, new, rows(70, new))
+        reader, found = await waiting
+        assert reader.feed.id == new.id
+        same(found, rows(70, new))
+        by_name, found = await read(settings, old.id)
+        assert by_name.feed.id == old.id
+        same(found, rows(50, old))
+        hasty = settings.model_copy(
+            update={"bus": settings.bus.model_copy(update={"feed_timeout_s": 0.1})}
+        )
+        with pytest.raises(OutsideError, match=f"{old.id}.*bus:FEED takes one that has ended"):
+            await FeedReader(hasty).start()
+
+    asyncio.run(go())

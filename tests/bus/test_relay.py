@@ -304,7 +304,7 @@ def test_the_producer_is_made_without_defaults_that_lose(settings: Settings) -> 
     assert asyncio.run(go()) == (-1, True, "lz4")
 
 
-@pytest.mark.parametrize("text", [b"", b"12", b"twelve\n", b"-5\n", b"\x00\x00\n"])
+@pytest.mark.parametrize("text", [b"", b"12", b"12\n", b"twelve\n", b"-5\n", b"\x00\x00\n"])
 def test_a_damaged_cursor_starts_over(tmp_path: Path, text: bytes) -> None:
     """Nothing is skipped: what is sent again is dropped by its id. A whole one never goes back."""
     cursor = FileCursor(tmp_path / "c")
@@ -317,3 +317,34 @@ def test_a_damaged_cursor_starts_over(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "c").write_bytes(text)
     assert cursor.load() == -1
     assert cursor.store(3) == cursor.load() == 3
+
+
+def test_no_flipped_bit_of_a_cursor_is_a_place(tmp_path: Path) -> None:
+    """Whichever bit of the file is another, all is sent again; whole, it is the place it was."""
+    outbox = ListOutbox([fill("run", seq) for seq in range(1_210)])
+    cursor = FileCursor(tmp_path / "c", run_id="run", outbox=outbox)
+    assert cursor.store(80) == cursor.load() == 80
+    text = cursor.path.read_bytes()
+    for place in range(8 * len(text)):
+        flipped = bytearray(text)
+        flipped[place // 8] ^= 1 << place % 8
+        cursor.path.write_bytes(flipped)
+        assert cursor.load() == -1, flipped
+    cursor.path.write_bytes(text)
+    assert cursor.load() == 80
+
+
+def test_a_cursor_of_another_state_is_no_place(tmp_path: Path) -> None:
+    """Of another run, beyond the journal, or of a backup that went on otherwise: begin again."""
+    events = [fill("run", seq) for seq in range(100)]
+    whole = ListOutbox(events)
+    FileCursor(tmp_path / "c", run_id="run", outbox=whole).store(80)
+    other = FileCursor(tmp_path / "c", run_id="other", outbox=whole)
+    assert (other.load(), other.damage) == (-1, "it is of the run run")
+    short = FileCursor(tmp_path / "c", run_id="run", outbox=ListOutbox(events[:80]))
+    assert (short.load(), short.damage) == (-1, "the journal does not reach to its place 80")
+    changed = ListOutbox([*events[:80], fill("run", 80, qty=2), *events[81:]])
+    backup = FileCursor(tmp_path / "c", run_id="run", outbox=changed)
+    assert backup.load() == -1
+    assert backup.damage == "at its place 80 the journal holds another event"
+    assert backup.store(10) == backup.load() == 10

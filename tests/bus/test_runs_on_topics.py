@@ -53,6 +53,17 @@ def test_backtest_and_paper_publish_what_their_journals_hold(
         assert mine == fills
     again = process("relay", str(tmp_path / "one"), cwd=tmp_path, **bus)
     assert again.status == 0
+    total = len(envelopes(tmp_path / "one"))
+    assert f"{total:,} envelopes: 0 sent now, {total:,} by earlier processes" in again.out
+    assert "--again sends all" in again.out
+    cursor = tmp_path / "one" / "relay.cursor"
+    cursor.write_bytes((tmp_path / "two" / "relay.cursor").read_bytes())
+    for words in ([], ["--again"]):
+        told = process("relay", str(tmp_path / "one"), *words, "--json", cwd=tmp_path, **bus)
+        assert told.status == 0, told.err
+        done = json.loads(told.out)
+        assert (done["sent"], done["earlier"]) == (total, 0)
+        assert bool(done["damage"]) == (not words)
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -72,6 +72,7 @@ def test_a_day_costs_what_its_contract_note_says(
 ) -> None:
     """Fill by fill plus the rounding row at the day's end, charges are the exact note's.
 
+    Everything bought is sold again, so what is for delivery is charged as intraday.
     A kind is rounded to the unit before GST is taken of it, so GST may turn by a paisa.
     """
     script: dict[int, Any] = {
@@ -84,7 +85,8 @@ def test_a_day_costs_what_its_contract_note_says(
                   schedule=Schedule.zerodha(), cash=10**14)  # fmt: skip
     fills = played.of(Out.FILL)
     assert len(fills) == 2 * len(qtys)
-    rates = Schedule.zerodha().rates(DAY, kind, instrument.exchange)
+    charged = ChargeClass.INTRADAY if kind == ChargeClass.DELIVERY else kind
+    rates = Schedule.zerodha().rates(DAY, charged, instrument.exchange)
     note = contract_note([NoteFill(r.qty > 0, abs(r.qty), r.price, r.order) for r in fills], rates)
     booked = sum(r.a for r in fills) + sum(
         r.b for r in played.of(Out.CHARGE) if r.a == ChargeKind.NOTE_ROUNDING

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from alphapanda import buy, buy_limit, cancel_all, sell, sell_limit, target
 from alphapanda.engine.setup import Paper
 from alphapanda.model.calendar import Phase
 from alphapanda.model.charges import Schedule
-from alphapanda.model.instruments import OptionType, Product
+from alphapanda.model.instruments import Product
 from alphapanda.model.rows import ChargeKind, Code, Control, Out, Reason, Scope
 from tests.support.harness import (
     DAY,
@@ -27,7 +26,6 @@ from tests.support.harness import (
     listener,
     merged,
     opens,
-    option,
     phase,
     play,
     reasons,
@@ -133,61 +131,6 @@ def test_a_strategy_cannot_stop_the_square_off(undo: Any) -> None:
         paper=Paper(latency_ns=3 * SECOND),
     )  # fmt: skip
     assert played.field("positions", "qty") == 0
-
-
-def expire(instrument: Any, spot: float, last: float, qty: int, **desk: Any) -> Any:
-    """Buy (or sell) a contract at Rs 10, and let it expire with X at `spot`."""
-    rows = merged(ticks(100, 100, spot), ticks(10, 10, last, row=1))
-    script = {0: lambda ctx: buy(ctx, qty) if qty > 0 else sell(ctx, -qty)}
-    classes = [tick_strategy(script, row=1)]
-    events = (opens(CLOSE), opens(CLOSE, group=GROUP_OF_DERIVATIVES),
-              (CLOSE, Control.EXPIRY, 1))  # fmt: skip
-    desk = {"product": Product.NRML, **desk}
-    instruments = (share("NSE:X"), instrument)
-    return play(
-        rows, classes=classes, events=events, instruments=instruments, expiries={1: CLOSE}, **desk
-    )
-
-
-def settled(played: Any) -> tuple[int, float, float, float]:
-    """Return quantity, price, tax and realised P&L of the last fill, in rupees."""
-    row = played.of(Out.FILL)[-1]
-    return row.qty, row.price / 10_000, row.a / 10_000, row.b / 10_000
-
-
-def test_a_future_settles_at_its_underlying() -> None:
-    """A future settles at the underlying's last price."""
-    played = expire(future(), 12, 11, 25)
-    assert settled(played) == (-25, 12, 0, 50)
-    assert played.field("positions", "qty", 1) == 0
-
-
-def test_an_option_in_the_money_pays_exercise_tax() -> None:
-    """A long option settles at its intrinsic value, and pays STT on it."""
-    call = option("NFO:XC", rs(90), OptionType.CALL)
-    played = expire(call, 120, 10, 25, schedule=Schedule.zerodha())
-    qty, price, tax, realised = settled(played)
-    assert (qty, price, realised) == (-25, 30, 500)
-    rate = 15_000  # 0.15 % since 2026-04-01
-    assert tax == pytest.approx(25 * 30 * rate / 10_000_000, abs=1e-4)
-
-
-def test_an_option_out_of_the_money_is_worth_nothing() -> None:
-    """A long option out of the money settles at 0, its premium is lost."""
-    put = option("NFO:XP", rs(90), OptionType.PUT)
-    assert settled(expire(put, 100, 10, 25, schedule=Schedule.zerodha()))[1:] == (0, 0, -250)
-
-
-def test_a_short_option_pays_its_intrinsic_value() -> None:
-    """Whoever sold the option pays what it is worth, without exercise tax."""
-    put = option("NFO:XP", rs(110), OptionType.PUT)
-    assert settled(expire(put, 95, 10, -25, schedule=Schedule.zerodha())) == (25, 15, 0, -125)
-
-
-def test_without_its_underlying_a_contract_settles_at_its_own_last() -> None:
-    """A contract whose underlying is not in the run settles at its own last price."""
-    alone = replace(future(), underlying="Y")
-    assert settled(expire(alone, 12, 11, 25))[1] == 11
 
 
 def test_orders_end_at_expiry_and_none_follow() -> None:

@@ -105,6 +105,8 @@ BAD = {
     "an int beyond int64": (changed(LINES[0], data={"qty": 1 << 70}), "not an event"),
     "no name": (changed(LINES[0], data={"instrument": ""}), "instrument"),
     "a name of 5 MB": (changed(LINES[0], data={"instrument": "x" * 5_000_000}), "instrument"),
+    "a run of 100,000 letters": (changed(LINES[0], run_id="r" * 100_000), "run_id"),
+    "a cause of 100,000 letters": (changed(LINES[0], causation_id="c" * 100_000), "causation_id"),
     "deep nesting": (b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not an event"),
 }
 

@@ -124,3 +124,47 @@ def test_what_we_do_not_know_is_shown_by_its_type(tmp_path: Path) -> None:
     with logging_to(tmp_path):
         log.get("alphapanda.store").info("made", session=Session())
     assert lines(tmp_path, "application")[0]["session"] == "<Session>"
+
+
+EVIL = {
+    "letters": "a", "pairs": "a=", "quoted pairs": '"a":', "web tokens": "eyJ-",
+    "whole web tokens": "eyJaaaaa.", "addresses": "://a@", "owners": "a@", "words": "a ",
+    "spaces": " ", "dots": "-.", "signs": "a : ", "quotes": '\\"',
+}  # fmt: skip
+"""Pieces of texts for which a pattern that begins anew at each letter takes minutes."""
+
+
+@pytest.mark.parametrize("piece", EVIL.values(), ids=list(EVIL))
+def test_a_text_of_any_length_is_bounded(piece: str) -> None:
+    """A million letters of a stranger are a line like others: its beginning, and how long it was.
+
+    All of them are scrubbed as soon, should somebody ask for that.
+    """
+    long = piece * (1_000_000 // len(piece))
+    assert len(redact.scrub(long)) <= redact.LONGEST + 40
+    assert redact.scrub(long).endswith(f"({len(long):,} characters)")
+    redact.scrubbed(long[:200_000])
+    assert len(json.dumps(redact.clean({"a": [long], "b": {long: long}}))) < 200_000
+
+
+def test_a_list_of_any_length_is_bounded() -> None:
+    """Its first members stand in the line, and how many there are."""
+    assert redact.clean(list(range(100_000)))[-1] == "... (100,000 members)"
+    assert len(redact.clean(list(range(100_000)))) == redact.MEMBERS + 1
+    assert len(redact.clean(dict.fromkeys(range(100_000)))) == redact.MEMBERS + 1
+
+
+@pytest.mark.parametrize("before", range(redact.LONGEST - 24, redact.LONGEST + 4, 3))
+def test_no_secret_shows_at_the_cut(before: int) -> None:
+    """Wherever a text is cut, no half of a secret stands there, however much was hidden before."""
+    secret = "hunter2-Tr0ub4dor&3"
+    redact.know(secret)
+    try:
+        for filler in ("x", "token=abcdefghij "):
+            text = (filler * before)[:before] + secret + " tail" * 10_000
+            found = redact.scrub(text)
+            assert not any(secret[:n] in found for n in range(8, len(secret)))
+            text = (filler * before)[:before] + f" password={'q' * 3_000} " + " tail" * 10_000
+            assert "qqqq" not in redact.scrub(text)
+    finally:
+        redact.forget()

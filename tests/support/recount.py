@@ -6,6 +6,7 @@ by it. Of the charge schedule only the raw rates are read. Rules: `../shared/kit
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, timedelta
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
+from alphapanda.model.calendar import Calendar
 from alphapanda.model.charges import ChargeClass, Rates, Schedule
 from alphapanda.model.instruments import Exchange
 
@@ -23,13 +25,26 @@ ZERO = Decimal(0)
 RATE_UNIT = Decimal(10) ** -7
 MONEY_UNIT = Decimal(10) ** -4
 RUPEE, PAISA = Decimal(1), Decimal("0.01")
-PARTS = ("brokerage", "stt", "exchange", "sebi", "stamp", "gst")
+PARTS = ("brokerage", "stt", "exchange", "sebi", "stamp", "gst", "exercise_stt",
+         "settlement_brokerage")  # fmt: skip
 DIGITS = 60
 """Enough that an average price carries no error into a paisa."""
 
 
+CONTRACT = re.compile(r"([A-Z&-]+?)\d\d(?:[A-Z]{3}|[1-9OND]\d\d)([\d.]*)(FUT|CE|PE)")
+INDEX_ROOTS = {"NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "SENSEX", "BANKEX"}
+WITHIN_A_DAY = {
+    ChargeClass.DELIVERY: ChargeClass.INTRADAY,
+    ChargeClass.ETF_DELIVERY: ChargeClass.INTRADAY,
+    ChargeClass.FUND_DELIVERY: ChargeClass.FUND_INTRADAY,
+}
+
+
 class Trade(NamedTuple):
-    """One fill; `qty` is signed, `price` in rupees, `ts` in ns UTC, `day` of India."""
+    """One fill; `qty` is signed, `price` in rupees, `ts` in ns UTC, `day` of India.
+
+    The settlement of a contract is a trade of order 0.
+    """
 
     day: date
     ts: int
@@ -150,38 +165,160 @@ def books(
     return realised, positions, {key: qty * average[key] for key, qty in positions.items()}
 
 
+class Piece(NamedTuple):
+    """What of one side of an instrument's day is charged by one class."""
+
+    bought: Decimal
+    sold: Decimal
+    brokerage: Decimal
+
+
 def notes(
     listed: Iterable[Trade], schedule: Schedule, terms: Terms, open_days: Collection[date]
 ) -> dict[str, Decimal]:
-    """Return the sum of all contract notes by kind: one a day, class and exchange."""
-    bundles: dict[Any, list[Trade]] = defaultdict(list)
+    """Return the sum of all contract notes by kind: one a day for all classes and exchanges."""
+    days: dict[date, list[Trade]] = defaultdict(list)
     for trade in listed:
-        bundles[trade.day, *terms(trade.instrument)].append(trade)
+        days[trade.day].append(trade)
     charges = dict.fromkeys(PARTS, ZERO)
-    for (day, kind, exchange), bundle in bundles.items():
-        rates = schedule.rates(day, kind, exchange)
-        for part, amount in note(bundle, rates, closed=day not in open_days).items():
+    for day, bundle in days.items():
+        exact, rounds = day_sums(day, bundle, schedule, terms)
+        if rounds and day not in open_days:
+            exact = as_noted(exact)
+        for part, amount in exact.items():
             charges[part] += amount
     return charges
 
 
-def note(bundle: Iterable[Trade], rates: Rates, *, closed: bool) -> dict[str, Decimal]:
-    """Return one contract note by kind, rounded when the day is over."""
-    bundle = list(bundle)
-    bought = sum((t.value for t in bundle if t.qty > 0), ZERO)
-    sold = sum((t.value for t in bundle if t.qty < 0), ZERO)
-    exact = {
-        "brokerage": brokerage(bundle, rates),
-        "stt": bought * rate(rates.stt_buy) + sold * rate(rates.stt_sell),
-        "exchange": (bought + sold) * rate(rates.exchange),
-        "sebi": (bought + sold) * rate(rates.sebi),
-        "stamp": bought * rate(rates.stamp_buy),
-    }
-    exact["gst"] = (exact["brokerage"] + exact["exchange"] + exact["sebi"]) * rate(rates.gst)
-    if not (closed and rates.note_rounding):
-        return exact
-    units = {part: RUPEE if part in ("stt", "stamp") else PAISA for part in PARTS}
-    return {part: amount.quantize(units[part], ROUND_HALF_UP) for part, amount in exact.items()}
+def as_noted(exact: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Round a day's sums as its note does; the STT of exercises is part of all STT."""
+    units = {part: RUPEE if part == "stamp" else PAISA for part in PARTS}
+    found = {part: exact[part].quantize(units[part], ROUND_HALF_UP) for part in PARTS}
+    taxes = (exact["stt"] + exact["exercise_stt"]).quantize(RUPEE, ROUND_HALF_UP)
+    found["exercise_stt"] = exact["exercise_stt"]
+    found["stt"] = taxes - exact["exercise_stt"]
+    return found
+
+
+def day_sums(
+    day: date, bundle: list[Trade], schedule: Schedule, terms: Terms
+) -> tuple[dict[str, Decimal], bool]:
+    """Return a day's charges by kind before they are rounded, and whether they are to be."""
+    exact = dict.fromkeys(PARTS, ZERO)
+    rounds = False
+    by_instrument: dict[str, list[Trade]] = defaultdict(list)
+    for trade in bundle:
+        if trade.order:
+            by_instrument[trade.instrument].append(trade)
+    for instrument, made in by_instrument.items():
+        kind, exchange = terms(instrument)
+        for charged, piece in pieces(day, made, kind, exchange, schedule).items():
+            rates = schedule.rates(day, charged, exchange)
+            rounds |= bool(rates.note_rounding)
+            turnover = piece.bought + piece.sold
+            costs = {"exchange": turnover * rate(rates.exchange),
+                     "sebi": turnover * rate(rates.sebi), "brokerage": piece.brokerage}  # fmt: skip
+            exact["stt"] += piece.bought * rate(rates.stt_buy) + piece.sold * rate(rates.stt_sell)
+            exact["stamp"] += piece.bought * rate(rates.stamp_buy)
+            exact["gst"] += sum(costs.values(), ZERO) * rate(rates.gst)
+            for part, amount in costs.items():
+                exact[part] += amount
+    ended = [trade for trade in bundle if not trade.order]
+    for instrument in dict.fromkeys(trade.instrument for trade in ended):
+        kind, exchange = terms(instrument)
+        rates = schedule.rates(day, kind, exchange)
+        tax, fee = settled(instrument, ended, rates)
+        rounds |= bool(rates.note_rounding) and bool(tax or fee)
+        exact["exercise_stt"] += tax
+        exact["settlement_brokerage"] += fee
+        exact["gst"] += fee * rate(rates.gst)
+    return exact, rounds
+
+
+def pieces(
+    day: date, made: list[Trade], kind: ChargeClass, exchange: Exchange, schedule: Schedule
+) -> dict[ChargeClass, Piece]:
+    """Return what of an instrument's day is charged by which class.
+
+    As many shares as were both bought and sold are intraday, at each side's average price; their
+    brokerage is its rate, but no more than all the side's orders would owe.
+    """
+    rates = schedule.rates(day, kind, exchange)
+    sides = [[t for t in made if t.qty > 0], [t for t in made if t.qty < 0]]
+    if kind not in WITHIN_A_DAY:
+        return {kind: Piece(*(value_of(side) for side in sides), brokerage(made, rates))}
+    both = min(quantity_of(side) for side in sides)
+    shares = [Decimal(both) / quantity_of(side) if side else ZERO for side in sides]
+    near, far = WITHIN_A_DAY[kind], kind
+    parts = {}
+    for charged, portions in ((near, shares), (far, [1 - share for share in shares])):
+        values = [value_of(side) * part for side, part in zip(sides, portions, strict=True)]
+        own = schedule.rates(day, charged, exchange)
+        due = sum((partly(side, part, own) for side, part in zip(sides, portions, strict=True)),
+                  ZERO)  # fmt: skip
+        parts[charged] = Piece(values[0], values[1], due)
+    return parts
+
+
+def partly(side: list[Trade], part: Decimal, rates: Rates) -> Decimal:
+    """Return the brokerage of a part of a side."""
+    owed = brokerage(side, rates)
+    if rates.brokerage_flat:
+        return owed * part
+    return min(value_of(side) * part * rate(rates.brokerage), owed)
+
+
+def value_of(side: Iterable[Trade]) -> Decimal:
+    """Return what changed hands."""
+    return sum((trade.value for trade in side), ZERO)
+
+
+def quantity_of(side: Iterable[Trade]) -> int:
+    """Return how many shares changed hands."""
+    return sum(abs(trade.qty) for trade in side)
+
+
+def settled(instrument: str, ended: Iterable[Trade], rates: Rates) -> tuple[Decimal, Decimal]:
+    """Return the exercise STT and the fee of an account's settlement in one contract.
+
+    `ended` are all settlements of the day: those on the same share offset each other.
+    """
+    ended = list(ended)
+    held = -sum(t.qty for t in ended if t.instrument == instrument)
+    price = next(t.price for t in ended if t.instrument == instrument)
+    root, strike, kind = contract(instrument)
+    if held == 0 or (kind != "FUT" and price == 0):
+        return ZERO, ZERO
+    tax = held * price * rate(rates.exercise_stt) if kind != "FUT" and held > 0 else ZERO
+    most = rates.settlement_brokerage * MONEY_UNIT
+    if root in INDEX_ROOTS or not rates.physical:
+        value = abs(held) * price
+        return tax, most if kind != "FUT" else min(most, value * rate(rates.brokerage))
+    moves = {name: shares_of(name, ended) for name in {t.instrument for t in ended}
+             if contract(name)[0] == root}  # fmt: skip
+    come = sum(max(n, 0) for n in moves.values())
+    go = sum(max(-n, 0) for n in moves.values())
+    offset = Decimal(min(come, go) * abs(held)) / (come if moves[instrument] > 0 else go)
+    offset = Decimal(int(offset))
+    each = strike if kind != "FUT" else price
+    fee = offset * each * rate(rates.physical_netted)
+    return tax, fee + (abs(held) - offset) * each * rate(rates.physical)
+
+
+def contract(instrument: str) -> tuple[str, Decimal, str]:
+    """Return underlying, strike and FUT, CE or PE of a contract's name."""
+    found = CONTRACT.fullmatch(instrument.partition(":")[2])
+    assert found is not None, instrument
+    return found[1], Decimal(found[2] or 0), found[3]
+
+
+def shares_of(instrument: str, ended: Iterable[Trade]) -> int:
+    """Return the shares that a settlement brings into the account (below 0: takes from it)."""
+    mine = [trade for trade in ended if trade.instrument == instrument]
+    kind = contract(instrument)[2]
+    if kind != "FUT" and mine[0].price == 0:
+        return 0
+    return sum(t.qty for t in mine) * (1 if kind == "PE" else -1)
 
 
 def brokerage(bundle: Iterable[Trade], rates: Rates) -> Decimal:
@@ -200,23 +337,31 @@ def brokerage(bundle: Iterable[Trade], rates: Rates) -> Decimal:
 def depository(
     listed: Iterable[Trade], schedule: Schedule, terms: Terms, open_days: Collection[date]
 ) -> Decimal:
-    """Return the depository's charges: one a share and day on which opening holdings go."""
+    """Return the depository's charges: one a share and day on which the account's holding falls.
+
+    A share is one on both exchanges. What was bought on the trading day before is not in the
+    account yet when it goes.
+    """
+    days: dict[date, list[Trade]] = defaultdict(list)
+    for trade in listed:
+        if terms(trade.instrument)[0] in WITHIN_A_DAY:
+            days[trade.day].append(trade)
     due = ZERO
     held: dict[str, int] = defaultdict(int)
-    opening: dict[str, int] = {}
-    charged: set[tuple[date, str]] = set()
-    today: date | None = None
-    for trade in listed:
-        if trade.day != today:
-            today, opening = trade.day, dict(held)
-        held[trade.instrument] += trade.qty
-        kind, exchange = terms(trade.instrument)
-        once = (trade.day, trade.instrument)
-        if kind != ChargeClass.DELIVERY or trade.qty > 0 or once in charged:
-            continue
-        if opening.get(trade.instrument, 0) > 0 and trade.day not in open_days:
-            charged.add(once)
-            due += schedule.rates(trade.day, kind, exchange).dp * MONEY_UNIT
+    before: dict[str, int] = defaultdict(int)
+    for day in Calendar.nse().days(min(days), max(days)) if days else []:
+        today: dict[str, list[Trade]] = defaultdict(list)
+        for trade in days.get(day, []):
+            today[trade.instrument.partition(":")[2]].append(trade)
+        opening = dict(held)
+        for stock, made in today.items():
+            change = sum(trade.qty for trade in made)
+            held[stock] += change
+            if change >= 0 or opening.get(stock, 0) <= 0 or day in open_days:
+                continue
+            rates = schedule.rates(day, *terms(next(t.instrument for t in made if t.qty < 0)))
+            due += (rates.dp if before[stock] > 0 else rates.dp_btst) * MONEY_UNIT
+        before.update({stock: min(opening.get(stock, 0), now) for stock, now in held.items()})
     return due
 
 

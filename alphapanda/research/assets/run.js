@@ -23,7 +23,7 @@ function runPage(c) {
 }
 
 function head() {
-  const badge = CONTENT.partial ? el("span", { class: "badge" }, "interrupted: partial") : null;
+  const badge = CONTENT.partial ? el("span", { class: "badge" }, CONTENT.partial) : null;
   return el("header", {}, el("div", {}, el("h1", {}, CONTENT.title + " ", badge), el("p", { class: "quiet" }, CONTENT.subtitle),
     ...CONTENT.params.slice(0, 6).map((text) => el("p", { class: "quiet" }, text))), themeButton());
 }

@@ -14,8 +14,8 @@ _HOMES = {
     "alphapanda.engine.compiler.strategy": ("strategy",),
     "alphapanda.core.context": (
         "AUTO", "Context", "at", "average_price", "bracket", "buy", "buy_limit", "buy_stop",
-        "cancel", "cancel_all", "close", "filled", "is_open", "modify", "order", "pnl", "sell",
-        "sell_limit", "sell_stop", "target", "tick_down", "tick_up", "working",
+        "cancel", "cancel_all", "close", "filled", "is_open", "modify", "order", "pnl", "rupees",
+        "sell", "sell_limit", "sell_stop", "target", "tick_down", "tick_up", "working",
     ),
     "alphapanda.model.declaration": ("daily", "every", "legs", "param", "state", "universe"),
     "alphapanda.model.rows": ("Kind", "Out", "Tif"),

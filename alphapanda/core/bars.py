@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alphapanda.core.glue import close_bar, update_bar
 from alphapanda.core.state import Core
 from alphapanda.model.rows import NEVER
 
@@ -27,6 +28,26 @@ def add_to_bar(
     bar.rows += 1
 
 
+def complete_bar(core: Core, index: int, row: int, ts: int) -> None:
+    """Update the indicators on a bar that a smaller one, which ends at `ts`, completes.
+
+    Its hooks wait for the boundary, when every instrument's rows of that time have come.
+    """
+    bar = core.bars[index * core.clock[0].instruments + row]
+    if bar.end <= ts and bar.done == 0:
+        bar.done = 1
+        update_bar(core, index, row)
+
+
+def end_bar(core: Core, index: int, row: int) -> None:
+    """Close a bar whose time is up."""
+    bar = core.bars[index * core.clock[0].instruments + row]
+    if bar.done == 0:
+        update_bar(core, index, row)
+    close_bar(core, index, row)
+    bar.rows = 0
+
+
 def start_bar(core: Core, index: int, row: int, ts: int) -> None:
     """Open a bar; bars are counted from the session's open, the last may be shorter."""
     clock = core.clock[0]
@@ -38,6 +59,7 @@ def start_bar(core: Core, index: int, row: int, ts: int) -> None:
         group = core.groups[core.instruments[row].group]
         opened = group.open
         closed = group.close
+    bar.done = 0
     bar.start = opened + (ts - opened) // interval.length * interval.length
     bar.end = min(bar.start + interval.length, closed)
     if bar.end < interval.next_end:

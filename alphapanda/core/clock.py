@@ -6,18 +6,19 @@ largest time seen and never goes back.
 
 from __future__ import annotations
 
-from alphapanda.core.charging import charge_extra, current_fees, end_of_day
-from alphapanda.core.emit import call, emit, emit_order, emit_pnl
+from alphapanda.core.bars import end_bar
+from alphapanda.core.charging import end_of_day
+from alphapanda.core.emit import call, emit_pnl
 from alphapanda.core.expiry import await_close, expire
 from alphapanda.core.flags import HOOK_SESSION, STRATEGIES, TICK_BARS, TIMERS
 from alphapanda.core.funds import equity
-from alphapanda.core.glue import close_bar, open_session
+from alphapanda.core.glue import open_session
 from alphapanda.core.operator import close_all_positions, obey
-from alphapanda.core.orders import end_all, place_system
+from alphapanda.core.overnight import end_session, wake
+from alphapanda.core.square_off import square_off, square_off_left
 from alphapanda.core.state import Core, Hook, Record
 from alphapanda.model.calendar import DAY, IST, Phase
-from alphapanda.model.instruments import Product
-from alphapanda.model.rows import NEVER, ChargeKind, Control, Kind, Out, Reason
+from alphapanda.model.rows import NEVER, Control
 
 MINUTE = 60_000_000_000
 
@@ -142,8 +143,7 @@ def end_bars(core: Core, due: int) -> None:
             for row in range(instruments):
                 bar = core.bars[index * instruments + row]
                 if bar.rows != 0 and bar.end <= due:
-                    close_bar(core, index, row)
-                    bar.rows = 0
+                    end_bar(core, index, row)
                 elif bar.rows != 0:
                     interval.next_end = min(interval.next_end, bar.end)
 
@@ -160,6 +160,8 @@ def control(core: Core, row: Record) -> None:
         expire(core, row.a)
     elif row.kind == Control.DAY_END:
         if clock.day_ended == 0:
+            if core.config[0].always == 0:
+                square_off_left(core)
             end_of_day(core)
         clock.day_ended = 1
     elif row.kind >= Control.KILL:
@@ -186,46 +188,12 @@ def change_phase(core: Core, group: int, phase: int, until: int, cut_off: int) -
             if phase == Phase.OPEN and was != Phase.OPEN:
                 await_close(instrument, until, clock.midnight - DAY)
                 open_session(core, row)
+                wake(core, row, 0)
             if was == Phase.OPEN and phase != Phase.OPEN and core.config[0].day_bars == 0:
-                end_all(core, row, -1, Out.EXPIRED, Reason.SESSION_END)
+                end_session(core, row)
     if was == Phase.OPEN and phase != Phase.OPEN:
         stop_timers(core, group)
         mark_minute(core)
     if HOOK_SESSION:
         for strategy in range(clock.strategies):
             call_instances(core, Hook.SESSION, strategy, phase, group)
-
-
-def square_off(core: Core, group: int) -> None:
-    """Cancel a group's intraday orders, then close its intraday positions, as the broker does."""
-    clock = core.clock[0]
-    for row in range(clock.instruments):
-        for strategy in range(clock.strategies):
-            if intraday(core, strategy, row, group):
-                end_all(core, row, strategy, Out.CANCELLED, Reason.SQUARE_OFF)
-    for row in range(clock.instruments):
-        for strategy in range(clock.strategies):
-            if intraday(core, strategy, row, group):
-                square_off_position(core, strategy, row)
-
-
-def intraday(core: Core, strategy: int, row: int, group: int) -> bool:
-    """Say if a position is an intraday one of a session group."""
-    if core.instruments[row].group != group:
-        return False
-    return bool(core.positions[strategy * core.clock[0].instruments + row].product == Product.MIS)
-
-
-def square_off_position(core: Core, strategy: int, row: int) -> None:
-    """Close one intraday position by a market order, for the broker's fee."""
-    position = core.positions[strategy * core.clock[0].instruments + row]
-    if position.qty == 0:
-        return
-    if core.clock[0].slots <= core.clock[0].reserved:
-        emit(core, Out.FAILED, strategy, row, 0, -position.qty, 0,
-             Reason.CAPACITY, Kind.MARKET, 0, position.product)  # fmt: skip
-        return
-    fees = core.fees[current_fees(core, position)]
-    slot = place_system(core, strategy, row, -position.qty, Kind.MARKET, 0, 0)
-    emit_order(core, Out.ORDER, core.orders[slot])
-    charge_extra(core, strategy, row, ChargeKind.SQUARE_OFF, fees.square_off_fee)

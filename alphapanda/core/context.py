@@ -103,6 +103,19 @@ def pnl(ctx: Context) -> int:
     return int(ledger.cash + ledger.mark)
 
 
+def rupees(price: int) -> float:
+    """Return a price or an amount in rupees, as indicators count."""
+    return price / 10_000.0
+
+
+def whole(qty: float) -> int:
+    """Return a quantity as the whole number that it must be."""
+    number = int(qty)
+    if number != qty:
+        raise ValueError("a quantity must be a whole number: int() or round() makes it one")
+    return number
+
+
 def tick_down(ctx: Context, price: int) -> int:
     """Round a price down to the instrument's tick."""
     tick = max(ctx.market.tick, 1)
@@ -157,7 +170,7 @@ def order(
 
     `protection` is the widest fill of MARKET and STOP in 1e-7 of the last price.
     """
-    wish = ctx.core.wishes[ask_for(ctx, RequestVerb.NEW, qty, kind, price, trigger, tif)]
+    wish = ctx.core.wishes[ask_for(ctx, RequestVerb.NEW, whole(qty), kind, price, trigger, tif)]
     wish.protection = protection
     return int(wish.id)
 
@@ -198,14 +211,15 @@ def bracket(
     """Ask for an entry (at the market, or at the limit `price`) with its exits; return its number.
 
     The first fill places a stop at `stop` (which follows the price at distance `trail`, if given)
-    and a limit order at `target` (if given); a fill of one cuts the other.
+    and a limit order at `target` (if given); a fill of one cuts the other. `trail` is rounded down
+    to whole ticks, the nearer and so the safer stop, but to one at least.
     """
     kind = Kind.LIMIT if price != 0 else Kind.MARKET
-    wish = ctx.core.wishes[ask_for(ctx, RequestVerb.NEW, qty, kind, price, 0, Tif.DAY)]
+    wish = ctx.core.wishes[ask_for(ctx, RequestVerb.NEW, whole(qty), kind, price, 0, Tif.DAY)]
     wish.role = Role.ENTRY
     wish.stop = stop
     wish.target = target
-    wish.trail = trail
+    wish.trail = trail if trail <= 0 else max(tick_down(ctx, trail), ctx.market.tick, 1)
     return int(wish.id)
 
 
@@ -213,16 +227,22 @@ def target(ctx: Context, qty: int) -> int:
     """Bring the position to `qty`: ask for a market order for what is missing, 0 if nothing is.
 
     Working orders count as filled. Those on the other side are cancelled first, and the order
-    follows when `target` is called again after that: an account must not trade with itself.
+    follows when `target` is called again after that: an account must not trade with itself. Exits
+    that sleep between sessions are at no exchange, so the order follows at once.
     """
     core = ctx.core
     position = core.positions[ctx.strategy * core.clock[0].instruments + ctx.row]
-    missing = qty - position.qty - position.open_buy + position.open_sell
+    wanted = whole(qty)
+    missing = wanted - position.qty - position.open_buy + position.open_sell
     if missing == 0:
         return 0
     if (missing > 0 and position.open_sell != 0) or (missing < 0 and position.open_buy != 0):
         cancel_all(ctx)
-        return 0
+        if position.open_buy + position.open_sell != position.asleep:
+            return 0
+        missing = wanted - position.qty
+        if missing == 0:
+            return 0
     return order(ctx, missing)
 
 
@@ -243,4 +263,5 @@ def cancel_all(ctx: Context) -> None:
 
 def modify(ctx: Context, number: int, qty: int = 0, price: int = 0, trigger: int = 0) -> None:
     """Ask for other terms of an open order; what is 0 stays. `qty` is the new total, signed."""
-    ctx.core.wishes[ask_for(ctx, RequestVerb.MODIFY, qty, 0, price, trigger, 0)].order = number
+    place = ask_for(ctx, RequestVerb.MODIFY, whole(qty), 0, price, trigger, 0)
+    ctx.core.wishes[place].order = number

@@ -17,10 +17,20 @@ from alphapanda.core.orders import (
     open_qty,
     release,
     request_cancel,
+    sweep,
     take_slot,
     working_qty,
 )
-from alphapanda.core.state import ALL_ORDERS, Core, Maker, Record, RequestVerb, Role, placed_slot
+from alphapanda.core.state import (
+    ALL_ORDERS,
+    Core,
+    Maker,
+    OrderState,
+    Record,
+    RequestVerb,
+    Role,
+    placed_slot,
+)
 from alphapanda.core.stops import kill
 from alphapanda.model.rows import NEVER, Code, Kind, Out, Reason, Scope
 
@@ -156,6 +166,14 @@ def answer_cancel(core: Core, wish: Record) -> None:
         unknown(core, wish)
         return
     request_cancel(core, core.orders[slot], Reason.STRATEGY)
+    sweep_ended(core, wish.row)
+
+
+def sweep_ended(core: Core, row: int) -> None:
+    """Take out of an instrument's list what a cancellation ended at once: exits that slept."""
+    if core.clock[0].finished != 0:
+        core.clock[0].finished = 0
+        sweep(core, row)
 
 
 def cancel_all_of(core: Core, strategy: int, row: int) -> None:
@@ -166,6 +184,7 @@ def cancel_all_of(core: Core, strategy: int, row: int) -> None:
         if order.strategy == strategy and may_touch(order):
             request_cancel(core, order, Reason.STRATEGY)
         slot = order.next
+    sweep_ended(core, row)
 
 
 def answer_modify(core: Core, wish: Record) -> None:
@@ -179,6 +198,9 @@ def answer_modify(core: Core, wish: Record) -> None:
     blocked, extra = order.blocked, order.extra
     release(core, order)
     code = refusal(core, wish)
+    if code == 0 and order.state == OrderState.ASLEEP:
+        change_asleep(core, order, wish, blocked)
+        return
     if code == 0:
         change(core, order, wish, blocked)
         return
@@ -210,6 +232,14 @@ def change(core: Core, order: Record, wish: Record, blocked: int) -> None:
     emit_wish(core, Out.MODIFY, wish)
 
 
+def change_asleep(core: Core, order: Record, wish: Record, blocked: int) -> None:
+    """Change an exit that is at no exchange: it will be sent with its new terms."""
+    order.qty = wish.qty + order.filled
+    order.price = wish.price
+    order.trigger = wish.trigger
+    hold(core, order, blocked)
+
+
 def complete(wish: Record, order: Record) -> None:
     """Fill a change's open fields from the order as it will be; `qty` is the order's new total.
 
@@ -222,6 +252,9 @@ def complete(wish: Record, order: Record) -> None:
     left = total - order.filled
     wish.qty = left if (left > 0) == (order.qty > 0) else 0
     wish.id = order.id
+    wish.role = order.role
+    wish.stop = order.stop
+    wish.target = order.target
     wish.kind = order.kind
     wish.tif = order.tif
     wish.product = order.product

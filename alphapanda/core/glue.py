@@ -19,8 +19,12 @@ def closing_refusal(core: Core, wish: Record) -> int:
     return 0
 
 
+def update_bar(core: Core, interval: int, row: int) -> None:
+    """Update the indicators on a bar that is complete."""
+
+
 def close_bar(core: Core, interval: int, row: int) -> None:
-    """Update the indicators on a bar that has ended and queue its on_bar hooks."""
+    """Queue the on_bar hooks of a bar that has ended."""
 
 
 def open_session(core: Core, row: int) -> None:

@@ -16,6 +16,7 @@ from alphapanda.core.gate import gate
 from alphapanda.core.glue import decide, dispatch, see_row
 from alphapanda.core.matching import match
 from alphapanda.core.operator import close_positions
+from alphapanda.core.overnight import end_session, wake
 from alphapanda.core.state import Core
 from alphapanda.model.calendar import Phase
 
@@ -117,13 +118,40 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
     if OPEN_INTEREST:
         instrument.oi = columns.oi[at]
     if instrument.phase != Phase.OPEN and not (DAY_BARS and core.config[0].day_bars != 0):
+        count_outside(core, instrument.phase, ts)
         return NONE
     if instrument.first >= 0:
-        match(core, row)
+        match_row(core, row)
         if instrument.closing != 0:
             close_positions(core, row)
     see_row(core, row)
     return int(row)
+
+
+def count_outside(core: Core, phase: int, ts: int) -> None:
+    """Count a row that comes outside continuous trading: it sets the last price, nothing else."""
+    clock = core.clock[0]
+    if phase == Phase.PRE_OPEN:
+        clock.pre_open += 1
+    elif phase == Phase.AUCTION:
+        clock.auction += 1
+    elif phase == Phase.POST_CLOSE:
+        clock.post_close += 1
+    else:
+        if clock.outside == 0:
+            clock.outside_from = ts
+        clock.outside += 1
+        clock.outside_to = ts
+
+
+def match_row(core: Core, row: int) -> None:
+    """Match a row; the bar of a whole day is the one day of a DAY order."""
+    if not (DAY_BARS and core.config[0].day_bars != 0):
+        match(core, row)
+        return
+    wake(core, row, core.config[0].interval)
+    match(core, row)
+    end_session(core, row)
 
 
 def see_volume(instrument: Any, columns: Any, at: int) -> None:

@@ -2,30 +2,31 @@
 
 A tick fills at the opposite quote, or at the last price where there is none. Of a bar the open
 comes first, a gap fills at the open, then stops, then targets: the pessimistic order. No order
-fills on the row that made it.
+fills on the row that made it, but for the stop of a bracket on the bar that filled its entry.
 """
 
 from __future__ import annotations
 
 from alphapanda.core.book import book
+from alphapanda.core.charging import charge_extra, current_fees
 from alphapanda.core.emit import call_fill, call_order, emit_order
-from alphapanda.core.flags import BARS_IN, DAY_BARS, HOOK_FILL, HOOK_ORDER, QUOTES, SIZES
+from alphapanda.core.flags import BARS_IN, HOOK_FILL, HOOK_ORDER, QUOTES, SIZES
 from alphapanda.core.orders import (
     block,
     done,
-    end_all,
     finish,
     open_qty,
     place_exits,
     release,
     shrink_sibling,
     sweep,
+    trailing,
     unblock,
 )
 from alphapanda.core.state import Core, Maker, OrderState, Record, Role, repeat_slot
 from alphapanda.core.stops import fillable, trim
 from alphapanda.model.charges import portion
-from alphapanda.model.rows import NEVER, Fill, Kind, Out, Reason, Tif
+from alphapanda.model.rows import NEVER, ChargeKind, Fill, Kind, Out, Reason, Tif
 
 UNLIMITED = 1 << 62
 
@@ -35,6 +36,9 @@ def match(core: Core, row: int) -> None:
     instrument = core.instruments[row]
     instrument.taken_buy = 0
     instrument.taken_sell = 0
+    if BARS_IN:
+        instrument.met = instrument.open
+        instrument.inside = 0
     slot = instrument.first
     while slot >= 0:
         order = core.orders[slot]
@@ -48,14 +52,12 @@ def match(core: Core, row: int) -> None:
     if clock.finished != 0:
         clock.finished = 0
         sweep(core, row)
-    if DAY_BARS and core.config[0].day_bars != 0:  # this bar was the one day of a DAY order
-        end_all(core, row, -1, Out.EXPIRED, Reason.SESSION_END)
 
 
 def match_first(core: Core, order: Record, instrument: Record) -> None:
     """Bring an order up to this row: cancel, change, arrival, trigger, then its first chance."""
     clock = core.clock[0]
-    if order.cause == clock.cause or order.state == OrderState.DONE:
+    if order.cause == clock.cause or order.state >= OrderState.DONE:
         return
     if order.cancel_ts <= instrument.ts:
         finish(core, order, Out.CANCELLED, order.reason)
@@ -73,8 +75,8 @@ def match_first(core: Core, order: Record, instrument: Record) -> None:
         arrived = True
     if order.state == OrderState.RESTING:
         first_chance(core, order, instrument, arrived)
-    elif not BARS_IN:
-        trail(order, first)
+    else:
+        trail(order, instrument, first)
     if arrived and order.tif == Tif.IOC and order.state == OrderState.RESTING:
         finish(core, order, Out.CANCELLED, Reason.IOC)
 
@@ -125,14 +127,15 @@ def touches(order: Record, last: int) -> bool:
     return bool(last <= order.trigger)
 
 
-def trail(order: Record, last: int) -> None:
+def trail(order: Record, instrument: Record, last: int) -> None:
     """Let a trailing stop follow the price, never back."""
     if order.trail == 0:
         return
+    level = trailing(instrument, order.qty, last, order.trail)
     if order.qty > 0:
-        order.trigger = min(order.trigger, last + order.trail)
+        order.trigger = min(order.trigger, level)
     else:
-        order.trigger = max(order.trigger, last - order.trail)
+        order.trigger = max(order.trigger, level)
 
 
 def trigger(core: Core, order: Record, last: int) -> None:
@@ -206,7 +209,7 @@ def rest_chance(core: Core, order: Record, instrument: Record) -> None:
 
     A row on which nothing was traded shows an old last price: nobody sold at it now.
     """
-    if instrument.traded == 0:
+    if instrument.traded == 0 and instrument.volumeless == 0:
         return
     rule = core.config[0].limit_fill
     last = instrument.last
@@ -247,7 +250,11 @@ def noise(seed: int, number: int) -> int:
 
 
 def match_inside_bar(core: Core, instrument: Record) -> None:
-    """After the open: stops that the bar's range reaches, then limits, then trailing stops move."""
+    """After the open: stops that the bar's range reaches, then limits; at last trailing stops move.
+
+    Before that come the stops of what the limits opened: the price went on from there.
+    """
+    instrument.inside = 1
     slot = instrument.first
     while slot >= 0:
         order = core.orders[slot]
@@ -263,9 +270,31 @@ def match_inside_bar(core: Core, instrument: Record) -> None:
     slot = instrument.first
     while slot >= 0:
         order = core.orders[slot]
-        if reachable(core, order, instrument) and order.state == OrderState.WAITING:
-            trail(order, instrument.high if order.qty < 0 else instrument.low)
+        if opened_inside(core, order, instrument):
+            arrive(core, order)
+            stop_inside_bar(core, order, instrument)
         slot = order.next
+    slot = instrument.first
+    while slot >= 0:
+        order = core.orders[slot]
+        if order.state == OrderState.WAITING:
+            trail_inside_bar(core, order, instrument)
+        slot = order.next
+
+
+def opened_inside(core: Core, order: Record, instrument: Record) -> bool:
+    """Say if an order is the new stop of a position that was opened inside this bar."""
+    if order.role != Role.STOP or order.state != OrderState.FLYING:
+        return False
+    return bool(order.cause == core.clock[0].cause and order.ts <= instrument.ts)
+
+
+def trail_inside_bar(core: Core, order: Record, instrument: Record) -> None:
+    """Let a trailing stop follow a bar: its extreme, or what is known to be later, its close."""
+    if reachable(core, order, instrument):
+        trail(order, instrument, instrument.high if order.qty < 0 else instrument.low)
+    elif order.ts <= instrument.ts:
+        trail(order, instrument, instrument.last)
 
 
 def reachable(core: Core, order: Record, instrument: Record) -> bool:
@@ -298,6 +327,7 @@ def limit_inside_bar(core: Core, order: Record, instrument: Record) -> None:
         return
     extreme = instrument.low if order.qty > 0 else instrument.high
     if reaches(order.qty, extreme, order.price, core.config[0].limit_fill == Fill.TOUCH):
+        instrument.met = order.price
         take(core, order, instrument, order.price, available(core, order, instrument))
 
 
@@ -347,7 +377,7 @@ def available(core: Core, order: Record, instrument: Record) -> int:
 def trade_share(core: Core, order: Record, instrument: Record) -> int:
     """Return how much of what was traded an order may take."""
     share = core.config[0].volume_share
-    if share == 0:
+    if share == 0 or instrument.volumeless != 0:
         return UNLIMITED
     return whole_lots(instrument, portion(instrument.traded, share) - taken(order, instrument))
 
@@ -364,6 +394,8 @@ def execute(core: Core, order: Record, qty: int, price: int) -> None:
     unblock(core, order, qty)
     open_qty(core, order, -qty)
     book(core, order, qty, price)
+    if order.system == Maker.PAID_SQUARE_OFF and order.filled == qty:
+        charge_square_off(core, order)
     if HOOK_FILL:
         call_fill(core, order, qty, price)
     if order.role == Role.ENTRY:
@@ -375,6 +407,13 @@ def execute(core: Core, order: Record, qty: int, price: int) -> None:
         if order.extra != 0:
             release(core, order)
         done(core, order, Out.FILL)
+
+
+def charge_square_off(core: Core, order: Record) -> None:
+    """Charge the broker's fee for a square-off order that has begun to execute."""
+    position = core.positions[order.strategy * core.clock[0].instruments + order.row]
+    fee = core.fees[current_fees(core, position)].square_off_fee
+    charge_extra(core, order.strategy, order.row, ChargeKind.SQUARE_OFF, fee)
 
 
 def count_repeat(core: Core, order: Record, qty: int) -> None:

@@ -2,12 +2,14 @@
 
 FLYING ──▶ RESTING ──▶ DONE      an order leaves its list only in `sweep`, so that whoever
    └─────▶ WAITING ──▶ RESTING   walks a list may end any order on it
+
+An exit sleeps between sessions (`core/overnight.py`), and is FLYING again at the next open.
 """
 
 from __future__ import annotations
 
 from alphapanda.core.emit import call_order, emit_end, emit_order
-from alphapanda.core.flags import HOOK_ORDER
+from alphapanda.core.flags import BARS_IN, HOOK_ORDER
 from alphapanda.core.funds import needed_funds
 from alphapanda.core.protection import automatic
 from alphapanda.core.state import Core, Maker, OrderState, Record, Role, message_slot
@@ -86,6 +88,8 @@ def open_qty(core: Core, order: Record, qty: int) -> None:
     else:
         position.open_sell -= qty
         value = -qty * order.basis
+    if order.state == OrderState.ASLEEP:
+        position.asleep += qty if order.qty > 0 else -qty
     core.ledgers[order.strategy].open_value += value
     core.ledgers[clock.strategies].open_value += value
 
@@ -130,9 +134,10 @@ def hold(core: Core, order: Record, blocked: int) -> None:
 
 
 def finish(core: Core, order: Record, type_: int, reason: int) -> None:
-    """End an order that will not be filled further, and say so."""
+    """End an order that will not be filled further, and say so (of a sleeping one it was said)."""
     release(core, order)
-    emit_end(core, type_, order, reason)
+    if order.state != OrderState.ASLEEP:
+        emit_end(core, type_, order, reason)
     done(core, order, type_)
 
 
@@ -212,6 +217,8 @@ def place_exits(core: Core, entry: Record, qty: int) -> None:
         stop.protection = stop_protection(core, entry)
         stop.role = Role.STOP
         stop.group = entry.id
+        if BARS_IN:
+            join_bar(core, stop)
         count_message(core, entry.strategy)
         emit_order(core, Out.ORDER, stop)
     if entry.target != 0:
@@ -223,12 +230,40 @@ def place_exits(core: Core, entry: Record, qty: int) -> None:
         emit_order(core, Out.ORDER, target)
 
 
+def join_bar(core: Core, stop: Record) -> None:
+    """Let a new stop meet the rest of the bar that filled its entry: all of it came later.
+
+    Of a fill at the open that is the whole bar, the open itself included.
+    """
+    clock = core.clock[0]
+    config = core.config[0]
+    stop.ts = clock.now - config.interval + config.latency
+    if core.instruments[stop.row].inside == 0:
+        stop.cause = -1
+
+
+def market_price(instrument: Record) -> int:
+    """Return where the market stands: the last price, or where a bar is while it is matched."""
+    return int(instrument.met) if BARS_IN else int(instrument.last)
+
+
 def first_stop(core: Core, entry: Record) -> int:
-    """Return where a bracket's stop begins: where it is given, or its trail away from the last."""
+    """Return where a bracket's stop begins: where it is given, or its trail off the market."""
     if entry.stop != 0:
         return int(entry.stop)
-    last = core.instruments[entry.row].last
-    return int(last - entry.trail) if entry.qty > 0 else int(last + entry.trail)
+    instrument = core.instruments[entry.row]
+    return trailing(instrument, -entry.qty, market_price(instrument), entry.trail)
+
+
+def trailing(instrument: Record, qty: int, last: int, gap: int) -> int:
+    """Return the trigger of a trailing stop of `qty` (signed) that is `gap` away from the market.
+
+    Of prices off the tick (adjusted ones) it is rounded towards the market, the safe side.
+    """
+    tick = max(instrument.tick, 1)
+    if qty > 0:
+        return int((last + gap) // tick * tick)
+    return int(-((gap - last) // tick) * tick)
 
 
 def stop_protection(core: Core, entry: Record) -> int:
@@ -236,7 +271,7 @@ def stop_protection(core: Core, entry: Record) -> int:
     if entry.protection != 0:
         return int(entry.protection)
     instrument = core.instruments[entry.row]
-    return automatic(instrument.segment, instrument.last)
+    return automatic(instrument.segment, market_price(instrument))
 
 
 def enlarge_exits(core: Core, entry: Record, qty: int) -> None:
@@ -293,6 +328,9 @@ def end_all(core: Core, row: int, strategy: int, type_: int, reason: int) -> Non
 def request_cancel(core: Core, order: Record, reason: int) -> None:
     """Ask for an order's cancellation; it takes effect at the exchange, after the latency."""
     if order.cancel_ts != NEVER:
+        return
+    if order.state == OrderState.ASLEEP:
+        finish(core, order, Out.CANCELLED, reason)
         return
     count_message(core, order.strategy)
     order.cancel_ts = core.clock[0].now + core.config[0].latency

@@ -18,9 +18,13 @@ CLOCK = ints(
     "now due minute midnight day day_ended cause seq last_id",
     "n_out room n_wishes n_calls next_call deciding n_controls next_control control_at",
     "free slots reserved finished instruments strategies guarded closing",
+    "forced forced_row forced_ts",
+    "outside pre_open auction post_close outside_from outside_to",
 )
 """One record: time, counters, and how many entries the growing tables hold. `cause`: input row;
-`guarded`: 1 once an operator paused something; `closing`: positions that a flatten will close."""
+`guarded`: 1 once an operator paused something; `closing`: positions that a flatten will close;
+`forced`: square-off orders closed at the last price, with the first one's instrument and time;
+`outside`: rows that came while their market was closed, with the first and last of them."""
 
 CONFIG = ints(
     "latency slippage slippage_random seed limit_fill volume_share always interval day_bars",
@@ -33,12 +37,15 @@ INSTRUMENT = ints(
     "bid bid_qty ask ask_qty open high low oi volume taken_buy taken_sell killed net",
     "paused closing",
     "tick lot freeze segment exchange group lower upper expiry strike option underlying",
+    "met inside volumeless",
     "close_from close_until close_sum close_count close_value settled_by settled_at",
     "physical family",
     "bought sold bought_value sold_value due_buy due_sell pair_buy pair_sell",
     "stock opening settled leaving seller seller_row",
 )
 """The market and our own book of it (order list, holders, net quantity), then facts of the day.
+`volumeless`: its volume is 0 throughout, so it limits no fill. `met`: the price at which the market
+stands while a bar is matched; `inside`: its open is over.
 `close_*`: what its closing value is told from; `settled_*`: how a contract settled, and
 `physical`, `family`: whether by delivery, and with which others. `bought` .. `pair_sell`: what the
 account traded today for delivery, and what its orders would owe, by both rates. `stock`: the
@@ -46,10 +53,11 @@ first row of the same share, whose `opening` .. `seller_row` are the account's h
 
 POSITION = ints(
     "qty cost realised charges open_buy open_sell product fees margin_rate margin_short margin",
-    "placed repeats_buy repeats_sell closing",
+    "placed repeats_buy repeats_sell closing asleep",
 )
 """Strategy x instrument. `cost`: what the open quantity cost (signed); margin rates in 1e-7;
-`closing`: 1 while a flatten waits until no order works; then it is closed."""
+`closing`: 1 while a flatten waits until no order works; then it is closed; `asleep`: quantity of
+exits that wait for the next session, which count as working."""
 
 LEDGER = ints(
     "cash realised charges mark cost margin_mark margin blocked open_value",
@@ -81,7 +89,9 @@ WISH = ints(
 CALL = ints("hook strategy instance row a b c")
 """A hook that is due."""
 
-BAR = ints("start end open high low close volume rows")
+BAR = ints("start end open high low close volume rows done")
+"""`done`: its indicators have been updated, at the row that completed it."""
+
 INTERVAL = ints("length next_end")
 TIMER = ints("strategy period offset next number group")
 GROUP = ints("phase open close square_off used")
@@ -159,6 +169,8 @@ class OrderState(IntEnum):
     WAITING = 2
     """Its trigger has not been reached."""
     DONE = 3
+    ASLEEP = 4
+    """An exit between two sessions: at no exchange, sent anew at the next open."""
 
 
 class RequestVerb(IntEnum):
@@ -174,9 +186,13 @@ class Maker(IntEnum):
 
     STRATEGY = 0
     CORE = 1
-    """Exits of a bracket, and the square-off."""
+    """Exits of a bracket."""
     OPERATOR = 2
     """It closes a position for a flatten; its strategy can't change or cancel it."""
+    SQUARE_OFF = 3
+    """The broker's own."""
+    PAID_SQUARE_OFF = 4
+    """Its fee is due when it executes."""
 
 
 class Role(IntEnum):

@@ -114,7 +114,7 @@ def wait_for_close(core: Core, strategy: int, row: int, waits: int) -> None:
 
 def squares_off(order: Record) -> bool:
     """Say if an order is the broker's own square-off."""
-    return bool(order.system == Maker.CORE and order.role == Role.NONE)
+    return bool(order.system >= Maker.SQUARE_OFF)
 
 
 def reduces(held: int, qty: int) -> bool:

@@ -72,10 +72,10 @@ def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
     sizes = {
         "clock": 1, "config": 1, "instruments": instruments, "positions": positions,
         "ledgers": strategies + 1, "limits": strategies + 1, "orders": orders, "wishes": wishes,
-        "calls": 6 * orders + (timers + intervals + 2) * positions + 64,
+        "calls": 6 * orders + (timers + intervals + 6) * positions + 64,
         "bars": max(intervals * instruments, 1), "intervals": intervals, "timers": timers,
         "groups": 8, "binds": positions, "fees": fees, "notes": len(NOTES),
-        "out": setup.sizes.out + 12 * orders + 8 * positions + 6 * wishes * strategies + 64,
+        "out": setup.sizes.out + 14 * orders + 18 * positions + 6 * wishes * strategies + 64,
         "controls": CONTROLS, "heap": max(heap, 1),
         "ring": (strategies + 1) * MESSAGES + positions * (2 * REPEATS + 3 * PLACED),
     }  # fmt: skip
@@ -141,6 +141,7 @@ def fill_instruments(tables: Tables, setup: Setup) -> None:
         record["option"] = instrument.option_type
         record["underlying"] = names.get(instrument.spot, -1)
         record["expiry"] = setup.expiries.get(row, NEVER)
+        record["volumeless"] = not instrument.has_volume
         record["first"] = record["tail"] = record["seller"] = -1
         record["physical"] = instrument.on_share
         record["stock"] = first_of(stocks, instrument.symbol if is_share(instrument) else "", row)

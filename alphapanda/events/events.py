@@ -143,6 +143,7 @@ class Listing(Payload, frozen=True, kw_only=True, omit_defaults=True):
     has_derivatives: bool = False
     lower_circuit: Money = "0.00"
     upper_circuit: Money = "0.00"
+    has_volume: bool = True
 
 
 class FeedState(Payload, frozen=True, kw_only=True):

@@ -150,6 +150,8 @@ class Instrument:
     lower_circuit: int = 0
     upper_circuit: int = 0
     """0: not known, no limit. They are in no instruments file, only in quotes."""
+    has_volume: bool = True
+    """False: the data have a volume, which is 0 in every row of it, as Kite's of an index."""
 
     @property
     def symbol(self) -> str:

@@ -136,6 +136,8 @@ class Reason(IntEnum):
     """It adds risk, or more than is left to close, and trading is paused."""
     OPERATOR = 10
     """An operator cancelled it, or flattens its instrument."""
+    OVERNIGHT = 11
+    """An exit whose day is over; it is sent anew when its session opens again."""
 
 
 class ChargeKind(IntEnum):
@@ -147,7 +149,7 @@ class ChargeKind(IntEnum):
 
 
 class Code(IntEnum):
-    """Why the risk gate refused a signal; each is one file in `rules/` but two."""
+    """Why the risk gate refused a signal; each is one file in `rules/`, but two of the gate."""
 
     PRICE_BAND = 1
     TICK_SIZE = 2
@@ -172,6 +174,10 @@ class Code(IntEnum):
     ORDER_CAPACITY = 20
     """The order table is full."""
     PAUSED = 21
+    WRONG_SIDE = 22
+    TRIGGER_TICK = 23
+    STOP_TICK = 24
+    TARGET_TICK = 25
 
 
 NEVER = (1 << 63) - 1

@@ -20,7 +20,7 @@ from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.columns import Columns
 from alphapanda.model.money import text, to_scaled
 from alphapanda.model.notes import Note, Rank, in_order, loud
-from alphapanda.model.rows import OUT, ChargeKind, Code, Out
+from alphapanda.model.rows import OUT, ChargeKind, Code, Out, Reason
 from alphapanda.research import doubts
 from alphapanda.research.events import (
     Names,
@@ -67,6 +67,8 @@ class Gatherer:
         self.digest = hashlib.sha256()
         self.counts = np.zeros(len(Out) + 1, np.int64)
         self.codes = np.zeros(len(Code) + 1, np.int64)
+        self.overnight = 0
+        self.unprotected = 0
         self.charged = np.zeros(len(ChargeKind), np.int64)
         self.requests = Requests()
         self.refusals: dict[int, Any] = {}
@@ -94,6 +96,8 @@ class Gatherer:
         self._stops.append(rows[kinds == Out.KILLED])
         self._take_refusals(rows[kinds == Out.REJECTED])
         self.requests.take(rows)
+        self.overnight += ended(rows, Out.EXPIRED, Reason.OVERNIGHT)
+        self.unprotected += ended(rows, Out.FAILED, Reason.CIRCUIT)
         if self.spool is not None:
             self.spool.take(rows)
         if self.directory is not None:
@@ -166,6 +170,11 @@ class Gatherer:
             mine = pnl["strategy"] == strategy
             change[mine] = np.diff(pnl["d"][mine], prepend=0)
         return self.cash + np.cumsum(change)
+
+
+def ended(rows: Table, kind: Out, reason: Reason) -> int:
+    """Return how many rows are ends of a kind for a reason."""
+    return int(((rows["type"] == kind) & (rows["a"] == reason)).sum())
 
 
 NO_PRICES = (

@@ -10,6 +10,7 @@ from alphapanda.errors import Interrupted, UsageError
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs import manifest, recorder
+from alphapanda.runs.closing_notes import refuse_nothing_seen
 from alphapanda.runs.notebook_bar import kernel_bar
 from alphapanda.runs.options import Options, from_python
 from alphapanda.runs.output import write_run
@@ -69,6 +70,8 @@ def carry_out(
     if journal is not None:
         run.session.sinks.append(journal)
     feed_all(run, progress)
+    if run.status == "complete":
+        refuse_nothing_seen(run)
     summary, tables = totals(run)
     if journal is not None:
         journal.end(summary["digest"], note=run.status)

@@ -26,6 +26,7 @@ from alphapanda.model.instruments import Instrument, Master, Product, Segment
 from alphapanda.model.limits import LimitSet, load_limits
 from alphapanda.model.notes import Note, Rank
 from alphapanda.runs import discovery
+from alphapanda.runs.closing_notes import volume_notes
 from alphapanda.runs.options import Entry, Options
 from alphapanda.runs.settling import last_session, notes_on_expiries, notes_on_names
 
@@ -115,7 +116,13 @@ def open_recording(
     """
     with open_replay(replay_options(options, specs)) as replay:
         notes = list(replay.notes)
-        instruments = tuple(named(options, replay, notes, read_calendar(options.calendar)))
+        calendar = read_calendar(options.calendar)
+        listed = named(options, replay, notes, calendar)
+        instruments = tuple(
+            replace(instrument, has_volume=row not in replay.silent)
+            for row, instrument in enumerate(listed)
+        )
+        replay.end_with(calendar, [session_group(instrument) for instrument in instruments])
         yield ReplaySource(
             replay, feed_of(options, replay, instruments), data=options.data, notes=tuple(notes),
             speed=speed, slice_rows=slice_rows,
@@ -134,7 +141,9 @@ def bind(
         for entry, spec, values in zip(options.strategies, specs, arguments, strict=True)
     )
     plan = RunPlan(options, feed, origin.files, specs, enrolments, rules)
-    return replace(plan, notes=(*origin.notes, *calendar_notes(plan), *charge_notes(plan)))
+    volume = volume_notes(feed.instruments)
+    notes = (*origin.notes, *calendar_notes(plan), *charge_notes(plan), *volume)
+    return replace(plan, notes=notes)
 
 
 def feed_of(options: Options, replay: Replay, instruments: tuple[Instrument, ...]) -> Feed:
@@ -151,6 +160,7 @@ def feed_id(options: Options, replay: Replay) -> str:
         sorted(info.sha256 for info in replay.files), replay.names, replay.kind,
         replay.interval_ns, str(options.first), str(options.last), options.repair,
         sorted(options.map.items()), options.qty_scale,
+        *([options.calendar] if replay.kind == "bar" else []),
         *([("price_scale", options.price_scale)] if options.price_scale > 1 else []),
         *(["keep_repeats"] if options.keep_repeats else []),
     )  # fmt: skip

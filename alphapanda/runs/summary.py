@@ -19,6 +19,7 @@ from alphapanda.model.rows import ChargeKind
 from alphapanda.research.hours import Hours, day_number, hours_of_rows, hours_of_sessions
 from alphapanda.research.requests import Open
 from alphapanda.research.result import Ending, Gatherer, sum_up
+from alphapanda.runs.closing_notes import closing_notes
 from alphapanda.runs.plan import used_groups
 from alphapanda.runs.runner import ActiveRun
 from alphapanda.runs.settling import notes_on_settlements
@@ -118,7 +119,11 @@ def describe(run: ActiveRun) -> dict[str, Any]:
         "costs": options.costs,
         "limits": options.limits,
         "repairs": dict(run.source.origin.repairs),
-        "notes": [*plan.notes, *notes_on_settlements(plan.instruments, engine)],
+        "notes": [
+            *plan.notes,
+            *closing_notes(run),
+            *notes_on_settlements(plan.instruments, engine),
+        ],
     }
 
 

@@ -85,9 +85,10 @@ def test_an_exit_ends_what_is_left_of_the_entry() -> None:
     rows = ticks(100, 99.95, 98, 99.5, 99.5, 99.5, qty=(50, 4, 50, 50, 50, 50))
     played = play(rows, entry(price=rs(100), stop=rs(99)))
     assert played.fills == [Filled(1, 4, 99.95), Filled(1, 6, 100), Filled(2, -10, 98)]
-    rows = ticks(100, 100, 98, 99.5, 99.5, qty=(50, 4, 4, 50, 50))
-    sold = play(rows, {0: lambda ctx: bracket(ctx, -10, stop=rs(98), target=rs(97), price=rs(100))})
-    assert sold.fills == [Filled(1, -4, 100), Filled(2, 4, 98)]
+    rows = ticks(100, 100, 96.95, 99.5, 99.5, qty=(50, 4, 4, 50, 50))
+    short = {"stop": rs(102), "target": rs(97), "price": rs(100)}
+    sold = play(rows, {0: lambda ctx: bracket(ctx, -10, **short)})
+    assert sold.fills == [Filled(1, -4, 100), Filled(3, 4, 96.95)]
     assert ("CANCELLED", 1, Reason.OCO) in reasons(sold)
     assert sold.field("positions", "qty") == 0
 

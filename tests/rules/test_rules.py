@@ -169,7 +169,7 @@ SWAPS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 SIGNS = {
     "wish.qty > 0", "wish.qty < 0", "wish.qty >= 0", "order.qty > 0", "order.qty < 0",
-    "side * wish.qty > 0", "side > 0",
+    "side * wish.qty > 0", "side > 0", "qty > 0",
 }  # fmt: skip
 """Comparisons that tell a side; no quantity is 0, so these are turned around instead."""
 

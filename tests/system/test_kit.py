@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -125,9 +126,16 @@ def whole(name: str) -> Any:
 
 
 def forced(made: list[Trade]) -> Iterator[date]:
-    """Yield the day of each order by which the broker closed an intraday position."""
-    orders = {(t.day, t.instrument) for t in made if (t.ts // 10**9 + 19_800) % 86_400 > 55_200}
-    return (day for day, _ in sorted(orders))
+    """Yield the day of each order by which the broker closed an intraday position of the account.
+
+    The broker sends no more than 30,000 shares at once.
+    """
+    closed: dict[tuple[date, str], int] = defaultdict(int)
+    for trade in made:
+        if trade.order and (trade.ts // 10**9 + 19_800) % 86_400 > 55_200:
+            closed[trade.day, trade.instrument] += trade.qty
+    for (day, _), qty in sorted(closed.items()):
+        yield from [day] * -(-abs(qty) // 30_000)
 
 
 @each_of_the_kit

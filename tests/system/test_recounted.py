@@ -119,7 +119,7 @@ def test_intraday_is_squared_off_by_the_broker() -> None:
 
 
 def test_sma_cross_over_56_symbols_in_one_portfolio() -> None:
-    """Minute bars stamped at their start; indices have no volume, so nothing fills there."""
+    """Minute bars stamped at their start; the volume of indices is 0, which limits no fill."""
     result = run("sma_cross", minutes())
     assert len(result.summary["instruments"]) == 56
     assert result.summary["days"] == 18

@@ -17,6 +17,7 @@ from alphapanda.data.filenames import apart, replayed
 from alphapanda.data.fineness import too_fine
 from alphapanda.data.intervals import refuse_other_steps
 from alphapanda.data.names import FileSymbols, Instruments, choose
+from alphapanda.data.replay.blocks import POSITION_BITS
 from alphapanda.data.replay.checks import Defect
 from alphapanda.data.replay.layouts import describe, read_layouts
 from alphapanda.data.replay.parquet import FileInfo, file_info, read_footers, scan
@@ -120,6 +121,8 @@ class Opened:
     """When day bars enter, after midnight IST."""
     files: tuple[FileInfo, ...]
     notes: tuple[str, ...]
+    silent: frozenset[int]
+    """Rows of instruments whose volume is 0 throughout, in data that have a volume."""
 
 
 class Opening:
@@ -161,7 +164,8 @@ class Opening:
             *_name_notes(symbols, instruments),
             *self._interval_notes(survey, interval_ns, close_ns),
         )
-        return Opened(runs, instruments, survey, interval_ns, close_ns, files, notes)
+        silent = self._silent(runs, instruments)
+        return Opened(runs, instruments, survey, interval_ns, close_ns, files, notes, silent)
 
     # What our own importer wrote is exact already.
     def _fineness(self, runs: Sequence[Run]) -> list[str]:
@@ -198,6 +202,24 @@ class Opening:
         if not survey.days:
             raise UsageError(f"{runs[0].paths[0]}: no row is left after --repair.")
         return survey
+
+    def _silent(self, runs: Sequence[Run], instruments: Instruments) -> frozenset[int]:
+        if not any(sizes_of(run.layout) for run in runs):
+            return frozenset()
+        loud: set[int] = set()
+        for run in runs:
+            if not (sizes := sizes_of(run.layout)):
+                continue
+            traded = " OR ".join(f"TRY_CAST({size} AS DOUBLE) > 0" for size in sizes)
+            rows = select(
+                run, [f"({traded}) AS traded"], instruments=instruments,
+                first=self._options.first, last=self._options.last,
+            )  # fmt: skip
+            groups = f"SELECT code, max(pos) AS pos FROM ({rows}) WHERE traded GROUP BY "
+            per_file = f"code, pos >> {POSITION_BITS}"
+            for block in stream(self._con, groups + per_file, self._options.batch_rows):
+                loud.update(place(block, instruments)["row"].tolist())
+        return frozenset(range(len(instruments.names))) - loud
 
     def _symbols(self, runs: Sequence[Run]) -> list[FileSymbols]:
         first, last = self._options.first, self._options.last
@@ -322,6 +344,11 @@ class Opening:
             return [*notes, f"stamps are bar starts: shifted by {interval_text(interval_ns)}"]
         hour, minute = divmod(close_ns // MINUTE_NS, 60)
         return [*notes, f"day bars enter at {hour}:{minute:02} IST of their day"]
+
+
+def sizes_of(layout: Layout) -> list[str]:
+    """Return the columns, as SQL, that say how much was traded."""
+    return [layout.column(name) for name in ("qty", "volume") if name in layout.columns]
 
 
 def usual_step(steps: Counter[int]) -> int:

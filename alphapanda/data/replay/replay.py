@@ -22,6 +22,7 @@ from alphapanda.data import catalogue
 from alphapanda.data.repeats import repeats_kept
 from alphapanda.data.replay.blocks import Block, by_instrument, contained, regrouped, take
 from alphapanda.data.replay.checks import Checks, Defect
+from alphapanda.data.replay.ends import Ends
 from alphapanda.data.replay.opening import EPOCH, Opened, Opening, ReplayOptions
 from alphapanda.data.replay.parquet import FileInfo, find_files, identifier
 from alphapanda.data.replay.scans import (
@@ -37,7 +38,7 @@ from alphapanda.data.replay.scans import (
 )
 from alphapanda.data.schema import FIELDS, Layout
 from alphapanda.errors import UsageError
-from alphapanda.model.calendar import DAY, IST
+from alphapanda.model.calendar import DAY, IST, Calendar, SessionGroup
 from alphapanda.model.columns import Columns
 
 __all__ = ["FileInfo", "Replay", "ReplayOptions", "open_replay"]
@@ -94,12 +95,14 @@ class Replay:
         self.files = opened.files
         self.notes = opened.notes
         self.rows = opened.survey.rows
+        self.silent = opened.silent
         self.days = tuple(EPOCH + timedelta(days=day) for day in sorted(opened.survey.days))
         self.repairs: dict[str, int] = dict(opened.survey.dropped)
         present = {name for run in opened.runs for name in run.layout.fields}
         self.columns = frozenset({"ts", "instrument", *present})
         self._fields = tuple(name for name in FIELDS[self.kind] if name in present)
         self._con, self._options, self._opened = con, options, opened
+        self._ends: Ends | None = None
         self._repeats_kept = any(
             catalogue.part_of(info.path) and repeats_kept(Path(info.path)) for info in opened.files
         )
@@ -120,6 +123,11 @@ class Replay:
         """Close the connection and remove its temporary files."""
         self._resources.close()
 
+    def end_with(self, calendar: Calendar, groups: Sequence[SessionGroup]) -> None:
+        """Let bars end with the sessions of a calendar; `groups` by instrument."""
+        if self.kind == "bar":
+            self._ends = Ends(calendar, self.days, groups, self.interval_ns)
+
     def batches(self) -> Generator[Columns, None, None]:
         """Yield the rows by (ts, instrument, file position), at most `batch_rows` at once.
 
@@ -134,7 +142,8 @@ class Replay:
             repair=self._options.repair,
             keep_repeats=self._options.keep_repeats or self._repeats_kept,
         )
-        pieces = (checks.values(piece) for piece in self._pieces())
+        ordered = self._pieces() if self._ends is None else self._ends.shortened(self._pieces())
+        pieces = (checks.values(piece) for piece in ordered)
         try:
             for block in regrouped(pieces, self._options.batch_rows):
                 unique = checks.repeats(by_instrument(block))

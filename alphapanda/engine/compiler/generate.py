@@ -6,7 +6,7 @@ for these strategies, so that the compiled loop holds no table look-ups and no u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -109,7 +109,8 @@ def tables(specs: Sequence[Spec]) -> list[str]:
 
 def glue(shape: Shape) -> str:
     """Return the bodies of the functions that `core/glue.py` names."""
-    parts = [refusal(), closing_refusal(), close_bar(shape), open_session(shape), see_row(shape),
+    parts = [refusal(), closing_refusal(), update_bar(shape), close_bar(shape),
+             open_session(shape), see_row(shape),
              decide(shape), dispatch(shape)]  # fmt: skip
     return "\n\n".join("\n".join(part) for part in parts)
 
@@ -143,24 +144,42 @@ def ladder(name: str, asked: Sequence[tuple[int, ModuleType]]) -> list[str]:
     return [*lines, "    return 0"]
 
 
-def close_bar(shape: Shape) -> list[str]:
-    """Return what happens when a bar that the core built has ended."""
-    lines = ["def close_bar(core, interval, row):", "    clock = core.clock[0]",
+def update_bar(shape: Shape) -> list[str]:
+    """Return the updates of indicators on a bar that the core built."""
+    lines = ["def update_bar(core, interval, row):", "    clock = core.clock[0]",
              "    bar = core.bars[interval * clock.instruments + row]",
              "    last = bar.close"]  # fmt: skip
+    return lines + by_interval(shape, updates_on)
+
+
+def close_bar(shape: Shape) -> list[str]:
+    """Return the hooks that are called when a bar that the core built has ended."""
+    lines = ["def close_bar(core, interval, row):", "    clock = core.clock[0]"]
+    return lines + by_interval(shape, hooks_on)
+
+
+def by_interval(
+    shape: Shape, part: Callable[[Shape, int, Spec, int], Iterator[str]]
+) -> list[str]:  # fmt: skip
+    """Return what each strategy does with a bar, by the interval that the core built."""
+    lines = []
     for index, length in enumerate(shape.intervals):
         lines += [f"    if interval == {index}:", "        pass"]
         for k, spec in enumerate(shape.specs):
-            body = list(bar_lines(shape, k, spec, index, length))
+            body = list(part(shape, k, spec, length))
             lines += bound(shape, k, body, "        ") if body else []
     return lines
 
 
-def bar_lines(shape: Shape, k: int, spec: Spec, index: int, length: int) -> Iterator[str]:
-    """Yield one strategy's part of `close_bar` for one interval."""
+def updates_on(shape: Shape, k: int, spec: Spec, length: int) -> Iterator[str]:
+    """Yield the updates of one strategy's indicators on bars of a length."""
     for name, indicator in spec.indicators.items():
         if spec.interval_of(indicator, shape.data_interval) == length:
             yield from update_lines(shape, k, name, BAR_SERIES, "bar.end")
+
+
+def hooks_on(shape: Shape, k: int, spec: Spec, length: int) -> Iterator[str]:
+    """Yield the call of one strategy's on_bar, if its bars are of a length."""
     if spec.bar_length(shape.data_interval) == length:
         yield f"call(core, {int(Hook.BAR)}, {k}, bind.instance, row, interval, 0, 0)"
 
@@ -195,14 +214,22 @@ def see_row(shape: Shape) -> list[str]:
             if spec.interval_of(indicator, shape.data_interval) in (0, shape.data_interval):
                 body += update_lines(shape, k, name, source, moment)
         lines += bound(shape, k, body, "    ") if body else []
+    if shape.data_interval:
+        lines += [
+            f"    complete_bar(core, {index}, row, instrument.ts)"
+            for index in range(len(shape.intervals))
+        ]
     return lines
 
 
 def bar_arguments(shape: Shape) -> str:
-    """Return what a row counts into a larger bar: time, open, high, low, close, volume."""
+    """Return what a row counts into a larger bar: time, open, high, low, close, volume.
+
+    A bar belongs where its last moment lies: the last of a day may be shorter than the others.
+    """
     if shape.data_interval:
         return (
-            f"instrument.ts - {shape.data_interval}, instrument.open, instrument.high, "
+            "instrument.ts - 1, instrument.open, instrument.high, "
             "instrument.low, instrument.last, instrument.traded"
         )
     last = "instrument.last"

@@ -22,19 +22,22 @@ import numpy as np
 import alphapanda
 from alphapanda import indicators, rules
 from alphapanda.core import glue, loop
-from alphapanda.core.bars import add_to_bar
+from alphapanda.core.bars import add_to_bar, complete_bar
 from alphapanda.core.context import context
 from alphapanda.core.emit import call
 from alphapanda.core.gate import gate
 from alphapanda.core.state import TABLES
-from alphapanda.engine.compiler import blame, cache, generate, lint
+from alphapanda.engine.compiler import blame, cache, generate, lint, units
 from alphapanda.engine.compiler.binder import HOT, INLINED, Binder
 from alphapanda.engine.compiler.declared import Spec, short
 from alphapanda.engine.compiler.generate import Shape
 from alphapanda.errors import UsageError
 from alphapanda.model.columns import Columns
 
-GLUE = ("refusal", "closing_refusal", "close_bar", "open_session", "see_row", "decide", "dispatch")
+GLUE = (
+    "refusal", "closing_refusal", "update_bar", "close_bar", "open_session", "see_row", "decide",
+    "dispatch",
+)  # fmt: skip
 SOURCES = ("model", "events", "core", "indicators", "rules", "engine")
 COMPILER = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT")
 """Settings of numba that change what it makes of the same source."""
@@ -72,6 +75,7 @@ def build(shape: Shape, *, jit: bool, cache_dir: Path) -> Program:
         UsageError: if a strategy cannot be compiled, with file and line.
     """
     for spec in shape.specs:
+        units.check(spec)
         if spec.compiled:
             lint.check(spec, printing=not jit)
     program = unbound(shape)
@@ -228,7 +232,7 @@ class Forward:
 
 def run_glue(text: str, file: str, scope: dict[str, Any], binder: Binder) -> None:
     """Run the generated text in its namespace and let the kernels see its functions."""
-    for function in (add_to_bar, call, context, gate):
+    for function in (add_to_bar, complete_bar, call, context, gate):
         scope[function.__name__] = binder.bind(function)
     exec(compile(text, file, "exec"), scope)  # noqa: S102 (our own text)
     for name in GLUE:

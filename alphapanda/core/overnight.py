@@ -1,0 +1,103 @@
+"""Exits over night: DAY orders that end with their session and are sent anew at the next open.
+
+Between two sessions nothing protects a position: no exchange holds its stop (docs/adr 020).
+"""
+
+from __future__ import annotations
+
+from alphapanda.core.emit import call_order, emit_end, emit_order
+from alphapanda.core.flags import HOOK_ORDER
+from alphapanda.core.matching import apply_change, arrive, execute, outside_circuit
+from alphapanda.core.orders import count_message, finish, open_qty, sweep
+from alphapanda.core.state import Core, Maker, OrderState, Record, Role
+from alphapanda.model.rows import NEVER, Kind, Out, Reason
+
+
+def end_session(core: Core, row: int) -> None:
+    """End an instrument's orders with their session; exits of what is held sleep."""
+    slot = core.instruments[row].first
+    while slot >= 0:
+        order = core.orders[slot]
+        if order.state < OrderState.DONE:
+            if order.system >= Maker.SQUARE_OFF:
+                close_at_last(core, order)
+            elif stays(core, order):
+                sleep(core, order)
+            else:
+                finish(core, order, Out.EXPIRED, Reason.SESSION_END)
+        slot = order.next
+    sweep(core, row)
+
+
+def close_at_last(core: Core, order: Record) -> None:
+    """Fill the broker's own order at the last price: an intraday position ends with its day."""
+    clock = core.clock[0]
+    instrument = core.instruments[order.row]
+    if clock.forced == 0:
+        clock.forced_row = order.row
+        clock.forced_ts = instrument.ts
+    clock.forced += 1
+    if order.state == OrderState.FLYING:
+        arrive(core, order)
+    execute(core, order, order.qty - order.filled, instrument.last)
+
+
+def stays(core: Core, order: Record) -> bool:
+    """Say if an order is an exit of a position that is still held; a change on its way arrives."""
+    if order.role <= Role.ENTRY or order.cancel_ts != NEVER:
+        return False
+    if order.modify_ts != NEVER:
+        apply_change(core, order)
+        if order.state == OrderState.DONE:
+            return True
+    held = core.positions[order.strategy * core.clock[0].instruments + order.row].qty
+    return bool(held > 0) if order.qty < 0 else bool(held < 0)
+
+
+def sleep(core: Core, order: Record) -> None:
+    """Let an exit expire at the exchange, and keep it for the next session."""
+    if order.state == OrderState.DONE:
+        return
+    emit_end(core, Out.EXPIRED, order, Reason.OVERNIGHT)
+    if HOOK_ORDER:
+        call_order(core, order, Out.EXPIRED)
+    left = order.qty - order.filled
+    open_qty(core, order, -left)
+    order.state = OrderState.ASLEEP
+    open_qty(core, order, left)
+
+
+def wake(core: Core, row: int, since: int) -> None:
+    """Send the sleeping exits of an instrument anew, as orders of a session `since` ns old."""
+    slot = core.instruments[row].first
+    while slot >= 0:
+        order = core.orders[slot]
+        if order.state == OrderState.ASLEEP:
+            send_anew(core, order, since)
+        slot = order.next
+
+
+def send_anew(core: Core, order: Record, since: int) -> None:
+    """Send an exit as a new order; outside the circuit limits none can stand, and that is said."""
+    clock = core.clock[0]
+    clock.last_id += 1
+    order.id = clock.last_id
+    order.qty -= order.filled
+    order.filled = 0
+    order.value = 0
+    order.brokerage = 0
+    order.cause = -1
+    order.ts = clock.now - since + core.config[0].latency
+    if order.role == Role.STOP:
+        order.kind = Kind.STOP
+        order.price = 0
+    count_message(core, order.strategy)
+    emit_order(core, Out.ORDER, order)
+    price = order.trigger if order.kind == Kind.STOP else order.price
+    if outside_circuit(core.instruments[order.row], price):
+        emit_end(core, Out.FAILED, order, Reason.CIRCUIT)
+        return
+    left = order.qty
+    open_qty(core, order, -left)
+    order.state = OrderState.FLYING
+    open_qty(core, order, left)

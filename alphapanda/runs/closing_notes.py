@@ -1,0 +1,171 @@
+"""What a run has to say when it is over: rows nobody saw, exits over night, forced square-offs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from alphapanda.errors import UsageError
+from alphapanda.model.calendar import (
+    DAY,
+    INDIA,
+    IST,
+    Calendar,
+    SessionGroup,
+    ist_date,
+    session_group,
+)
+from alphapanda.model.instruments import SPOT_NAMES, Instrument, Segment
+from alphapanda.model.notes import Note, Rank
+
+MOST = 3
+"""Instruments that a note names."""
+
+HALF = 2
+
+
+def closing_notes(run: Any) -> list[str]:
+    """Return the notes on a run that is over (`runs/runner.py`)."""
+    return [
+        *outside_notes(run),
+        *square_off_notes(run),
+        *exit_notes(run),
+        *index_notes(run),
+    ]
+
+
+def refuse_nothing_seen(run: Any) -> None:
+    """Refuse a run none of whose rows lay within trading hours.
+
+    Raises:
+        UsageError: with the likely reason.
+    """
+    rows = run.session.rows
+    if rows and int(run.session.engine.tables["clock"]["outside"][0]) == rows:
+        said = next(outside_notes(run))
+        raise UsageError(f"{said}. --calendar always trades at any time.")
+
+
+def outside_notes(run: Any) -> Iterator[str]:
+    """Yield how many rows came outside continuous trading, and what may be the reason."""
+    clock, rows = run.session.engine.tables["clock"][0], run.session.rows
+    outside = int(clock["outside"])
+    if outside:
+        shift = run.plan.feed.interval_ns if run.plan.feed.interval_ns % DAY else 0
+        first, last = int(clock["outside_from"]) - shift, int(clock["outside_to"]) - shift
+        text = (
+            f"{outside:,} of {rows:,} rows lie outside trading hours (first {at(first)}, last "
+            f"{at(last)} IST): strategies did not see them, and nothing filled on them"
+        )
+        if HALF * outside > rows:
+            groups = sorted({session_group(instrument) for instrument in run.plan.instruments})
+            text += zone_hint(run.plan.rules.calendar, groups, first, last)
+        yield Note(text, Rank.MISSED if HALF * outside > rows else Rank.LEFT_OUT)
+    auctions = {
+        "before the open": int(clock["pre_open"]),
+        "in the closing auction": int(clock["auction"]),
+        "after the close": int(clock["post_close"]),
+    }
+    said = ", ".join(f"{count:,} {when}" for when, count in auctions.items() if count)
+    if said:
+        yield f"rows outside continuous trading, which only set the last price: {said}"
+
+
+def zone_hint(
+    calendar: Calendar, groups: Sequence[SessionGroup], first: int, last: int
+) -> str:  # fmt: skip
+    """Return which mistake about the time zone would put the rows outside into the session."""
+    if fits(calendar, groups, first, last, IST):
+        return (
+            ". The times look like UTC taken as India's: write them with their zone "
+            "(2025-07-01 03:45:00+00:00)"
+        )
+    if fits(calendar, groups, first, last, -IST):
+        return (
+            ". The times look like India's marked as UTC: write them without a zone, or with +05:30"
+        )
+    return ""
+
+
+def fits(
+    calendar: Calendar, groups: Sequence[SessionGroup], first: int, last: int, shift: int
+) -> bool:
+    """Say if two times lie in sessions of their days once they are shifted."""
+    return all(
+        any(
+            (session := calendar.session(ist_date(ts + shift), group)) is not None
+            and session.open <= ts + shift <= session.close
+            for group in groups
+        )
+        for ts in (first, last)
+    )
+
+
+def square_off_notes(run: Any) -> Iterator[str]:
+    """Yield which intraday positions no row could close."""
+    clock = run.session.engine.tables["clock"][0]
+    forced = int(clock["forced"])
+    if forced:
+        name = run.plan.instruments[int(clock["forced_row"])].name
+        when = at(int(clock["forced_ts"]))
+        yield (
+            f"{forced:,} square-off orders met no row that could fill them: closed at the last "
+            f"price known when their day ended (first {name}, price of {when} IST)"
+        )
+
+
+def exit_notes(run: Any) -> Iterator[str]:
+    """Yield how often positions were without protection."""
+    overnight, unprotected = run.gatherer.overnight, run.gatherer.unprotected
+    if unprotected:
+        yield Note(
+            f"UNPROTECTED: {unprotected:,} exits lay outside the circuit limits of their day and "
+            "could not stand; they are tried again at the next session's open", Rank.MISSED,
+        )  # fmt: skip
+    if overnight:
+        yield (
+            f"{overnight:,} exits of brackets expired with their session and were sent anew at the "
+            "next open: between sessions nothing protects a position"
+        )
+
+
+def volume_notes(instruments: Sequence[Instrument]) -> Iterator[str]:
+    """Yield which instruments have a volume of 0 throughout."""
+    silent = [instrument for instrument in instruments if not instrument.has_volume]
+    if silent:
+        yield (
+            f"volume is 0 in every row of {some(silent)}: taken as no volume, so it limits no fill"
+        )
+
+
+def index_notes(run: Any) -> Iterator[str]:
+    """Yield which indices were bought or sold, as nobody can."""
+    rows = np.unique(run.gatherer.fills()["row"])
+    indices = [run.plan.instruments[row] for row in rows if is_index(run.plan.instruments[row])]
+    if indices:
+        yield (
+            f"{some(indices)} can't be bought, an index is no share: fills on it are those of a "
+            "series, not of a market"
+        )
+
+
+def is_index(instrument: Instrument) -> bool:
+    """Say if an instrument is an index, by its segment or by a name that Kite gives to indices."""
+    symbol = instrument.symbol.upper()
+    named = symbol in SPOT_NAMES.values() or symbol in ("SENSEX", "BANKEX", "INDIA VIX")
+    return instrument.segment == Segment.INDEX or named or symbol.startswith("NIFTY ")
+
+
+def some(instruments: Sequence[Instrument]) -> str:
+    """Return the names of a few instruments."""
+    names = ", ".join(instrument.name for instrument in instruments[:MOST])
+    left = len(instruments) - MOST
+    return f"{names} and {left} more" if left > 0 else names
+
+
+def at(ts: int) -> str:
+    """Return a time as India writes it."""
+    return datetime.fromtimestamp(ts / 1e9, INDIA).strftime("%Y-%m-%d %H:%M:%S")

@@ -37,8 +37,8 @@ COMMANDS = {
     "resume": Row("alphapanda.cli.resume", "Lift a pause; what was killed stays killed."),
     "flatten": Row("alphapanda.cli.flatten", "Pause, cancel all working orders, and close the "
                    "positions by market orders."),
-    "kill": Row("alphapanda.cli.kill", "Stop trading: refuse order requests, cancel working orders; "
-                "exits of brackets stay."),
+    "kill": Row("alphapanda.cli.kill", "Stop trading: refuse order requests, cancel working "
+                "orders; exits of brackets stay."),
     "rearm": Row("alphapanda.cli.rearm", "Lift a kill, and nothing else; the account's id is asked "
                  "for."),
     "cancel": Row("alphapanda.cli.cancel", "Cancel one working order, whichever strategy's it "

@@ -103,11 +103,6 @@ def pnl(ctx: Context) -> int:
     return int(ledger.cash + ledger.mark)
 
 
-def rupees(price: int) -> float:
-    """Return a price or an amount in rupees, as indicators count."""
-    return price / 10_000.0
-
-
 def whole(qty: float) -> int:
     """Return a quantity as the whole number that it must be."""
     number = int(qty)

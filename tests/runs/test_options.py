@@ -20,7 +20,8 @@ from alphapanda.runs.command_line import again
 from alphapanda.runs.options import ROWS, Options, make, restored, stored
 
 GIVEN: dict[str, Any] = {
-    "data": ["ticks.parquet"], "instrument": ["INFY", "TCS"], "instruments": ["kite.csv"],
+    "data": ["/there/ticks.parquet"], "instrument": ["INFY", "TCS"],
+    "instruments": ["/there/kite.csv"],
     "map": ["price=last"], "kind": "tick", "interval": "1m", "repair": True, "qty_scale": "100",
     "price_scale": "10",
     "keep_repeats": True,
@@ -107,15 +108,16 @@ def test_the_run_file_of_a_manifest_means_the_same() -> None:
 
 
 def test_defaults_go_without_saying() -> None:
-    """Nothing is written of an option that was left at its default, and no folder is named."""
-    of = make({"strategy": "ema_cross", "data": "some/where/ticks.parquet"})
-    assert again(manifest(of, "some/ema_cross.py")).split(" \\\n  ") == [
-        "alphapanda backtest ema_cross.py", "--param fast=5", "--data ticks.parquet",
+    """Nothing is written of an option that was left at its default; files have whole paths."""
+    of = make({"strategy": "ema_cross", "data": "/some/where/ticks.parquet"})
+    assert again(manifest(of, "/some/ema_cross.py")).split(" \\\n  ") == [
+        "alphapanda backtest /some/ema_cross.py", "--param fast=5",
+        "--data /some/where/ticks.parquet",
     ]  # fmt: skip
-    of = make({"strategy": "x", "data": "y", "costs": "some/rates.toml", "limits": "a/b.toml"})
+    of = make({"strategy": "x", "data": "y", "costs": "some/rates.toml", "limits": "/a/b.toml"})
     text = again(manifest(of, "x.py"))
-    assert "--costs rates.toml" in text
-    assert "--limits b.toml" in text
+    assert f"--costs {Path.cwd() / 'some' / 'rates.toml'}" in text
+    assert "--limits /a/b.toml" in text
 
 
 @pytest.mark.parametrize(("given", "said"), [

@@ -19,6 +19,7 @@ from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.lint import Reading, is_library
 from alphapanda.engine.compiler.sources import definition
 from alphapanda.errors import UsageError
+from alphapanda.indicators._rupees import rupees
 from alphapanda.model.money import SCALE
 
 SCALED, RUPEES = "Rs 0.0001", "rupees"
@@ -158,7 +159,11 @@ class Measure:
         """Return the name of one of the platform's words, or of a built-in, that is called."""
         function = self.reading.value_of(node.func)
         module = getattr(function, "__module__", "")
-        return str(function.__name__) if module in (Context.__module__, "builtins") else ""
+        return (
+            str(function.__name__)
+            if module in (Context.__module__, rupees.__module__, "builtins")
+            else ""
+        )
 
     def unit_of_call(self, node: ast.Call) -> str | None:
         """Return what a call returns."""

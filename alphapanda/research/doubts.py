@@ -15,9 +15,10 @@ MUCH = 0.01
 MOST = 5
 """Stops that are told one by one."""
 LIMIT = "--limits FILE with another {}, or --limits wide, lifts it"
+TICK = "prices must be multiples of the tick, which --instruments FILE tells"
 SETTLES = {
     Code.PRICE_BAND: LIMIT.format("band"),
-    Code.TICK_SIZE: "prices must be multiples of the tick, which --instruments FILE tells",
+    Code.TICK_SIZE: TICK,
     Code.LOT_SIZE: "quantities must be multiples of the lot, which --instruments FILE tells",
     Code.QTY_LIMIT: LIMIT.format("qty"),
     Code.VALUE_LIMIT: LIMIT.format("value"),
@@ -36,6 +37,11 @@ SETTLES = {
     Code.HOLDINGS: "--product MIS sells what is not held",
     Code.UNKNOWN_ORDER: "the order had ended: ask for it in on_order",
     Code.ORDER_CAPACITY: "cancel what is not wanted: fewer orders at a time",
+    Code.PAUSED: "an operator paused it, and what only reduces risk passed: `alphapanda resume`",
+    Code.WRONG_SIDE: "a stop lies behind the market, not before it, and a target the other way",
+    Code.TRIGGER_TICK: TICK,
+    Code.STOP_TICK: TICK,
+    Code.TARGET_TICK: TICK,
 }
 
 

@@ -70,13 +70,13 @@ def started(folder: Path, *, speed: str = "1000x", **variables: str) -> subproce
     )
 
 
-def wait_until_working(run: Path, trader: subprocess.Popen[bytes]) -> None:
-    """Wait until the twenty orders work."""
+def wait_for_events(run: Path, trader: subprocess.Popen[bytes], count: int) -> None:
+    """Wait until a run's journal has rows, and at least so many events."""
     while trader.poll() is None:
         if (run / FILE).is_file():
             journal = Journal(run / FILE)
             journal.refresh()
-            if journal.contents.manifest and journal.seq > 4 * WORKING + 40:
+            if journal.contents.batches and journal.seq >= count:
                 return
         time.sleep(0.02)
 
@@ -123,7 +123,7 @@ def test_a_command_is_applied_once_whatever_is_killed(number: int, tmp_path: Pat
     verb = (Verb.PAUSE, Verb.FLATTEN, Verb.KILL)[number % 3]
     trader = started(tmp_path)
     try:
-        wait_until_working(run, trader)
+        wait_for_events(run, trader, 4 * WORKING + 40)
         assert trader.poll() is None, "it ended before its orders worked"
         given = [command(run, verb)]
         if number % 2 == 0:
@@ -166,17 +166,16 @@ def test_an_idle_run_obeys(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "one"
     trader = started(tmp_path, speed="0.001x")
     try:
-        while not ((run / FILE).is_file() and Journal.open(run).seq > 0):
-            assert trader.poll() is None
-            time.sleep(0.02)
-        given = [command(run, Verb.KILL)]
-        while outcome_of(run, given[0].id) is None:
-            assert trader.poll() is None
-            time.sleep(0.005)
+        wait_for_events(run, trader, 0)
+        done = process("kill", "one", "--wait", "--reason", "a test", "--json", cwd=tmp_path)
+        assert done.status == 0, done.err
+        (found,) = json.loads(done.out)["commands"]
+        assert (found["run"], found["applied"], found["positions"]) == ("one", True, 0)
     finally:
         trader.kill()
         trader.wait(60)
     events = envelopes(run)
     applied = next(event for event in events if event.type == EventType.COMMAND)
-    assert applied.ts <= max(event.ts for event in events)
+    assert (applied.data.command, applied.data.reason) == (found["id"], "a test")
+    assert applied.data.by.startswith("cli:")
     assert verify(run).identical

@@ -20,6 +20,8 @@ def paper(
     speed: Annotated[str | None, option(metavar="N", panel=RUN, text=run.SPEED)] = None,
     json: Json = False,
     out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=run.OUT)] = None,
-) -> None:
+) -> int:
     """Trade on paper: a feed at its own pace, with a journal that survives a crash."""
-    run.carry_out_roles(strategies, given, roles=[], feed=feed, speed=speed, out=out, json=json)
+    return run.carry_out_roles(
+        strategies, given, roles=[], feed=feed, speed=speed, out=out, json=json
+    )

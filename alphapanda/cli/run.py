@@ -60,7 +60,7 @@ def run(
     speed: Annotated[str | None, option(metavar="N", panel=RUN, text=SPEED)] = None,
     json: Json = False,
     out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=OUT)] = None,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Run what its roles say, in this process: all of them, or some beside others.
 
     \b
@@ -75,7 +75,7 @@ def run(
     What the database says is active, on another process's feed:
       alphapanda run --feed bus:
     """  # noqa: D301 (click keeps the lines below its mark as they are)
-    carry_out_roles(
+    return carry_out_roles(
         strategies or [], given, roles=role or [], feed=feed or [], speed=speed, out=out, json=json
     )
 

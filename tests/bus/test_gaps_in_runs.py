@@ -126,13 +126,13 @@ def test_the_times_of_a_hole_are_those_of_the_rows_beside_it() -> None:
 
 
 def test_a_run_on_a_feed_says_how_it_is_made_again() -> None:
-    """Its page shows the command with the feed; a folder of data is shown without its path."""
+    """Its page shows the command with the feed, and the strategy by its path."""
     manifest: dict[str, Any] = {
         "strategies": [{"file": "strategies/ema_cross.py", "params": {"fast": 20}}],
         "options": {"data": ["bus:replay:0a1b"], "cash": 10_000_000_000},
     }
     assert again(manifest).split() == [
-        "alphapanda", "paper", "ema_cross.py", "\\", "--param", "fast=20", "\\", "--feed",
+        "alphapanda", "paper", "strategies/ema_cross.py", "\\", "--param", "fast=20", "\\", "--feed",
         "bus:replay:0a1b",
     ]  # fmt: skip
     manifest["options"]["data"] = ["some/where/ticks.parquet"]

@@ -275,29 +275,33 @@ class Fold:
         self._touch(event, row)
 
     # A fill may come after a cancellation that lost the race: it is booked all the same.
+    # A contract that settles, and positions that close each other at square-off, have no order.
     def _filled(self, event: Envelope) -> None:
-        told, row = event.data, self._known(event)
+        told = event.data
+        row = self._known(event) if told.order != 0 else None
         quantity, price, signed = size(told.qty), positive(told.price), told.qty
         charges, realised = money(told.charges), money(told.realised)
-        refuse(quantity == 0 or side(signed) != row.side, "a fill of nothing, or the other side's")
-        refuse(row.filled + quantity > row.quantity, "more filled than ordered")
+        other = row is not None and side(signed) != row.side
+        refuse(quantity == 0 or other, "a fill of nothing, or the other side's")
+        if row is not None:
+            refuse(row.filled + quantity > row.quantity, "more filled than ordered")
+            bounded(row.filled_value + quantity * price)
         position = self._position(event)
         refuse(position.quantity + signed != told.position, "a position that does not add up")
         cost = position.cost + signed * price + realised
         refuse(told.position == 0 and cost != 0, "a flat position that cost something")
         bounded(cost, position.realised + realised, position.charges + charges)
-        bounded(row.filled_value + quantity * price)
         self.fills.append(Row(
-            **self._base(event), seq=event.seq, event_id=uuid(event.id),
-            order_id=row.order_id, trade_id=None, instrument=row.instrument,
-            side=row.side, quantity=quantity, price=price, charges=charges,
-            realised=realised,
+            **self._base(event), seq=event.seq, event_id=uuid(event.id), order_id=told.order,
+            trade_id=None, instrument=name(told.instrument), side=side(signed),
+            quantity=quantity, price=price, charges=charges, realised=realised,
         ))  # fmt: skip
-        row.filled += quantity
-        row.filled_value += quantity * price
-        if row.filled == row.quantity:
-            row.status = OrderStatus.FILLED
-        self._touch(event, row)
+        if row is not None:
+            row.filled += quantity
+            row.filled_value += quantity * price
+            if row.filled == row.quantity:
+                row.status = OrderStatus.FILLED
+            self._touch(event, row)
         position.quantity, position.cost, position.last = told.position, cost, price
         position.realised += realised
         position.charges += charges

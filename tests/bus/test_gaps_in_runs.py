@@ -132,7 +132,8 @@ def test_a_run_on_a_feed_says_how_it_is_made_again() -> None:
         "options": {"data": ["bus:replay:0a1b"], "cash": 10_000_000_000},
     }
     assert again(manifest).split() == [
-        "alphapanda", "paper", "strategies/ema_cross.py", "\\", "--param", "fast=20", "\\", "--feed",
+            "alphapanda", "paper", "strategies/ema_cross.py", "\\", "--param", "fast=20", "\\",
+            "--feed",
         "bus:replay:0a1b",
     ]  # fmt: skip
     manifest["options"]["data"] = ["some/where/ticks.parquet"]

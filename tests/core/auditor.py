@@ -60,7 +60,9 @@ class Books:
                 assert row.a + row.b - row.c == row.d, "pnl = realised + unrealised - charges"
                 assert self.realised[row.strategy] == row.a
                 assert self.charges[row.strategy] == row.c
-            elif row.type != Out.COMMAND and (row.order != 0 or row.type == Out.FILL):
+            elif row.type == Out.FILL and row.order == 0:
+                self.fill(row)  # settled, or closed against another strategy: no order was sent
+            elif row.type != Out.COMMAND and row.order != 0:
                 self.follow(row)
         return self
 

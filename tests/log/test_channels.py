@@ -36,7 +36,7 @@ def test_a_part_writes_to_the_channel_of_the_longest_entry(module: str, channel:
 def test_a_line_lies_in_its_channel_only(tmp_path: Path) -> None:
     """Every channel has a file of JSON lines with time, level, channel, part and fields."""
     with logging_to(tmp_path):
-        for part in ("zerodha", "feed", "api", "audit", "performance", "project", "bus"):
+        for part in ("zerodha", "feed", "api", "audit", "performance", "projection", "bus"):
             log.get(f"alphapanda.{part}").info("seen", rows=3)
     for channel in CHANNELS:
         found = lines(tmp_path, channel)

@@ -19,8 +19,10 @@ class Behind(logging.Handler):
     _left_out = 0
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Write a line; from a loop, hand it over."""
+        """Write a line, behind those that wait; from a loop, hand it over."""
         if asyncio._get_running_loop() is None:
+            if self._lines is not None and threading.current_thread() is not self._thread:
+                self._lines.join()
             return bool(super().handle(record))
         if not self.filter(record):
             return False
@@ -49,6 +51,7 @@ class Behind(logging.Handler):
             left_out, self._left_out = self._left_out, 0
             if left_out:
                 super().handle(told(record, left_out))
+            self._lines.task_done()
 
 
 def told(record: logging.LogRecord, left_out: int) -> logging.LogRecord:

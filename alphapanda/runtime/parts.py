@@ -47,9 +47,9 @@ class Wanted:
     feed: Sequence[str]
     roles: frozenset[Role] = frozenset(Role)
     speed: str | None = None
+    out: Path | None = None
     broker: Broker = Broker.PAPER
     """Where its orders go; the core fills those on paper."""
-    out: Path | None = None
 
 
 @dataclass

@@ -41,9 +41,11 @@ def test_a_recording_over_the_topics_gives_the_same_run(
     if "instruments" in data:
         data = {**data, "instruments": [str(shared("data", data["instruments"]))]}
     feed = [f"replay:{shared('data', file)}"]
+    calendar = {"calendar": RULES["calendar"]}  # which says when a session's last bar ends
     sent = carry_out(
-        Wanted([], {**data, **binding}, feed, frozenset({Role.FEED}), "max"), config.load()
-    )
+        Wanted([], {**data, **binding, **calendar}, feed,
+               frozenset({Role.FEED}), "max"), config.load(),
+    )  # fmt: skip
     assert isinstance(sent, dict)
     trade = frozenset({Role.TRADE})
     given = {**RULES, **binding}

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from alphapanda import __version__
 from alphapanda.cli.lazy import all_commands
+from alphapanda.cli.steering import clean
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 
 NAME = "alphapanda"
@@ -123,7 +124,5 @@ def failed(error: OSError) -> int:
 
 def told(error: AlphaPandaError) -> int:
     """Print an error and return its exit status."""
-    from alphapanda.cli.output import clean  # noqa: PLC0415 (rich)
-
     print(f"alphapanda: {clean(str(error))}", file=sys.stderr)
     return error.exit_status

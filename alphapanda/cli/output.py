@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,8 +13,8 @@ from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Table
 
-STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
-"""Characters that move a terminal's cursor, or turn what follows; the end of a line does not."""
+from alphapanda.cli.steering import STEERING, clean
+
 WIDEST = 10_000
 """Columns of a line at most, where no terminal has fewer."""
 
@@ -48,11 +47,6 @@ class Cleaned:
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Return how wide it is."""
         return Measurement.get(console, options, self.what)
-
-
-def clean(text: str) -> str:
-    """Return a text with what steers a terminal written out."""
-    return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def whole_table(*, columns: Sequence[str] = (), numbers: Sequence[str] = ()) -> Table:

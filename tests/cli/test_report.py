@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import alphapanda
-from alphapanda.runs import backtest
+from alphapanda.runs import output
 from tests.support.running import command, left, session, with_strategies
 
 BACKTEST = ("backtest", "ema_cross", "--no-jit", "--json", "--data")
@@ -99,7 +99,7 @@ def test_a_page_that_fails_does_not_cost_the_run(
     def fail(*_: object) -> str:
         raise KeyError("colour")
 
-    monkeypatch.setattr(backtest, "run_page", fail)
+    monkeypatch.setattr(output, "run_page", fail)
     monkeypatch.chdir(with_strategies(tmp_path))
     told = command(*BACKTEST, session(rows=500), "--out", "run", capsys=capsys)
     assert told.status == 3

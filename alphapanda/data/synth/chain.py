@@ -46,6 +46,8 @@ SCHEMA = pa.schema([
 Floats = NDArray[np.float64]
 normal: Callable[[Any], Any] = np.frompyfunc(lambda x: 0.5 * math.erfc(-x / math.sqrt(2)), 1, 1)
 
+INDEX = "NIFTY"
+
 
 def synthesize_chain(
     path: Path, instruments: Path, *, shares: Sequence[str], day: date, days: int, strikes: int,
@@ -107,7 +109,8 @@ def contracts_of(underlying: str, expiry: date, opening: float, strikes: int) ->
     """Return the contracts of an expiry around a price."""
     middle = round(opening / STEP) * STEP
     levels = [middle + STEP * number for number in range(-strikes, strikes + 1)]
-    begin = stem(underlying, expiry, [expiry])
+    # Its weeks are named as those of an index: a share of the exchange has months only.
+    begin = underlying + stem(INDEX, expiry, [expiry]).removeprefix(INDEX)
     return [
         Contract(f"{begin}{strike_text(at)}{right}", underlying, expiry, float(at), right, LOT)
         for at in levels if at > 0 for right in ("CE", "PE")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from alphapanda.model.calendar import Calendar
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument
 from tests.support.events import LARGE, name_of_own, send, settings_for, until
+from tests.support.servers import own
 from tests.support.servers.kafka import Kafka
 
 NAMES = tuple(f"NSE:S{number}" for number in range(9))
@@ -350,16 +351,25 @@ def test_the_types_are_of_the_table(kafka_address: str, tmp_path: Path) -> None:
     assert {e.key for e in found} == set(NAMES)
 
 
+@pytest.fixture
+def no_feeds(tmp_path: Path) -> Iterator[Settings]:
+    """Return settings with a server on which no other test's feed is still running."""
+    with own(Kafka) as server:
+        settings = settings_for(tmp_path, server.url)
+        asyncio.run(topics.bootstrap(settings, ["replay"]))
+        yield settings
+
+
 def test_whichever_feed_runs_is_never_one_that_has_ended(
-    own_topics: Settings, monkeypatch: pytest.MonkeyPatch
+    no_feeds: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without an id the next one is waited for, and taken from its first row, however short.
 
     One that has ended is taken by its name alone; if none begins, the message says which there are.
     """
     old, new = feed_of_own(), feed_of_own()
-    settings = own_topics.model_copy(
-        update={"bus": own_topics.bus.model_copy(update={"feed_timeout_s": 20})}
+    settings = no_feeds.model_copy(
+        update={"bus": no_feeds.bus.model_copy(update={"feed_timeout_s": 20})}
     )
 
     looked = asyncio.Event()

@@ -60,8 +60,9 @@ bounds: setup ## Run the tests of the core with every array access checked
 		--numprocesses $(WORKERS) --dist worksteal
 
 soak: setup provision ## Kill paper trading, its roles and servers 200 times; each run must end as if it had not been
-	ALPHAPANDA_TEST_KILLS=200 $(BIN)/python -m pytest --timeout 0 \
-		-k "again_and_again or whoever_is_killed or frozen or bad_messages" tests/runs/test_paper.py \
+	ALPHAPANDA_TEST_KILLS=200 ALPHAPANDA_TEST_DRILLS=50 $(BIN)/python -m pytest --timeout 0 \
+		-k "again_and_again or whoever_is_killed or whatever_is_killed or frozen or bad_messages" \
+		tests/runs/test_paper.py tests/system/test_commands.py \
 		tests/system/test_processes_by_role.py tests/system/test_cluster.py tests/system/test_frozen.py \
 		tests/system/test_fuzz.py
 

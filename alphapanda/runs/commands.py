@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from alphapanda import files
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.model.commands import Verb
 from alphapanda.model.rows import Scope
@@ -75,6 +76,7 @@ def load_key(base: Path) -> bytes:
         if not path.exists():
             beside = beside_of(path)
             write_private(beside, secrets.token_hex(32).encode())
+            files.sync(beside)
             try:
                 os.link(beside, path)  # whoever comes second takes the first one's key
             except FileExistsError:
@@ -111,15 +113,10 @@ def send(run: Path, key: bytes, command: Command) -> Path:
 
 
 def write_durably(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a JSON document whole: beside, synced, renamed, and its folder synced."""
-    beside = beside_of(path)
-    write_private(beside, json.dumps(document).encode())
-    beside.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """Write a JSON document that only its owner can read, whole and to the disk."""
+    with files.replacing(path) as partial:
+        partial.unlink(missing_ok=True)
+        write_private(partial, json.dumps(document).encode())
 
 
 def beside_of(path: Path) -> Path:
@@ -128,12 +125,9 @@ def beside_of(path: Path) -> Path:
 
 
 def write_private(path: Path, text: bytes) -> None:
-    """Write a file that only its owner can read, to the disk."""
+    """Write a new file that only its owner can read."""
     path.touch(mode=0o600, exist_ok=False)
-    with path.open("wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    path.write_bytes(text)
 
 
 def refuse_killed(base: Path) -> None:

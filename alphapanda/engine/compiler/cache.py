@@ -52,6 +52,11 @@ def folder(cache_dir: Path, key: str, text: str) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def kept(cache_dir: Path, key: str) -> bool:
+    """Say if a loop is on disk; whether it is whole is seen when it is loaded."""
+    return Path(cache_dir, key, SUMS).is_file()
+
+
 def seal(folder: Path) -> None:
     """Write the sums of a folder's files, in the form of `sha256sum`."""
     (folder / SUMS).write_text("".join(lines(folder)))

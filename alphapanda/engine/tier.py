@@ -9,7 +9,7 @@ class Tier(StrEnum):
     """How a run's loop is made."""
 
     AUTO = "auto"
-    """FULL if it is on disk, else QUICK."""
+    """PLAIN for a short run, FULL if it is on disk, else QUICK."""
     QUICK = "quick"
     """A core that is kept and calls, by address, what the strategies declare."""
     FULL = "full"

@@ -180,8 +180,9 @@ class Options:
             readings.TIER,
             RUN,
             "TIER",
-            "How the loop is made: quick links a new strategy to a core that is kept, full "
-            "compiles both as one, auto takes full if it is kept. The results are the same.",
+            "How the loop is made: quick links a new strategy to a compiled core, full compiles "
+            "both as one, auto runs few rows in Python, else full if it is kept, else quick. "
+            "The results are the same.",
             shapes=False,
         ),
     ] = Tier.AUTO

@@ -17,6 +17,7 @@ from tests.support.running import PROGRAM, ROOT, left, session
 KEY = "0123456789"
 WORDS = (
     "backtest", str(ROOT / "strategies" / "ema_cross.py"), "--json", "--data", session(),
+    "--tier", "quick",
 )  # fmt: skip
 
 

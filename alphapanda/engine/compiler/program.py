@@ -48,6 +48,8 @@ GENERAL = {
     "HOOK_SESSION": 1, "QUEUED": 1,
 }  # fmt: skip
 """Flags of a core that serves any strategies."""
+SHORT = 500_000
+"""Microseconds of plain Python that cost less than loading a compiler."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,13 @@ def dtypes(specs: Sequence[Spec]) -> list[np.dtype[Any]]:
     return [*TABLES.values(), *own]
 
 
-def build(shape: Shape, *, jit: bool, cache_dir: Path, tier: Tier = Tier.AUTO) -> Program:
-    """Generate and bind the loop of a shape.
+def build(
+    shape: Shape, *, jit: bool, cache_dir: Path, tier: Tier = Tier.AUTO, rows: int | None = None
+) -> Program:  # fmt: skip
+    """Generate and bind the loop of a shape, for so many rows if that is known.
 
     Compiled when `jit`, unless a strategy asks for plain Python: then the loop runs in Python and
-    calls the compiled part of each row.
+    calls the compiled part of each row. A short run is over in Python before a compiler is loaded.
 
     Raises:
         UsageError: if a strategy cannot be compiled, with file and line.
@@ -87,12 +91,18 @@ def build(shape: Shape, *, jit: bool, cache_dir: Path, tier: Tier = Tier.AUTO) -
         if spec.compiled:
             lint.check(spec, printing=not jit)
     program = unbound(shape)
-    if not jit or tier == Tier.PLAIN:
+    short_run = tier == Tier.AUTO and rows is not None and rows * weight(shape.specs) <= SHORT
+    if not jit or tier == Tier.PLAIN or short_run:
         return replace(program, step=plain(program, None))
     whole = all(spec.compiled for spec in shape.specs)
     function = "step" if whole else "proceed"
     made = compiled(program, function, cache_dir, tier)
     return made if whole else replace(made, entry=None, step=plain(program, made.entry))
+
+
+def weight(specs: Sequence[Spec]) -> int:
+    """Return about how many microseconds plain Python spends on a row."""
+    return sum(8 + 2 * len(spec.indicators) for spec in specs)
 
 
 def compiled(program: Program, function: str, cache_dir: Path, tier: Tier) -> Program:

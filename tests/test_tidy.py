@@ -26,7 +26,11 @@ EXACT = ("core", "rules")
 FOLDERS = ("alphapanda", "strategies", "tests", "docs", "backtests", "notebooks", "migrations")
 TEXTS = {".py", ".toml", ".md", ".yaml", ".yml", ".ipynb", ".sql", ".txt", ".json", ".csv"}
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md")
-COMPILER = ("alphapanda.engine.compiler.link", "alphapanda.engine.compiler.pointer")
+COMPILER = (
+    "alphapanda.engine.compiler.link",
+    "alphapanda.engine.compiler.linked",
+    "alphapanda.engine.compiler.pointer",
+)
 """Modules that import numba, and are imported only when something is compiled."""
 SHELL = ("cli", "runs", "runtime", "sweeps", "validation")
 """Packages that start something: they may print and catch broadly."""

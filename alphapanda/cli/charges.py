@@ -95,10 +95,11 @@ def charges(
     )
     schedule = Schedule.parse(costs)
     note = {kind: text(amount) for kind, amount in calculator.note_of(day, schedule).items()}
+    doubts = list(calculator.doubts(day, schedule))
     if json:
-        print_json(note)
+        print_json({**note, "notes": doubts})
     else:
-        print_table(page(day, note, calculator.doubts(day, schedule)))
+        print_table(page(day, note, doubts))
 
 
 def day_of(text: str) -> date:

@@ -89,14 +89,17 @@ def ends_of(stamps: Int64, steps: Int64, *, step: int, market: Market) -> Int64:
 
 def best_by_close(stamps: Int64, ends: Int64, closes: Any, market: Market) -> Int64 | None:
     """Return the times at which the closes are those of the recording, None if they never are."""
-    chosen = np.linspace(0, len(stamps) - 1, min(MOST, len(stamps))).astype(int)
+    near = np.nonzero((stamps > market.ts[0] - 2 * DAY) & (stamps <= market.ts[-1]))[0]
+    if not len(near):
+        return None
+    chosen = near[np.linspace(0, len(near) - 1, min(MOST, len(near))).astype(int)]
     values = np.asarray(closes, float)[chosen]
     prices = np.round(np.nan_to_num(values, nan=-1.0) * SCALE).astype(np.int64)
     zone = IST
     tries = [ends, stamps, ends + zone, stamps + zone, ends - zone, stamps - zone]
     scores = [agreeing(one[chosen], prices, market) for one in tries]
     best = int(np.argmax(scores))
-    if scores[best] < min(FEW, len(stamps) // 2 + 1):
+    if scores[best] < min(FEW, len(near) // 2 + 1):
         return None
     return tries[best] if 2 * scores[best] > 3 * scores[0] else tries[0]
 
@@ -115,7 +118,7 @@ def agreeing(times: Int64, prices: Int64, market: Market) -> int:
 def stamped_at_ends(steps: Int64, step: int, market: Market) -> bool:
     """Say if stamps look like ends: a day's first lies a step after its open, or all after it."""
     days, opens, closings = market.days()
-    number = (steps - 1 + IST) // DAY
+    number = (steps + IST) // DAY
     mine, first, count = np.unique(number, return_index=True, return_counts=True)
     place = np.minimum(np.searchsorted(days, mine), len(days) - 1)
     there = days[place] == mine

@@ -69,7 +69,8 @@ def test_a_day_is_known_after_its_session() -> None:
     midnights = np.array([20_000 * DAY - IST + d * DAY for d in range(DAYS)])
     closes = RUPEES[A_DAY - 1 :: A_DAY]
     session = MARKET.ts[A_DAY - 1 :: A_DAY]
-    assert (known_at(midnights, closes, MARKET, bars=True) == session).all()
+    for told in (closes, closes * 1.001, None):
+        assert (known_at(midnights, told, MARKET, bars=True) == session).all()
     assert (known_at(session, closes * 1.001, MARKET, bars=True) == session).all()
 
 

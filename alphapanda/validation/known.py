@@ -75,7 +75,7 @@ def ends_of(stamps: Int64, steps: Int64, *, step: int, market: Market) -> Int64:
     """Return the ends of bars that bear their start: with the step, the session or the next one."""
     after = np.searchsorted(steps, stamps, side="right")
     following = np.append(steps, np.iinfo(np.int64).max)[after]
-    ends = np.minimum(stamps + step, following)
+    ends: Int64 = np.minimum(stamps + step, following)
     if step > DAY:
         return ends
     days, _, closings = market.days()

@@ -99,3 +99,18 @@ class Quiet:
 
     def on_bar(self, ctx):
         pass
+
+
+@pytest.mark.parametrize("limits", ["default", "wide"])
+def test_days_before_the_tables_run_with_notes(tmp_path: Path, limits: str) -> None:
+    """Margins of 1989 are those of the first day that the table has, and that is said."""
+    table = broken(np.random.default_rng(7), 60)
+    back = 13_300 * 86_400 * 10**9
+    stamps = pa.array(np.asarray(table["date"].cast(pa.int64())) - back)
+    times = stamps.cast(pa.timestamp("ns", tz="UTC"))
+    path = tmp_path / "NSE_OLD_minute.parquet"
+    pq.write_table(table.set_column(0, "date", times), path)
+    made = alphapanda.backtest(
+        Quiet, path, jit=False, repair=True, limits=limits, interval="1m", calendar="always",
+    )  # fmt: skip
+    assert any("margins: unknown before 2000-01-01" in note for note in made.summary["notes"])

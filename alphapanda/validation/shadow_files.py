@@ -71,6 +71,7 @@ class Shadow:
         self._made: dict[tuple[str, How, int], Path] = {}
         self._known: dict[str, Int64] = {}
         self._read, self._write = pq.read_table, pq.write_table
+        homes()  # asked for the first time while readers are replaced, it would ask itself
 
     def show(self, how: How, cut_ns: int = 0) -> None:
         """Choose what is seen from now on; `cut_ns` is the first moment that is not yet known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,10 +96,13 @@ def charges(
     )
     schedule = Schedule.parse(costs)
     note = {kind: text(amount) for kind, amount in calculator.note_of(day, schedule).items()}
+    doubts = list(calculator.doubts(day, schedule))
     if json:
         print_json(note)
+        for doubt in doubts:  # the object has amounts alone
+            sys.stderr.write(f"alphapanda: note: {doubt}\n")
     else:
-        print_table(page(day, note, calculator.doubts(day, schedule)))
+        print_table(page(day, note, doubts))
 
 
 def day_of(text: str) -> date:

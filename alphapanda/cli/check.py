@@ -100,7 +100,9 @@ def finding_table(finding: Mapping[str, Any]) -> Table:
 
 
 REFERENCE = {"warm-up": ("long history", "started later"), "cut": ("all rows", "rows cut off"),
-             "changed": ("all rows", "other future")}  # fmt: skip
+             "changed": ("all rows", "other future"), "learnt": ("it holds", "else"),
+             "order": ("as they came", "in another order"),
+             "batches": ("usual portions", "other portions")}  # fmt: skip
 
 
 def finding_rows(finding: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -110,11 +112,11 @@ def finding_rows(finding: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "where",
         (
             f"{finding['strategy']} on {finding['instrument']}, {finding['time']} IST, "
-            f"row {finding['row'] + 1:,} in order of time"
+            f"row {finding['row']:,} in order of time"
         ),
     )
     if "cut_row" in finding:
-        yield "cut", f"at {finding['cut_time']}, row {finding['cut_row'] + 1:,}"
+        yield "cut", f"at {finding['cut_time']}, row {finding['cut_row']:,}"
     if "start_row" in finding:
         yield (
             "started",
@@ -125,15 +127,12 @@ def finding_rows(finding: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
     yield one, finding["with"]
     yield other, finding["without"]
-    if finding["value"] is not None:
-        kind = "indicator" if finding["indicator"] else "it holds"
-        yield (
-            kind,
-            (
-                f"{finding['value']} = {shown(finding['value_with'])}, "
-                f"and {shown(finding['value_without'])} {other}"
-            ),
-        )
+    for value in finding["values"]:
+        kind = "indicator" if value["name"] == finding["indicator"] else "it holds"
+        both = f"{value['name']} = {shown(value['with'])}"
+        if value["without"] is not None:
+            both += f", and {shown(value['without'])} {other}"
+        yield kind, both
     for path in finding.get("reads", ()):
         yield "it reads", path
     yield "why", finding["why"]

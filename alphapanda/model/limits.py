@@ -119,10 +119,25 @@ class Margin(NamedTuple):
     short: int
 
 
+def margin_rows() -> list[dict[str, Any]]:
+    """Return the dated rows of the table of margins."""
+    rows: list[dict[str, Any]] = tomllib.loads((TABLES / "margins.toml").read_text())["margins"]
+    return rows
+
+
+def margins_known_from() -> date:
+    """Return the first day whose margins the table has."""
+    first: date = margin_rows()[0]["from"]
+    return first
+
+
 def margin(instrument: Instrument, product: Product, day: date) -> Margin:
-    """Return what a position blocks from a day on; delivery pays in full, so it blocks nothing."""
-    rows = tomllib.loads((TABLES / "margins.toml").read_text())["margins"]
-    row = [r for r in rows if r["from"] <= day][-1]
+    """Return what a position blocks from a day on; delivery pays in full, so it blocks nothing.
+
+    Of a day before the table the first rates hold (`margins_known_from`).
+    """
+    rows = margin_rows()
+    row = [r for r in rows if r["from"] <= max(day, margins_known_from())][-1]
     if instrument.segment == Segment.OPTIONS:
         return Margin(100 * PERCENT, round(row["short_options"] * PERCENT))
     if instrument.segment == Segment.FUTURES:

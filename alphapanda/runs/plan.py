@@ -23,7 +23,7 @@ from alphapanda.model.charges import Schedule
 from alphapanda.model.classes import PAIR
 from alphapanda.model.contracts import by_name
 from alphapanda.model.instruments import Instrument, Master, Product, Segment
-from alphapanda.model.limits import LimitSet, load_limits
+from alphapanda.model.limits import LimitSet, load_limits, margins_known_from
 from alphapanda.model.notes import Note, Rank
 from alphapanda.runs import discovery
 from alphapanda.runs.closing_notes import volume_notes
@@ -142,7 +142,13 @@ def bind(
     )
     plan = RunPlan(options, feed, origin.files, specs, enrolments, rules)
     volume = volume_notes(feed.instruments)
-    notes = (*origin.notes, *calendar_notes(plan), *charge_notes(plan), *volume)
+    notes = (
+        *origin.notes,
+        *calendar_notes(plan),
+        *charge_notes(plan),
+        *margin_notes(plan),
+        *volume,
+    )
     return replace(plan, notes=notes)
 
 
@@ -284,6 +290,13 @@ def idle_day_notes(plan: RunPlan) -> Iterator[str]:
             "their rows only set the last price; --calendar always trades at any time",
             Rank.LEFT_OUT,
         )
+
+
+def margin_notes(plan: RunPlan) -> Iterator[str]:
+    """Yield that margins of the run's days stand in for those that are not known."""
+    first = margins_known_from()
+    if plan.feed.days[0] < first:
+        yield Note(f"margins: unknown before {first}, that day's taken", Rank.ASSUMED)
 
 
 def charge_notes(plan: RunPlan) -> list[str]:

@@ -1,90 +1,47 @@
-"""Series that a strategy's functions hold from outside: globals, and attributes of its class.
+"""Series that strategies hold from outside, cut and changed as files are.
 
 A class from a notebook's cell may look into a table that another cell has loaded. Where rows of
-such a series can be matched to those of the recording, a check shows them cut and changed too.
+such a series can be matched to those of the recording, by their times or by their number, a check
+shows them cut and changed too.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from types import FunctionType
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from alphapanda.engine.compiler.binder import is_ours, names
+from alphapanda.data.schema import SPELLINGS, epoch_unit_ns, normal
 from alphapanda.engine.compiler.declared import Spec
-from alphapanda.validation.shadow_files import SHIFT, Shadow, stamps_ns, time_column
+from alphapanda.validation.foresight import Foresight, foresight
+from alphapanda.validation.known import Int64, Market, closes_in
+from alphapanda.validation.shadow_files import (
+    PRICED,
+    SHIFT,
+    Shadow,
+    changed,
+    is_number,
+    stamps_ns,
+    time_column,
+)
+from alphapanda.validation.walk import Holding, forget, holdings
 
-LONG = 32
-"""A shorter series is a setting, not market data."""
-
-
-class Holding:
-    """A series under a name, in a module or a class."""
-
-    def __init__(self, owner: Any, name: str, value: Any) -> None:
-        self.owner, self.name, self.value = owner, name, value
-
-    def put(self, value: Any) -> None:
-        """Let the name stand for another value."""
-        if isinstance(self.owner, dict):
-            self.owner[self.name] = value
-        else:
-            setattr(self.owner, self.name, value)
-
-
-def holdings(specs: Sequence[Spec]) -> list[Holding]:
-    """Return the series that the strategies' functions can see."""
-    found: dict[tuple[int, str], Holding] = {}
-    for spec in specs:
-        for name, value in vars(spec.cls).items():
-            if is_series(value):
-                found[id(spec.cls), name] = Holding(spec.cls, name, value)
-        for function in functions(spec):
-            for name in names(function.__code__):
-                value = function.__globals__.get(name)
-                if is_series(value):
-                    key = id(function.__globals__), name
-                    found[key] = Holding(function.__globals__, name, value)
-    return list(found.values())
-
-
-def functions(spec: Spec) -> Iterator[FunctionType]:
-    """Yield a strategy's hooks, its other methods, and the user's functions that they call."""
-    todo = [value for value in vars(spec.cls).values() if isinstance(value, FunctionType)]
-    seen: set[int] = set()
-    while todo:
-        function = todo.pop()
-        if id(function) in seen or is_ours(function):
-            continue
-        seen.add(id(function))
-        yield function
-        called = (function.__globals__.get(name) for name in names(function.__code__))
-        todo += [value for value in called if isinstance(value, FunctionType)]
-
-
-def is_series(value: Any) -> bool:
-    """Say if a value is a series or table of some length."""
-    kind = f"{type(value).__module__}.{type(value).__name__}"
-    table = kind.endswith((".DataFrame", ".Series", ".Table", ".ndarray", ".DatetimeIndex"))
-    if not table and not isinstance(value, (list, tuple, deque)):
-        return False
-    if getattr(value, "ndim", 1) == 0 or len(value) < LONG:
-        return False
-    return table or all(isinstance(one, (int, float)) for one in list(value)[:LONG])
+MOST = 1_000_000
 
 
 @contextmanager
-def shown(
-    specs: Sequence[Spec], shadow: Shadow, *, cut: int, rows: int, fixed: set[str]
-) -> Iterator[None]:
+def shown(specs: Sequence[Spec], shadow: Shadow, *, fixed: set[str]) -> Iterator[None]:
     """Show what strategies hold as the shadow shows files; note names of what cannot be."""
+    forget(specs)
+    held = holdings(specs)
+    beside = siblings(held, shadow)
     with ExitStack() as stack:
-        for holding in holdings(specs):
-            value = other(holding.value, shadow, cut=cut, rows=rows)
+        for holding in held:
+            value = other(holding.value, shadow, beside.get(id(holding.value)))
             if value is None:
                 fixed.add(holding.name)
             elif shadow.how != "whole":
@@ -93,43 +50,159 @@ def shown(
         yield
 
 
-def other(value: Any, shadow: Shadow, *, cut: int, rows: int) -> Any:
-    """Return a series with its future cut off or changed, None if its rows cannot be matched."""
-    future = future_rows(value, shadow.cut_ns, cut=cut, rows=rows)
-    if future is None:
-        return None
-    if shadow.how == "whole":
-        return value
-    if type(value).__module__.startswith("pandas"):
-        return value[~future] if shadow.how == "cut" else changed_frame(value, future)
-    if type(value).__module__.startswith("polars"):
-        return value.filter(~future) if shadow.how == "cut" else None
-    array = np.asarray(value)
-    array = array[~future] if shadow.how == "cut" else changed_array(array, future)
-    return array if isinstance(value, np.ndarray) else type(value)(array.tolist())
-
-
-def future_rows(value: Any, cut_ns: int, *, cut: int, rows: int) -> Any:
-    """Return which rows of a series lie behind the cut: by their times, else by their number."""
-    if type(value).__module__.startswith("pandas"):
-        stamps = pandas_stamps(value)
+def siblings(held: Sequence[Holding], shadow: Shadow) -> dict[int, Int64]:
+    """Return, by series without times, the times of one of equal length that lies beside it."""
+    homes: dict[tuple[int, int], list[Holding]] = defaultdict(list)
+    for holding in held:
+        homes[holding.home, len(holding.value)].append(holding)
+    found: dict[int, Int64] = {}
+    for together in homes.values():
+        stamps = next(
+            (s for h in together if (s := stamps_like(h.value, shadow)) is not None), None
+        )
         if stamps is not None:
-            return stamps >= cut_ns
-    if type(value).__module__.startswith("pyarrow"):
+            found |= {id(holding.value): stamps for holding in together}
+    return found
+
+
+def stamps_like(value: Any, shadow: Shadow) -> Int64 | None:
+    """Return the times that an array or list holds, in ns; None if they are not the data's."""
+    if shadow.market is None or not len(shadow.market.ts):
         return None
-    return np.arange(rows) >= cut if len(value) == rows else None
+    kind = type(value).__module__
+    if not (kind.startswith("numpy") or isinstance(value, (list, tuple))) or np.ndim(value) != 1:
+        return None
+    array = np.asarray(value)
+    if array.dtype.kind == "M":
+        ns: Int64 = array.astype("datetime64[ns]").astype(np.int64)
+    elif array.dtype.kind in "iu" and array.max(initial=0) > 10**8:
+        ns = array.astype(np.int64) * epoch_unit_ns(int(array.max(initial=0)))
+    else:
+        return None
+    near = 400 * 86_400 * 10**9
+    first, last = int(shadow.market.ts[0]) - near, int(shadow.market.ts[-1]) + near
+    rising = bool((np.diff(ns) >= 0).all())
+    return ns if rising and first <= ns[0] <= ns[-1] <= last else None
+
+
+def other(value: Any, shadow: Shadow, beside: Int64 | None = None) -> Any:
+    """Return a series with its future cut off or changed, None if its rows cannot be matched."""
+    known = known_in(value, shadow, beside)
+    if known is None:
+        return None
+    future = known >= shadow.cut_ns
+    if shadow.how == "whole" or not future.any():
+        return value
+    if isinstance(value, dict):
+        return other_mapping(value, future, shadow)
+    if shadow.how == "cut":
+        return without(value, future, type(value).__module__)
+    return value if stamps_like(value, shadow) is not None else with_other(value, future)
+
+
+def with_other(value: Any, future: Any) -> Any:
+    """Return a series whose future numbers are others."""
+    kind = type(value).__module__
+    if kind.startswith("pandas"):
+        return changed_frame(value, future)
+    if kind.startswith("polars"):
+        return changed_polars(value, future)
+    if kind.startswith("pyarrow"):
+        return changed(value, future, seed=0, kept={str(time_column(value.column_names, None))})
+    made = changed_array(np.asarray(value), future)
+    return made if isinstance(value, np.ndarray) else type(value)(made.tolist())
+
+
+def without(value: Any, future: Any, kind: str) -> Any:
+    """Return a series without its future rows."""
+    if kind.startswith("pandas"):
+        return value[~future]
+    if kind.startswith(("polars", "pyarrow")):
+        return value.filter(pa.array(~future) if kind.startswith("pyarrow") else ~future)
+    if isinstance(value, np.ndarray):
+        return value[~future]
+    return type(value)(one for one, gone in zip(value, future, strict=True) if not gone)
+
+
+def other_mapping(value: dict[Any, Any], future: Any, shadow: Shadow) -> Any:
+    """Return a series by time with its future taken out, or its numbers in reverse order."""
+    keys = [*value]
+    later = [key for key, gone in zip(keys, future, strict=True) if gone]
+    if shadow.how == "cut":
+        return {key: one for key, one in value.items() if key not in set(later)}
+    back = [value[key] for key in reversed(later)]
+    new = [one * SHIFT if isinstance(one, float) else one for one in back]
+    return value | dict(zip(later, new, strict=True))
+
+
+def known_in(value: Any, shadow: Shadow, beside: Int64 | None = None) -> Int64 | None:
+    """Return when each row of a series is known: by its times, else by its number."""
+    kind = type(value).__module__
+    stamps, names, closes = None, [], None
+    if isinstance(value, dict):
+        stamps = stamps_of_texts([str(key) for key in value])
+    elif kind.startswith("pandas"):
+        stamps, names, closes = pandas_stamps(value), *columns_of(value)
+    elif kind.startswith(("pyarrow", "polars")) and hasattr(value, "columns"):
+        table = value if kind.startswith("pyarrow") else value.to_arrow()
+        name = time_column(table.column_names, None)
+        stamps = None if name is None else stamps_ns(table[name])
+        names, closes = table.column_names, column_of(table, closes_in(table.column_names))
+    stamps = beside if stamps is None else stamps
+    if stamps is not None and len(stamps) == len(value):
+        return shadow.known(names, stamps, closes)
+    return by_number(len(value), shadow)
+
+
+def by_number(count: int, shadow: Shadow) -> Int64 | None:
+    """Return the times of the rows of the recording, or of an instrument, if so many."""
+    market = shadow.market
+    if market is None:
+        return None
+    if count == len(market.ts):
+        return market.ts
+    rows, counts = np.unique(market.row, return_counts=True)
+    fitting = rows[counts == count]
+    return market.of_one(int(fitting[0]))[0] if len(fitting) else None
+
+
+def stamps_of_texts(texts: list[str]) -> Int64 | None:
+    """Return the times that keys are, None if they are none."""
+    try:
+        if all(text.isdigit() and len(text) > len("20250701") for text in texts):
+            array = np.array([int(text) for text in texts], np.int64)
+            return array * epoch_unit_ns(int(array.max(initial=0)))
+        stamps = stamps_ns(pa.chunked_array([pa.array(texts, pa.string())]))
+    except (pa.ArrowInvalid, OverflowError):
+        return None
+    return stamps if stamps is None else np.asarray(stamps, np.int64)
 
 
 def pandas_stamps(value: Any) -> Any:
     """Return the times of a frame's rows in ns UTC, None if they are not told."""
-    import pyarrow as pa  # noqa: PLC0415
-
     index = getattr(value, "index", value)
     if type(index).__name__ == "DatetimeIndex":
         return stamps_ns(pa.chunked_array([pa.array(index)]))
     columns = [str(name) for name in getattr(value, "columns", ())]
     name = time_column(columns, None)
     return None if name is None else stamps_ns(pa.chunked_array([pa.array(value[name])]))
+
+
+def columns_of(value: Any) -> tuple[list[str], Any]:
+    """Return the names of a frame's columns, and its closes if it has some."""
+    names = [str(name) for name in getattr(value, "columns", [getattr(value, "name", "")])]
+    name = closes_in(names)
+    if name is None:
+        return names, None
+    column = value[name] if hasattr(value, "columns") else value
+    return names, column.to_numpy() if getattr(column.dtype, "kind", "") in "if" else None
+
+
+def column_of(table: pa.Table, name: str | None) -> Any:
+    """Return a column's numbers."""
+    if name is None or not is_number(table[name].type):
+        return None
+    return table[name].cast(pa.float64(), safe=False).to_numpy()
 
 
 def changed_frame(value: Any, future: Any) -> Any:
@@ -139,9 +212,24 @@ def changed_frame(value: Any, future: Any) -> Any:
         for name in made.columns:
             if made[name].dtype.kind in "if":
                 made[name] = changed_array(made[name].to_numpy(), future)
-    elif getattr(made.dtype, "kind", "") in "if":
+    elif getattr(made.dtype, "kind", "") in "if" and hasattr(made, "index"):
         made[:] = changed_array(made.to_numpy(), future)
     return made
+
+
+def changed_polars(value: Any, future: Any) -> Any:
+    """Return a frame or series of polars whose future numbers are others."""
+    if not hasattr(value, "columns"):
+        kind = type(value)
+        numeric = value.dtype.is_numeric()
+        return kind(value.name, changed_array(value.to_numpy(), future)) if numeric else value
+    known = time_column(value.columns, None)
+    new = [
+        changed_polars(value[name], future)
+        for name in value.columns
+        if name != known and value[name].dtype.is_numeric()
+    ]
+    return value.with_columns(new)
 
 
 def changed_array(array: Any, future: Any) -> Any:
@@ -150,3 +238,74 @@ def changed_array(array: Any, future: Any) -> Any:
     if made.dtype.kind in "if":
         made[future] = (array[future][::-1] * SHIFT).astype(array.dtype)
     return made
+
+
+def foreseen(specs: Sequence[Spec], selves: Sequence[Any], shadow: Shadow) -> dict[str, Foresight]:
+    """Return what series that strategies hold before the first row know of later rows, by name."""
+    held = holdings(specs, selves)
+    beside = siblings(held, shadow)
+    found: dict[str, Foresight] = {}
+    for holding in held:
+        if len(holding.value) > MOST or shadow.market is None:
+            continue
+        known = known_in(holding.value, shadow, beside.get(id(holding.value)))
+        if stamps_like(holding.value, shadow) is not None:
+            continue
+        for name, numbers in numbers_in(holding.name, holding.value):
+            tries = [(numbers, known)] if known is not None else beside_rows(numbers, shadow.market)
+            for values, times in tries:
+                one = foresight(values, times, shadow.market, price=is_price(name))
+                if one is not None and (known is not None or one.grave):
+                    found.setdefault(name, one)
+    return found
+
+
+def beside_rows(numbers: Any, market: Market) -> Iterator[tuple[Any, Int64]]:
+    """Yield a series of another length beside an instrument's rows: from the first, to the last."""
+    for instrument in np.unique(market.row).tolist():
+        ts, _ = market.of_one(instrument)
+        count = min(len(numbers), len(ts))
+        yield numbers[:count], ts[:count]
+        yield numbers[len(numbers) - count :], ts[len(ts) - count :]
+
+
+def numbers_in(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the numeric columns of a series, each with its name."""
+    kind = type(value).__module__
+    if isinstance(value, dict):
+        few = [*value.values()]
+        if all(isinstance(one, (int, float, np.number)) for one in few):
+            yield name, np.array(few, float)
+    elif kind.startswith("pandas") and hasattr(value, "columns"):
+        for column in value.columns:
+            if value[column].dtype.kind in "ifb":
+                yield f"{name}[{column!r}]", value[column].to_numpy()
+    elif kind.startswith(("pyarrow", "polars")) and hasattr(value, "columns"):
+        table = value if kind.startswith("pyarrow") else value.to_arrow()
+        for column in table.column_names:
+            if is_number(table[column].type):
+                yield f"{name}[{column!r}]", column_of(table, column)
+    else:
+        yield from numbers_of_array(name, np.asarray(value))
+
+
+def numbers_of_array(name: str, array: Any) -> Iterator[tuple[str, Any]]:
+    """Yield an array of numbers, or its columns; None among them is missing."""
+    if array.dtype == object and all(one is None or isinstance(one, float) for one in array):
+        array = np.array([np.nan if one is None else one for one in array])
+    if array.dtype.kind not in "ifb":
+        return
+    if array.ndim == 1:
+        yield name, array
+    elif array.ndim == 2 and array.shape[1] <= LONG_WIDE:
+        for place in range(array.shape[1]):
+            yield f"{name}[:, {place}]", array[:, place]
+
+
+LONG_WIDE = 64
+
+
+def is_price(name: str) -> bool:
+    """Say if a column of a frame bears the name of what the market itself makes."""
+    _, bracket, column = name.rpartition("['")
+    return bool(bracket) and any(normal(column[:-2]) in SPELLINGS[one] for one in PRICED)

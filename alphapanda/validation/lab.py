@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,7 @@ from alphapanda.errors import UsageError
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import OUT
 from alphapanda.runs import discovery
+from alphapanda.runs.imported import imported_by
 from alphapanda.runs.options import Options
 from alphapanda.runs.plan import (
     RunPlan,
@@ -76,6 +78,10 @@ class Lab:
     def reload(self) -> None:
         """Load the strategies afresh, as a new process would; classes at hand stay as they are."""
         entries = self.plan.options.strategies
+        for entry, spec in zip(entries, self.plan.specs, strict=True):
+            if not isinstance(entry.strategy, type):
+                for module in imported_by(spec):  # those elsewhere too read files when loaded
+                    sys.modules.pop(module.name, None)
         specs = tuple(discovery.find(entry.strategy) for entry in entries)
         enrolments = [
             replace(enrolment, spec=spec)
@@ -106,9 +112,9 @@ class Lab:
             return day_end(int(self.columns.ts[-1]))
         return controls
 
-    def feed(self, engine: Engine, start: int, stop: int) -> Table:
-        """Run rows [start, stop) and return what came out."""
-        step = PLAIN_STEP if self.plain else STEP
+    def feed(self, engine: Engine, start: int, stop: int, *, step: int = 0) -> Table:
+        """Run rows [start, stop), so many at once, and return what came out."""
+        step = step or (PLAIN_STEP if self.plain else STEP)
         out = [np.empty(0, OUT)]
         for first in range(start, stop, step):
             last = min(first + step, stop)
@@ -124,9 +130,9 @@ class Lab:
             session.feed(columns, controls)
         return collected.drain()
 
-    def whole(self, engine: Engine) -> Table:
+    def whole(self, engine: Engine, *, step: int = 0) -> Table:
         """Run all rows to the end of the last session and return what came out."""
-        out = self.feed(engine, 0, self.rows)
+        out = self.feed(engine, 0, self.rows, step=step)
         return np.concatenate([out, self.told(engine, Columns.of(), self.rest())])
 
     def sequence(self) -> NDArray[np.int64]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from alphapanda.engine.engine import Engine
 
@@ -13,7 +17,7 @@ SAME = 1e-12
 """Numbers that differ by less, relatively, are equal."""
 
 MANY = 4_096
-"""Numbers of an object looked at."""
+"""Elements of a series that are compared one by one."""
 
 
 def memory(engine: Engine, strategy: int, row: int) -> dict[str, Any]:
@@ -53,36 +57,77 @@ def number(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return a number, or the numbers of a short sequence; of anything else nothing."""
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        return value.item()
+    """Return a number, a text, an array, or a mapping or columns of those; of others nothing."""
     if isinstance(value, (bool, int, float, str)):
         return value
-    try:
-        size = len(value)
-    except TypeError:
-        return None
-    if isinstance(value, Mapping) or size > MANY:
-        return None
-    return tuple(number(one) for one in value if isinstance(number(one), (int, float)))
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        return value.item()
+    if hasattr(value, "columns") and hasattr(value, "to_numpy"):
+        return {str(name): value[name].to_numpy() for name in value.columns}
+    if hasattr(value, "to_numpy"):
+        return value.to_numpy()
+    if isinstance(value, (np.ndarray, Mapping)):
+        return value
+    return np.array(value, object) if isinstance(value, Sequence | deque | set) else None
 
 
-def changes(one: Held, other: Held) -> Iterator[tuple[str, Any, Any]]:
-    """Yield name and values of what differs; of sequences the first element that does."""
+MISSING = "missing"
+AT_ROW, ELSEWHERE, LENGTH = 0, 1, 2
+Change = tuple[str, Any, Any]
+
+
+def changes(one: Held, other: Held, *, place: int | None = None) -> list[Change]:
+    """Return name and values of what differs; of a series its element at a place, if that does."""
+    found: list[tuple[int, Change]] = []
     for name in one:
-        mine, theirs = one[name], other.get(name)
-        if isinstance(mine, tuple) and isinstance(theirs, tuple):
-            if len(mine) != len(theirs):
-                yield f"len({name})", len(mine), len(theirs)
-                continue
-            pairs = [(a, b) for a, b in zip(mine, theirs, strict=True) if not same(a, b)]
-            mine, theirs = pairs[0] if pairs else (0, 0)
-        if not same(mine, theirs):
-            yield name, mine, theirs
+        found += difference(name, one[name], other.get(name), place)
+    return [change for _, change in sorted(found, key=lambda each: each[0])]
+
+
+def difference(name: str, one: Any, other: Any, place: int | None) -> Iterator[tuple[int, Change]]:
+    """Yield how two values differ, what tells most about the place first."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        yield from in_series(name, one, other, place)
+    elif isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key, mine in one.items():
+            theirs = other.get(key, MISSING)
+            if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray):
+                yield from in_series(f"{name}[{key!r}]", mine, theirs, place)
+            elif is_short(mine) and not same(mine, theirs):
+                yield ELSEWHERE, (f"{name}[{key!r}]", number(mine), number(theirs))
+                return
+    elif is_short(one) and not same(one, other):
+        yield AT_ROW, (name, one, other)
+
+
+def in_series(
+    name: str, one: NDArray[Any], other: NDArray[Any], place: int | None
+) -> Iterator[tuple[int, Change]]:  # fmt: skip
+    """Yield how two series differ: at the place, else where they first do, else in length."""
+    if one.ndim != 1 or other.ndim != 1:
+        return
+    if place is not None and place < len(one) and is_short(one[place]):
+        theirs = other[place] if place < len(other) else MISSING
+        if not same(number(one[place]), number(theirs)):
+            yield AT_ROW, (f"{name}[{place}]", number(one[place]), number(theirs))
+            return
+    both = min(len(one), len(other))
+    for at in range(max(both - MANY, 0), both):
+        if is_short(one[at]) and not same(number(one[at]), number(other[at])):
+            yield ELSEWHERE, (f"{name}[{at}]", number(one[at]), number(other[at]))
+            return
+    if len(one) != len(other):
+        yield LENGTH, (f"len({name})", len(one), len(other))
+
+
+def is_short(value: Any) -> bool:
+    """Say if a value can be shown: a number or a text."""
+    return isinstance(value, (bool, int, float, str, np.generic))
 
 
 def same(one: Any, other: Any) -> bool:
     """Say if two values are equal, floats but for their last digits."""
+    one, other = number(one), number(other)
     if isinstance(one, float) and isinstance(other, (int, float)):
         return math.isclose(one, other, rel_tol=SAME) or (one != one and other != other)  # noqa: PLR0124
     return bool(one == other)

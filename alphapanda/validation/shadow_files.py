@@ -1,24 +1,22 @@
 """What a strategy under check sees of files: tables that end at a time, or change after it.
 
 A strategy in plain Python can read files, at import, in `start` or in a hook. While a check runs,
-the usual readers of Python, Arrow, pandas, polars, DuckDB and NumPy are given copies of Parquet and
-CSV files in which only what was known at the cut is as it was. Other files cannot be shown so;
-they are remembered, for the report.
+the usual readers are given copies of Parquet, Feather and text tables in which only what was known
+at the cut is as it was. Other files cannot be shown so; they are remembered, for the report.
 """
 
 from __future__ import annotations
 
 import builtins
-import functools
-import importlib
-import io
+import gzip
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -26,47 +24,54 @@ import pyarrow.parquet as pq
 
 from alphapanda import config
 from alphapanda.data.schema import SPELLINGS, epoch_unit_ns, normal
-from alphapanda.model.calendar import IST
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.validation import shadow_text
+from alphapanda.validation.foresight import Foresight, foresight
+from alphapanda.validation.known import Int64, Market, closes_in, has_bars, known_at
 
 How = Literal["whole", "cut", "changed"]
-TABLES = {".parquet", ".pq", ".csv"}
+TEXTS, ARROWS = {".csv", ".tsv", ".txt"}, {".feather", ".arrow", ".ipc"}
+TABLES = TEXTS | ARROWS | {".parquet", ".pq"}
 OPAQUE = {
-    ".arrow", ".db", ".duckdb", ".feather", ".gz", ".h5", ".hdf5", ".ipc", ".joblib", ".json",
-    ".npy", ".npz", ".pickle", ".pkl", ".sqlite", ".txt", ".xlsx", ".zip", ".zst",
+    ".db", ".duckdb", ".gz", ".h5", ".hdf5", ".joblib", ".json", ".npy", ".npz", ".pickle", ".pkl",
+    ".sqlite", ".xlsx", ".zip", ".zst",
 }  # fmt: skip
-READERS = {
-    "builtins": ("open",),
-    "io": ("open",),
-    "pyarrow": ("memory_map", "OSFile"),
-    "pyarrow.parquet": ("ParquetDataset", "ParquetFile", "read_pandas", "read_table"),
-    "pyarrow.dataset": ("dataset",),
-    "pyarrow.csv": ("open_csv", "read_csv"),
-    "pandas": ("read_csv", "read_parquet"),
-    "polars": ("read_csv", "read_parquet", "scan_csv", "scan_parquet"),
-    "duckdb": ("execute", "from_parquet", "query", "read_csv", "read_parquet", "sql"),
-    "numpy": ("fromfile", "genfromtxt", "loadtxt"),
-}
-"""Functions that take a path, or for DuckDB a query that names one."""
+
+OPEN = builtins.open
+"""The real one: during a check it goes through the shadow."""
 
 SHIFT = 1.07
 """Prices after the cut are shuffled, and multiplied by this."""
+
+DAYS = "a table of days without numbers"
 
 
 class Shadow:
     """Stands between strategies and files; set `how` and `cut_ns`, then load and run them."""
 
-    def __init__(self, folder: Path, *, stamp: str | None, interval_ns: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, *, stamp: str | None, interval_ns: int, seed: int,
+        market: Market | None = None,
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.how: How = "whole"
         self.cut_ns = 0
+        self.market = market
         self.tables: dict[str, None] = {}
         """Files of which copies were shown."""
         self.opaque: dict[str, None] = {}
         """Files read that cannot be shown cut."""
+        self.uncut: dict[str, str] = {}
+        """Files read that are shown whole, and why."""
+        self.foreseen: dict[tuple[str, str], Foresight] = {}
+        """What columns of the files know of later rows: by file and column."""
+        self.quiet: Callable[[], AbstractContextManager[Any]] = nullcontext
+        """Entered while the shadow itself reads files."""
         self._stamp, self._interval_ns, self._seed = stamp, interval_ns, seed
         self._made: dict[tuple[str, How, int], Path] = {}
+        self._known: dict[str, Int64] = {}
         self._read, self._write = pq.read_table, pq.write_table
+        homes()  # asked for the first time while readers are replaced, it would ask itself
 
     def show(self, how: How, cut_ns: int = 0) -> None:
         """Choose what is seen from now on; `cut_ns` is the first moment that is not yet known."""
@@ -83,7 +88,7 @@ class Shadow:
             return given
         if "*" in path.name or path.is_dir():
             return self._many(given, path)
-        if path.suffix in TABLES and path.is_file():
+        if is_table(path) and path.is_file():
             return type(given)(self._one(path)) if isinstance(given, str) else self._one(path)
         if path.suffix in OPAQUE and path.is_file():
             self.opaque[str(path)] = None
@@ -94,13 +99,19 @@ class Shadow:
         if not isinstance(given, str):
             return given
         return re.sub(
-            r"'([^']+)'|\"([^\"]+\.(?:parquet|pq|csv))\"",
+            r"'([^']+)'|\"([^\"]+\.(?:parquet|pq|csv|tsv|txt))\"",
             lambda found: f"'{self.path(found[1] or found[2])}'", given,
         )  # fmt: skip
 
+    def known(self, names: list[str], stamps: Int64, closes: Any) -> Int64:
+        """Return when each row of a table with these columns is known, ns."""
+        if self.market is None:
+            return stamps + self._interval_ns  # bars bear the time of their start
+        return known_at(stamps, closes, self.market, bars=has_bars(names))
+
     def _many(self, given: Any, path: Path) -> Any:
         root = path if path.is_dir() else path.parent
-        files = [f for f in sorted(root.rglob("*")) if f.suffix in TABLES and f.is_file()]
+        files = [f for f in sorted(root.rglob("*")) if is_table(f) and f.is_file()]
         if not files:
             return given
         home = self.folder / self.how / str(self.cut_ns) / root.relative_to(root.anchor)
@@ -111,62 +122,132 @@ class Shadow:
     def _one(self, path: Path) -> Path:
         key = str(path), self.how, self.cut_ns
         if key not in self._made:
-            self._made[key] = self._copy(path)
+            with self.quiet():
+                self._made[key] = self._copy(path)
         return self._made[key]
 
     def _copy(self, path: Path) -> Path:
-        csv = path.suffix == ".csv"
-        shown: Any
+        target = self.folder / self.how / str(self.cut_ns) / path.relative_to(path.anchor)
         try:
-            if csv:
-                shown = self._shown_text(path.read_bytes().decode("utf-8"))
-            else:
-                shown = self._shown(self._read(path, partitioning=None))
-        except (pa.ArrowException, OSError, UnicodeDecodeError):
+            shown = self._shown_text(path) if is_text(path) else self._shown(path)
+        except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, ValueError):
             shown = None
         if shown is None:
             self.opaque[str(path)] = None
             return path
         self.tables[str(path)] = None
-        target = self.folder / self.how / str(self.cut_ns) / path.relative_to(path.anchor)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if csv:
-            target.write_bytes(shown.encode())
+        if isinstance(shown, str):
+            content = shown.encode()
+            target.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+        elif path.suffix in ARROWS:
+            with OPEN(target, "wb") as out, pa.ipc.new_file(out, shown.schema) as writer:
+                writer.write_table(shown)
         else:
             self._write(shown, target)
         return target
 
     # Text stays as it is written: what a strategy makes of `0050` is its own affair.
-    def _shown_text(self, text: str) -> str | None:
+    def _shown_text(self, path: Path) -> str | None:
+        text = content_of(path).decode("utf-8")
         (head, *rows), separator = shadow_text.records(text)
         names = [name.strip().removeprefix("\ufeff") for name in head[1]]
-        name = time_column(names, self._stamp)
-        column = None if name is None else names.index(name)
-        stamps = None if column is None else shadow_text.times_of(rows, column, stamps_ns)
-        if column is None or stamps is None:
+        timed = shadow_text.stamps_of(names, rows, self._named(names), stamps_ns)
+        if timed is None:
             return None
-        if self.how == "whole":
+        stamps, kept = timed
+        numbers = {
+            name: shadow_text.numbers(rows, n)
+            for n, name in enumerate(names)
+            if n not in kept and shadow_text.is_numeric(rows, n)
+        }
+        known = self._knowing(path, names, stamps, numbers)
+        if known is None or self.how == "whole":
             return text
-        future = stamps >= self.cut_ns - self._interval_ns
+        future = known >= self.cut_ns
         if self.how == "cut":
             return head[0] + shadow_text.without(rows, future)
         return head[0] + shadow_text.changed(
-            rows, future, separator=separator, kept=column, seed=self._seed
+            rows, future, separator=separator, kept=kept, seed=self._seed
         )
 
     # None if no column tells the time of a row.
-    def _shown(self, table: pa.Table) -> pa.Table | None:
-        name = time_column(table.column_names, self._stamp)
+    def _shown(self, path: Path) -> pa.Table | None:
+        table = read_arrow(path) if path.suffix in ARROWS else self._read(path, partitioning=None)
+        name = self._named(table.column_names)
         stamps = None if name is None else stamps_ns(table[name])
         if stamps is None:
             return None
-        if self.how == "whole":
+        numbers = {
+            field.name: table[field.name].cast(pa.float64(), safe=False).to_numpy()
+            for field in table.schema
+            if field.name != name and is_number(field.type)
+        }
+        known = self._knowing(path, table.column_names, stamps, numbers)
+        if known is None or self.how == "whole":
             return table
-        # Bars bear the time of their start; they are known at their end.
-        future = stamps >= self.cut_ns - self._interval_ns
+        future = known >= self.cut_ns
         if self.how == "cut":
             return table.filter(pa.array(~future))
         return changed(table, future, seed=self._seed, kept={str(name)})
+
+    def _named(self, names: list[str]) -> str | None:
+        return time_column(names, self._stamp)
+
+    # When rows are known; None where a calendar of days is shown whole.
+    def _knowing(
+        self, path: Path, names: list[str], stamps: Int64, numbers: dict[str, Any]
+    ) -> Int64 | None:  # fmt: skip
+        if not numbers and not ((stamps + IST) % DAY).any():
+            self.uncut[str(path)] = DAYS
+            return None
+        if str(path) not in self._known:
+            close = closes_in(names)
+            known = self.known(names, stamps, numbers.get(str(close)))
+            self._known[str(path)] = known
+            if self.market is not None:
+                self._foresee(path, known, numbers)
+        return self._known[str(path)]
+
+    def _foresee(self, path: Path, known: Int64, numbers: dict[str, Any]) -> None:
+        assert self.market is not None
+        for name, values in numbers.items():
+            price = any(normal(name) in SPELLINGS[one] for one in PRICED)
+            found = foresight(values, known, self.market, price=price)
+            if found is not None:
+                self.foreseen[str(path), name] = found
+
+
+PRICED = ("open", "high", "low", "close", "last", "bid", "ask", "volume", "oi", "qty")
+"""Columns that the market itself makes."""
+
+
+def is_text(path: Path) -> bool:
+    """Say if a file is a table written as text, packed or not."""
+    return (path.with_suffix("") if path.suffix == ".gz" else path).suffix in TEXTS
+
+
+def is_table(path: Path) -> bool:
+    """Say if a file may be shown cut."""
+    return path.suffix in TABLES or is_text(path)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Say if a column holds numbers."""
+    types = pa.types
+    return bool(
+        types.is_floating(kind) or types.is_integer(kind) or types.is_decimal(kind)
+        or types.is_boolean(kind)
+    )  # fmt: skip
+
+
+def read_arrow(path: Path) -> pa.Table:
+    """Return a file of Arrow's own form: with a foot, or a stream."""
+    content = pa.py_buffer(content_of(path))
+    try:
+        return pa.ipc.RecordBatchFileReader(content).read_all()
+    except pa.ArrowInvalid:
+        return pa.ipc.RecordBatchStreamReader(content).read_all()
 
 
 def time_column(names: list[str], stamp: str | None) -> str | None:
@@ -204,8 +285,7 @@ def changed(table: pa.Table, future: Any, *, seed: int, kept: set[str]) -> pa.Ta
     order[places] = np.random.default_rng(seed).permutation(places)
     factor = pa.array(np.where(future, SHIFT, 1.0))
     for at, field in enumerate(table.schema):
-        number = pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
-        if field.name in kept or not number:
+        if field.name in kept or not is_number(field.type):
             continue
         column = table[field.name].take(pa.array(order))
         if pa.types.is_floating(field.type):
@@ -214,100 +294,21 @@ def changed(table: pa.Table, future: Any, *, seed: int, kept: set[str]) -> pa.Ta
     return table
 
 
-def machinery(path: Path) -> bool:
-    """Say if a file belongs to Python, an installed package, or the cache: not to the user."""
-    homes = {sys.prefix, sys.base_prefix, str(config.load().cache_dir)}
+@cache
+def homes() -> tuple[str, ...]:
+    """Return where Python, installed packages, this package and its cache lie."""
     own = Path(config.__file__).parents[1]
-    return path.is_relative_to(own) or any(path.is_relative_to(home) for home in homes)
+    found = own, sys.prefix, sys.base_prefix, config.load().cache_dir
+    return tuple(os.path.join(os.fspath(each), "") for each in found)  # noqa: PTH118 (ends in /)
 
 
-@contextmanager
-def shadowed(shadow: Shadow, sources: Mapping[str, str]) -> Iterator[None]:
-    """Let all readers go through the shadow while a check runs.
-
-    `sources` are the texts of the strategies: libraries that none of them names stay unloaded.
-    """
-    text = "\n".join(sources.values())
-    with ExitStack() as stack:
-        for module, names in READERS.items():
-            if module in ("pandas", "polars") and module not in text:
-                continue
-            try:
-                owner = importlib.import_module(module)
-            except ImportError:
-                continue
-            for name in names:
-                reads = reader(getattr(owner, name), shadow, sql=module == "duckdb")
-                stack.enter_context(replaced(owner, name, reads))
-        stack.enter_context(connections(shadow))
-        yield
+def machinery(path: str | Path) -> bool:
+    """Say if a file belongs to Python, an installed package, or the cache: not to the user."""
+    return os.fspath(path).startswith(homes())
 
 
-@contextmanager
-def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Let a module hold another value under a name for a while."""
-    before = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
-
-
-FIRST = ("path", "source", "filepath_or_buffer", "file", "path_or_paths", "path_or_buffer")
-
-
-def reader(function: Any, shadow: Shadow, *, sql: bool) -> Callable[..., Any]:
-    """Return a reader that is given the shadow's path in place of the one it was asked for."""
-
-    @functools.wraps(function, updated=())
-    def reads(*arguments: Any, **named: Any) -> Any:
-        if function is OPEN and writes(arguments, named):
-            return function(*arguments, **named)
-        if arguments:
-            first = shadow.query(arguments[0]) if sql else arguments[0]
-            arguments = (shadow.path(first), *arguments[1:])
-        named = {n: shadow.path(v) if n in FIRST else v for n, v in named.items()}
-        return function(*arguments, **named)
-
-    return reads
-
-
-OPEN = builtins.open
-assert OPEN is io.open
-
-
-def writes(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> bool:
-    """Say if a file is opened to be written."""
-    mode = named.get("mode", arguments[1] if len(arguments) > 1 else "r")
-    return bool(set(str(mode)) & set("wax+"))
-
-
-class Connection:
-    """A connection of DuckDB's whose queries read through the shadow."""
-
-    def __init__(self, connection: Any, shadow: Shadow) -> None:
-        self._connection, self._shadow = connection, shadow
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._connection, name)
-        return reader(value, self._shadow, sql=True) if name in READERS["duckdb"] else value
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-
-@contextmanager
-def connections(shadow: Shadow) -> Iterator[None]:
-    """Let connections that strategies make to DuckDB read through the shadow."""
-    duckdb = importlib.import_module("duckdb")
-    connect = duckdb.connect
-
-    def connected(*arguments: Any, **named: Any) -> Connection:
-        return Connection(connect(*arguments, **named), shadow)
-
-    with replaced(duckdb, "connect", connected):
-        yield
+def content_of(path: Path) -> bytes:
+    """Return the bytes of a file itself, unpacked."""
+    with OPEN(path, "rb") as file:
+        content: bytes = file.read()
+    return gzip.decompress(content) if path.suffix == ".gz" else content

@@ -156,3 +156,11 @@ def test_a_note_says_what_it_is_not_sure_of(capsys: Any) -> None:
     assert "exchange unknown before" in done.out
     assert "dp" not in done.out
     assert "Total" in done.out
+
+
+def test_json_tells_doubts_beside_the_object(capsys: Any) -> None:
+    """What the rates are not sure of is on stderr, as the object has amounts alone."""
+    words = ("NSE:NEWNIFTYETF", "--buy", "1@1", "--date", "2025-12-01", "--json")
+    done = command("charges", *words, capsys=capsys)
+    assert set(json.loads(done.out)) == KEYS_OF_A_NOTE
+    assert "NEWNIFTYETF sounds like an ETF" in done.err

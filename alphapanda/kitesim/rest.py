@@ -13,13 +13,25 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from alphapanda.kitesim import breaking
 from alphapanda.kitesim.call import Answer, Call, Csv, Page, Raw, Redirect, Route, read_json
 from alphapanda.kitesim.logins import INVALID
 from alphapanda.kitesim.orders import Refusal
-from alphapanda.kitesim.routes import control, login, market, orders, portfolio
+from alphapanda.kitesim.routes import control, costs, gtt, login, market, orders, portfolio
+from alphapanda.kitesim.script import AFTER, BEFORE
 from alphapanda.kitesim.simulator import Simulator
 
-ROUTES = tuple(chain(login.ROUTES, market.ROUTES, orders.ROUTES, portfolio.ROUTES, control.ROUTES))
+ROUTES = tuple(
+    chain(
+        login.ROUTES,
+        market.ROUTES,
+        orders.ROUTES,
+        portfolio.ROUTES,
+        gtt.ROUTES,
+        costs.ROUTES,
+        control.ROUTES,
+    )
+)
 NOT_FOUND = Refusal("Route not found", "GeneralException", 404)
 NOT_ALLOWED = Refusal("Method not allowed", "GeneralException", 405)
 HEADERS = {"X-Simulator": "kitesim"}
@@ -34,6 +46,8 @@ def application(sim: Simulator) -> web.Application:
             return refused(Refusal("SIMULATOR: loopback only.", "PermissionException", 403))
         try:
             response: web.StreamResponse = await handler(request)
+        except breaking.CutError:
+            return web.Response()  # nobody is there to read it
         except web.HTTPNotFound:
             return refused(NOT_FOUND)
         except web.HTTPMethodNotAllowed:
@@ -59,10 +73,34 @@ def answering(sim: Simulator, route: Route) -> Any:
                 return refused(refusal)
         params, keys, body = await parameters(request)
         call = Call(sim, request.match_info, params, keys, body, now, token)
-        found = route.answer(call)
-        return response_of(await found if isawaitable(found) else found)
+        if route.kind == "sim":
+            found = route.answer(call)
+            return response_of(await found if isawaitable(found) else found)
+        return response_of(await with_faults(request, call, route))
 
     return handle
+
+
+async def with_faults(request: web.Request, call: Call, route: Route) -> Answer:
+    """Return a route's answer, or what the script makes of it."""
+    sim, what = call.sim, f"{request.method} {request.path}"
+    tag = call.params.get("tag", "")
+    early = sim.script.of_call(BEFORE, what, tag, call.now)
+    late = sim.script.of_call(AFTER, what, tag, call.now)
+    for fault in (early, late):
+        if fault is not None:
+            sim.ledger.write("fault", sim.market.ts, do=fault.do, fault=fault.number)
+    instead = await breaking.before(request, early)
+    if instead is not None:
+        return instead
+    found = route.answer(call)
+    answer = await found if isawaitable(found) else found
+    if late is not None and isinstance(answer, dict) and "order_id" in answer:
+        if late.do == "hide":
+            sim.hide(answer["order_id"], late.seconds)
+        elif late.do == "fill-after-cancel":
+            sim.fill_late(answer["order_id"], late.seconds)
+    return await breaking.after(request, late, answer)
 
 
 async def parameters(request: web.Request) -> tuple[Mapping[str, str], tuple[str, ...], Any]:
@@ -87,8 +125,17 @@ def credentials(request: web.Request) -> tuple[str, str]:
 
 def response_of(answer: Answer) -> web.StreamResponse:
     """Return the response that carries an answer."""
+    if isinstance(answer, web.StreamResponse):
+        return answer
     if isinstance(answer, Refusal):
         return refused(answer)
+    if isinstance(answer, (Csv, Page, Redirect, Raw)):
+        return unwrapped(answer)
+    return web.json_response({"status": "success", "data": answer}, headers=HEADERS)
+
+
+def unwrapped(answer: Csv | Page | Redirect | Raw) -> web.Response:
+    """Return the response of an answer that Kite's envelope does not go around."""
     if isinstance(answer, Csv):
         response = web.Response(text=answer.text, content_type="text/csv", headers=HEADERS)
         response.enable_compression()
@@ -97,11 +144,9 @@ def response_of(answer: Answer) -> web.StreamResponse:
         return web.Response(text=answer.html, content_type="text/html", headers=HEADERS)
     if isinstance(answer, Redirect):
         return web.Response(status=302, headers={**HEADERS, "Location": answer.url})
-    if isinstance(answer, Raw):
-        content = answer.content
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        return web.Response(body=body, content_type="application/json", headers=HEADERS)
-    return web.json_response({"status": "success", "data": answer}, headers=HEADERS)
+    content = answer.content
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return web.Response(body=body, content_type="application/json", headers=HEADERS)
 
 
 def refused(refusal: Refusal) -> web.Response:

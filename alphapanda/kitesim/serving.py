@@ -6,12 +6,15 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from alphapanda.errors import OutsideError
 from alphapanda.kitesim import rest, websocket
+from alphapanda.kitesim.acts import act
+from alphapanda.kitesim.postbacks import Postbacks
 from alphapanda.kitesim.simulator import Simulator
 
 HOST = "127.0.0.1"
@@ -28,7 +31,9 @@ async def serve(
         OutsideError: a port is taken.
         UsageError: data that can't be run.
     """
+    sim.act = partial(act, sim)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(Postbacks(sim))
         rest_port = await listen(stack, rest.application(sim), port)
         ticker_port = await listen(stack, websocket.application(sim), ws_port)
         ready(facts(sim, rest_port, ticker_port))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,21 +18,24 @@ from alphapanda.kitesim.account import Account
 from alphapanda.kitesim.answers import update_row
 from alphapanda.kitesim.clock import VirtualClock
 from alphapanda.kitesim.exchange import Exchange
+from alphapanda.kitesim.gtt import Triggers
 from alphapanda.kitesim.hours import Hours
 from alphapanda.kitesim.ledger import Ledger
 from alphapanda.kitesim.limits import Limits
 from alphapanda.kitesim.listings import Listings, listings_of
 from alphapanda.kitesim.logins import Logins, app_of
-from alphapanda.kitesim.market import Market
-from alphapanda.kitesim.orders import Order
+from alphapanda.kitesim.market import Market, Quote
+from alphapanda.kitesim.orders import Order, Refusal, Terms
 from alphapanda.kitesim.recording import Numbered, Recording, first_rows
+from alphapanda.kitesim.script import HANDSHAKES, TICKS, UPDATES, Fault, Script
+from alphapanda.kitesim.setting_up import holdings_of, rules_of, set_prices
 from alphapanda.kitesim.ticker import Hub
 from alphapanda.model.calendar import Calendar, ist_date
 from alphapanda.model.instruments import Freezes
 from alphapanda.model.money import to_scaled
 
 LOG = log.get(__name__)
-CASH = to_scaled("10000000")
+CASH = "10000000"
 """Rs 1 crore, where no script says."""
 LATENCY_S = 0.02
 """Real time from a request's answer to the exchange acting on it."""
@@ -53,6 +57,7 @@ class Wanted:
     redirect: str
     seed: int
     user_id: str
+    script: Script
 
 
 class Simulator:
@@ -70,22 +75,31 @@ class Simulator:
         for number, row in firsts.items():
             self.market.show(number, row)
         self.market.ts = start
+        self.script = wanted.script
+        set_prices(self.market, self.script)
         self.seed = wanted.seed
         self.app = app_of(wanted.seed, wanted.user_id, wanted.redirect)
         self.logins = Logins(self.app, wanted.seed)
-        self.account = Account(wanted.user_id, CASH)
+        cash = to_scaled(str(self.script.account.get("cash", CASH)))
+        self.account = Account(wanted.user_id, cash, holdings_of(self.script, self.listings))
         self.ledger = Ledger({"seed": wanted.seed, "user_id": wanted.user_id})
         self.exchange = Exchange(
-            self.market, self.account, Hours(Calendar.nse()), ledger=self.ledger
-        )
-        self.limits = Limits()
+            self.market, self.account, Hours(Calendar.nse()), ledger=self.ledger,
+            rules=rules_of(self.script),
+        )  # fmt: skip
+        self.triggers = Triggers(self._place_triggered)
+        self.limits = Limits(on=bool(self.script.exchange.get("limits", True)))
         self.clock = VirtualClock(start, wanted.speed)
         self.hub = Hub(self.market, self.begin)
-        self.latency_s = LATENCY_S
+        self.hub.spoil = self._tick_fault
+        self.latency_s = float(self.script.exchange.get("latency_s", LATENCY_S))
+        self.act: Callable[[Fault], None] = lambda _: None
+        """Does what a fault of an hour says."""
         self.rows = 0
         """Of the data, that have passed."""
         self.ended = False
         self.on_update: list[Callable[[dict[str, Any]], None]] = []
+        self._hidden: dict[str, float] = {}
         self._begun = asyncio.Event()
         self._left: list[Numbered] = []
         self._at = 0
@@ -138,6 +152,9 @@ class Simulator:
 
     def hours_pass(self) -> None:
         """Do what the hour asks for."""
+        for fault in self.script.of_hour(self.now()):
+            self.ledger.write("fault", self.market.ts, do=fault.do, fault=fault.number)
+            self.act(fault)
         self.exchange.pass_time(self.now())
         self.report()
 
@@ -187,6 +204,7 @@ class Simulator:
         quote = self.market.see(entry.number, entry.row)
         self.hub.publish(quote)
         self.exchange.see(quote, self.now())
+        self.triggers.see(quote, self.now())
         if self.exchange.updates:
             self.report()
 
@@ -206,17 +224,66 @@ class Simulator:
 
     def visible(self) -> list[Order]:
         """Return the orders that the order book shows."""
-        return list(self.exchange.orders.values())
+        real_s = time.monotonic()
+        return [
+            order for order in self.exchange.orders.values()
+            if self._hidden.get(order.order_id, 0.0) <= real_s
+        ]  # fmt: skip
+
+    def hide(self, order_id: str, seconds: float) -> None:
+        """Leave an order out of the order book for a while."""
+        self._hidden[order_id] = time.monotonic() + seconds
+
+    def fill_late(self, order_id: str, seconds: float) -> None:
+        """Fill a cancelled order after all."""
+        asyncio.get_running_loop().call_later(seconds, self._fill_late, order_id)
+
+    def _fill_late(self, order_id: str) -> None:
+        order = self.exchange.orders.get(order_id)
+        if order is not None and order.cancelled:
+            self.exchange.fill(order, order.cancelled, order.price, self.now())
+            self.report()
 
     def report(self) -> None:
         """Tell clients of orders that have changed."""
         updates, self.exchange.updates = self.exchange.updates, []
         for order, row in updates:
             update = self.signed(row)
-            self.hub.tell("order", update)
+            self._send_update(order, update)
             if order.app:
                 for hear in self.on_update:
                     hear(update)
+
+    def _send_update(self, order: Order, update: dict[str, Any]) -> None:
+        fault = self.script.of_instrument(
+            UPDATES, order.terms.listing.key, order.terms.tag or "", self.now()
+        )
+        do = None if fault is None else fault.do
+        if do == "flat-update":
+            names = ("order_id", "status", "status_message", "meta")
+            flat = {"type": "order", **{name: update[name] for name in names}}
+            self.hub.tell_text(json.dumps(flat))
+        elif do == "late-update" and fault is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(fault.seconds, self.hub.tell, "order", update)
+        elif do != "drop-update":
+            for _ in range(2 if do == "double-update" else 1):
+                self.hub.tell("order", update)
+
+    def _tick_fault(self, quote: Quote) -> Fault | None:
+        return self.script.of_instrument(TICKS, quote.listing.key, "", self.now())
+
+    def handshake_fault(self) -> str | None:
+        """Return what goes wrong with a new connection of the ticker."""
+        fault = self.script.of_instrument(HANDSHAKES, "", "", self.now())
+        return None if fault is None else fault.do
+
+    def _place_triggered(self, terms: Terms, now: int, number: int) -> Order | Refusal:
+        self.ledger.write("gtt", self.market.ts, verb="fire", trigger=number)
+        order = self.exchange.place(terms, now, meta={"app_id": self.app.app_id, "gtt": number})
+        if isinstance(order, Order):
+            self.exchange.carry_out(order.order_id, now)
+        return order
 
     def signed(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return an update of an order as clients get it, from its row of the order book."""

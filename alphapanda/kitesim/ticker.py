@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from alphapanda.kitesim.market import Market, Quote
 from alphapanda.kitesim.packets import HEARTBEAT, Mode, fits, frame, packet
+from alphapanda.kitesim.script import Fault
+from alphapanda.kitesim.spoiling import ODD, spoiled
 
 CONNECTIONS = 3
 """Of one key."""
@@ -50,6 +54,10 @@ class Connection:
         self.conflated = 0
         """Packets that were left out because newer ones of their instruments waited."""
         self.overflown = False
+        self.silent_until = 0.0
+        """Nothing is sent before this time, in real seconds."""
+        self.leaving: list[int | None] = []
+        """The close code that ends it; None: it is cut."""
         self._packets: list[tuple[int, bytes]] = []
         self._texts: deque[str | bytes] = deque()
         self._woken = asyncio.Event()
@@ -69,19 +77,29 @@ class Connection:
         self.overflown |= len(self._texts) > TEXTS
         self._woken.set()
 
+    def leave(self, code: int | None) -> None:
+        """End the connection by a close code, or without a word."""
+        self.leaving.append(code)
+        self._woken.set()
+
     async def send(self, wire: Wire) -> None:
-        """Send what waits, and a heartbeat when nothing has for a second.
+        """Send what waits, and a heartbeat when nothing has for a second, until it is to leave.
 
         Raises:
             TimeoutError: the client does not read.
         """
         while not self.overflown:
+            if self.leaving:
+                return
             try:
                 async with asyncio.timeout(HEARTBEAT_S):
                     await self._woken.wait()
             except TimeoutError:
                 self.put_text(HEARTBEAT)
             self._woken.clear()
+            silent_s = self.silent_until - time.monotonic()
+            if silent_s > 0:
+                await asyncio.sleep(silent_s)
             async with asyncio.timeout(SLOW_S):
                 await self._flush(wire)
         raise TimeoutError
@@ -105,6 +123,8 @@ class Hub:
         self.connections: list[Connection] = []
         self.misfits = 0
         """Quotes that no packet can hold, which were not sent."""
+        self.spoil: Callable[[Quote], Fault | None] = lambda _: None
+        """Says what goes wrong with a quote on its way."""
         self._market = market
         self._begin = begin
         self._by_token: dict[int, list[Connection]] = {}
@@ -145,11 +165,24 @@ class Hub:
         wanting = self._by_token.get(token)
         if not wanting:
             return
+        fault = self.spoil(quote)
+        if fault is not None and fault.do == "late-tick":
+            loop = asyncio.get_running_loop()
+            loop.call_later(fault.seconds, self._send, replace(quote))
+            return
+        if fault is not None and fault.do == "odd-packet":
+            for connection in wanting:
+                connection.put(0, ODD)
+        for sent in spoiled(quote, fault):
+            self._send(sent)
+
+    def _send(self, quote: Quote) -> None:
+        token = quote.listing.token
         if not fits(quote):
             self.misfits += 1
             return
         packets: dict[Mode, bytes] = {}
-        for connection in wanting:
+        for connection in self._by_token.get(token, ()):
             mode = connection.modes[token]
             if mode not in packets:
                 packets[mode] = packet(quote, mode)
@@ -157,8 +190,12 @@ class Hub:
 
     def tell(self, kind: str, data: Any) -> None:
         """Send a text to all."""
+        self.tell_text(json.dumps({"type": kind, "data": data}))
+
+    def tell_text(self, text: str) -> None:
+        """Send a text to all, as it is."""
         for connection in self.connections:
-            connection.put_text(json.dumps({"type": kind, "data": data}))
+            connection.put_text(text)
 
     def _subscribe(
         self, connection: Connection, tokens: Iterable[int], mode: Mode | None = None

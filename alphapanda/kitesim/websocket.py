@@ -12,7 +12,7 @@ from alphapanda.kitesim.rest import is_loopback
 from alphapanda.kitesim.simulator import Simulator
 from alphapanda.kitesim.ticker import Connection
 
-TOO_SLOW = 1008
+TOO_SLOW, GOING_AWAY = 1008, 1001
 LARGEST = 1 << 20
 CLOSING_S = 1.0
 
@@ -28,9 +28,14 @@ def application(sim: Simulator) -> web.Application:
         refusal = sim.logins.refusal(key, token, sim.now())
         if refusal is not None or not key:
             return web.Response(status=403, text="Forbidden")
+        fault = sim.handshake_fault()
+        if fault == "refuse-handshake":
+            return web.Response(status=503, text="Service unavailable")
         connection = sim.hub.open(token)
         if connection is None:
             return web.Response(status=429, text="Too many connections")
+        if fault == "close-after-handshake":
+            connection.leave(GOING_AWAY)
         try:
             return await serve(sim, request, connection)
         finally:
@@ -49,15 +54,12 @@ async def serve(sim: Simulator, request: web.Request, connection: Connection) ->
     async def write() -> None:
         try:
             await connection.send(wire)
+            code = connection.leaving[0]
         except TimeoutError:
-            transport = request.transport
-            with suppress(TimeoutError, ConnectionError):
-                async with asyncio.timeout(CLOSING_S):
-                    await wire.close(code=TOO_SLOW, message=b"SIMULATOR: too slow")
-            if transport is not None:
-                transport.abort()
+            code = TOO_SLOW
         except ConnectionError:
             return
+        await leave(request, wire, code)
 
     writer = asyncio.create_task(write())
     try:
@@ -68,6 +70,18 @@ async def serve(sim: Simulator, request: web.Request, connection: Connection) ->
         writer.cancel()
         await asyncio.wait([writer])
     return wire
+
+
+async def leave(request: web.Request, wire: web.WebSocketResponse, code: int | None) -> None:
+    """End a connection by a close code, None: without a word; and drop it soon."""
+    transport = request.transport
+    if code is not None:
+        message = b"SIMULATOR: too slow" if code == TOO_SLOW else b""
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(CLOSING_S):
+                await wire.close(code=code, message=message)
+    if transport is not None:
+        transport.abort()
 
 
 def parameters(query: str) -> dict[str, str]:

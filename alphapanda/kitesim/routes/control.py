@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from alphapanda.errors import UsageError
 from alphapanda.kitesim.call import Answer, Call, Raw, Route
 from alphapanda.kitesim.orders import Refusal
+from alphapanda.kitesim.script import script_of
 
 
 def clock(call: Call) -> Answer:
@@ -37,7 +39,23 @@ async def step(call: Call) -> Answer:
     return Raw({"rows": await call.sim.step(int(rows)), "now_ns": call.sim.now()})
 
 
+def add_faults(call: Call) -> Answer:
+    """Add faults of a JSON body: {"fault": [{"do": ...}]}."""
+    if not isinstance(call.body, dict) or call.body.keys() != {"fault"}:
+        return Refusal('SIMULATOR: write {"fault": [{"do": ...}]}.')
+    try:
+        added = script_of(call.body, "the body", call.sim.seed).faults
+    except UsageError as error:
+        return Refusal(f"SIMULATOR: {error}")
+    known = call.sim.script.faults
+    for fault in added:
+        fault.number = len(known) + 1
+        known.append(fault)
+    return Raw({"faults": len(known)})
+
+
 ROUTES = (
+    Route("POST", "/_sim/faults", "sim", add_faults),
     Route("GET", "/_sim/clock", "sim", clock),
     Route("GET", "/_sim/ledger", "sim", ledger),
     Route("GET", "/_sim/state", "sim", state),

@@ -119,10 +119,8 @@ class Account:
         terms = trade.order.terms
         self.position(terms.listing, terms.product).book(terms.side, trade.qty, trade.price)
         holding = self.holdings.get(terms.listing.key)
-        if holding is not None and terms.product == "CNC" and not terms.buys:
-            bought = self.position(terms.listing, "CNC").day_buy_qty
-            sold = self.position(terms.listing, "CNC").day_sell_qty
-            holding.used = max(sold - bought, 0)
+        if holding is not None and terms.product == "CNC":
+            holding.used = max(-self.position(terms.listing, "CNC").qty, 0)
 
     def convert(self, listing: Listing, side: str, qty: int, products: tuple[str, str]) -> bool:
         """Move so much of a position from one product to another; say if there was enough."""

@@ -138,7 +138,7 @@ def unwrapped(answer: Csv | Page | Redirect | Raw) -> web.Response:
     """Return the response of an answer that Kite's envelope does not go around."""
     if isinstance(answer, Csv):
         response = web.Response(text=answer.text, content_type="text/csv", headers=HEADERS)
-        response.enable_compression()
+        response.enable_compression(web.ContentCoding.gzip)
         return response
     if isinstance(answer, Page):
         return web.Response(text=answer.html, content_type="text/html", headers=HEADERS)

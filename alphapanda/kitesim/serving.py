@@ -20,6 +20,8 @@ from alphapanda.kitesim.simulator import Simulator
 HOST = "127.0.0.1"
 KEEPALIVE_S = 30.0
 """An idle connection is closed after it."""
+CLOSING_S = 0.5
+"""For calls under way when the simulator ends."""
 
 
 async def serve(
@@ -54,11 +56,12 @@ def facts(sim: Simulator, rest_port: int, ticker_port: int) -> dict[str, Any]:
 async def listen(stack: AsyncExitStack, app: web.Application, port: int) -> int:
     """Let a server listen on loopback and return its port; 0: any that is free."""
     runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, keepalive_timeout=KEEPALIVE_S
-    )
+        app, access_log=None, handle_signals=False, keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=CLOSING_S,
+    )  # fmt: skip
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, HOST, port, shutdown_timeout=0.5)
+    site = web.TCPSite(runner, HOST, port)
     try:
         await site.start()
     except OSError as error:

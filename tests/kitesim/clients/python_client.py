@@ -73,20 +73,22 @@ def listen(kite: KiteConnect) -> tuple[KiteTicker, list[Any], list[Any]]:
     ticker.on_connect = lambda *_: opened.set()
     ticker.connect(threaded=True)
     assert opened.wait(PATIENCE_S)
-    for mode in ("ltp", "quote", "full"):
+    for n, mode in enumerate(("ltp", "quote", "full")):
         ticks.clear()
         ticker.subscribe([INFY, NIFTY, USDINR])
         ticker.set_mode(mode, [INFY, NIFTY, USDINR])
+        due = {(INFY, 1500 + n * 0.05), (NIFTY, 26000.0 + n), (USDINR, 90 + n * 0.0025)}
         wait_for(lambda want=mode: {t["instrument_token"] for t in ticks if t["mode"] == want}
                  == {INFY, NIFTY, USDINR})  # fmt: skip
         step(3)
+        wait_for(lambda due=due, want=mode: due <= {
+            (t["instrument_token"], t["last_price"]) for t in ticks if t["mode"] == want
+        })  # fmt: skip
         seen[f"ticks {mode}"] = {
             tick["instrument_token"]: {"last": tick["last_price"], "keys": sorted(tick)}
             for tick in ticks if tick["mode"] == mode
         }  # fmt: skip
     step(3)
-    wait_for(lambda: any(t.get("exchange_timestamp") and t["instrument_token"] == INFY
-                         and t["exchange_timestamp"].second == 3 for t in ticks))  # fmt: skip
     return ticker, ticks, updates
 
 

@@ -66,7 +66,10 @@ class Connection:
         """Let a packet wait for being sent."""
         self._packets.append((token, data))
         if len(self._packets) > QUEUE:
-            latest = dict(self._packets)
+            latest: dict[int, bytes] = {}
+            for number, newest in self._packets:
+                latest.pop(number, None)
+                latest[number] = newest
             self.conflated += len(self._packets) - len(latest)
             self._packets = list(latest.items())
         self._woken.set()

@@ -66,8 +66,10 @@ class Desk:
     def ask(self, *, key: str = KEYS[INFY], variety: str = "regular", **params: Any) -> Any:
         """Ask for an order and return it, or its refusal; the exchange has not acted yet."""
         exchange, _, symbol = key.partition(":")
-        words = {"transaction_type": "BUY", "product": "CNC", "order_type": "LIMIT",
-                 "quantity": "10", **{name: str(value) for name, value in params.items()}}  # fmt: skip
+        words = {
+            "transaction_type": "BUY", "product": "CNC", "order_type": "LIMIT", "quantity": "10",
+            **{name: str(value) for name, value in params.items()},
+        }  # fmt: skip
         terms = place_terms(
             {"exchange": exchange, "tradingsymbol": symbol, **words}, variety, self.listings
         )
@@ -188,7 +190,7 @@ def test_what_is_refused_at_the_call_is_in_no_book() -> None:
 
 
 def test_what_clients_send_beside_the_terms_is_accepted() -> None:
-    """Protection 0 of a limit order, quantities with a point, autoslice=false: clients send them."""
+    """Protection 0 of a limit order, quantities with a point, autoslice=false."""
     order = Desk().place(price=1490, market_protection=0, quantity="5.0", autoslice="False")
     assert (order.status, order.qty) == ("OPEN", 5)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -31,8 +32,6 @@ class Client:
 
     def login(self) -> dict[str, str]:
         """Return the form of a login."""
-        import hashlib  # noqa: PLC0415
-
         key, secret = self.server.facts["api_key"], self.server.facts["api_secret"]
         token = self.server.request_token()
         checksum = hashlib.sha256(f"{key}{token}{secret}".encode()).hexdigest()
@@ -114,7 +113,7 @@ def test_an_answer_has_the_example_s_shape(client: Client, name: str, path: str)
 
 
 def test_answers_by_key_have_the_examples_shapes(client: Client) -> None:
-    """Quotes of three kinds, under the keys that were asked for; one without a price is left out."""
+    """Three kinds of quotes under the keys asked for; one without a price is left out."""
     for name, path in (("quote", "/quote"), ("ohlc", "/quote/ohlc"), ("ltp", "/quote/ltp")):
         ours = client.call("GET", path, params={"i": ["NSE:INFY", "NSE:NONE"]}).json()
         assert differences(mock(name), ours) == []

@@ -123,6 +123,7 @@ def full_profile(call: Call) -> Answer:
         **profile_of(call), "twofa_type": "totp", "phone": "*0000", "pan": "*000S",
         "bank_accounts": [], "dp_ids": [], "tags": [], "password_timestamp": stamp(call.now),
         "twofa_timestamp": stamp(call.now),
+        "meta": {"poa": "physical", "silo": "", "account_blocks": [], "demat_consent": "physical"},
     }  # fmt: skip
 
 

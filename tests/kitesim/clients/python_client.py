@@ -166,7 +166,7 @@ def main() -> None:
         kite.profile()
     except Exception as error:  # noqa: BLE001
         seen["after logout"] = [type(error).__name__, error.code]  # type: ignore[attr-defined]
-    print(json.dumps(seen))
+    sys.stdout.write(json.dumps(seen))
 
 
 main()

@@ -48,8 +48,10 @@ style: setup ## All of `make check` but the types
 
 provision: ## Install PostgreSQL, Redis, Java, Kafka and a client from npm for the tests, as root or by sudo
 	$(PYTHON) -m tests.support.servers provision
-	@if command -v npm >/dev/null; then npm ci --prefix tests/kitesim/clients/js --ignore-scripts \
-		--no-audit --no-fund --loglevel error; else echo "npm is absent: no JavaScript client"; fi
+	@if command -v npm >/dev/null; then mkdir -p build/npm && \
+		cp tests/kitesim/clients/js/package*.json build/npm && \
+		npm ci --prefix build/npm --ignore-scripts --no-audit --no-fund --loglevel error; \
+	else echo "npm is absent: no JavaScript client to test kitesim with"; fi
 
 servers: setup provision ## Run real servers until Ctrl-C; prints their addresses
 	@$(BIN)/python -m tests.support.servers

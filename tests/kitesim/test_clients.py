@@ -17,6 +17,8 @@ from tests.kitesim.conftest import SCRIPT
 from tests.support.kitesim import INFY, NIFTY, USDINR, Server
 
 CLIENTS = Path(__file__).parent / "clients"
+MODULES = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules"
+"""Where `make provision` puts the JavaScript client."""
 LIFE = [
     "PUT ORDER REQ RECEIVED", "VALIDATION PENDING", "OPEN PENDING", "OPEN",
     "MODIFY VALIDATION PENDING", "MODIFY PENDING", "MODIFIED", "OPEN", "CANCEL PENDING",
@@ -39,7 +41,8 @@ def rehearse(server: Server, *command: str) -> dict[str, Any]:
     """Run a client's script against a simulator and return what it saw."""
     result = subprocess.run(
         [*command, json.dumps(server.facts)],
-        env={**os.environ, "TZ": "Asia/Kolkata"}, capture_output=True, text=True, check=False,
+        env={**os.environ, "TZ": "Asia/Kolkata", "NODE_PATH": str(MODULES)},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
     seen: dict[str, Any] = json.loads(result.stdout)
@@ -81,7 +84,7 @@ def test_the_python_client_lives_through_a_day(fresh: Server) -> None:
 def test_the_javascript_client_lives_through_a_day(fresh: Server) -> None:
     """The client from npm, REST and ticker, against the same simulator."""
     node = shutil.which("node")
-    if node is None or not (CLIENTS / "js" / "node_modules" / "kiteconnect").is_dir():
+    if node is None or not (MODULES / "kiteconnect").is_dir():
         reason = "the JavaScript client is not installed: make provision, which needs npm"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)

@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml
 		{ echo "This Python cannot make virtual environments: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
-		-e '.[dev,research,servers]'
+		-e '.[dev,live,research,servers]'
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib/python*/site-packages || true
 	@touch $(STAMP)
 
@@ -46,8 +46,12 @@ style: setup ## All of `make check` but the types
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-provision: ## Install PostgreSQL, Redis, Java and Kafka for the tests, as root or by sudo
+provision: ## Install PostgreSQL, Redis, Java, Kafka and a client from npm for the tests, as root or by sudo
 	$(PYTHON) -m tests.support.servers provision
+	@if command -v npm >/dev/null; then mkdir -p build/npm && \
+		cp tests/kitesim/clients/js/package*.json build/npm && \
+		npm ci --prefix build/npm --ignore-scripts --no-audit --no-fund --loglevel error; \
+	else echo "npm is absent: no JavaScript client to test kitesim with"; fi
 
 servers: setup provision ## Run real servers until Ctrl-C; prints their addresses
 	@$(BIN)/python -m tests.support.servers

@@ -51,6 +51,8 @@ COMMANDS = {
     "schema": Row("alphapanda.cli.schema", "Print the JSON Schema of the events."),
     "demo": Row("alphapanda.cli.demo", "Generate a session of NSE-like ticks and backtest "
                 "ema_cross on it."),
+    "kitesim": Row("alphapanda.cli.kitesim", "Serve a simulated exchange that speaks Kite, on "
+                   "loopback, over recorded data."),
     "strategies": Row("alphapanda.cli.strategies", "List the strategies with their parameters."),
     "seed": Row("alphapanda.cli.seed", "Put the strategies of the folder into the database, those "
                 "that are not there; switch some."),

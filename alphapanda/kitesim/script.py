@@ -1,0 +1,204 @@
+"""The fault script: what goes wrong, and when; a TOML file, decided by the seed where by chance.
+
+[account]      cash = "500000", holdings = [{name = "NSE:INFY", quantity = 10, average = "1500"}]
+[exchange]     latency_s, margin = "call" or "row", largest_fill, unlisted_address, limits,
+               postback = "http://127.0.0.1:PORT/"
+[[instrument]] name, close, lower, upper
+[[fault]]      do, and when: route, call, every, tag, at, instrument, probability, times
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import time
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from alphapanda.errors import OutsideError, UsageError, did_you_mean
+from alphapanda.kitesim.logins import digest
+from alphapanda.model.calendar import DAY, IST
+
+BEFORE = (
+    "delay", "cut-before", "status", "html", "error", "too-many", "unlisted-address",
+)  # fmt: skip
+"""Of a call, in place of what it asks for or before it."""
+AFTER = (
+    "delay-after", "cut-after", "half-body", "wrong-type", "error-200", "timed-out", "empty",
+    "shuffle", "hide", "fill-after-cancel",
+)  # fmt: skip
+"""Of a call, when what it asks for is done."""
+TICKS = (
+    "drop-tick", "double-tick", "late-tick", "absurd-tick", "zero-time", "stale-time", "odd-packet",
+)  # fmt: skip
+UPDATES = ("drop-update", "double-update", "flat-update", "late-update")
+HANDSHAKES = ("close-after-handshake", "refuse-handshake")
+HOURS = (
+    "end-token", "silent", "reset", "close", "foreign-order", "fire-gtt", "circuit", "clock-jump",
+)  # fmt: skip
+"""At a time of the market."""
+KINDS = (*BEFORE, *AFTER, *TICKS, *UPDATES, *HANDSHAKES, *HOURS)
+CHANCES = 1 << 32
+
+
+@dataclass(slots=True)
+class Fault:
+    """One line of the script, and how often it was met."""
+
+    do: str
+    route: str = "*"
+    """METHOD /path, with * for anything."""
+    call: int = 0
+    """Only the so-many-th that fits; 0: any."""
+    every: int = 0
+    tag: str = "*"
+    """Of the order."""
+    instrument: str = "*"
+    at: time | None = None
+    """From this time of the market on, IST."""
+    probability: float = 1.0
+    times: int = 0
+    """At most so often; 0: once where `call` or `at` is given, else always."""
+    seconds: float = 1.0
+    status: int = 500
+    text: str = "SIMULATOR: a fault of the script."
+    error_type: str = "GeneralException"
+    side: str = "BUY"
+    qty: int = 1
+    price: str = "0"
+    number: int = 0
+    seen: int = 0
+    used: int = 0
+
+    def meets(self, seed: int, now: int) -> bool:
+        """Count something that fits, and say if it goes wrong now."""
+        self.seen += 1
+        most = self.times or (1 if self.call or self.at is not None else 0)
+        if (most and self.used >= most) or not self.due(now):
+            return False
+        if (self.call and self.seen != self.call) or (self.every and self.seen % self.every):
+            return False
+        chance = int(digest(seed, f"fault {self.number} {self.seen}")[:8], 16)
+        if chance >= self.probability * CHANCES:
+            return False
+        self.used += 1
+        return True
+
+    def due(self, now: int) -> bool:
+        """Say if its time of the day has come."""
+        if self.at is None:
+            return True
+        of_day = (now + IST) % DAY // 1_000_000_000
+        return of_day >= self.at.hour * 3600 + self.at.minute * 60 + self.at.second
+
+
+@dataclass(slots=True)
+class Script:
+    """All of a script."""
+
+    account: Mapping[str, Any] = field(default_factory=dict)
+    exchange: Mapping[str, Any] = field(default_factory=dict)
+    instruments: Sequence[Mapping[str, Any]] = ()
+    faults: list[Fault] = field(default_factory=list)
+    seed: int = 1
+
+    def of_call(self, kinds: Sequence[str], what: str, tag: str, now: int) -> Fault | None:
+        """Return the fault that a call meets: METHOD /path, and its order's tag."""
+        return self._first(
+            (f for f in self.faults if f.do in kinds and fnmatchcase(what, f.route)
+             and fnmatchcase(tag, f.tag)), now,
+        )  # fmt: skip
+
+    def of_instrument(self, kinds: Sequence[str], key: str, tag: str, now: int) -> Fault | None:
+        """Return the fault that a tick or an update of an instrument meets."""
+        return self._first(
+            (f for f in self.faults if f.do in kinds and fnmatchcase(key, f.instrument)
+             and fnmatchcase(tag, f.tag)), now,
+        )  # fmt: skip
+
+    def of_hour(self, now: int) -> list[Fault]:
+        """Return the faults whose time has come."""
+        found = [f for f in self.faults if f.do in HOURS and f.at is not None]
+        return [f for f in found if not f.used and f.due(now) and f.meets(self.seed, now)]
+
+    def _first(self, fitting: Any, now: int) -> Fault | None:
+        met = [fault for fault in fitting if fault.meets(self.seed, now)]
+        return met[0] if met else None
+
+
+KNOWN = {
+    "account": {"cash", "holdings"},
+    "exchange": {"latency_s", "margin", "largest_fill", "unlisted_address", "limits", "postback"},
+    "instrument": {"name", "close", "lower", "upper"},
+    "fault": {f.name for f in fields(Fault)} - {"number", "seen", "used"},
+}
+
+
+def read_script(path: Path, seed: int) -> Script:
+    """Return the script in a file.
+
+    Raises:
+        UsageError: naming the file, the table and the key that does not fit.
+        OutsideError: the file can't be read.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OutsideError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid TOML ({error}).") from error
+    return script_of(content, str(path), seed)
+
+
+def script_of(content: Mapping[str, Any], where: str, seed: int) -> Script:
+    """Return the script of parsed TOML or JSON.
+
+    Raises:
+        UsageError: naming the table and the key that does not fit.
+    """
+    for name, table in content.items():
+        if name not in KNOWN:
+            raise UsageError(f"{where}: no table [{name}].{did_you_mean(name, KNOWN)}")
+        for row in table if isinstance(table, list) else [table]:
+            if not isinstance(row, Mapping):
+                raise UsageError(f"{where}: [{name}] is not a table.")
+            for key in row.keys() - KNOWN[name]:
+                raise UsageError(
+                    f"{where}, [{name}]: no key {key!r}.{did_you_mean(key, KNOWN[name])}"
+                )
+    rows = content.get("fault", [])
+    faults = [fault_of(row, f"{where}, [[fault]] number {n}", n) for n, row in enumerate(rows, 1)]
+    return Script(
+        content.get("account", {}), content.get("exchange", {}), content.get("instrument", ()),
+        faults, seed,
+    )  # fmt: skip
+
+
+def fault_of(row: Mapping[str, Any], where: str, number: int) -> Fault:
+    """Return the fault of a table.
+
+    Raises:
+        UsageError: it names no kind of fault, or a value of another type.
+    """
+    do = row.get("do")
+    if do not in KINDS:
+        raise UsageError(f"{where}: do = {do!r} is no fault.{did_you_mean(str(do), KINDS)}")
+    values = dict(row)
+    if isinstance(values.get("at"), str):
+        try:
+            values["at"] = time.fromisoformat(values["at"])
+        except ValueError as error:
+            raise UsageError(f"{where}: at = {row['at']!r} is no time such as 10:15:00.") from error
+    if do in HOURS and values.get("at") is None:
+        raise UsageError(f"{where}: {do} needs a time of the market, at = 10:15:00.")
+    plain = Fault(do)
+    for name, value in values.items():
+        default = getattr(plain, name)
+        kinds = (time,) if name == "at" else (int, float) if isinstance(default, float) else (
+            type(default),
+        )  # fmt: skip
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise UsageError(f"{where}: {name} = {value!r} is not like {default!r}.")
+    return Fault(**{**values, "number": number})

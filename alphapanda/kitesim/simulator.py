@@ -1,0 +1,355 @@
+"""One simulated exchange with its account, its app and its day; servers ask it, data move it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from alphapanda import log
+from alphapanda.data.replay.replay import ReplayOptions
+from alphapanda.kitesim.account import Account
+from alphapanda.kitesim.answers import update_row
+from alphapanda.kitesim.clock import VirtualClock
+from alphapanda.kitesim.exchange import Exchange
+from alphapanda.kitesim.gtt import Triggers
+from alphapanda.kitesim.hours import Hours
+from alphapanda.kitesim.ledger import Ledger
+from alphapanda.kitesim.limits import Limits
+from alphapanda.kitesim.listings import Listings, listings_of
+from alphapanda.kitesim.logins import Logins, app_of
+from alphapanda.kitesim.market import Market, Quote
+from alphapanda.kitesim.orders import Order, Refusal, Terms
+from alphapanda.kitesim.recording import Numbered, Recording, first_rows
+from alphapanda.kitesim.script import HANDSHAKES, TICKS, UPDATES, Fault, Script
+from alphapanda.kitesim.setting_up import holdings_of, rules_of, set_prices
+from alphapanda.kitesim.ticker import Hub
+from alphapanda.model.calendar import Calendar, ist_date
+from alphapanda.model.instruments import Freezes
+from alphapanda.model.money import to_scaled
+
+LOG = log.get(__name__)
+CASH = "10000000"
+"""Rs 1 crore, where no script says."""
+LATENCY_S = 0.02
+"""Real time from a request's answer to the exchange acting on it."""
+AT_ONCE = 500
+"""Rows between two looks at what clients want."""
+NAP_S = 0.2
+"""The longest that the hours are not looked at."""
+LEAST_NAP_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a simulator is made of."""
+
+    data: ReplayOptions
+    instruments: Sequence[Path]
+    speed: float
+    """0: rows come only when a step asks for them."""
+    redirect: str
+    seed: int
+    user_id: str
+    script: Script
+
+
+class Simulator:
+    """The state behind both servers."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        firsts = first_rows(wanted.data)
+        self.recording = Recording(wanted.data)
+        replay = self.recording.replay
+        start = min(row["ts"] for row in firsts.values())
+        listings, notes = listings_of(replay.names, wanted.instruments)
+        self.listings = with_freezes(listings, start)
+        self.notes = [*replay.notes, *notes, *unknown(replay.kind, replay.columns)]
+        self.market = Market(self.listings.all, bars=replay.kind == "bar")
+        for number, row in firsts.items():
+            self.market.show(number, row)
+        self.market.ts = start
+        self.script = wanted.script
+        set_prices(self.market, self.script)
+        self.seed = wanted.seed
+        self.app = app_of(wanted.seed, wanted.user_id, wanted.redirect)
+        self.logins = Logins(self.app, wanted.seed)
+        cash = to_scaled(str(self.script.account.get("cash", CASH)))
+        self.account = Account(wanted.user_id, cash, holdings_of(self.script, self.listings))
+        self.ledger = Ledger({"seed": wanted.seed, "user_id": wanted.user_id})
+        self.exchange = Exchange(
+            self.market, self.account, Hours(Calendar.nse()), ledger=self.ledger,
+            rules=rules_of(self.script),
+        )  # fmt: skip
+        self.triggers = Triggers(self._place_triggered)
+        self.limits = Limits(on=bool(self.script.exchange.get("limits", True)))
+        self.clock = VirtualClock(start, wanted.speed)
+        self.hub = Hub(self.market, self.begin)
+        self.hub.spoil = self._tick_fault
+        self.latency_s = float(self.script.exchange.get("latency_s", LATENCY_S))
+        self.act: Callable[[Fault], None] = lambda _: None
+        """Does what a fault of an hour says."""
+        self.rows = 0
+        """Of the data, that have passed."""
+        self.ended = False
+        self.on_update: list[Callable[[dict[str, Any]], None]] = []
+        self._hidden: dict[str, float] = {}
+        self._begun = asyncio.Event()
+        self._left: list[Numbered] = []
+        self._at = 0
+        self._stepping = asyncio.Lock()
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        """Return the market's time."""
+        return self.clock.now(time.monotonic())
+
+    def begin(self) -> None:
+        """Let the day run, if it waits for its first subscriber."""
+        self._begun.set()
+
+    async def run(self) -> None:
+        """Let the data pass at their pace, until they end."""
+        if self.clock.speed == 0:
+            await asyncio.Event().wait()
+        while await self._fill():
+            entry = self._left[self._at]
+            await self._turn_day(entry.ts)
+            due = self.now()
+            if entry.ts > due:
+                await self._nap((entry.ts - due) / 1e9 / self.clock.speed)
+                self.hours_pass()
+                continue
+            self._pass_rows(due)
+            await asyncio.sleep(0)
+        self.end()
+        while True:
+            await asyncio.sleep(NAP_S)
+            self.hours_pass()
+
+    async def step(self, rows: int) -> int:
+        """Let so many rows pass at once and return how many there were; their time is now."""
+        passed = 0
+        async with self._stepping:
+            while passed < rows and await self._fill():
+                entry = self._left[self._at]
+                if ist_date(entry.ts) != ist_date(self.now()):
+                    self._next_day(entry.ts)
+                self.clock.put(entry.ts, time.monotonic(), runs=False)
+                self._pass(entry)
+                passed += 1
+            self.hours_pass()
+            if passed < rows and not self.ended:
+                self.end()
+        return passed
+
+    def hours_pass(self) -> None:
+        """Do what the hour asks for."""
+        for fault in self.script.of_hour(self.now()):
+            self.ledger.write("fault", self.market.ts, do=fault.do, fault=fault.number)
+            self.act(fault)
+        self.exchange.pass_time(self.now())
+        self.report()
+
+    def end(self) -> None:
+        """Close the market: the data have ended."""
+        self.ended = True
+        self.exchange.end_data(self.now())
+        self.report()
+        LOG.info("kitesim_data_end", rows=self.rows)
+
+    async def _fill(self) -> bool:
+        while self._at >= len(self._left):
+            found = await asyncio.to_thread(self.recording.take)
+            if found is None:
+                return False
+            self._left, self._at = found, 0
+        return True
+
+    # Each day waits for a subscriber, with the clock at its first row.
+    async def _turn_day(self, ts: int) -> None:
+        if ist_date(ts) != ist_date(self.now()) and ts > self.now():
+            self._next_day(ts)
+        if not self.clock.runs:
+            await self._begun.wait()
+            self.clock.start(time.monotonic())
+
+    def _next_day(self, ts: int) -> None:
+        self.exchange.end_session(self.now())
+        self.report()
+        self.exchange.next_day()
+        self.limits.orders = 0
+        self.clock.put(ts, time.monotonic(), runs=False)
+        self._begun.clear()
+
+    def _pass_rows(self, due: int) -> None:
+        end = min(self._at + AT_ONCE, len(self._left))
+        day = ist_date(self._left[self._at].ts)
+        while self._at < end and self._left[self._at].ts <= due:
+            entry = self._left[self._at]
+            if ist_date(entry.ts) != day:
+                return
+            self._pass(entry)
+
+    def _pass(self, entry: Numbered) -> None:
+        self._at += 1
+        self.rows += 1
+        quote = self.market.see(entry.number, entry.row)
+        self.hub.publish(quote)
+        self.exchange.see(quote, self.now())
+        self.triggers.see(quote, self.now())
+        if self.exchange.updates:
+            self.report()
+
+    async def _nap(self, seconds: float) -> None:
+        await asyncio.sleep(min(max(seconds, LEAST_NAP_S), NAP_S))
+
+    # --- orders ---------------------------------------------------------------------------------
+
+    def under_way(self, order: Order) -> None:
+        """Let the exchange act on an order's request after its latency."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.latency_s, self._carry_out, order.order_id)
+
+    def _carry_out(self, order_id: str) -> None:
+        self.exchange.carry_out(order_id, self.now())
+        self.report()
+
+    def visible(self) -> list[Order]:
+        """Return the orders that the order book shows."""
+        real_s = time.monotonic()
+        return [
+            order for order in self.exchange.orders.values()
+            if self._hidden.get(order.order_id, 0.0) <= real_s
+        ]  # fmt: skip
+
+    def hide(self, order_id: str, seconds: float) -> None:
+        """Leave an order out of the order book for a while."""
+        self._hidden[order_id] = time.monotonic() + seconds
+
+    def fill_late(self, order_id: str, seconds: float) -> None:
+        """Fill a cancelled order after all."""
+        asyncio.get_running_loop().call_later(seconds, self._fill_late, order_id)
+
+    def _fill_late(self, order_id: str) -> None:
+        order = self.exchange.orders.get(order_id)
+        if order is not None and order.cancelled:
+            self.exchange.fill(order, order.cancelled, order.price, self.now())
+            self.report()
+
+    def report(self) -> None:
+        """Tell clients of orders that have changed."""
+        updates, self.exchange.updates = self.exchange.updates, []
+        for order, row in updates:
+            update = self.signed(row)
+            self._send_update(order, update)
+            if order.app:
+                for hear in self.on_update:
+                    hear(update)
+
+    def _send_update(self, order: Order, update: dict[str, Any]) -> None:
+        fault = self.script.of_instrument(
+            UPDATES, order.terms.listing.key, order.terms.tag or "", self.now()
+        )
+        do = None if fault is None else fault.do
+        if do == "flat-update":
+            names = ("order_id", "status", "status_message", "meta")
+            flat = {"type": "order", **{name: update[name] for name in names}}
+            self.hub.tell_text(json.dumps(flat))
+        elif do == "late-update" and fault is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(fault.seconds, self.hub.tell, "order", update)
+        elif do != "drop-update":
+            for _ in range(2 if do == "double-update" else 1):
+                self.hub.tell("order", update)
+
+    def _tick_fault(self, quote: Quote) -> Fault | None:
+        return self.script.of_instrument(TICKS, quote.listing.key, "", self.now())
+
+    def handshake_fault(self) -> str | None:
+        """Return what goes wrong with a new connection of the ticker."""
+        fault = self.script.of_instrument(HANDSHAKES, "", "", self.now())
+        return None if fault is None else fault.do
+
+    def _place_triggered(self, terms: Terms, now: int, number: int) -> Order | Refusal:
+        self.ledger.write("gtt", self.market.ts, verb="fire", trigger=number)
+        order = self.exchange.place(terms, now, meta={"app_id": self.app.app_id, "gtt": number})
+        if isinstance(order, Order):
+            self.exchange.carry_out(order.order_id, now)
+        return order
+
+    def signed(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return an update of an order as clients get it, from its row of the order book."""
+        text = f"{row['order_id']}{row['order_timestamp']}{self.app.api_secret}"
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+        return update_row(row, app_id=self.app.app_id, checksum=checksum)
+
+    # --- the book of truth ----------------------------------------------------------------------
+
+    def export(self) -> bytes:
+        """Return the ledger with what the account holds."""
+        positions = {
+            f"{key}:{product}": {"qty": p.qty, "buy_qty": p.buy_qty, "buy_value": p.buy_value,
+                                 "sell_qty": p.sell_qty, "sell_value": p.sell_value,
+                                 "overnight": p.overnight}
+            for (key, product), p in sorted(self.account.positions.items())
+        }  # fmt: skip
+        holdings = {
+            key: {"quantity": held.quantity, "t1": held.t1, "used": held.used}
+            for key, held in sorted(self.account.holdings.items())
+        }
+        return self.ledger.export(
+            {
+                "cash": self.account.cash_now(),
+                "opening_cash": self.account.cash,
+                "positions": positions,
+                "holdings": holdings,
+            }
+        )
+
+    def close(self) -> None:
+        """Let the data go."""
+        with suppress(ValueError):  # the generator runs in its thread still
+            self.recording.close()
+
+
+def with_freezes(listings: Listings, start: int) -> Listings:
+    """Return listings with the freeze quantities that are known of the data's day."""
+    freezes, day = Freezes.builtin(), ist_date(start)
+
+    def completed(listing: Any) -> Any:
+        instrument = listing.instrument
+        freeze = instrument.freeze_quantity or freezes.at(instrument.underlying, day)
+        return replace(listing, instrument=replace(instrument, freeze_quantity=freeze))
+
+    return listings.replaced([completed(listing) for listing in listings.all])
+
+
+def unknown(kind: str, columns: frozenset[str]) -> list[str]:
+    """Return what data do not tell, and what stands for it."""
+    notes = [
+        (
+            "previous close: the first price of each instrument; circuit limits: 20 % around it "
+            "for shares, 10 % for futures, none else"
+        ),
+        (
+            "margins: full value of deliveries and bought options, 20 % intraday, 15 % of futures "
+            "and sold options; Zerodha's depend on contract and day"
+        ),
+        "depth: the best bid and ask alone" if columns & {"bid", "ask"} else
+        "depth: none; orders fill at the last price",
+    ]  # fmt: skip
+    if not columns & {"bid_qty", "ask_qty"}:
+        notes.append("sizes of bid and ask: none; an order that arrives fills whole")
+    if not columns & {"volume", "qty"}:
+        notes.append("traded quantities: none; volumes are 0")
+    if kind == "bar":
+        notes.append("bars: one tick at the end of each")
+    return notes

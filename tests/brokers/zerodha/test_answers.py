@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphapanda.brokers.zerodha.answers import Answer, Fate, Outcome, error_of, fate, judge
@@ -93,6 +93,7 @@ def test_success_has_its_data() -> None:
     assert judge(200, "text/csv", b"a,b").data == b"a,b"
 
 
+@settings(deadline=None)
 @given(
     st.integers(100, 599),
     st.sampled_from([JSON, "text/csv", "text/html", "", "JSON"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphapanda.brokers.zerodha.rates import LIMITS, Turns, kind_of
@@ -21,6 +21,7 @@ class Time:
         self.now += seconds
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(LIMITS)), st.floats(0, 0.7)), max_size=80))
 def test_no_second_has_too_many(steps: list[tuple[str, float]]) -> None:
     """In every window of a second, of each kind at most as many go as may."""

@@ -15,6 +15,8 @@ SIMULATED = "sim"
 """What keys and user ids of a simulator begin with, in small letters or capitals."""
 REAL_ACCOUNT = re.compile(r"[A-Z]{2,3}\d{3,5}")
 """A client id at Zerodha."""
+REAL_KEY = re.compile(r"[a-z0-9]{16}")
+"""A key of an app."""
 
 OWN = {
     "api_url": ("https", "api.kite.trade"),
@@ -123,7 +125,8 @@ def require_account(settings: Settings, *, simulator: bool) -> None:
             f"the addresses are a simulator's, {PREFIX}API_KEY or {PREFIX}USER_ID is not (those "
             "begin with SIM): a real key goes to Zerodha only"
         )
-    if not simulator and (is_simulated(key) or is_simulated(section.user_id)):
+    toy = is_simulated(key) and not REAL_KEY.fullmatch(key)  # a real one may begin so by chance
+    if not simulator and (toy or is_simulated(section.user_id)):
         raise UsageError(
             f"{PREFIX}API_KEY or {PREFIX}USER_ID is a simulator's, the addresses are Zerodha's"
         )

@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import requests
@@ -57,6 +57,7 @@ class Transport:
         self._way = Way(FAMILIES[family], loopback_only)
         self._lock = threading.Lock()
         self._session = self._way.session()
+        self._worker = new_worker()
 
     def send(self, request: Request, *, timeout_s: float, judge: Judge = judge) -> Answer:
         """Return the answer, judged; one that does not come whole in time is none.
@@ -64,22 +65,20 @@ class Transport:
         The time begins when the request's turn has come: one call at a time uses the connection.
         """
         with self._lock:
-            done: Future[Answer] = Future()
-            session, until = self._session, time.monotonic() + timeout_s
-            thread = threading.Thread(
-                target=run, args=(done, session, request, until, judge), daemon=True, name="zerodha"
-            )
-            thread.start()
+            until = time.monotonic() + timeout_s
+            call = self._worker.submit(exchange, self._session, request, until, judge)
             try:
-                return done.result(timeout_s + GRACE_S)
+                return call.result(timeout_s + GRACE_S)
             except TimeoutError:
                 self._way.shut()
-                self._session = self._way.session()
+                self._worker.shutdown(wait=False)
+                self._worker, self._session = new_worker(), self._way.session()
                 return unanswered(f"no whole answer within {timeout_s:g} s")
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+        self._worker.shutdown(wait=False)
 
 
 class Way:
@@ -168,14 +167,9 @@ class Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
 
 
-def run(
-    done: Future[Answer], session: requests.Session, request: Request, until: float, judge: Judge
-) -> None:
-    """Send a request and hand over what came of it."""
-    try:
-        done.set_result(exchange(session, request, until, judge))
-    except BaseException as error:  # noqa: BLE001 (the caller raises it)
-        done.set_exception(error)
+def new_worker() -> ThreadPoolExecutor:
+    """Return a thread for calls, begun with the first of them."""
+    return ThreadPoolExecutor(1, "zerodha")
 
 
 def exchange(session: requests.Session, request: Request, until: float, judge: Judge) -> Answer:

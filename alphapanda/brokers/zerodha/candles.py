@@ -141,6 +141,8 @@ def read(rows: Sequence[Any], interval: Interval, span: Span, *, now_ns: int, oi
         numbers = numbers_of(row, width)
         if ts is None or numbers is None:
             dropped["can't be read"] += 1
+        elif not is_bar(*numbers[:4]):
+            dropped["prices that no candle has"] += 1
         elif not low <= ts < high:
             dropped["outside the days that were asked for"] += 1
         elif ts + interval.ns > now_ns:
@@ -152,6 +154,11 @@ def read(rows: Sequence[Any], interval: Interval, span: Span, *, now_ns: int, oi
     order = sorted(kept)
     values = np.array([kept[ts] for ts in order], np.float64).reshape(len(order), width - 1)
     return Candles(np.array(order, np.int64), values, dropped)
+
+
+def is_bar(first: float, high: float, low: float, last: float) -> bool:
+    """Say if four prices can be a candle's."""
+    return 0 < low <= min(first, last) and max(first, last) <= high
 
 
 def start_of(row: Any) -> int | None:

@@ -124,6 +124,7 @@ def fetch(client: Client, folder: Path, *, again: bool = False) -> Fetched:
     except OSError as error:
         raise OutsideError(f"can't write {path}: {error.strerror or error}") from error
     fetched.path = path
+    fetched.notes = [note.replace(str(partial), path.name) for note in fetched.notes]
     for note in fetched.notes:
         LOG.warning("instruments", note=note)
     LOG.info("instruments kept", day=str(today), rows=sum(fetched.rows.values()))

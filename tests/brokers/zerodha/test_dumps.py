@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from alphapanda.brokers.zerodha import dumps
+from alphapanda.brokers.zerodha import clocks, dumps
 from alphapanda.brokers.zerodha.client import Client
 from alphapanda.brokers.zerodha.opening import open_client
 from alphapanda.brokers.zerodha.quotes import limits_of, with_circuits
@@ -50,6 +50,11 @@ LINES = [line(n, f"SYM{n}") for n in range(1, 21)]
 
 def csv(lines: list[str], head: str = HEAD) -> bytes:
     return "\n".join([head, *lines, ""]).encode()
+
+
+@pytest.fixture(autouse=True)
+def _clock_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clocks, "READ_AGAIN_S", -1.0)
 
 
 @pytest.fixture
@@ -87,7 +92,8 @@ def test_what_is_new_is_left_out_and_counted(kite: Kite, client: Client, tmp_pat
     assert done.rows == {"NSE": 20}
     told = " ".join(done.notes)
     assert "2 rows of the exchange MOON" in told
-    assert "SWAP" in told
+    assert "3 rows of the instruments file do not fit" in told
+    assert "partial" not in told
 
 
 BAD = [

@@ -36,6 +36,7 @@ A_MINUTE = timedelta(minutes=1)
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("alphapanda.brokers.zerodha.clocks.READ_AGAIN_S", -1.0)
     monkeypatch.setattr("alphapanda.brokers.zerodha.client.SLOWER_S", 0.01)
     monkeypatch.setattr("alphapanda.brokers.zerodha.rates.WINDOW_S", 0.0)
 
@@ -49,7 +50,7 @@ def client(kite: Kite, tmp_path: Path) -> Client:
 def candle(moment: datetime, *more: int) -> list[Any]:
     minute = moment.hour * 60 + moment.minute
     stamp = moment.strftime("%Y-%m-%dT%H:%M:%S+0530")
-    return [stamp, 100.05, 101, 99.5, 100 + minute / 100, minute, *more]
+    return [stamp, 100.05, 101, 99.5, 100 + minute / 1000, minute, *more]
 
 
 def candles(asked: Asked) -> Reply:
@@ -87,7 +88,7 @@ def test_candles_come_into_the_catalogue_once(kite: Kite, client: Client, tmp_pa
     rows = there(root)
     assert len(rows) == 10 * days
     start = int(datetime(2025, 5, 2, 9, 15, tzinfo=INDIA).timestamp()) * 10**9
-    assert rows[0] == ("NSE:INFY", start, pytest.approx(105.55), 555)
+    assert rows[0] == ("NSE:INFY", start, pytest.approx(100.555), 555)
     calls = len(kite.calls)
     again = history.fetch(client, root, wanted)
     assert [(each.asked, each.new, each.before) for each in again] == [(0, 0, 90)] * 2
@@ -220,7 +221,8 @@ ODD: Sequence[Any] = [
     ["2025-08-25T09:15:00+0530", None, 1, 1, 1, 1], ["2025-08-25T09:15:00+0530", -1, 1, 1, 1, 1],
     ["2025-08-25T09:15:00+0530", float("nan"), 1, 1, 1, 1], ["0001-01-01T00:00:00+0530", *[1] * 5],
     ["2025-08-25T09:15:00+0530", True, 1, 1, 1, 1], ["2025-13-25T09:15:00+0530", *[1] * 5],
-    ["25-08-2025 09:15:00", *[1] * 5],
+    ["25-08-2025 09:15:00", *[1] * 5], ["2025-08-25T09:15:00+0530", 1, 2, 3, 1, 5],
+    ["2025-08-25T09:15:00+0530", 0, 0, 0, 0, 0], ["2025-08-25T09:15:00+0530", 3, 2, 1, 2, 5],
 ]  # fmt: skip
 
 

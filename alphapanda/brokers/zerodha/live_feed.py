@@ -145,6 +145,14 @@ class LiveFeed:
         Raises:
             OutsideError: if one is not.
         """
+        self.see_alive()
+
+    def see_alive(self) -> None:
+        """See that no connection has ended for good; from any thread.
+
+        Raises:
+            OutsideError: if one has.
+        """
         for task in self._tasks:
             see_alive(task, "feed of Kite")
 
@@ -219,6 +227,7 @@ class LiveSource:
         live.stops += taken > 0
         told_s = 0
         while not stopping():
+            live.see_alive()
             rows = live.inbox.take(NAP_S)
             now_ns = live.clock()
             yield Portion(0, rows)

@@ -39,7 +39,7 @@ def base(
     kite: Kite, tmp_path: Path, templates: databases.Templates, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
     """Give a base folder with a session, today's list and strategies."""
-    monkeypatch.setattr(clocks, "READ_AGAIN_S", 0.05)
+    monkeypatch.setattr(clocks, "READ_AGAIN_S", 0.1)
     kite.now_ns = OPEN_NS
     kite.routes["GET /user/profile"] = lambda _: success({"user_id": USER, "exchanges": ["NSE"]})
     kite.routes["GET /quote"] = lambda _: success({})

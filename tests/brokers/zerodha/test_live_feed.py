@@ -21,6 +21,7 @@ from alphapanda.journal.journal import Journal
 from alphapanda.model.calendar import Calendar, ist_date
 from alphapanda.model.instruments import Exchange, Instrument, Segment
 from alphapanda.model.rows import Control
+from alphapanda.runtime import live
 from tests.support.kite import API_KEY, API_SECRET, DAY_NS, MASTER_KEY, TOKEN, USER, Kite, success
 from tests.support.kite_ticker import Act, Desk, cut, framed, full, stay, ticking
 from tests.support.running import command, with_strategies
@@ -40,6 +41,8 @@ def base(
 ) -> Iterator[Path]:
     """Give a base folder with a session, today's list and strategies."""
     monkeypatch.setattr(clocks, "READ_AGAIN_S", 0.1)
+    # The day of these tests passes in bursts: on a busy machine its ticks arrive minutes late.
+    monkeypatch.setattr(live, "LATE_NS", 3_600 * SECOND)
     kite.now_ns = OPEN_NS
     kite.routes["GET /user/profile"] = lambda _: success({"user_id": USER, "exchanges": ["NSE"]})
     kite.routes["GET /quote"] = lambda _: success({})

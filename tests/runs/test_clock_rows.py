@@ -68,6 +68,15 @@ def traded(folder: Path, *, stop_after: int = 0) -> str:
         return digest
 
 
+@pytest.fixture
+def _interrupts() -> Iterator[None]:
+    """Let Ctrl-C interrupt, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interrupts")
 def test_a_run_with_the_clock_goes_on_and_replays(tmp_path: Path) -> None:
     """Stopped between two rows and begun again it is the run that never stopped; both verify."""
     digest = traded(tmp_path / "whole")

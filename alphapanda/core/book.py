@@ -95,10 +95,11 @@ def remargin(core: Core, position: Record, instrument: Record, mark: int) -> Non
 def mark(core: Core, row: int, change: int) -> None:
     """Mark what is held of an instrument after its last price changed by `change`."""
     clock = core.clock[0]
-    for strategy in range(STRATEGIES):
+    strategies = STRATEGIES or clock.strategies
+    for strategy in range(strategies):
         position = core.positions[strategy * clock.instruments + row]
         if position.qty != 0:
             worth = position.qty * change
             core.ledgers[strategy].mark += worth
             if position.margin_rate != 0:
-                core.ledgers[STRATEGIES].margin_mark += worth
+                core.ledgers[strategies].margin_mark += worth

@@ -57,7 +57,7 @@ def next_due(core: Core) -> int:
 
 def mark_minute(core: Core) -> None:
     """Say each strategy's P&L at the end of a minute in which it changed."""
-    for strategy in range(STRATEGIES):
+    for strategy in range(STRATEGIES or core.clock[0].strategies):
         ledger = core.ledgers[strategy]
         if ledger.cash + ledger.mark != ledger.last_pnl:
             emit_pnl(core, strategy)

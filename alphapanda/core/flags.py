@@ -6,7 +6,7 @@ As they stand here the loop is in its general form, which tests hold equal to ev
 from __future__ import annotations
 
 STRATEGIES = 1
-"""How many strategies run; the account's ledger stands behind theirs."""
+"""How many strategies run, 0 if only the clock knows; the account's ledger stands behind theirs."""
 
 BARS_IN = 0
 """The source's rows are bars (1) or ticks (0)."""

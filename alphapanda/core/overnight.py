@@ -29,6 +29,17 @@ def end_session(core: Core, row: int) -> None:
     sweep(core, row)
 
 
+def close_forced(core: Core, row: int) -> None:
+    """Close the broker's own orders of an instrument; others wait for the next session."""
+    slot = core.instruments[row].first
+    while slot >= 0:
+        order = core.orders[slot]
+        if order.state < OrderState.DONE and order.system >= Maker.SQUARE_OFF:
+            close_at_last(core, order)
+        slot = order.next
+    sweep(core, row)
+
+
 def close_at_last(core: Core, order: Record) -> None:
     """Fill the broker's own order at the last price: an intraday position ends with its day."""
     clock = core.clock[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from alphapanda.core.book import move
 from alphapanda.core.emit import emit, emit_order, emit_pnl
 from alphapanda.core.orders import end_all, place_system
-from alphapanda.core.overnight import end_session
+from alphapanda.core.overnight import close_forced
 from alphapanda.core.state import Core, Maker, Record
 from alphapanda.model.instruments import Product, Segment
 from alphapanda.model.rows import Kind, Out, Reason
@@ -37,7 +37,7 @@ def square_off_left(core: Core) -> None:
     for row in range(core.clock[0].instruments):
         if core.instruments[row].held != 0:
             close_positions(core, row, 0)
-            end_session(core, row)
+            close_forced(core, row)
 
 
 def intraday(core: Core, strategy: int, row: int) -> bool:

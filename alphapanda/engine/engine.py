@@ -8,6 +8,14 @@ from typing import Any
 import numpy as np
 
 from alphapanda.engine.compiler.declared import Spec
+from alphapanda.engine.compiler.places import (
+    COLUMNS,
+    FROM_CORE,
+    FROM_STRATEGIES,
+    LINKS,
+    OWN,
+    table_places,
+)
 from alphapanda.engine.compiler.program import Program
 from alphapanda.engine.filling import fill, heap_layout, table_sizes
 from alphapanda.engine.records import view
@@ -29,10 +37,15 @@ class Engine:
             for name, dtype in zip(program.names, program.dtypes, strict=True)
         }
         fill(self.tables, setup, program.shape, heaps)
-        self.handle = np.zeros(2 * (len(program.names) + len(Columns._fields)), np.int64)
+        places = table_places(len(program.names))
+        self.handle = np.zeros(2 * (OWN + len(places)), np.int64)
         self.address = self.handle.ctypes.data
-        for index, table in enumerate(self.tables.values()):
-            self._point(index, table)
+        for place, table in zip(places, self.tables.values(), strict=True):
+            self._point(place, table)
+        self._links = np.zeros(len(FROM_STRATEGIES) + len(FROM_CORE), np.int64)
+        self._point(LINKS, self._links)
+        if program.publish is not None:
+            program.publish(self.address, 0)
         self.plain: Any = None
         if program.step is not None:
             self.plain = program.state(*(view(table) for table in self.tables.values()))
@@ -67,9 +80,8 @@ class Engine:
         clock["n_controls"] = len(controls)
         clock["next_control"] = 0
         clock["control_at"] = controls["at"][0] if len(controls) else 1 << 62
-        first = len(self.program.names)
-        for index, column in enumerate(columns):
-            self._point(first + index, column)
+        for place, column in enumerate(columns, COLUMNS):
+            self._point(place, column)
         at = 0
         while True:
             at = self._step(columns, at)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from alphapanda import indicators
 from alphapanda.engine.compiler import cache
 from alphapanda.engine.compiler.binder import Binder
-from alphapanda.engine.compiler.program import compile_entry, jit, register, source_hash
+from alphapanda.engine.compiler.native import compile_entry, jit, register, source_hash
 from alphapanda.engine.records import view
 
 Floats = NDArray[np.float64]
@@ -111,7 +111,7 @@ def compiled(name: str, cache_dir: Path) -> Loop:
 
     binder = Binder(jit, {})
     scope = bound(name, binder)
-    scope["as_core"] = caster(Tables(tables(name), dtypes(name), 0))
+    scope["as_core"] = caster(Tables(tables(name), dtypes(name), range(len(tables(name)))))
     entry = "def loop(handle, at):\n    return loop_rows(as_core(handle), at)"
     exec(compile(entry, "alphapanda series", "exec"), scope)  # noqa: S102 (our own text)
     text = f"{loop_text(name)}\n\n\n{entry}\n"

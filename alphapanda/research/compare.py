@@ -58,7 +58,7 @@ def _settings(result: Any) -> dict[str, str]:
     options = {
         name: spelt(name, value)
         for name, value in result.manifest["options"].items()
-        if name not in ("data", "out", "batch", "jit", "journal")
+        if name not in ("data", "out", "batch", "jit", "tier", "journal")
     }
     return {**made, "data (sha256)": data, **options, "code": result.manifest["code"][:16]}
 

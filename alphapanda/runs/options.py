@@ -18,6 +18,7 @@ import pydantic.dataclasses
 
 from alphapanda import config
 from alphapanda.data.frames import with_files
+from alphapanda.engine.tier import Tier
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.instruments import Product
 from alphapanda.model.money import BOUND, to_scaled
@@ -173,6 +174,18 @@ class Options:
             shapes=False,
         ),
     ] = True
+    tier: Annotated[
+        Tier,
+        Opt(
+            readings.TIER,
+            RUN,
+            "TIER",
+            "How the loop is made: quick links a new strategy to a compiled core, full compiles "
+            "both as one, auto runs few rows in Python, else full if it is kept, else quick. "
+            "The results are the same.",
+            shapes=False,
+        ),
+    ] = Tier.AUTO
     journal: Annotated[bool, Opt(readings.FLAG, shapes=False)] = False
     out: Annotated[Path | None, Opt(readings.FOLDER, shapes=False)] = None
 

@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from alphapanda.engine.tier import Tier
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import DAY
 from alphapanda.model.instruments import Product
@@ -182,5 +183,6 @@ TIME = Reading(as_ns, "a time up to a day, 50ms or 1s",
                write=lambda ns: f"{exact(ns, 1_000_000)}ms" if ns else "0")  # fmt: skip
 KIND = one_of("tick", "bar", "quote")
 PRODUCT = one_of("CNC", "MIS", "NRML", read=member(Product), write=lambda p: Product(p).name)
+TIER = one_of("auto", "quick", "full", read=Tier, write=str)
 LIMIT_FILL = one_of("through", "touch", "queue", read=member(Fill),
                     write=lambda fill: Fill(fill).name.lower())  # fmt: skip

@@ -13,6 +13,7 @@ from alphapanda.engine.compiler.program import Program, build
 from alphapanda.engine.controls import Placer, session_controls
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.setup import Paper, Setup
+from alphapanda.engine.tier import Tier
 from alphapanda.model.rows import Out
 from alphapanda.research.events import Names
 from alphapanda.research.prices import step_ns
@@ -55,15 +56,18 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
 
 def make_engine(plan: RunPlan, settles: Mapping[int, int]) -> Engine:
     """Load or compile the loop, and fill a core for the run."""
-    program = load_program(plan, jit=plan.options.jit)
+    rows = plan.feed.rows
+    program = load_program(plan, jit=plan.options.jit, tier=plan.options.tier, rows=rows)
     with blaming(plan.specs, lambda: "start"):
         return Engine(program, setup_of(plan, settles))
 
 
-def load_program(plan: RunPlan, *, jit: bool) -> Program:
+def load_program(
+    plan: RunPlan, *, jit: bool, tier: Tier, rows: int | None = None
+) -> Program:  # fmt: skip
     """Return the loop for a plan's strategies and columns: loaded, or compiled."""
     shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan))
-    return build(shape, jit=jit, cache_dir=config.load().cache_dir)
+    return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
 
 
 def covers_all(plan: RunPlan) -> tuple[bool, ...]:

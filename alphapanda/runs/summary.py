@@ -29,7 +29,8 @@ def totals(run: ActiveRun) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the summary and the tables of a run."""
     gatherer, engine = run.gatherer, run.session.engine
     hours = hours_of(run)
-    facts = {**describe(run), "build_s": round(run.build_s, 4)}
+    made = {"build_s": round(run.build_s, 4), "tier": str(engine.program.tier)}
+    facts = {**describe(run), **made}
     facts["notes"] = [*facts["notes"], *day_notes(run, hours)]
     last = np.ascontiguousarray(engine.tables["instruments"]["last"])
     return sum_up(gatherer, facts, Ending(hours, last, left(engine)))

@@ -102,7 +102,7 @@ def key(made: Sweep) -> dict[str, Any]:
     """Return what the results depend on: another key, another sweep."""
     run_plan, spec, grid = made.market.plan, made.grid.spec, made.grid
     options = manifest.manifest(run_plan, "")["options"]
-    for name in ("data", "out", "batch", "jit"):
+    for name in ("data", "out", "batch", "jit", "tier"):
         del options[name]
     return {
         "code": package_sources().hex(),

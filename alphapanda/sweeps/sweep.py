@@ -19,6 +19,7 @@ from alphapanda.engine.compiler.program import Program
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.reuse import Reusable, Windows, with_arguments
 from alphapanda.engine.setup import Setup
+from alphapanda.engine.tier import Tier
 from alphapanda.errors import UsageError
 from alphapanda.model.money import text
 from alphapanda.model.notes import in_order
@@ -109,7 +110,8 @@ def workers(made: Sweep) -> list[Worker]:
     """Compile the loop, and fill a core for each thread."""
     plan, spec = made.market.plan, made.grid.spec
     compiled = made.options.jit and spec.compiled
-    program = load_program(plan, jit=made.options.jit)
+    tier = Tier.FULL if made.options.tier == Tier.AUTO else made.options.tier  # many runs
+    program = load_program(plan, jit=made.options.jit, tier=tier)
     first = setup_of(plan, made.market.settles)
     made.threads = 1
     if not compiled:

@@ -87,7 +87,7 @@ class Lab:
     def engine(self, setup: Setup | None = None) -> Engine:
         """Return a core at its start. Plain hooks keep objects in the loop: each has its own."""
         if self._program is None or self.plain:
-            self._program = load_program(self.plan, jit=self.jit)
+            self._program = load_program(self.plan, jit=self.jit, tier=self.plan.options.tier)
         with blaming(self.plan.specs, lambda: "start"):
             return Engine(self._program, self.setup() if setup is None else setup)
 

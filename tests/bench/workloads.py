@@ -20,6 +20,7 @@ from alphapanda.engine.compiler.generate import Shape
 from alphapanda.engine.compiler.program import Program, build
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.setup import Enrolment, Setup
+from alphapanda.engine.tier import Tier
 from alphapanda.model.charges import Schedule
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument, Product
@@ -134,7 +135,7 @@ def program(work: Work, *, jit: bool = True) -> Program:
     fields = zip(Columns._fields, work.columns, strict=True)
     present = frozenset(name for name, column in fields if len(column))
     shape = Shape((work.spec,), work.interval, present, (True,))
-    return build(shape, jit=jit, cache_dir=config.load().cache_dir)
+    return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=Tier.FULL)
 
 
 def engine(work: Work, made: Program, **arguments: Any) -> Engine:

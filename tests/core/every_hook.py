@@ -34,6 +34,7 @@ from alphapanda import (
 )
 from alphapanda.core.state import Limit
 from alphapanda.engine.setup import Paper
+from alphapanda.engine.tier import Tier
 from alphapanda.model.calendar import Phase
 from alphapanda.model.charges import Schedule
 from alphapanda.model.columns import Columns
@@ -188,7 +189,7 @@ LIMITS = {"position": 80, "per_second": 4, "open_value": 600_000_000, "duplicate
           "repeats": 6, "repeat_ns": 5_000_000_000, "gross": 1_500_000_000}  # fmt: skip
 
 
-def desk(instruments: int, interval: int, *, jit: bool) -> Desk:
+def desk(instruments: int, interval: int, *, tier: Tier = Tier.QUICK) -> Desk:
     """Return a desk with latency, slippage, charges, several limits and a small order table."""
     limits = {**lifted(), **LIMITS}
     return Desk(
@@ -196,7 +197,8 @@ def desk(instruments: int, interval: int, *, jit: bool) -> Desk:
         paper=Paper(latency_ns=200_000_000, slippage=3_000, slippage_random=4_000,
                     limit_fill=Fill.QUEUE, volume_share=5_000_000),
         limits=LimitSet("busy", limits, limits), schedule=Schedule.zerodha(), cash=CASH,
-        always=False, sizes=Limit(orders=48, out=128), interval=interval, jit=jit,
+        always=False, sizes=Limit(orders=48, out=128), interval=interval,
+        jit=tier != Tier.PLAIN, tier=tier,
     )  # fmt: skip
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from alphapanda import buy, buy_limit, buy_stop
+from alphapanda import buy, buy_limit, buy_stop, sell
 from alphapanda.model.calendar import Phase
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import NEVER, Code, Out, Reason
+from alphapanda.model.rows import NEVER, Code, Control, Out, Reason
 from tests.support.harness import MINUTE, SECOND, T0, Filled, phase, play, reasons, rs
 
 DAY = 86_400 * SECOND
@@ -52,6 +52,19 @@ def test_an_order_fills_at_the_next_day_s_open(sessions: Any) -> None:
     assert played.codes() == []
     assert played.fills == [Filled(1, 10, 101)]
     assert [row.ts for row in played.of(Out.FILL)] == [T0 + CLOSE + DAY]
+
+
+@pytest.mark.parametrize("product", [Product.CNC, Product.NRML])
+def test_what_is_held_can_be_sold_at_the_next_open(product: Product) -> None:
+    """The end of a day leaves alone what was ordered for the morning, also of what is held."""
+    events = sorted(
+        [*regular(4), *((T0 + CLOSE + day * DAY + 1, Control.DAY_END) for day in range(4))]
+    )
+    acts = {0: lambda ctx: buy(ctx, 10), 1: lambda ctx: sell(ctx, 10)}
+    rows = day_bars(FLAT, (101, 102, 100, 100), (103, 104, 100, 100), FLAT)
+    played = play(rows, acts, events=events, interval=DAY, product=product)
+    assert played.fills == [Filled(1, 10, 101), Filled(2, -10, 103)]
+    assert reasons(played) == []
 
 
 @pytest.mark.parametrize("sessions", [regular, auctioned])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from alphapanda.core import matching, orders
 from alphapanda.engine.engine import Engine
+from alphapanda.engine.tier import Tier
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import CONTROL, OUT, Control, Out, Reason
 from tests.core import every_hook, test_properties
@@ -159,16 +160,16 @@ WORK = [
 @pytest.mark.core
 @pytest.mark.parametrize(("cls", "columns", "instruments", "interval"), WORK)
 def test_compiled_equals_plain(cls: Any, columns: Columns, instruments: int, interval: int) -> None:
-    """The law of two executions: the same bytes and state, compiled and in plain Python."""
+    """The law of executions: the same bytes and state, in plain Python and both ways compiled."""
     made = []
-    for jit in (False, True):
-        desk = every_hook.desk(instruments, interval, jit=jit)
+    for tier in (Tier.PLAIN, Tier.QUICK, Tier.FULL):
+        desk = every_hook.desk(instruments, interval, tier=tier)
         engine = desk.engine([cls], present(columns))
+        assert engine.program.tier == tier
         made.append((output(engine, columns, every_hook.session(columns)), engine.snapshot()))
-    (plain, before), (compiled, after) = made
-    assert np.frombuffer(compiled, CONTROL.fields["ts"][0]).size > 20_000
-    assert compiled == plain
-    assert before == after
+    plain, *compiled = made
+    assert np.frombuffer(plain[0], CONTROL.fields["ts"][0]).size > 20_000
+    assert compiled == [plain, plain]
 
 
 @pytest.mark.core
@@ -177,7 +178,7 @@ def test_compiled_keeps_the_law_of_batches(
     cls: Any, columns: Columns, instruments: int, interval: int
 ) -> None:
     """Compiled, single rows give the same bytes as the whole; a restored core goes on the same."""
-    desk = every_hook.desk(instruments, interval, jit=True)
+    desk = every_hook.desk(instruments, interval)
     controls = every_hook.session(columns)
     case = Case(columns, controls, desk, ())
     whole, single, other = (desk.engine([cls], present(columns)) for _ in range(3))
@@ -200,8 +201,8 @@ def test_commands_are_the_same_compiled(
     """Under commands, too: compiled and plain Python, whole and row by row, the same bytes."""
     events = every_hook.commanded(columns)
     made = []
-    for jit in (False, True):
-        desk = every_hook.desk(instruments, interval, jit=jit)
+    for tier in (Tier.PLAIN, Tier.QUICK):
+        desk = every_hook.desk(instruments, interval, tier=tier)
         engine = desk.engine([cls], present(columns))
         made.append((output(engine, columns, events), engine.snapshot()))
     assert made[0] == made[1]
@@ -209,7 +210,7 @@ def test_commands_are_the_same_compiled(
     told = rows[rows["type"] == Out.COMMAND]
     assert set(told["a"].tolist()) == set(range(Control.KILL, Control.CANCEL + 1))
     assert {Reason.PAUSED, Reason.OPERATOR} <= set(rows["a"][rows["type"] == Out.CANCEL].tolist())
-    desk = every_hook.desk(instruments, interval, jit=True)
+    desk = every_hook.desk(instruments, interval)
     case, single = Case(columns, events, desk, ()), desk.engine([cls], present(columns))
     found = [output(single, *piece) for piece in pieces(case, range(1, columns.rows))]
     assert b"".join(found) == made[1][0]

@@ -12,7 +12,7 @@ from alphapanda.model.limits import LimitSet, lifted
 from alphapanda.model.rows import Kind, Out
 from tests.core.auditor import Books
 from tests.support.cases import Case, cases
-from tests.support.harness import SECOND, Played, feed, present
+from tests.support.harness import SECOND, Played, Row, feed, present
 
 MANY = settings(
     max_examples=80, deadline=None, derandomize=True,
@@ -73,14 +73,42 @@ def orders_have_one_number_each(case: Case, played: Played) -> None:
     assert signals == sorted(set(signals))
 
 
-def nothing_fills_on_the_row_that_made_it(case: Case, played: Played) -> None:
-    """An order's fills come from later rows of its own instrument, at or after time + latency."""
-    made = {row.order: row for row in played.of(Out.ORDER)}
-    moved = {int(c): int(r) for c, r in zip(causes(case), case.columns.row, strict=True)}
+def orders_fill_after_they_were_sent(case: Case, played: Played) -> None:
+    """Fills come from later rows of the order's instrument, at or after time + latency.
+
+    A bracket's exit may also fill on the bar that filled its entry.
+    """
+    sent = {row.order: row for row in played.of(Out.ORDER)}
+    entered = {(row.order, row.cause) for row in played.of(Out.FILL)}
+    for row in market_fills(case, played):
+        order = sent[row.order]
+        if row.cause == order.cause:
+            assert case.desk.interval
+            assert (order.group, row.cause) in entered
+            continue
+        assert row.cause > order.cause
+        assert row.ts >= order.ts + case.desk.paper.latency_ns
+
+
+def market_fills(case: Case, played: Played) -> list[Row]:
+    """Return the fills that a market row of their instrument gave."""
+    row_of = {cause: int(row) for cause, row in zip(causes(case), case.columns.row, strict=True)}
+    return [
+        row for row in played.of(Out.FILL) if row.order and row_of.get(row.cause) == row.row
+    ]  # fmt: skip
+
+
+def other_fills_are_the_brokers(case: Case, played: Played) -> None:
+    """What no market row filled was settled or closed for the day, at the last price."""
+    market = {id(row) for row in market_fills(case, played)}
+    sent = {row.order: row for row in played.of(Out.ORDER)}
     for row in played.of(Out.FILL):
-        assert row.cause > made[row.order].cause
-        assert row.ts >= made[row.order].ts + case.desk.paper.latency_ns
-        assert moved[row.cause] == row.row
+        if id(row) not in market:
+            known = [n for n, cause in enumerate(causes(case))
+                     if cause <= row.cause and case.columns.row[n] == row.row]  # fmt: skip
+            assert row.price == case.columns.last[known[-1]]
+            assert case.desk.product == Product.MIS
+            assert row.order == 0 or sent[row.order].b == Kind.MARKET
 
 
 def causes(case: Case) -> list[int]:
@@ -91,7 +119,7 @@ def causes(case: Case) -> list[int]:
 def prices_are_those_of_the_row(case: Case, played: Played) -> None:
     """No fill is better than its row: a bar's range, the quote, or a trade."""
     at = {cause: n for n, cause in enumerate(causes(case))}
-    for row in played.of(Out.FILL):
+    for row in market_fills(case, played):
         n = at[row.cause]
         best = best_price(case, n, row.qty)
         assert row.price >= best if row.qty > 0 else row.price <= best
@@ -117,7 +145,7 @@ def fills_take_no_more_than_their_share(case: Case, played: Played) -> None:
     at = {cause: n for n, cause in enumerate(causes(case))}
     traded = case.columns.volume if len(case.columns.volume) else case.columns.qty
     taken: dict[tuple[int, bool], int] = defaultdict(int)
-    for row in played.of(Out.FILL):
+    for row in market_fills(case, played):
         taken[row.cause, row.qty > 0] += abs(row.qty)
     for (cause, _), size in taken.items():
         assert share == 0 or size <= (int(traded[at[cause]]) * share + 5_000_000) // 10_000_000
@@ -145,7 +173,7 @@ def exits_never_do_more_than_their_entry(case: Case, played: Played) -> None:
 
 LAWS = (
     the_books_equal_a_naive_recount, nothing_is_left_when_nothing_works,
-    orders_have_one_number_each, nothing_fills_on_the_row_that_made_it,
+    orders_have_one_number_each, orders_fill_after_they_were_sent, other_fills_are_the_brokers,
     prices_are_those_of_the_row, fills_take_no_more_than_their_share, delivery_never_goes_short,
     exits_never_do_more_than_their_entry,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from tests.support.running import PROGRAM, ROOT, left, session
 KEY = "0123456789"
 WORDS = (
     "backtest", str(ROOT / "strategies" / "ema_cross.py"), "--json", "--data", session(),
+    "--tier", "quick",
 )  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def test_command_line_survives_it_all(tmp_path: Path) -> None:
     digests = {json.loads(out)["digest"] for out, _ in told}
     assert len(digests) == 1
     assert [err for _, err in told] == ["", ""]
-    assert len(list(cached.iterdir())) == 1
+    assert len(list(cached.iterdir())) == 2  # the core, and what the strategy declares
     before = stamps(cached)
     third = subprocess.run([PROGRAM, *WORDS], cwd=tmp_path, env=env, text=True, check=True,
                            capture_output=True)  # fmt: skip

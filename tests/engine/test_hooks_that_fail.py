@@ -40,12 +40,14 @@ class Fails:
 '''
 
 
-def fails(folder: Path, way: int, *, compiled: bool, jit: bool, text: str = HEAD) -> str:
+def fails(
+    folder: Path, way: int, *, compiled: bool, jit: bool, text: str = HEAD, tier: str = "quick"
+) -> str:  # fmt: skip
     """Run a hook that fails and return the message."""
     file = folder / "fails.py"
     file.write_text(text.replace("COMPILED", str(compiled)))
     with pytest.raises(UsageError) as refusal:
-        ap.backtest(str(file), session(1, 3_000), params={"way": way}, jit=jit)
+        ap.backtest(str(file), session(1, 3_000), params={"way": way}, jit=jit, tier=tier)
     return str(refusal.value)
 
 
@@ -70,10 +72,11 @@ def test_plain_hook_that_raises(way: int, compiled: bool, tmp_path: Path) -> Non
     assert said.endswith(WHAT[way])
 
 
+@pytest.mark.parametrize("tier", ["quick", "full"])
 @pytest.mark.parametrize("way", PLAIN)
-def test_compiled_hook_that_raises(way: int, tmp_path: Path) -> None:
+def test_compiled_hook_that_raises(way: int, tier: str, tmp_path: Path) -> None:
     """Compiled, numba knows the line of a `raise` alone; the time of the row is always told."""
-    said = fails(tmp_path, way, compiled=True, jit=True)
+    said = fails(tmp_path, way, compiled=True, jit=True, tier=tier)
     assert " at 2025-08-04 " in said
     assert WHAT[way].partition(":")[0] in said
     if way == 3:

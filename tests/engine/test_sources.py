@@ -142,7 +142,7 @@ CORE = {
     "an indicator": ("indicators/ema.py", "self.alpha * price", "self.alpha * price * 1.5"),
     "a rule": ("rules/quantity.py", "def check", "CALM = 1\n\n\ndef check"),
     "the book": ("core/book.py", "def ", "SPARE = 1\n\n\ndef "),
-    "the pointer": ("core/pointer.py", "WORD = ", "SPARE = 1\nWORD = "),
+    "the pointer": ("engine/compiler/pointer.py", "WORD = ", "SPARE = 1\nWORD = "),
 }
 SCRIPT = """
 import sys

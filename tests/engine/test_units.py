@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alphapanda import buy, buy_limit, target
-from alphapanda.engine.compiler import units
+from alphapanda.engine.compiler import lint, units
 from alphapanda.errors import UsageError
 from alphapanda.runs.discovery import find
 from tests.support.harness import Filled, play, rs, ticks
@@ -103,8 +103,10 @@ def test_mixed_units_are_refused(tmp_path: Path, body: str, compiled: bool) -> N
 
 @pytest.mark.parametrize("body", RIGHT)
 def test_like_units_pass(tmp_path: Path, body: str) -> None:
-    """What counts the same, or can't be told, is let be."""
-    units.check(find(str(written(tmp_path, body))))
+    """What counts the same, or can't be told, is let be, and may stand in a hook."""
+    spec = find(str(written(tmp_path, body)))
+    units.check(spec)
+    lint.check(spec)
 
 
 def test_a_helper_is_read_too(tmp_path: Path) -> None:

@@ -117,8 +117,11 @@ def ticks(price: int) -> Iterator[Change]:
 
 
 async def whole(live: RedisLive) -> bool:
-    """Say if Redis has all that the board's writer has in memory."""
-    found = [await live.get(*board) for board in BOARDS]
+    """Say if Redis answers, and has all that the board's writer has in memory."""
+    try:
+        found = [await live.get(*board) for board in BOARDS]
+    except OutsideError:
+        return False
     return found == [live._memory.parts(*board) for board in BOARDS]
 
 

@@ -19,6 +19,7 @@ from alphapanda.engine.compiler.program import Program, build
 from alphapanda.engine.compiler.strategy import spec_of
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.setup import Enrolment, Paper, Setup
+from alphapanda.engine.tier import Tier
 from alphapanda.model.calendar import Phase, SessionGroup, day_start_ns
 from alphapanda.model.charges import Schedule
 from alphapanda.model.columns import Columns
@@ -260,13 +261,14 @@ class Desk:
     expiries: Mapping[int, int] = field(default_factory=dict)
     interval: int = 0
     jit: bool = False
+    tier: Tier = Tier.AUTO
 
     def program(self, classes: Sequence[type], columns: Iterable[str]) -> Program:
         """Return the loop for some strategies over data with these columns."""
         specs = tuple(spec_of(cls) for cls in classes)
         whole = tuple(spec.binding.kind == "each" for spec in specs)
         shape = Shape(specs, self.interval, frozenset(columns), whole)
-        return build(shape, jit=self.jit, cache_dir=cache_dir())
+        return build(shape, jit=self.jit, cache_dir=cache_dir(), tier=self.tier)
 
     def engine(self, classes: Sequence[type], columns: Iterable[str], **arguments: Any) -> Engine:
         """Return an engine with each strategy on every instrument."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from alphapanda import param, sma, state, strategy, target
+from alphapanda import param, rupees, sma, state, strategy, target
 from tests.support.running import ROOT, session
 
 SMA_CROSS = str(ROOT / "strategies" / "sma_cross.py")
@@ -28,8 +28,9 @@ class Flipper:
 
     def on_bar(self, ctx: Any) -> None:
         """Trade only on a bar that is clear of the band."""
-        if ctx.close > self.average.value + self.band:
+        price = rupees(ctx.close)
+        if price > self.average.value + self.band:
             target(ctx, self.size)
-        elif ctx.close < self.average.value - self.band:
+        elif price < self.average.value - self.band:
             target(ctx, -self.size)
             self.size = self.size % 7 + 1

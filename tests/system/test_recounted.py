@@ -163,17 +163,21 @@ def test_sma_cross_over_five_years_of_day_bars() -> None:
 
 
 def test_fills_of_bars_lie_within_their_bar_and_traded_volume() -> None:
-    """A fill on a bar is at a price the bar had, and not of more than was traded."""
+    """A fill on a bar is at a price the bar had, and of no more than was traded.
+
+    Of what has no volume in any row, such as an index, none is known, and nothing limits its fills.
+    """
     query = """
         SELECT 'NSE:' || symbol, epoch_ns(date) + 60000000000, low, high, volume
         FROM read_parquet(?)
     """
     found = duckdb.execute(query, [str(minutes())]).fetchall()
     bars = {(name, end): (low, high, volume) for name, end, low, high, volume in found}
+    traded = {name for (name, _), (_, _, volume) in bars.items() if volume}
     for trade in trades(run("sma_cross", minutes()).table("fills")):
         low, high, volume = bars[trade.instrument, trade.ts]
         assert low <= float(trade.price) <= high, trade
-        assert abs(trade.qty) <= volume, trade
+        assert abs(trade.qty) <= volume or trade.instrument not in traded, trade
 
 
 def test_momentum_over_the_universe() -> None:

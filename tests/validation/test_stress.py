@@ -70,12 +70,14 @@ def test_what_cannot_bite_is_not_applicable() -> None:
     assert made["charges doubled"]["why"] == ""
 
 
-def test_charges_double(cases: dict[str, dict[str, Any]]) -> None:
+def test_charges_double() -> None:
     """Twice the charges, up to the rounding of notes, for the same fills."""
+    cases = stressed(params={"quantity": 50}, limits="wide")
     base, doubled = cases["as asked"], cases["charges doubled"]
     assert doubled["fills"] == base["fills"] > 0
     twice = 2 * Decimal(base["charges"])
-    assert abs(Decimal(doubled["charges"]) - twice) < Decimal("0.01") * twice
+    notes = 2 * 2  # STT and stamp duty of two days are rounded to rupees, each before and after
+    assert abs(Decimal(doubled["charges"]) - twice) <= Decimal("1.5") * notes < twice / 20
     lost = Decimal(doubled["change"]) + Decimal(doubled["charges"]) - Decimal(base["charges"])
     assert lost == 0
 

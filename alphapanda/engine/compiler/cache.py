@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 SUMS = "SHA256SUMS"
@@ -34,11 +35,7 @@ def folder(cache_dir: Path, key: str, text: str) -> Iterator[Path]:
         new = Path(tempfile.mkdtemp(prefix=f".{key}.", suffix=".partial", dir=cache_dir))
         Path(new, MODULE).write_text(text)
     except OSError as error:
-        warnings.warn(
-            f"{cache_dir} can't be written ({error.strerror}), so the compiled core is not kept: "
-            "set ALPHAPANDA_CACHE_DIR to a folder that can",
-            stacklevel=2,
-        )
+        warn_not_kept(cache_dir, str(error.strerror))
         with tempfile.TemporaryDirectory(prefix="alphapanda-") as elsewhere:
             Path(elsewhere, MODULE).write_text(text)
             yield Path(elsewhere)
@@ -50,6 +47,21 @@ def folder(cache_dir: Path, key: str, text: str) -> Iterator[Path]:
             new.rename(final)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+@cache
+def warn_not_kept(cache_dir: Path, reason: str) -> None:
+    """Warn, once, that nothing compiled is kept."""
+    warnings.warn(
+        f"{cache_dir} can't be written ({reason}), so the compiled core is not kept: "
+        "set ALPHAPANDA_CACHE_DIR to a folder that can",
+        stacklevel=2,
+    )
+
+
+def kept(cache_dir: Path, key: str) -> bool:
+    """Say if a loop is on disk; whether it is whole is seen when it is loaded."""
+    return Path(cache_dir, key, SUMS).is_file()
 
 
 def seal(folder: Path) -> None:

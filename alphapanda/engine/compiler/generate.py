@@ -109,8 +109,17 @@ def tables(specs: Sequence[Spec]) -> list[str]:
 
 def glue(shape: Shape) -> str:
     """Return the bodies of the functions that `core/glue.py` names."""
-    parts = [refusal(), closing_refusal(), update_bar(shape), close_bar(shape),
-             open_session(shape), see_row(shape),
+    return ladders() + "\n\n" + declared(shape)
+
+
+def ladders() -> str:
+    """Return the bodies that ask the risk rules."""
+    return "\n\n".join("\n".join(part) for part in (refusal(), closing_refusal()))
+
+
+def declared(shape: Shape) -> str:
+    """Return the bodies that strategies declare: their bars, indicators and hooks."""
+    parts = [update_bar(shape), close_bar(shape), open_session(shape), see_row(shape),
              decide(shape), dispatch(shape)]  # fmt: skip
     return "\n\n".join("\n".join(part) for part in parts)
 
@@ -387,9 +396,22 @@ def queued_call(k: int, spec: Spec, name: str, hook: int, arguments: str) -> lis
     return [*lines, f"            {call}"]
 
 
-def entry(function: str) -> str:
-    """Return the compiled entry: from the address of all tables to where the batch stands."""
+def entry(function: str, published: Sequence[str] = ()) -> str:
+    """Return the compiled entry: from the address of all tables to where the batch stands.
+
+    Before that it says where the functions are that other code calls through the handle.
+    """
     return "\n".join([
         f"def {function}(handle, at):",
+        *(f"    publish_{name}(as_core(handle), {name})" for name in published),
         f"    return {function}_rows(as_core(handle), as_columns(handle), at)",
+    ])  # fmt: skip
+
+
+def publisher(published: Sequence[str]) -> str:
+    """Return the compiled entry that only says where the functions are that a core calls."""
+    return "\n".join([
+        "def publish(handle, at):",
+        *(f"    publish_{name}(as_core(handle), {name})" for name in published),
+        "    return at",
     ])  # fmt: skip

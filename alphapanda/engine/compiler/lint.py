@@ -23,6 +23,7 @@ from alphapanda.core.state import TABLES
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.sources import definition
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.indicators._rupees import rupees
 
 STATEMENTS: dict[type[ast.AST], str] = {
     ast.Try: "try/except",
@@ -173,7 +174,7 @@ class Reading:
     def judge_function(self, name: str, value: FunctionType) -> str:
         """Return what is wrong with a Python function; the user's own are read next."""
         module = str(value.__module__)
-        if module == Context.__module__:
+        if module in (Context.__module__, rupees.__module__):
             return ""
         if module.startswith("alphapanda."):
             return f"{name}() belongs into the class body, not into a hook"

@@ -40,15 +40,17 @@ ITERATED = "u"
 
 
 class Tables(types.Type):
-    """The type of `core` and `columns`: names and dtypes of tables, from a place in the handle."""
+    """The type of `core` and `columns`: names, dtypes and places in the handle of their tables."""
 
-    def __init__(self, names: Sequence[str], dtypes: Sequence[np.dtype[Any]], first: int) -> None:
+    def __init__(
+        self, names: Sequence[str], dtypes: Sequence[np.dtype[Any]], places: Sequence[int]
+    ) -> None:  # fmt: skip
         self.tables = {
             name: table_type(name, dtype) for name, dtype in zip(names, dtypes, strict=True)
         }
-        self.places = {name: first + place for place, name in enumerate(names)}
-        text = repr(list(zip(names, dtypes, strict=True)))
-        super().__init__(name=f"Tables_{first}_{digest(text)}")
+        self.places = dict(zip(names, places, strict=True))
+        text = repr(list(zip(names, dtypes, places, strict=True)))
+        super().__init__(name=f"Tables_{digest(text)}")
 
 
 class Table(types.Type):

@@ -1,7 +1,7 @@
-"""A run's loop as a callable: generated, bound and compiled once, then loaded from disk.
+"""A run's loop as a callable: plain Python, one compiled whole, or a core and hooks linked.
 
-The generated module's name hashes every function and constant in it as they are in memory, because
-numba's own cache does not notice an edited callee and would run the old code in silence.
+The compiled whole is the fastest to run and takes seconds to make. A core that calls what
+strategies declare by address is made once and kept; then a new strategy costs its own lines.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 import builtins
 import hashlib
 import linecache
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache as once
 from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,22 +25,31 @@ from alphapanda.core.context import context
 from alphapanda.core.emit import call
 from alphapanda.core.gate import gate
 from alphapanda.core.state import TABLES
-from alphapanda.engine.compiler import blame, cache, generate, lint, units
-from alphapanda.engine.compiler.binder import HOT, INLINED, Binder
+from alphapanda.engine.compiler import cache, generate, lint, units
+from alphapanda.engine.compiler.binder import Binder
 from alphapanda.engine.compiler.declared import Spec, short
 from alphapanda.engine.compiler.generate import Shape
-from alphapanda.errors import UsageError
+from alphapanda.engine.compiler.native import Bound, Entry, jit, load, source_hash
+from alphapanda.engine.compiler.places import (
+    COLUMN_TYPES,
+    COLUMNS,
+    FROM_CORE,
+    FROM_STRATEGIES,
+    table_places,
+)
+from alphapanda.engine.tier import Tier
 from alphapanda.model.columns import Columns
 
-GLUE = (
-    "refusal", "closing_refusal", "update_bar", "close_bar", "open_session", "see_row", "decide",
-    "dispatch",
-)  # fmt: skip
+LADDERS = ("refusal", "closing_refusal")
+GLUE = (*LADDERS, *FROM_STRATEGIES)
 SOURCES = ("model", "events", "core", "indicators", "rules", "engine")
-COMPILER = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT")
-"""Settings of numba that change what it makes of the same source."""
-MAKERS = ("pointer.py", "link.py")
-"""Our own part in how numba makes it."""
+GENERAL = {
+    "STRATEGIES": 0, "TICK_BARS": 1, "TIMERS": 1, "HOOK_FILL": 1, "HOOK_ORDER": 1,
+    "HOOK_SESSION": 1, "QUEUED": 1,
+}  # fmt: skip
+"""Flags of a core that serves any strategies."""
+SHORT = 500_000
+"""Microseconds of plain Python that cost less than loading a compiler."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,11 @@ class Program:
     state: type
     selves: list[list[Any]]
     """For strategies in plain Python: what `self` is, by strategy and instance."""
+    tier: Tier = Tier.PLAIN
     step: Callable[[Any, Any, int], int] | None = None
-    entry: Callable[[Any, int], Any] | None = None
+    entry: Entry | None = None
+    publish: Entry | None = None
+    """Writes into a handle where the strategies' functions are, if they were compiled apart."""
 
 
 def dtypes(specs: Sequence[Spec]) -> list[np.dtype[Any]]:
@@ -65,11 +75,13 @@ def dtypes(specs: Sequence[Spec]) -> list[np.dtype[Any]]:
     return [*TABLES.values(), *own]
 
 
-def build(shape: Shape, *, jit: bool, cache_dir: Path) -> Program:
-    """Generate and bind the loop of a shape.
+def build(
+    shape: Shape, *, jit: bool, cache_dir: Path, tier: Tier = Tier.AUTO, rows: int | None = None
+) -> Program:  # fmt: skip
+    """Generate and bind the loop of a shape, for so many rows if that is known.
 
     Compiled when `jit`, unless a strategy asks for plain Python: then the loop runs in Python and
-    calls the compiled part of each row.
+    calls the compiled part of each row. A short run is over in Python before a compiler is loaded.
 
     Raises:
         UsageError: if a strategy cannot be compiled, with file and line.
@@ -79,11 +91,36 @@ def build(shape: Shape, *, jit: bool, cache_dir: Path) -> Program:
         if spec.compiled:
             lint.check(spec, printing=not jit)
     program = unbound(shape)
-    if not jit:
+    short_run = tier == Tier.AUTO and rows is not None and rows * weight(shape.specs) <= SHORT
+    if not jit or tier == Tier.PLAIN or short_run:
         return replace(program, step=plain(program, None))
-    if all(spec.compiled for spec in shape.specs):
-        return replace(program, entry=compiled(program, "step", cache_dir))
-    return replace(program, step=plain(program, compiled(program, "proceed", cache_dir)))
+    whole = all(spec.compiled for spec in shape.specs)
+    function = "step" if whole else "proceed"
+    made = compiled(program, function, cache_dir, tier)
+    return made if whole else replace(made, entry=None, step=plain(program, made.entry))
+
+
+def weight(specs: Sequence[Spec]) -> int:
+    """Return about how many microseconds plain Python spends on a row."""
+    return sum(8 + 2 * len(spec.indicators) for spec in specs)
+
+
+def compiled(program: Program, function: str, cache_dir: Path, tier: Tier) -> Program:
+    """Return a program with its compiled entry: of one piece, or of a core and hooks."""
+    specs, flags = program.shape.specs, {**program.shape.flags, **GENERAL}
+    if tier != Tier.QUICK:
+        bound = bind_loop(program, function)
+        if tier == Tier.FULL or cache.kept(cache_dir, bound.key):
+            return replace(program, tier=Tier.FULL, entry=load(bound, function, specs, cache_dir))
+    publish = load(bind_declared(program, flags), "publish", specs, cache_dir)
+    entry = core_entry(tuple(sorted(flags.items())), function, cache_dir)
+    return replace(program, tier=Tier.QUICK, entry=entry, publish=publish)
+
+
+@once
+def core_entry(flags: tuple[tuple[str, int], ...], function: str, cache_dir: Path) -> Entry:
+    """Return the entry of a core that serves any strategies on data of this form."""
+    return load(bind_core(dict(flags), function), function, (), cache_dir)
 
 
 def unbound(shape: Shape) -> Program:
@@ -117,15 +154,6 @@ def plain(
     return with_handle
 
 
-class Bound(NamedTuple):
-    """A loop as it is before numba compiles it: its generated text, its functions, its key."""
-
-    text: str
-    scope: dict[str, Any]
-    binder: Binder
-    key: str
-
-
 def bind_loop(program: Program, function: str) -> Bound:
     """Bind the loop for numba; its key changes with anything that it is made of."""
     from alphapanda.engine.compiler.pointer import Tables, caster  # noqa: PLC0415 (0.4 s)
@@ -133,82 +161,99 @@ def bind_loop(program: Program, function: str) -> Bound:
     binder = Binder(jit, program.shape.flags)
     scope = bind_glue(binder, program)
     text = generate.glue(program.shape) + "\n\n\n" + generate.entry(function)
-    scope["as_core"] = caster(Tables(program.names, program.dtypes, 0))
-    scope["as_columns"] = caster(Tables(Columns._fields, COLUMN_TYPES, len(program.names)))
+    places = table_places(len(program.names))
+    scope["as_core"] = caster(Tables(program.names, program.dtypes, places))
+    scope["as_columns"] = columns_caster()
     run_glue(text, "alphapanda glue", scope, binder)
-    tables = program.dtypes, sorted(program.shape.flags.items())
     scope[f"{function}_rows"] = binder.bind(getattr(loop, function))
-    return Bound(text, scope, binder, source_hash(tables, text, binder))
+    return keyed(text, scope, binder, (program.dtypes, program.shape.flags))
 
 
-def compiled(program: Program, function: str, cache_dir: Path) -> Callable[[Any, int], Any]:
-    """Return the compiled entry of the loop, from disk if these sources were compiled before."""
-    from numba.core.errors import NumbaError  # noqa: PLC0415
+def bind_core(flags: Mapping[str, int], function: str) -> Bound:
+    """Bind the loop without strategies: what they declare is called by address."""
+    from alphapanda.engine.compiler.linked import linked, publish  # noqa: PLC0415
+    from alphapanda.engine.compiler.pointer import Tables, caster  # noqa: PLC0415
 
-    text, scope, binder, key = bind_loop(program, function)
-    module = register(f"alphapanda_loop_{key}", scope, binder)
-    users = binder.users()
-    with cache.folder(cache_dir, key, text) as folder:
-        module.__file__ = str(folder / cache.MODULE)
-        try:
-            made = compile_entry(scope[function], module.__file__)
-        except NumbaError as error:
-            message = blame.uncompilable(error, program.shape.specs, users)
-            raise UsageError(message) from None
-        blame.check_types(binder.replaced, users)
-    return made
-
-
-def jit(function: FunctionType) -> Any:
-    """Return a kernel or a hook as numba will compile it once it is called."""
-    from numba import njit  # noqa: PLC0415
-
-    from alphapanda.engine.compiler.link import PartCompiler  # noqa: PLC0415
-
-    if function.__name__ in INLINED:
-        return njit(function, inline="always")
-    options: dict[str, Any] = {
-        "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": PartCompiler,
-        "forceinline": function.__name__ in HOT,
-    }  # fmt: skip
-    return njit(function, **options)
+    binder = Binder(jit, flags)
+    scope: dict[str, Any] = {"__builtins__": builtins}
+    for name in FROM_STRATEGIES:
+        binder.replaced[getattr(glue, name)] = linked(name)
+    forward(binder, scope, LADDERS)
+    bind_rules(binder, scope)
+    scope["as_core"] = caster(Tables(tuple(TABLES), tuple(TABLES.values()), range(len(TABLES))))
+    scope["as_columns"] = columns_caster()
+    text = generate.ladders() + "\n\n\n" + generate.entry(function, FROM_CORE)
+    run_glue(text, "alphapanda core", scope, binder, LADDERS)
+    scope.update({f"publish_{name}": publish(name) for name in FROM_CORE})
+    scope[f"{function}_rows"] = binder.bind(getattr(loop, function))
+    return keyed(text, scope, binder, (tuple(TABLES.values()), flags))
 
 
-def compile_entry(function: FunctionType, file: str) -> Callable[[Any, int], Any]:
-    """Compile the entry, or load it from the folder of its file, where numba keeps it."""
-    from numba import int64, njit  # noqa: PLC0415
-    from numba.core import config as numba_config  # noqa: PLC0415
+def bind_declared(program: Program, flags: Mapping[str, int]) -> Bound:
+    """Bind what the strategies declare, for a core that calls it by address."""
+    from alphapanda.engine.compiler.linked import linked, publish  # noqa: PLC0415
+    from alphapanda.engine.compiler.pointer import Tables, caster  # noqa: PLC0415
 
-    from alphapanda.engine.compiler.link import WholeCompiler  # noqa: PLC0415
+    specs = program.shape.specs
+    compiled = all(spec.compiled for spec in specs)
+    names = FROM_STRATEGIES if compiled else FROM_STRATEGIES[:-2]  # Python calls its hooks itself
+    binder = Binder(jit, flags)
+    for function in CORE_FUNCTIONS:
+        binder.replaced[function] = linked(function.__name__)
+    scope: dict[str, Any] = {"__builtins__": builtins}
+    forward(binder, scope, names)
+    bind_specs(binder, scope, specs)
+    scope["as_core"] = caster(
+        Tables(program.names, program.dtypes, table_places(len(program.names)))
+    )
+    text = generate.declared(program.shape) + "\n\n\n" + generate.publisher(names)
+    run_glue(text, "alphapanda hooks", scope, binder, names)
+    scope.update({f"publish_{name}": publish(name) for name in names})
+    return keyed(text, scope, binder, (program.dtypes, flags))
 
-    config: Any = numba_config
 
-    function.__code__ = function.__code__.replace(co_filename=file)
-    elsewhere, config.CACHE_DIR = config.CACHE_DIR, ""
-    try:
-        made = njit(cache=True, nogil=True, pipeline_class=WholeCompiler)(function)
-    finally:
-        config.CACHE_DIR = elsewhere
-    try:
-        made.compile((int64, int64))
-    except OSError:
-        if not made.overloads:
-            raise
-        # Compiled, but the disk is too full to keep it.
-    return made
+CORE_FUNCTIONS = (gate, call, add_to_bar, complete_bar)
 
 
-COLUMN_TYPES = [np.dtype("<i4" if name == "row" else "<i8") for name in Columns._fields]
+def columns_caster() -> Any:
+    """Return the function that takes an address for the columns of a batch."""
+    from alphapanda.engine.compiler.pointer import Tables, caster  # noqa: PLC0415
+
+    places = range(COLUMNS, COLUMNS + len(Columns._fields))
+    return caster(Tables(Columns._fields, COLUMN_TYPES, places))
+
+
+def keyed(text: str, scope: dict[str, Any], binder: Binder, made_of: Any) -> Bound:
+    """Return bound code with its key; `made_of`: dtypes of its tables, flags that specialise it."""
+    dtypes, flags = made_of
+    facts = dtypes, sorted(flags.items())
+    return Bound(text, scope, binder, source_hash(facts, text, binder))
 
 
 def bind_glue(binder: Binder, program: Program) -> dict[str, Any]:
     """Return the namespace of the glue: rules, indicators, hooks, each bound for this run."""
     scope: dict[str, Any] = {"__builtins__": builtins}
-    for name in GLUE:
+    forward(binder, scope, GLUE)
+    bind_rules(binder, scope)
+    bind_specs(binder, scope, program.shape.specs)
+    return scope
+
+
+def forward(binder: Binder, scope: dict[str, Any], names: Sequence[str]) -> None:
+    """Let kernels name functions whose text is run later."""
+    for name in names:
         binder.replaced[getattr(glue, name)] = Forward(scope, name)
+
+
+def bind_rules(binder: Binder, scope: dict[str, Any]) -> None:
+    """Bind the risk rules."""
     for number, rule in enumerate(rules.modules()):
         scope[f"rule{number}"] = binder.bind(rule.check)
-    for k, spec in enumerate(program.shape.specs):
+
+
+def bind_specs(binder: Binder, scope: dict[str, Any], specs: Sequence[Spec]) -> None:
+    """Bind the strategies' indicators and hooks."""
+    for k, spec in enumerate(specs):
         for name, indicator in spec.indicators.items():
             module = indicators.module(short(indicator))
             scope[f"update{k}_{name}"] = binder.bind(module.update)
@@ -219,7 +264,6 @@ def bind_glue(binder: Binder, program: Program) -> dict[str, Any]:
                 scope[f"{name}{k}"] = hook
             elif spec.compiled:
                 scope[f"{name}{k}"] = binder.bind(hook)
-    return scope
 
 
 class Forward:
@@ -230,39 +274,20 @@ class Forward:
         self.name = name
 
 
-def run_glue(text: str, file: str, scope: dict[str, Any], binder: Binder) -> None:
+def run_glue(
+    text: str, file: str, scope: dict[str, Any], binder: Binder, names: Sequence[str] = GLUE
+) -> None:  # fmt: skip
     """Run the generated text in its namespace and let the kernels see its functions."""
-    for function in (add_to_bar, complete_bar, call, context, gate):
+    for function in (*CORE_FUNCTIONS, context):
         scope[function.__name__] = binder.bind(function)
     exec(compile(text, file, "exec"), scope)  # noqa: S102 (our own text)
-    for name in GLUE:
+    for name in names:
         scope[name] = binder.made(scope[name])
         binder.replaced[getattr(glue, name)] = scope[name]
-    for names in binder.scopes:
-        for name, value in names.items():
+    for known in binder.scopes:
+        for name, value in known.items():
             if isinstance(value, Forward):
-                names[name] = value.scope[value.name]
-
-
-def source_hash(tables: Any, text: str, binder: Binder) -> str:
-    """Return a hash of everything a compiled loop is made of, as it is in memory.
-
-    `tables`: the dtypes of its tables, and the flags that specialise it.
-    """
-    import numba  # noqa: PLC0415
-    from llvmlite.binding import get_host_cpu_features, get_host_cpu_name  # noqa: PLC0415
-
-    facts = (
-        [getattr(numba.config, name) for name in COMPILER],
-        (get_host_cpu_name(), get_host_cpu_features().flatten()),
-        (numba.__version__, np.__version__, sys.version, "nogil"),
-        (tables, sorted(HOT), sorted(INLINED)),
-    )
-    makers = [Path(__file__).with_name(name).read_bytes() for name in MAKERS]
-    digest = hashlib.sha256()
-    for part in (text.encode(), *makers, repr(facts).encode(), *binder.sources):
-        digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()[:24]
+                known[name] = value.scope[value.name]
 
 
 @once
@@ -274,21 +299,3 @@ def package_sources() -> bytes:
         for file in sorted((root / folder).rglob("*.py")):
             digest.update(f"{file.relative_to(root).as_posix()}\n".encode() + file.read_bytes())
     return digest.digest()
-
-
-def register(name: str, scope: dict[str, Any], binder: Binder) -> ModuleType:
-    """Return the generated module, registered where numba looks for it.
-
-    Every function says that it belongs to the module: numba makes symbols of module and name, and
-    two loops of one process, loaded from the disk, would else call each other's functions.
-    """
-    module = ModuleType(name)
-    for names in (scope, *binder.scopes):
-        names["__name__"] = name
-    for made in (*binder.replaced.values(), *scope.values()):
-        function = getattr(made, "py_func", made)
-        if isinstance(function, FunctionType):
-            function.__module__ = name
-    module.__dict__.update(scope)
-    sys.modules[name] = module
-    return module

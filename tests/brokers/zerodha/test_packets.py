@@ -167,7 +167,7 @@ def test_a_frame_that_is_cut_or_has_more_counts_for_nothing(
         assert len(found.ticks) == 0
 
 
-ROUNDS = 10_000
+ROUNDS = 4_000
 """Odd frames of a run of the suite; more were run by hand, with other seeds."""
 
 

@@ -38,7 +38,8 @@ REFRESH_S = 0.25
 FINDING = 1
 """The exit status of a run whose feed had gaps."""
 
-FEED = "replay:PATH, again for more files; bus: for the feed that runs, bus:FEED for one."
+FEED = ("replay:PATH, again for more files; bus: for the feed that runs, bus:FEED for one; "
+        "kite:NSE:INFY,NSE:TCS for live ticks.")  # fmt: skip
 OUT = "Run directory; a run that was stopped there goes on. (default: runs/TIME-paper-STRATEGY)"
 SPEED = "Of a replay: 1x, 10x or max. (default: 1x)"
 

@@ -24,6 +24,8 @@ COMMANDS = {
                  "that survives a crash."),
     "run": Row("alphapanda.cli.run", "Run what its roles say, in this process: all of them, or "
                "some beside others."),
+    "record": Row("alphapanda.cli.record", "Keep the ticks of a live feed without trading, until "
+                  "Ctrl-C or the end of the day."),
     "sweep": Row("alphapanda.cli.sweep", "Run every combination of a grid of parameters, and judge "
                  "the best."),
     "check": Row("alphapanda.cli.check", "Look for decisions that use the future, chance, or too "
@@ -71,6 +73,20 @@ COMMANDS = {
                       "smile, bid and ask, names that move together."),
     "data check": Row("alphapanda.cli.data_check", "Check data against calendar, order, bounds and "
                       "each other; exit status 1 with findings."),
+    "data fetch": Row("alphapanda.cli.data_fetch", "Fetch candles from Kite into the catalogue; "
+                      "stopped, the same command goes on."),
+    "instruments fetch": Row("alphapanda.cli.instruments_fetch", "Fetch today's list of "
+                             "instruments, judge it, and keep it by its day."),
+    "instruments show": Row("alphapanda.cli.instruments_show", "Show an instrument as the newest "
+                            "list has it, or that of a day."),
+    "instruments diff": Row("alphapanda.cli.instruments_diff", "Show changed tokens, lots, ticks "
+                            "and expiries between two lists; status 1 if any."),
+    "login zerodha": Row("alphapanda.cli.login_zerodha", "Log in at Zerodha for the day: a page to "
+                         "open, or a request token from one."),
+    "login status": Row("alphapanda.cli.login_status", "Say whether there is a session at Zerodha, "
+                        "having asked Kite; status 1 without one."),
+    "logout zerodha": Row("alphapanda.cli.logout_zerodha", "End the session at Zerodha, at Kite "
+                          "and in the database."),
     "config show": Row("alphapanda.cli.config_show", "Show all settings as they are now, without "
                        "secrets."),
     "config example": Row("alphapanda.cli.config_example", "Print an .env with every setting, its "
@@ -92,6 +108,9 @@ COMMANDS = {
 }  # fmt: skip
 GROUPS = {
     "data": "Market data: import it into the catalogue, look at it, check it, make it up.",
+    "instruments": "Kite's lists of instruments, one a day, under instruments/.",
+    "login": "Sessions at a broker: a person logs in, once a day.",
+    "logout": "The end of a session at a broker.",
     "config": "Settings: from the environment, .env and alphapanda.toml, in this order.",
     "db": "The database of the settings: SQLite, or PostgreSQL.",
     "new": "Begin something of your own: a strategy.",

@@ -171,4 +171,14 @@ class Zerodha(Section):
     api_secret: SecretStr = says("Kite Connect's.", OFF)
     api_url: str = says("Kite Connect.", "https://api.kite.trade")
     feed_url: str = says("Its ticks and order updates.", "wss://ws.kite.trade")
-    timeout_s: Seconds = says("For an answer; an order's fate is unknown after it.", 7)
+    login_url: str = says("The page a person logs in at.", "https://kite.zerodha.com/connect/login")
+    callback_url: str = says(
+        "Where that page sends the browser back to, on this machine; registered in the app.",
+        "http://127.0.0.1:8765/",
+    )
+    login_timeout_s: Seconds = says("Until a login that nobody finishes is given up.", 300)
+    address_family: Literal["ipv4", "ipv6", "any"] = says(
+        "Of the connection: orders are refused from an address that the app does not list.", "ipv4"
+    )
+    timeout_s: Seconds = says("For a whole answer; an order's fate is unknown after it.", 7)
+    download_timeout_s: Seconds = says("For a whole file of instruments.", 120)

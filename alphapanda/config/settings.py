@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         return self.base_dir / "data"
 
     @property
+    def instruments_dir(self) -> Path:
+        """The broker's lists of instruments, a file a day."""
+        return self.base_dir / "instruments"
+
+    @property
     def mappings_dir(self) -> Path:
         """Where mappings of columns are kept by name."""
         return self.base_dir / "mappings"

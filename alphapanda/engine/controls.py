@@ -117,6 +117,16 @@ class Placer:
         part["at"] = np.searchsorted(columns.ts, part["ts"], side=self._side)
         return part
 
+    def until(self, ts: int) -> Controls:
+        """Return the control rows due by a time that no market row has, the time itself last."""
+        due = int(np.searchsorted(self._left["ts"], ts, side="right"))
+        part = np.zeros(due + 1, CONTROL)
+        part[:due] = self._left[:due]
+        part["at"] = 0
+        part["ts"][due], part["kind"][due] = ts, Control.TIME
+        self._left = self._left[due:]
+        return part
+
     def skip(self, count: int) -> None:
         """Leave out the first control rows: a run goes on that has had them."""
         self._left = self._left[count:]

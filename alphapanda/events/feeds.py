@@ -65,6 +65,8 @@ class Portion(NamedTuple):
 
     missed: int
     columns: Columns
+    clock_ns: int = 0
+    """Of a portion without rows: the time that a running market has reached, 0 for none."""
 
 
 class Row(NamedTuple):

@@ -186,10 +186,10 @@ def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> boo
     """Feed the rest of the feed to the core; return True if it was stopped before its end."""
     run, session = paper.run, paper.run.session
     with orderly() as stopping, blaming(run.plan.specs, session.time):
-        for missed, part in run.source.rows(rows_taken(journal), stopping):
+        for missed, part, clock_ns in run.source.rows(rows_taken(journal), stopping):
             paper.recorder.miss(missed)
-            session.advance(part)
-            if show is not None and part.rows:
+            session.advance(part, clock_ns)
+            if show is not None and (part.rows or clock_ns):
                 show(paper)
         if stopping():
             return True

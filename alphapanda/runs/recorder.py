@@ -17,6 +17,7 @@ from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
 from alphapanda.model.commands import Texts
+from alphapanda.model.rows import Control
 from alphapanda.runs.plan import RunPlan
 from alphapanda.runs.runner import ActiveRun
 from alphapanda.runs.session import Collector, Session
@@ -123,6 +124,7 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
     first = restored(run.plan, engine, journal)
     commands: list[str] = []
     finished = False
+    times = 0
     gaps = Gaps()
     for number, batch in enumerate(journal.batches()):
         rows = told(batch, translator)
@@ -138,8 +140,10 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
         run.gatherer.close_batch(batch.columns, batch.controls, batch.texts)
         commands += [text.command for text in batch.texts]
         run.session.rows += batch.columns.rows
-        finished = not batch.columns.rows and not batch.texts
-    run.session.skip_controls(translator.position.controls - len(commands))
+        ticks = int((batch.controls["kind"] == Control.TIME).sum())
+        times += ticks
+        finished = not (batch.columns.rows or batch.texts or ticks)
+    run.session.skip_controls(translator.position.controls - len(commands) - times)
     if not stopped:
         notes.append(CRASHED)
         writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)

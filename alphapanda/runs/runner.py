@@ -94,8 +94,8 @@ def feed_all(run: ActiveRun, progress: Progress | None) -> None:
     """Feed every row of the source, then the session rows behind the last; stop when asked."""
     session, total = run.session, run.plan.feed.rows or 0
     with orderly() as stopping, blaming(run.plan.specs, session.time):
-        for _, batch in run.source.rows(0, stopping):
-            session.advance(batch)
+        for portion in run.source.rows(0, stopping):
+            session.advance(portion.columns, portion.clock_ns)
             if progress is not None:
                 progress(session.rows, total, int(run.gatherer.counts[Out.FILL]))
             if stopping():

@@ -89,18 +89,21 @@ class Session:
         for sink in self.sinks:
             sink.close_batch(batch, controls, texts)
 
-    def advance(self, batch: Columns) -> None:
+    def advance(self, batch: Columns, clock_ns: int = 0) -> None:
         """Run market rows, with what the calendar says of their time; first the commands that wait.
 
-        A batch without rows runs commands alone, at the time that the core has reached.
+        A batch without rows runs commands alone, at the time that the core has reached; or, with a
+        time that a running market has reached, what is due until then.
         """
         assert self.placer is not None
         controls = self.placer.take(batch) if batch.rows else NO_CONTROLS
+        if clock_ns > self.now and not batch.rows:
+            controls = self.placer.until(clock_ns)
         texts: Sequence[Texts] = ()
         if self.operator is not None and (batch.rows or self.now):
             commands, texts = self.operator.take(self.now or int(batch.ts[0]))
             controls = np.concatenate([commands, controls])
-        if batch.rows or texts:
+        if batch.rows or len(controls):
             self.feed(batch, controls, texts)
         if self.operator is not None and texts:
             self.operator.settle()

@@ -50,9 +50,9 @@ def publish(
     sender: Any = process.parts[Role.FEED]
     first = sender.next
     with orderly() as stopping:
-        for _, part in source.rows(first, stopping):
-            if part.rows:
-                parts.unless(stopping, sender.send(part))
+        for portion in source.rows(first, stopping):
+            if portion.columns.rows:
+                parts.unless(stopping, sender.send(portion.columns))
         if not stopping():
             parts.unless(stopping, sender.end())
         if stopping():

@@ -14,7 +14,7 @@ from alphapanda.config.settings import Settings
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.runs.options import Options
-from alphapanda.runs.plan import open_recording
+from alphapanda.runs.plan import open_recording, read_calendar
 from alphapanda.runtime.lifecycle import Parts
 from alphapanda.runtime.servers import served
 
@@ -68,9 +68,45 @@ def open_bus(opening: Opening, stack: ExitStack) -> MarketSource:
     return BusSource(reader, opening.parts.unless)
 
 
+def open_kite(opening: Opening, stack: ExitStack) -> MarketSource:
+    """Return Kite's live ticks of the instruments that are named; its part has to be started."""
+    from alphapanda.runtime.live import open_live  # noqa: PLC0415 (requests, Twisted)
+
+    return open_live(
+        opening.settings, live_names(opening), calendar=read_calendar(opening.options.calendar)
+    )
+
+
+def live_names(opening: Opening) -> list[str]:
+    """Return the instruments of a live feed: behind the colon, else those of the strategies.
+
+    Raises:
+        UsageError: if none is named.
+    """
+    behind = [name.strip() for place in opening.places for name in place.split(",")]
+    chosen = [*opening.options.instrument]
+    chosen += [name for entry in opening.options.strategies for name in entry.instruments]
+    names = [*dict.fromkeys(name for name in behind or chosen if name)]
+    names = names or [*dict.fromkeys(chosen)]
+    if not names:
+        raise UsageError(
+            "--feed kite: write its instruments, as kite:NSE:INFY,NSE:TCS, or name them with "
+            "--instrument"
+        )
+    return names
+
+
+def asked_of_kite(settings: Settings) -> None:
+    """Refuse settings with which nobody can log in at Zerodha."""
+    from alphapanda.brokers.zerodha.addresses import addresses_of  # noqa: PLC0415 (seldom needed)
+
+    addresses_of(settings)
+
+
 SOURCES: dict[str, SourceKind] = {
     "replay": SourceKind("replay:PATH", open_replay, ours=True),
     "bus": SourceKind("bus: or bus:FEED", open_bus, require=served),
+    "kite": SourceKind("kite:NSE:INFY,NSE:TCS or kite:", open_kite, require=asked_of_kite),
 }
 """Sources by the word before the colon. A new one is a line here and a file in `brokers/`."""
 

@@ -77,7 +77,7 @@ def read(options: Options, grid: Grid, numbers: Any) -> Market:
     with plan.open_recording(options, specs) as source:
         bound = plan.bind(options, rules, source, specs, [grid.arguments(int(numbers[0]))])
         rows = source.rows(0, lambda: False)
-        return Market(bound, tuple(columns for _, columns in rows), plan.expiries(bound))
+        return Market(bound, tuple(portion.columns for portion in rows), plan.expiries(bound))
 
 
 def cores() -> int:

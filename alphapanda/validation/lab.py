@@ -165,7 +165,7 @@ def joined(source: MarketSource) -> Columns:
             f"the data have {count:,} rows, and this command holds them in memory, at most "
             f"{MOST_ROWS:,}: take fewer days with --from and --to"
         )
-    batches = [columns for _, columns in source.rows(0, lambda: False)]
+    batches = [portion.columns for portion in source.rows(0, lambda: False)]
     return Columns._make(np.concatenate(parts) for parts in zip(*batches, strict=True))
 
 

@@ -90,7 +90,7 @@ class Timed:
     def rows(self, taken: int, stopping: Callable[[], bool]) -> Iterator[Portion]:
         """Yield the rows."""
         left = ONE_BY_ONE
-        for _, batch in self._source.rows(taken, stopping):
+        for _, batch, _clock in self._source.rows(taken, stopping):
             for at in range(min(batch.rows, left)):
                 begun = perf_counter_ns()
                 yield Portion(0, batch.slice(at, at + 1))

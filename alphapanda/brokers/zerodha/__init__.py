@@ -1,0 +1,1 @@
+"""Zerodha by Kite Connect: all that is peculiar to it stops here."""

@@ -1,0 +1,242 @@
+"""Kite's live ticks as a source: rows as they arrive, and the clock each second of a session."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from alphapanda import log
+from alphapanda.brokers.pacing import NAP_S
+from alphapanda.brokers.ports import Origin
+from alphapanda.brokers.zerodha import sessions
+from alphapanda.brokers.zerodha.addresses import Addresses
+from alphapanda.brokers.zerodha.clocks import Clock, time_text
+from alphapanda.brokers.zerodha.dialling import Limits
+from alphapanda.brokers.zerodha.inbox import Inbox
+from alphapanda.brokers.zerodha.packets import decode
+from alphapanda.brokers.zerodha.sieve import Sieve
+from alphapanda.brokers.zerodha.ticker import PER_CONNECTION, Session, State, Ticker
+from alphapanda.config.settings import Settings
+from alphapanda.errors import UsageError
+from alphapanda.events.feeds import Feed, Portion
+from alphapanda.model.calendar import Calendar, Phase, ist_date, session_group
+from alphapanda.model.columns import Columns
+from alphapanda.model.instruments import Instrument
+from alphapanda.net.tasks import see_alive
+from alphapanda.store.database import Database
+
+LOG = log.get("zerodha.feed")
+SECOND = 10**9
+CONNECTIONS = 3
+COLUMNS = frozenset({"last", "qty", "volume", "bid", "bid_qty", "ask", "ask_qty", "oi"})
+AFTER_NS = 60 * SECOND
+"""Behind the day's last phase, for what is still on its way."""
+SLOW = 5
+"""The part of the lag at which rows are dropped that is said in the log: 2 s of 10."""
+NOTHING = Columns.of()
+
+
+def feed_of(instruments: Sequence[Instrument], day: date) -> Feed:
+    """Return what the rows of a day will be."""
+    names = tuple(instrument.name for instrument in instruments)
+    own = hashlib.sha256(repr((str(day), names)).encode()).hexdigest()[:12]
+    return Feed(f"kite:{day}-{own}", "tick", 0, COLUMNS, names, tuple(instruments), (day,), None)
+
+
+class Hours:
+    """The phases of a day of some instruments, on the run's calendar."""
+
+    def __init__(self, calendar: Calendar, instruments: Sequence[Instrument], day: date) -> None:
+        groups = {session_group(instrument) for instrument in instruments}
+        found = [calendar.session(day, group) for group in groups]
+        self.sessions = [session for session in found if session is not None]
+        self.always = calendar.is_always
+
+    @property
+    def begin(self) -> int:
+        """When the first phase of the day begins."""
+        return min(session.changes[0].ts for session in self.sessions)
+
+    @property
+    def end(self) -> int:
+        """When the last phase of the day has ended."""
+        return max(session.changes[-1].ts for session in self.sessions)
+
+    def running(self, ts: int) -> bool:
+        """Say if the clock has to go on: from the first phase to the last."""
+        return self.always or self.begin <= ts <= self.end
+
+    def trading(self, ts: int) -> bool:
+        """Say if somewhere is continuous trading, so that ticks come."""
+        for session in self.sessions:
+            phase = Phase.CLOSED
+            for change in session.changes:
+                phase = change.phase if change.ts <= ts else phase
+            if phase is Phase.OPEN:
+                return True
+        return False
+
+    def refuse_over(self, now_ns: int) -> None:
+        """Refuse a day without sessions, or one that is over."""
+        if self.always:
+            return
+        if not self.sessions:
+            raise UsageError(f"--feed kite: {ist_date(now_ns)} is no trading day")
+        if now_ns > self.end:
+            raise UsageError(
+                f"--feed kite: it is {time_text(now_ns)}: trading is over for today, since "
+                f"{time_text(self.end)}"
+            )
+
+
+class LiveFeed:
+    """The connections of a feed: a part that lives as long as the process."""
+
+    def __init__(
+        self, settings: Settings, addresses: Addresses, instruments: Sequence[Instrument], *,
+        clock: Clock, hours: Hours, limits: Limits | None = None, late_ns: int,
+    ) -> None:  # fmt: skip
+        tokens = [instrument.token for instrument in instruments]
+        self.inbox = Inbox()
+        self.sieve = Sieve(tokens, late_ns=late_ns)
+        self.torn = self.unknown = 0
+        self.lost = 0
+        """Times that a connection was lost."""
+        self.clock, self.hours = clock, hours
+        self._settings, self._addresses = settings, addresses
+        self._database = Database(settings)
+        self._key = settings.zerodha.api_key.get_secret_value()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._said_slow, self._slow_ns = float("-inf"), late_ns // SLOW
+        self._guard = threading.Lock()
+        """Over the sieve and what it gave: rows and the clock must come in the order of time."""
+        self.stops = 0
+        """Times that a run went on: what came while it stood was not seen."""
+        self.tickers = [
+            Ticker(
+                addresses.feed, tokens[at : at + PER_CONNECTION], self._session, self._take,
+                noticed=self._notice, market_open=lambda: hours.trading(clock()),
+                family=settings.zerodha.address_family, limits=limits,
+            )
+            for at in range(0, len(tokens), PER_CONNECTION)
+        ]  # fmt: skip
+
+    async def start(self) -> None:
+        """Open the database, and begin to dial."""
+        await self._database.start()
+        self._tasks = [asyncio.create_task(ticker.run()) for ticker in self.tickers]
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self._database.stop()
+
+    async def health(self) -> None:
+        """See that the connections are kept.
+
+        Raises:
+            OutsideError: if one is not.
+        """
+        self.see_alive()
+
+    def see_alive(self) -> None:
+        """See that no connection has ended for good; from any thread.
+
+        Raises:
+            OutsideError: if one has.
+        """
+        for task in self._tasks:
+            see_alive(task, "feed of Kite")
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """What came and was not passed on, or came too late, by reason."""
+        counts = self.sieve.counts
+        found = {
+            "exact repeats": counts.repeats, "of instruments not asked for": counts.foreign,
+            "overtaken before they were read": self.inbox.overtaken,
+            "packets of unknown length": self.unknown, "torn frames": self.torn,
+            "connections lost": self.lost, "stops, during which nothing was seen": self.stops,
+            **counts.quarantined,
+        }  # fmt: skip
+        return {name: number for name, number in found.items() if number}
+
+    async def _session(self) -> Session | None:
+        login = await sessions.newest(self._database, self._addresses)
+        now_ns = await asyncio.to_thread(self.clock)
+        if login is None or now_ns >= login.expires_ns:
+            return None
+        return Session(self._key, sessions.token_of(self._settings, self._addresses, login))
+
+    def _take(self, frame: bytes) -> None:
+        found = decode(frame)
+        self.torn += found.torn
+        self.unknown += found.skipped.total()
+        if len(found.ticks):
+            now_ns = self.clock()
+            with self._guard:
+                self.inbox.put(self.sieve.take(found.ticks, now_ns))
+            self._see_lag()
+
+    def reach(self, ts: int) -> tuple[Columns, int]:
+        """Return the rows that wait, and the time behind them that the clock may be set to."""
+        with self._guard:
+            return self.inbox.take(0), self.sieve.reach(ts)
+
+    def _see_lag(self) -> None:
+        now = time.monotonic()
+        if self.sieve.lag_ns > self._slow_ns and now - self._said_slow > 60:
+            self._said_slow = now
+            LOG.warning("ticks are late", lag_ms=self.sieve.lag_ns // 10**6)
+
+    def _notice(self, what: str, why: str) -> None:
+        if what == State.DIALLING and why:
+            self.lost += 1
+        if what == State.AUTH_LOST:
+            LOG.error("no session for the feed: alphapanda login zerodha", why=why)
+
+
+class LiveSource:
+    """The rows of a live feed, from now to the end of the day's last session."""
+
+    def __init__(self, live: LiveFeed, feed: Feed, *, notes: tuple[str, ...] = ()) -> None:
+        self.feed = feed
+        self.part: Any = live
+        self._live = live
+        self._notes = notes
+
+    @property
+    def origin(self) -> Origin:
+        """The broker; what was dropped so far."""
+        return Origin((f"kite:{self.feed.id}",), (), self._notes, self._live.dropped)
+
+    def rows(self, taken: int, stopping: Callable[[], bool]) -> Iterator[Portion]:
+        """Yield rows as they come, and the time each second; what came before now is lost.
+
+        Rows that a stopped run has had lie behind it: `taken` moves nothing in a live feed.
+        """
+        live, hours = self._live, self._live.hours
+        live.stops += taken > 0
+        told_s = 0
+        while not stopping():
+            live.see_alive()
+            rows = live.inbox.take(NAP_S)
+            now_ns = live.clock()
+            yield Portion(0, rows)
+            second = now_ns // SECOND
+            if second > told_s and hours.running(now_ns):
+                told_s = second
+                rows, reached_ns = live.reach(second * SECOND)
+                if rows.rows:
+                    yield Portion(0, rows)
+                yield Portion(0, NOTHING, reached_ns)
+            if not hours.always and now_ns > hours.end + AFTER_NS:
+                return

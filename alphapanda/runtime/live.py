@@ -1,0 +1,64 @@
+"""A live feed of Zerodha, opened: session, today's instruments, circuit limits, hours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alphapanda import log
+from alphapanda.brokers.zerodha import circuits, dumps
+from alphapanda.brokers.zerodha.addresses import addresses_of
+from alphapanda.brokers.zerodha.clocks import SimulatorClock
+from alphapanda.brokers.zerodha.live_feed import CONNECTIONS, Hours, LiveFeed, LiveSource, feed_of
+from alphapanda.brokers.zerodha.sessions import logged_in
+from alphapanda.brokers.zerodha.sieve import LATE_NS
+from alphapanda.brokers.zerodha.ticker import PER_CONNECTION
+from alphapanda.config.settings import Settings
+from alphapanda.errors import UsageError
+from alphapanda.model.calendar import Calendar, ist_date
+from alphapanda.model.instruments import Masters
+
+LOG = log.get("zerodha.feed")
+
+
+def open_live(settings: Settings, names: Sequence[str], *, calendar: Calendar) -> LiveSource:
+    """Return the live feed of some instruments for today; its part has still to be started.
+
+    Raises:
+        UsageError: without today's list of instruments, or when trading is over.
+        OutsideError: without a session, or if Kite does not answer.
+    """
+    if len(names) > CONNECTIONS * PER_CONNECTION:
+        raise UsageError(
+            f"{len(names):,} instruments: Kite has {CONNECTIONS * PER_CONNECTION:,} for a key"
+        )
+    with logged_in(settings) as client:
+        clock = client.clock
+        today = ist_date(clock())
+        profile = client.profile()
+        master = Masters([dumps.todays(settings.instruments_dir, clock())]).at(today)
+        listed = [master.get(name) for name in names]
+        require_exchanges(profile.get("exchanges"), {each.exchange.name for each in listed})
+        found = circuits.of_day(client, settings.instruments_dir, listed, today)
+    hours = Hours(calendar, found.instruments, today)
+    hours.refuse_over(clock())
+    notes = tuple(
+        f"no circuit limits known of {name}: the rule PRICE_BAND has none for it"
+        for name in found.unknown
+    )
+    speed = clock.speed if isinstance(clock, SimulatorClock) else 1.0
+    live = LiveFeed(
+        settings, addresses_of(settings), found.instruments, clock=clock, hours=hours,
+        late_ns=round(LATE_NS * max(speed, 1.0)),
+    )  # fmt: skip
+    return LiveSource(live, feed_of(found.instruments, today), notes=notes)
+
+
+def require_exchanges(known: object, used: set[str]) -> None:
+    """Refuse instruments of exchanges that the account does not trade on.
+
+    Raises:
+        UsageError: if there are some.
+    """
+    missing = sorted(used - set(known)) if isinstance(known, list) else []
+    if missing:
+        raise UsageError(f"Kite says that the account does not trade on {', '.join(missing)}")

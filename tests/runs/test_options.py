@@ -30,7 +30,7 @@ GIVEN: dict[str, Any] = {
     "slippage": "0.0237%", "limit_fill": "queue", "volume_share": "12.5%", "seed": "9",
 }  # fmt: skip
 """Each option that shapes a result, not at its default."""
-OTHER = {"batch": "500", "no_jit": True, "journal": True, "out": "runs/x"}
+OTHER = {"batch": "500", "no_jit": True, "tier": "full", "journal": True, "out": "runs/x"}
 
 
 def manifest(of: Options, *files: str, params: Any = None) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Case:
     options: dict[str, Any] = field(default_factory=lambda: {"instrument": FEW})
     rerun: dict[str, Any] = field(default_factory=dict)
     """For reruns, where all of it would take minutes."""
-    batch: int = 1
+    batch: int = 37
     depends: bool = False
     """If by its definition the first decisions depend on where the data begin."""
 
@@ -92,12 +92,12 @@ BANKS = {"instrument": ("HDFCBANK", "ICICIBANK"), "product": "MIS"}
 DAYS = {"from_": "2016-09-01", "to": "2016-09-02"}
 CASES = {
     **dict.fromkeys(KIT, Case()),
-    "ema_cross": Case(index, {}, depends=True),
+    "ema_cross": Case(index, {}, batch=997, depends=True),
     "hedged_pairs": Case(minutes, BANKS),
     "learned_odds": Case(minutes, {"instrument": "INFY"}),
-    "market_maker": Case(future, {}),
+    "market_maker": Case(future, {}, batch=1),
     "momentum": Case(minutes, {}, DAYS, batch=50),
-    "quiet_reversal": Case(index, {}),
+    "quiet_reversal": Case(index, {}, batch=997),
     "short_straddle": Case(chain, {}, batch=997),
     "spread": Case(minutes, {**BANKS, "params": {"quantity": 10}}),
 }
@@ -156,7 +156,10 @@ def test_account_is_counted_again(name: str) -> None:
 
 @each_of_the_kit
 def test_batches_do_not_show(name: str) -> None:
-    """Cut into single rows, or small batches where there are many, it gives the same bytes."""
+    """Cut into single rows, or small batches where there are many, it gives the same bytes.
+
+    Days of single rows, of any kind, are cut in `tests/core/test_laws.py`.
+    """
     case = CASES[name]
     all_at_once = run(name, **case.rerun) if case.rerun else whole(name)
     assert run(name, batch=case.batch, **case.rerun).digest == all_at_once.digest

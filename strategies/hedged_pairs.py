@@ -19,11 +19,9 @@ class HedgedPairs:
     variance = state(0.0)
 
     def on_bar(self, ctx):
-        if ctx.row != self.far:
-            return
         near = at(ctx, self.near)
         far = at(ctx, self.far)
-        if near.last == 0 or far.last == 0:
+        if near.market.ts != far.market.ts:  # whichever leg's bar comes first, it waits for both
             return
         line = self.ratio.intercept + self.ratio.value * far.last / 10_000.0
         spread = near.last / 10_000.0 - line

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alphapanda.brokers.ports import Portion
 from alphapanda.bus import feed_sender, topic_reader, topics
 from alphapanda.bus.feed_reader import FeedReader
 from alphapanda.bus.feed_sender import FeedSender, messages
@@ -90,10 +91,10 @@ async def read(
     return reader, found
 
 
-def same(found: list[tuple[int, Columns]], batch: Columns) -> None:
+def same(found: list[Portion], batch: Columns) -> None:
     """Check that what came is these rows, bit for bit."""
     for name, wanted in zip(Columns._fields, batch, strict=True):
-        parts = [getattr(columns, name) for _, columns in found]
+        parts = [getattr(columns, name) for _, columns, *_ in found]
         assert np.concatenate([wanted[:0], *parts]).tolist() == wanted.tolist(), name
 
 
@@ -222,8 +223,8 @@ def test_rows_that_never_come_are_a_gap(kafka_address: str, tmp_path: Path) -> N
         return found, await gaps(settings, feed)
 
     found, published = asyncio.run(go())
-    assert [missed for missed, _ in found if missed] == [3, 5]
-    behind = next(columns for missed, columns in found if missed == 3)
+    assert [missed for missed, *_ in found if missed] == [3, 5]
+    behind = next(columns for missed, columns, *_ in found if missed == 3)
     assert behind.qty[0] == 11
     same(found, Columns._make(np.delete(c, range(7, 10)) if len(c) else c for c in batch))
     assert published == [(7, 9), (20, 24)]

@@ -289,7 +289,7 @@ def test_what_may_be_of_value_is_not_begun_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("feed", "speed", "said"), [
-    ("kite:x", "max", "no such feed"), ("replay:", "max", "write replay:PATH"),
+    ("nowhere:x", "max", "no such feed"), ("replay:", "max", "write replay:PATH"),
     ("replay:nowhere.parquet", "max", "nowhere.parquet"), ("replay:x", "fast", "--speed fast"),
     ("replay:x", "-1", "--speed -1"),
 ])  # fmt: skip

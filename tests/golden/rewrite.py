@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from alphapanda.engine.tier import Tier
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import OUT_FIELDS
 from tests.core import every_hook
@@ -72,7 +73,7 @@ def said(name: str) -> dict[str, Any]:
     """Return what the core says of a day: a digest, counts by type, and the first rows."""
     cls, day, instruments, interval = DAYS[name]
     columns = day()
-    engine = every_hook.desk(instruments, interval, jit=False).engine([cls], present(columns))
+    engine = every_hook.desk(instruments, interval, tier=Tier.PLAIN).engine([cls], present(columns))
     rows = feed(engine, columns, every_hook.session(columns))
     packed = np.array(rows, "<i8").tobytes()
     return {

@@ -48,24 +48,23 @@ def data_fetch(
     length = interval_of(interval)
     first, last = parse_day("--from", from_), parse_day("--to", to)
     assert first is not None
-    log.start(settings)
-    try:
-        listed, path = dumps.newest(settings.instruments_dir)
-        master = read_master(path)
-        if len(set(names)) < len(names):
-            raise UsageError("an instrument is named twice: write each once")
-        with logged_in(settings) as client, step_bars("fetch", quiet=json) as bar:
-            today = ist_date(client.clock())
-            wish = history.Wish(
-                [master.get(name) for name in names], length, first, last or today, oi, continuous
-            )
-            accounts = history.fetch(client, settings.data_dir if root is None else root, wish,
-                                     progress=bar)  # fmt: skip
-    except OutsideError as error:
-        error.args = (f"{error}; what was fetched stays, the same command goes on",)
-        raise
-    finally:
-        log.stop()
+    with log.running(settings):
+        try:
+            listed, path = dumps.newest(settings.instruments_dir)
+            master = read_master(path)
+            if len(set(names)) < len(names):
+                raise UsageError("an instrument is named twice: write each once")
+            with logged_in(settings) as client, step_bars("fetch", quiet=json) as bar:
+                today = ist_date(client.clock())
+                request = history.HistoryRequest(
+                    [master.get(name) for name in names], length, first, last or today, oi,
+                    continuous,
+                )  # fmt: skip
+                accounts = history.fetch(client, settings.data_dir if root is None else root,
+                                         request, progress=bar)  # fmt: skip
+        except OutsideError as error:
+            error.args = (f"{error}; what was fetched stays, the same command goes on",)
+            raise
     note = "" if listed == today else f"instruments as of {listed}, not of today"
     if json:
         print_json({"instruments": [facts(each) for each in accounts], "note": note})

@@ -24,13 +24,10 @@ Again = Annotated[bool, option("--again", text="Fetch it though it is there.")]
 def instruments_fetch(again: Again = False, json: Json = False) -> None:
     """Fetch today's list of instruments, judge it, and keep it by its day."""
     settings = config.load()
-    log.start(settings)
-    try:
+    with log.running(settings):
         with logged_in(settings) as client:
             fetched = dumps.fetch(client, settings.instruments_dir, again=again)
         loaded = asyncio.run(stored(settings, fetched))
-    finally:
-        log.stop()
     if json:
         print_json({
             "path": str(fetched.path), "day": str(fetched.day), "new": fetched.new,

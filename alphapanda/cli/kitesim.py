@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from rich.console import Console
 
+from alphapanda import config
 from alphapanda.brokers.pacing import parse_speed
 from alphapanda.cli.flags import Json, option
 from alphapanda.cli.output import print_json
@@ -17,7 +18,6 @@ from alphapanda.errors import UsageError
 
 DATA, SERVER = "Data", "Server"
 STEP = "step"
-CALLBACK = "http://127.0.0.1:8765/"
 PORTS = 1 << 16
 BATCH = 8_192
 """Rows read at once, so that reading never holds up the servers for long."""
@@ -55,9 +55,10 @@ def kitesim(
         int, option(metavar="Q", panel=SERVER, text="Of the ticker. (default: any free)")
     ] = 0,
     redirect: Annotated[
-        str, option(metavar="URL", panel=SERVER,
-                    text=f"Where the login page sends the browser. (default: {CALLBACK})"),
-    ] = CALLBACK,
+        str | None,
+        option(metavar="URL", panel=SERVER,
+               text="Where the login page sends the browser. (default: zerodha.callback_url)"),
+    ] = None,
     faults: Annotated[
         Path | None,
         option(metavar="FILE", panel=SERVER, text="What goes wrong, and the account; TOML."),
@@ -85,7 +86,8 @@ def kitesim(
         ReplayOptions(
             paths=data, instruments=instrument, exchange=exchange, repair=repair, batch_rows=BATCH
         ),
-        tuple(instruments or ()), speed_of(speed), redirect, seed, simulated(user),
+        tuple(instruments or ()), speed_of(speed),
+        redirect or config.load().zerodha.callback_url, seed, simulated(user),
         Script(seed=seed) if faults is None else read_script(faults, seed),
     )  # fmt: skip
     for name, value in (("port", port), ("ws-port", ws_port)):

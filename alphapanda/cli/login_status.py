@@ -16,11 +16,8 @@ FINDING = 1
 def login_status(json: Json = False) -> int:
     """Say whether there is a session at Zerodha, having asked Kite; status 1 without one."""
     settings = config.load()
-    log.start(settings)
-    try:
+    with log.running(settings):
         found = stand(settings)
-    finally:
-        log.stop()
     if json:
         print_json(found._asdict())
         return 0 if found.active else FINDING

@@ -21,11 +21,8 @@ RequestToken = Annotated[
 def login_zerodha(request_token: RequestToken = None, json: Json = False) -> None:
     """Log in at Zerodha for the day: a page to open, or a request token from one."""
     settings = config.load()
-    log.start(settings)
-    try:
+    with log.running(settings):
         done = log_in(settings, show_page, request_token=request_token)
-    finally:
-        log.stop()
     if json:
         print_json({**done._asdict(), "expires": time_text(done.expires_ns)})
         return

@@ -13,11 +13,8 @@ from alphapanda.cli.output import print_json
 def logout_zerodha(json: Json = False) -> None:
     """End the session at Zerodha, at Kite and in the database."""
     settings = config.load()
-    log.start(settings)
-    try:
+    with log.running(settings):
         user = log_out(settings)
-    finally:
-        log.stop()
     if json:
         print_json({"user_id": user})
     else:

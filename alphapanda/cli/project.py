@@ -74,16 +74,12 @@ def project(
     settings = config.load()
     topics = settings.bus.enabled and not runs
     begun = time.monotonic()
-    log.start(settings)
-    try:
-        with progress_bar(quiet=json, what="project", unit="events") as bar:
-            show: Show = lambda done, total: None if bar is None else bar(done, total, 0)  # noqa: E731
-            if topics:
-                made = asyncio.run(from_topics(settings, rebuild=rebuild, show=show))
-            else:
-                made = asyncio.run(from_journals(settings, runs or [], rebuild=rebuild, show=show))
-    finally:
-        log.stop()
+    with log.running(settings), progress_bar(quiet=json, what="project", unit="events") as bar:
+        show: Show = lambda done, total: None if bar is None else bar(done, total, 0)  # noqa: E731
+        if topics:
+            made = asyncio.run(from_topics(settings, rebuild=rebuild, show=show))
+        else:
+            made = asyncio.run(from_journals(settings, runs or [], rebuild=rebuild, show=show))
     made.seconds = round(time.monotonic() - begun, 3)
     if json:
         print_json(asdict(made))

@@ -123,6 +123,16 @@ def start(settings: Settings) -> None:
     threading.excepthook = uncaught_in_thread
 
 
+@contextmanager
+def running(settings: Settings) -> Iterator[None]:
+    """Write to the files and the console while in this context."""
+    start(settings)
+    try:
+        yield
+    finally:
+        stop()
+
+
 def stop() -> None:
     """Close all files and be silent again."""
     for channel in ("", *(f".{channel}" for channel in CHANNELS)):

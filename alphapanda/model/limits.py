@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,6 +120,7 @@ class Margin(NamedTuple):
     short: int
 
 
+@cache
 def margin_rows() -> list[dict[str, Any]]:
     """Return the dated rows of the table of margins."""
     rows: list[dict[str, Any]] = tomllib.loads((TABLES / "margins.toml").read_text())["margins"]

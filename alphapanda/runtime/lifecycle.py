@@ -147,12 +147,8 @@ class Parts:
 @contextmanager
 def living(settings: Settings) -> Iterator[Parts]:
     """Give parts, and logs, to a command that needs some for a while."""
-    log.start(settings)
-    try:
-        with Parts(stop_timeout_s=settings.paper.stop_timeout_s) as parts:
-            yield parts
-    finally:
-        log.stop()
+    with log.running(settings), Parts(stop_timeout_s=settings.paper.stop_timeout_s) as parts:
+        yield parts
 
 
 async def started(part: Part, level: list[Part]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -27,6 +28,8 @@ LOCAL_SCHEMES = {
     "api_url": ("http", "https"), "feed_url": ("ws", "wss"), "login_url": ("http", "https"),
 }  # fmt: skip
 PREFIX = "ALPHAPANDA_ZERODHA__"
+FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6, "any": socket.AF_UNSPEC}
+"""Of addresses on the network, by the word of the setting."""
 
 
 class Addresses(NamedTuple):

@@ -45,7 +45,7 @@ Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 
 
-class Wish(NamedTuple):
+class HistoryRequest(NamedTuple):
     """Candles that are wanted."""
 
     instruments: Sequence[Instrument]
@@ -73,73 +73,75 @@ class Account:
     """Trading days, of those asked for now, of which Kite has no candle."""
 
 
-def refuse_odd(wish: Wish, today: date) -> None:
-    """Refuse a wish that Kite would not, or not honestly, answer."""
-    if wish.first > wish.last:
-        raise UsageError(f"--from {wish.first} is after --to {wish.last}")
-    if wish.last > today:
-        raise UsageError(f"--to {wish.last} is after today, {today}")
-    for instrument in wish.instruments:
+def refuse_odd(request: HistoryRequest, today: date) -> None:
+    """Refuse a request that Kite would not, or not honestly, answer."""
+    if request.first > request.last:
+        raise UsageError(f"--from {request.first} is after --to {request.last}")
+    if request.last > today:
+        raise UsageError(f"--to {request.last} is after today, {today}")
+    for instrument in request.instruments:
         future = instrument.segment == Segment.FUTURES
-        if wish.continuous and not (future and wish.interval.name == "day"):
+        if request.continuous and not (future and request.interval.name == "day"):
             raise UsageError(
                 f"--continuous: {instrument.name}: Kite joins day candles of futures only, so "
                 "write a future and --interval day"
             )
-        if wish.oi and instrument.expiry is None:
+        if request.oi and instrument.expiry is None:
             raise UsageError(f"--oi: {instrument.name} has no open interest: leave it out")
 
 
 def fetch(
-    client: Client, root: Path, wish: Wish, *, progress: Progress | None = None,
+    client: Client, root: Path, request: HistoryRequest, *, progress: Progress | None = None,
     calendar: Calendar | None = None,
 ) -> list[Account]:  # fmt: skip
     """Bring candles into a catalogue, and return what came of each instrument.
 
     Raises:
-        UsageError: for a wish that can't be.
+        UsageError: for a request that can't be.
         OutsideError: if Kite or the disk fail; what was kept stays, and the command goes on.
     """
     today = ist_date(client.clock())
-    refuse_odd(wish, today)
+    refuse_odd(request, today)
     ledger = Ledger(root)
-    accounts = {instrument.name: Account(instrument.name) for instrument in wish.instruments}
+    accounts = {instrument.name: Account(instrument.name) for instrument in request.instruments}
     plan = [
         (instrument, span)
-        for instrument in wish.instruments
-        for span in left(wish, instrument, ledger, accounts[instrument.name])
+        for instrument in request.instruments
+        for span in left(request, instrument, ledger, accounts[instrument.name])
     ]
     for number, (instrument, span) in enumerate(plan):
         candles = patiently(lambda at=instrument, of=span: ask(
-            client, at.token, wish.interval, of, oi=wish.oi, continuous=wish.continuous
+            client, at.token, request.interval, of, oi=request.oi, continuous=request.continuous
         ))  # type: ignore[misc]  # fmt: skip
         account = accounts[instrument.name]
         account.asked += 1
-        keep(root, instrument, wish, candles, account)
-        note_gaps(account, candles, span, wish, calendar or Calendar.nse(), today)
+        keep(root, instrument, request, candles, account)
+        note_gaps(account, candles, span, request, calendar or Calendar.nse(), today)
         over = min(span.last, today - timedelta(1))
         # An empty answer may be a fault of that hour: those days are asked for again.
         if span.first <= over and len(candles.ts):
-            ledger.add(key_of(wish, instrument), Span(span.first, over))
+            ledger.add(key_of(request, instrument), Span(span.first, over))
         if progress is not None:
             progress(instrument.name, number + 1, len(plan))
     return [*accounts.values()]
 
 
-def left(wish: Wish, instrument: Instrument, ledger: Ledger, account: Account) -> list[Span]:
+def left(
+    request: HistoryRequest, instrument: Instrument, ledger: Ledger, account: Account
+) -> list[Span]:
     """Return the spans that were not asked for yet."""
-    every = range((wish.last - wish.first).days + 1)
-    days = [wish.first + timedelta(n) for n in every]
-    known = ledger.days(key_of(wish, instrument), wish.interval)
+    every = range((request.last - request.first).days + 1)
+    days = [request.first + timedelta(n) for n in every]
+    known = ledger.days(key_of(request, instrument), request.interval)
     wanted = [day for day in days if day not in known]
     account.before = len(days) - len(wanted)
-    return [*spans(wanted, wish.interval.days)]
+    return [*spans(wanted, request.interval.days)]
 
 
-def key_of(wish: Wish, instrument: Instrument) -> str:
+def key_of(request: HistoryRequest, instrument: Instrument) -> str:
     """Return under which words the days of an instrument are written down."""
-    words = [instrument.name, wish.interval.name]
-    words += ["oi"] * wish.oi + ["continuous"] * wish.continuous
+    words = [instrument.name, request.interval.name]
+    words += ["oi"] * request.oi + ["continuous"] * request.continuous
     return " ".join(words)
 
 
@@ -161,7 +163,7 @@ def patiently(call: Callable[[], T]) -> T:
 
 
 def keep(
-    root: Path, instrument: Instrument, wish: Wish, candles: Candles, account: Account
+    root: Path, instrument: Instrument, request: HistoryRequest, candles: Candles, account: Account
 ) -> None:  # fmt: skip
     """Bring the candles of an answer into the catalogue."""
     account.dropped.update(candles.dropped)
@@ -180,7 +182,7 @@ def keep(
     with tempfile.TemporaryDirectory(prefix="alphapanda-fetch-") as folder:
         path = Path(folder) / "candles.parquet"
         pq.write_table(table, path)
-        became = import_files(root, [path], Wanted(kind="bar", interval_ns=wish.interval.ns))
+        became = import_files(root, [path], Wanted(kind="bar", interval_ns=request.interval.ns))
     account.new += became.new
     account.already += became.already
     for why, (count, _) in became.dropped.items():
@@ -188,7 +190,8 @@ def keep(
 
 
 def note_gaps(
-    account: Account, candles: Candles, span: Span, wish: Wish, calendar: Calendar, today: date
+    account: Account, candles: Candles, span: Span, request: HistoryRequest,
+    calendar: Calendar, today: date,
 ) -> None:  # fmt: skip
     """Note the trading days that are over and of which no candle came."""
     there = candles.days

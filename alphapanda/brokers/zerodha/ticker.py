@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,11 +17,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from alphapanda import log
+from alphapanda.brokers.zerodha.addresses import FAMILIES
 from alphapanda.brokers.zerodha.answers import bounded
 from alphapanda.brokers.zerodha.dialling import Dialling, Limits
 
 LOG = log.get("zerodha.feed")
-FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6, "any": socket.AF_UNSPEC}
 PER_CONNECTION = 3_000
 LARGEST = 2 << 20
 """Bytes of a message; 3,000 packets of all fields are 558,002."""

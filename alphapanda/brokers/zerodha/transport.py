@@ -27,9 +27,9 @@ from urllib3.exceptions import (
     NewConnectionError,
 )
 
+from alphapanda.brokers.zerodha.addresses import FAMILIES
 from alphapanda.brokers.zerodha.answers import Answer, judge, unanswered
 
-FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6, "any": socket.AF_UNSPEC}
 CHUNK = 1 << 16
 LARGEST = 256 << 20
 """Bytes of an answer; the file of all instruments has some ten million."""

@@ -156,13 +156,10 @@ def plain(
 
 def bind_loop(program: Program, function: str) -> Bound:
     """Bind the loop for numba; its key changes with anything that it is made of."""
-    from alphapanda.engine.compiler.pointer import Tables, caster  # noqa: PLC0415 (0.4 s)
-
     binder = Binder(jit, program.shape.flags)
     scope = bind_glue(binder, program)
     text = generate.glue(program.shape) + "\n\n\n" + generate.entry(function)
-    places = table_places(len(program.names))
-    scope["as_core"] = caster(Tables(program.names, program.dtypes, places))
+    scope["as_core"] = core_caster(program.names, program.dtypes)
     scope["as_columns"] = columns_caster()
     run_glue(text, "alphapanda glue", scope, binder)
     scope[f"{function}_rows"] = binder.bind(getattr(loop, function))
@@ -171,8 +168,7 @@ def bind_loop(program: Program, function: str) -> Bound:
 
 def bind_core(flags: Mapping[str, int], function: str) -> Bound:
     """Bind the loop without strategies: what they declare is called by address."""
-    from alphapanda.engine.compiler.linked import linked, publish  # noqa: PLC0415
-    from alphapanda.engine.compiler.pointer import Tables, caster  # noqa: PLC0415
+    from alphapanda.engine.compiler.linked import linked, publish  # noqa: PLC0415 (0.4 s)
 
     binder = Binder(jit, flags)
     scope: dict[str, Any] = {"__builtins__": builtins}
@@ -180,7 +176,7 @@ def bind_core(flags: Mapping[str, int], function: str) -> Bound:
         binder.replaced[getattr(glue, name)] = linked(name)
     forward(binder, scope, LADDERS)
     bind_rules(binder, scope)
-    scope["as_core"] = caster(Tables(tuple(TABLES), tuple(TABLES.values()), range(len(TABLES))))
+    scope["as_core"] = core_caster(tuple(TABLES), tuple(TABLES.values()))
     scope["as_columns"] = columns_caster()
     text = generate.ladders() + "\n\n\n" + generate.entry(function, FROM_CORE)
     run_glue(text, "alphapanda core", scope, binder, LADDERS)
@@ -191,8 +187,7 @@ def bind_core(flags: Mapping[str, int], function: str) -> Bound:
 
 def bind_declared(program: Program, flags: Mapping[str, int]) -> Bound:
     """Bind what the strategies declare, for a core that calls it by address."""
-    from alphapanda.engine.compiler.linked import linked, publish  # noqa: PLC0415
-    from alphapanda.engine.compiler.pointer import Tables, caster  # noqa: PLC0415
+    from alphapanda.engine.compiler.linked import linked, publish  # noqa: PLC0415 (0.4 s)
 
     specs = program.shape.specs
     compiled = all(spec.compiled for spec in specs)
@@ -203,9 +198,7 @@ def bind_declared(program: Program, flags: Mapping[str, int]) -> Bound:
     scope: dict[str, Any] = {"__builtins__": builtins}
     forward(binder, scope, names)
     bind_specs(binder, scope, specs)
-    scope["as_core"] = caster(
-        Tables(program.names, program.dtypes, table_places(len(program.names)))
-    )
+    scope["as_core"] = core_caster(program.names, program.dtypes)
     text = generate.declared(program.shape) + "\n\n\n" + generate.publisher(names)
     run_glue(text, "alphapanda hooks", scope, binder, names)
     scope.update({f"publish_{name}": publish(name) for name in names})
@@ -215,9 +208,16 @@ def bind_declared(program: Program, flags: Mapping[str, int]) -> Bound:
 CORE_FUNCTIONS = (gate, call, add_to_bar, complete_bar)
 
 
+def core_caster(names: Sequence[str], dtypes: Sequence[np.dtype[Any]]) -> Any:
+    """Return the function that takes an address for a core's tables, the common ones first."""
+    from alphapanda.engine.compiler.pointer import Tables, caster  # noqa: PLC0415 (0.4 s)
+
+    return caster(Tables(names, dtypes, table_places(len(names))))
+
+
 def columns_caster() -> Any:
     """Return the function that takes an address for the columns of a batch."""
-    from alphapanda.engine.compiler.pointer import Tables, caster  # noqa: PLC0415
+    from alphapanda.engine.compiler.pointer import Tables, caster  # noqa: PLC0415 (0.4 s)
 
     places = range(COLUMNS, COLUMNS + len(Columns._fields))
     return caster(Tables(Columns._fields, COLUMN_TYPES, places))

@@ -65,8 +65,8 @@ def candles(asked: Asked) -> Reply:
     return success({"candles": [candle(at, *more) for at in starts if first <= at <= last]})
 
 
-def wish(first: str, last: str, *instruments: Instrument, **more: Any) -> history.Wish:
-    return history.Wish(
+def request(first: str, last: str, *instruments: Instrument, **more: Any) -> history.HistoryRequest:
+    return history.HistoryRequest(
         instruments or (INFY,), MINUTE, date.fromisoformat(first), date.fromisoformat(last), **more
     )
 
@@ -81,7 +81,7 @@ def there(root: Path) -> list[Any]:
 def test_candles_come_into_the_catalogue_once(kite: Kite, client: Client, tmp_path: Path) -> None:
     """Two instruments over 90 days: two calls each, and none when the command is given again."""
     root = tmp_path / "data"
-    wanted = wish("2025-05-01", "2025-07-29", INFY, TCS)
+    wanted = request("2025-05-01", "2025-07-29", INFY, TCS)
     days = len(Calendar.nse().days(wanted.first, wanted.last))
     first = history.fetch(client, root, wanted)
     assert [(each.asked, each.new, each.gaps) for each in first] == [(2, 5 * days, [])] * 2
@@ -93,7 +93,7 @@ def test_candles_come_into_the_catalogue_once(kite: Kite, client: Client, tmp_pa
     again = history.fetch(client, root, wanted)
     assert [(each.asked, each.new, each.before) for each in again] == [(0, 0, 90)] * 2
     assert (len(kite.calls), there(root)) == (calls, rows)
-    longer = history.fetch(client, root, wish("2025-05-01", "2025-08-04"))
+    longer = history.fetch(client, root, request("2025-05-01", "2025-08-04"))
     assert [dict(asked.query)["from"] for asked in kite.calls[calls:]] == ["2025-07-30 00:00:00"]
     assert longer[0].asked == 1
 
@@ -107,7 +107,7 @@ def test_a_stopped_fetch_goes_on(kite: Kite, client: Client, tmp_path: Path) -> 
         return failure(400, "InputException", "no") if late else candles(asked)
 
     kite.anything = failing
-    wanted = wish("2025-01-01", "2025-06-30")
+    wanted = request("2025-01-01", "2025-06-30")
     with pytest.raises(KiteError):
         history.fetch(client, root, wanted)
     kept, calls = len(there(root)), len(kite.calls)
@@ -122,7 +122,7 @@ def test_a_stopped_fetch_goes_on(kite: Kite, client: Client, tmp_path: Path) -> 
 def test_files_that_are_gone_are_asked_for_again(client: Client, tmp_path: Path) -> None:
     """Days whose file was removed are not taken for fetched."""
     root = tmp_path / "data"
-    wanted = wish("2025-07-01", "2025-07-05")
+    wanted = request("2025-07-01", "2025-07-05")
     history.fetch(client, root, wanted)
     for path in root.glob("kind=*/**/*.parquet"):
         path.unlink()
@@ -134,7 +134,7 @@ def test_the_unfinished_candle_is_left_out(client: Client, kite: Kite, tmp_path:
     """Of today what is over counts, and today is asked for again."""
     kite.now_ns = DAY_NS + 3 * 60 * 10**9 - 1
     root = tmp_path / "data"
-    wanted = wish("2025-08-22", "2025-08-25")
+    wanted = request("2025-08-22", "2025-08-25")
     (account,) = history.fetch(client, root, wanted)
     assert (account.new, dict(account.dropped)) == (5 + 2, {"unfinished": 3})
     kite.now_ns += 3_600 * 10**9
@@ -150,11 +150,11 @@ def test_trouble_is_waited_for(client: Client, kite: Kite, tmp_path: Path) -> No
         Reply(502, b"<html>", "text/html"),
     ]
     kite.anything = lambda asked: troubles.pop() if troubles else candles(asked)
-    (account,) = history.fetch(client, tmp_path / "data", wish("2025-08-01", "2025-08-01"))
+    (account,) = history.fetch(client, tmp_path / "data", request("2025-08-01", "2025-08-01"))
     assert account.new == 5
     kite.anything = lambda _: failure(503, "NetworkException", "down")
     with pytest.raises(KiteError, match="down"):
-        history.fetch(client, tmp_path / "data", wish("2025-08-04", "2025-08-04"))
+        history.fetch(client, tmp_path / "data", request("2025-08-04", "2025-08-04"))
 
 
 def test_days_without_candles_are_named(client: Client, kite: Kite, tmp_path: Path) -> None:
@@ -163,29 +163,29 @@ def test_days_without_candles_are_named(client: Client, kite: Kite, tmp_path: Pa
         each for each in json.loads(candles(asked).body)["data"]["candles"]
         if not each[0].startswith("2025-08-20")
     ]})  # fmt: skip
-    (account,) = history.fetch(client, tmp_path / "data", wish("2025-08-15", "2025-08-24"))
+    (account,) = history.fetch(client, tmp_path / "data", request("2025-08-15", "2025-08-24"))
     assert account.gaps == [date(2025, 8, 20)]
 
 
 def test_open_interest_comes_along(client: Client, kite: Kite, tmp_path: Path) -> None:
     """Of a contract it is asked for and kept; of a share it is refused."""
     root = tmp_path / "data"
-    history.fetch(client, root, wish("2025-08-01", "2025-08-01", FUTURE, oi=True))
+    history.fetch(client, root, request("2025-08-01", "2025-08-01", FUTURE, oi=True))
     path = f"{root}/kind=bar/*/*/*.parquet"
     assert duckdb.sql(f"SELECT DISTINCT oi FROM read_parquet('{path}')").fetchall() == [(7,)]
 
 
 REFUSED = [
-    (wish("2025-08-01", "2025-07-01"), "is after --to"),
-    (wish("2025-08-01", "2025-08-26"), "is after today"),
-    (wish("2025-08-01", "2025-08-02", oi=True), "no open interest"),
-    (wish("2025-08-01", "2025-08-02", FUTURE, continuous=True), "--interval day"),
+    (request("2025-08-01", "2025-07-01"), "is after --to"),
+    (request("2025-08-01", "2025-08-26"), "is after today"),
+    (request("2025-08-01", "2025-08-02", oi=True), "no open interest"),
+    (request("2025-08-01", "2025-08-02", FUTURE, continuous=True), "--interval day"),
 ]
 
 
 @pytest.mark.parametrize(("wanted", "message"), REFUSED)
 def test_wishes_that_can_not_be(
-    client: Client, kite: Kite, tmp_path: Path, wanted: history.Wish, message: str
+    client: Client, kite: Kite, tmp_path: Path, wanted: history.HistoryRequest, message: str
 ) -> None:
     """What Kite would refuse, or answer with something else, is not asked."""
     with pytest.raises(UsageError, match=message):

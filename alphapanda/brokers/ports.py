@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
 from alphapanda.data.replay.replay import FileInfo
@@ -64,26 +65,75 @@ class OrderRequest(NamedTuple):
     """One message for a broker: place, change or cancel an order. Prices are scaled ints."""
 
     order: int
+    """Number of the order in its run."""
     verb: int
+    """`core.state.RequestVerb`."""
     strategy: int
     row: int
+    """The instrument's place in the run."""
     qty: int
+    """Signed; of a change the order's new total."""
     kind: int
     price: int
     trigger: int
     tif: int
     product: int
+    protection: int = 0
+    """Widest fill of MARKET and STOP, in 1e-7 of the last price."""
+
+
+class ReportKind(IntEnum):
+    """What a report says; in brackets what it carries besides its order and times."""
+
+    ACKNOWLEDGED = 0
+    """It works at the exchange (broker_order_id)."""
+    TRIGGERED = 1
+    """A stop has become a limit or market order."""
+    FILLED = 2
+    """One trade (qty, signed; price; trade_id)."""
+    REPLACED = 3
+    """A change is in force (qty, the signed total; price; trigger)."""
+    CANCELLED = 4
+    """What is left of it was cancelled (reason)."""
+    EXPIRED = 5
+    """What is left of it ended with its session."""
+    REJECTED = 6
+    """It will never be filled (reason, text)."""
+    CHANGE_REJECTED = 7
+    """A change or a cancellation did not come about: it stands as it was (reason, text)."""
+    UNKNOWN = 8
+    """Whether it works at the exchange is not known: the worse is assumed (text)."""
+    EXTERNAL_ORDER = 9
+    """An order that no run of ours sent (row, qty, price, broker_order_id, text)."""
+    EXTERNAL_POSITION = 10
+    """A position that is not ours (row; qty; price, its average)."""
+    BLOCKED = 11
+    """No new risk on an instrument (row), or with row -1 on the account (reason, text)."""
+    UNBLOCKED = 12
+    """New risk is allowed again (row or -1; reason)."""
+    CIRCUIT = 13
+    """The day's circuit limits of an instrument (row; price, the lower; trigger, the upper)."""
 
 
 class Report(NamedTuple):
-    """What a broker says of an order; it becomes a control row, so it is kept and replayed."""
+    """What a broker says; it becomes a control row, so it is kept and replayed."""
 
-    order: int
-    ts: int
     kind: int
-    qty: int
-    price: int
+    """`ReportKind`."""
+    order: int = 0
+    """The order's number in its run, 0 where it is not about one of ours."""
+    row: int = -1
+    qty: int = 0
+    price: int = 0
+    trigger: int = 0
+    reason: int = 0
+    """`model.rows.Reason` of an end, `model.rows.RejectionCode` of a block."""
+    exchange_ns: int = 0
+    """When it happened by the exchange's clock, ns UTC; 0 where the broker does not say."""
+    broker_order_id: str = ""
+    trade_id: str = ""
     text: str = ""
+    """The broker's own words."""
 
 
 class ExecutionClient(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from alphapanda.core.orders import find
-from alphapanda.core.state import ALL_ORDERS, Core, Maker, RequestVerb, Role
+from alphapanda.core.state import ALL_ORDERS, Core, Maker, OrderRole, RequestVerb
 from alphapanda.model.rows import Kind, Tif
 
 AUTO = -1
@@ -126,35 +126,35 @@ def tick_up(ctx: Context, price: int) -> int:
 def ask_for(
     ctx: Context, verb: int, qty: int, kind: int, price: int, trigger: int, tif: int
 ) -> int:
-    """Write down a wish, which the risk gate answers when the hook returns; return its place."""
+    """Write down a request, which the risk gate answers when the hook returns; return its place."""
     core = ctx.core
     clock = core.clock[0]
-    if clock.n_wishes >= len(core.wishes):
+    if clock.n_requests >= len(core.requests):
         raise OverflowError("a hook asked for more orders than one call may make")
-    wish = core.wishes[clock.n_wishes]
-    clock.n_wishes += 1
+    request = core.requests[clock.n_requests]
+    clock.n_requests += 1
     if verb == RequestVerb.NEW:
         clock.last_id += 1
-        wish.id = clock.last_id
+        request.id = clock.last_id
     else:
-        wish.id = 0
-    wish.verb = verb
-    wish.strategy = ctx.strategy
-    wish.row = ctx.row
-    wish.qty = qty
-    wish.kind = kind
-    wish.price = price
-    wish.trigger = trigger
-    wish.tif = tif
-    wish.product = core.positions[ctx.strategy * clock.instruments + ctx.row].product
-    wish.order = 0
-    wish.stop = 0
-    wish.target = 0
-    wish.trail = 0
-    wish.protection = AUTO
-    wish.role = Role.NONE
-    wish.system = Maker.STRATEGY
-    return int(clock.n_wishes - 1)
+        request.id = 0
+    request.verb = verb
+    request.strategy = ctx.strategy
+    request.row = ctx.row
+    request.qty = qty
+    request.kind = kind
+    request.price = price
+    request.trigger = trigger
+    request.tif = tif
+    request.product = core.positions[ctx.strategy * clock.instruments + ctx.row].product
+    request.order = 0
+    request.stop = 0
+    request.target = 0
+    request.trail = 0
+    request.protection = AUTO
+    request.role = OrderRole.NONE
+    request.system = Maker.STRATEGY
+    return int(clock.n_requests - 1)
 
 
 def order(
@@ -165,9 +165,11 @@ def order(
 
     `protection` is the widest fill of MARKET and STOP in 1e-7 of the last price.
     """
-    wish = ctx.core.wishes[ask_for(ctx, RequestVerb.NEW, whole(qty), kind, price, trigger, tif)]
-    wish.protection = protection
-    return int(wish.id)
+    request = ctx.core.requests[
+        ask_for(ctx, RequestVerb.NEW, whole(qty), kind, price, trigger, tif)
+    ]
+    request.protection = protection
+    return int(request.id)
 
 
 def buy(ctx: Context, qty: int) -> int:
@@ -210,12 +212,12 @@ def bracket(
     to whole ticks, the nearer and so the safer stop, but to one at least.
     """
     kind = Kind.LIMIT if price != 0 else Kind.MARKET
-    wish = ctx.core.wishes[ask_for(ctx, RequestVerb.NEW, whole(qty), kind, price, 0, Tif.DAY)]
-    wish.role = Role.ENTRY
-    wish.stop = stop
-    wish.target = target
-    wish.trail = trail if trail <= 0 else max(tick_down(ctx, trail), ctx.market.tick, 1)
-    return int(wish.id)
+    request = ctx.core.requests[ask_for(ctx, RequestVerb.NEW, whole(qty), kind, price, 0, Tif.DAY)]
+    request.role = OrderRole.ENTRY
+    request.stop = stop
+    request.target = target
+    request.trail = trail if trail <= 0 else max(tick_down(ctx, trail), ctx.market.tick, 1)
+    return int(request.id)
 
 
 def target(ctx: Context, qty: int) -> int:
@@ -248,15 +250,15 @@ def close(ctx: Context) -> int:
 
 def cancel(ctx: Context, number: int) -> None:
     """Ask for the cancellation of an order on the instrument."""
-    ctx.core.wishes[ask_for(ctx, RequestVerb.CANCEL, 0, 0, 0, 0, 0)].order = number
+    ctx.core.requests[ask_for(ctx, RequestVerb.CANCEL, 0, 0, 0, 0, 0)].order = number
 
 
 def cancel_all(ctx: Context) -> None:
     """Ask for the cancellation of all of this strategy's orders on the instrument."""
-    ctx.core.wishes[ask_for(ctx, RequestVerb.CANCEL, 0, 0, 0, 0, 0)].order = ALL_ORDERS
+    ctx.core.requests[ask_for(ctx, RequestVerb.CANCEL, 0, 0, 0, 0, 0)].order = ALL_ORDERS
 
 
 def modify(ctx: Context, number: int, qty: int = 0, price: int = 0, trigger: int = 0) -> None:
     """Ask for other terms of an open order; what is 0 stays. `qty` is the new total, signed."""
     place = ask_for(ctx, RequestVerb.MODIFY, whole(qty), 0, price, trigger, 0)
-    ctx.core.wishes[place].order = number
+    ctx.core.requests[place].order = number

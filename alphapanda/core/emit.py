@@ -39,11 +39,11 @@ def emit_order(core: Core, type_: int, order: Record) -> None:
     core.out[clock.n_out - 1].group = order.group
 
 
-def emit_wish(core: Core, type_: int, wish: Record) -> None:
+def emit_request(core: Core, type_: int, request: Record) -> None:
     """Append a row that shows what was asked for."""
     emit(
-        core, type_, wish.strategy, wish.row, wish.id, wish.qty, wish.price,
-        wish.trigger, wish.kind, wish.tif, wish.product,
+        core, type_, request.strategy, request.row, request.id, request.qty, request.price,
+        request.trigger, request.kind, request.tif, request.product,
     )  # fmt: skip
 
 

@@ -7,13 +7,13 @@ from alphapanda.model.charges import portion
 from alphapanda.model.rows import Kind
 
 
-def valued_at(core: Core, wish: Record) -> int:
+def valued_at(core: Core, request: Record) -> int:
     """Return the price at which a signal is valued: the last, or by its kind trigger or limit."""
-    if wish.kind == Kind.MARKET:
-        return int(core.instruments[wish.row].last)
-    if wish.kind == Kind.STOP:
-        return int(wish.trigger)
-    return int(wish.price)
+    if request.kind == Kind.MARKET:
+        return int(core.instruments[request.row].last)
+    if request.kind == Kind.STOP:
+        return int(request.trigger)
+    return int(request.price)
 
 
 def margin_of(position: Record, instrument: Record, qty: int, price: int) -> int:

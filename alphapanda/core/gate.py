@@ -1,8 +1,8 @@
-"""The risk gate: every wish of a strategy becomes an order, or is refused with a code."""
+"""The risk gate: every request of a strategy becomes an order, or is refused with a code."""
 
 from __future__ import annotations
 
-from alphapanda.core.emit import emit, emit_order, emit_wish
+from alphapanda.core.emit import emit, emit_order, emit_request
 from alphapanda.core.funds import needed_funds, valued_at
 from alphapanda.core.glue import refusal
 from alphapanda.core.matching import protected
@@ -25,148 +25,148 @@ from alphapanda.core.state import (
     ALL_ORDERS,
     Core,
     Maker,
+    OrderRole,
     OrderState,
     Record,
     RequestVerb,
-    Role,
     placed_slot,
 )
 from alphapanda.core.stops import kill
-from alphapanda.model.rows import NEVER, Code, Kind, Out, Reason, Scope
+from alphapanda.model.rows import NEVER, Kind, Out, Reason, RejectionCode, Scope
 
 
 def gate(core: Core) -> None:
-    """Answer every wish that waits, in the order in which they were made."""
+    """Answer every request that waits, in the order in which they were made."""
     clock = core.clock[0]
-    for index in range(clock.n_wishes):
-        wish = core.wishes[index]
-        if wish.verb == RequestVerb.NEW:
-            answer_new(core, wish)
-        elif wish.verb == RequestVerb.CANCEL:
-            answer_cancel(core, wish)
+    for index in range(clock.n_requests):
+        request = core.requests[index]
+        if request.verb == RequestVerb.NEW:
+            answer_new(core, request)
+        elif request.verb == RequestVerb.CANCEL:
+            answer_cancel(core, request)
         else:
-            answer_modify(core, wish)
-    clock.n_wishes = 0
+            answer_modify(core, request)
+    clock.n_requests = 0
 
 
-def answer_new(core: Core, wish: Record) -> None:
-    """Turn a wish into a signal, and the signal into an order or a refusal."""
-    announce(core, wish)
-    decide_on(core, wish, refusal(core, wish))
+def answer_new(core: Core, request: Record) -> None:
+    """Turn a request into a signal, and the signal into an order or a refusal."""
+    announce(core, request)
+    decide_on(core, request, refusal(core, request))
 
 
-def announce(core: Core, wish: Record) -> None:
-    """Say a wish as a signal."""
-    core.ledgers[wish.strategy].signals += 1
-    emit_wish(core, Out.SIGNAL, wish)
+def announce(core: Core, request: Record) -> None:
+    """Say a request as a signal."""
+    core.ledgers[request.strategy].signals += 1
+    emit_request(core, Out.SIGNAL, request)
 
 
-def decide_on(core: Core, wish: Record, code: int) -> bool:
+def decide_on(core: Core, request: Record, code: int) -> bool:
     """Place a signal's order, if no rule gave a code and there is room; say if it was placed."""
-    if code == 0 and not has_room(core, wish):
-        code = Code.ORDER_CAPACITY
+    if code == 0 and not has_room(core, request):
+        code = RejectionCode.ORDER_CAPACITY
     if code != 0:
-        refuse(core, wish, code)
+        refuse(core, request, code)
         return False
-    emit_wish(core, Out.VALIDATED, wish)
-    place(core, wish)
+    emit_request(core, Out.VALIDATED, request)
+    place(core, request)
     return True
 
 
-def refuse(core: Core, wish: Record, code: int) -> None:
-    """Say why a wish is refused; two rules also stop whoever broke them."""
-    ledger = core.ledgers[wish.strategy]
+def refuse(core: Core, request: Record, code: int) -> None:
+    """Say why a request is refused; two rules also stop whoever broke them."""
+    ledger = core.ledgers[request.strategy]
     ledger.rejected += 1
     emit(
-        core, Out.REJECTED, wish.strategy, wish.row, wish.id, wish.qty, wish.price,
-        code, wish.value, wish.limit, wish.kind,
+        core, Out.REJECTED, request.strategy, request.row, request.id, request.qty, request.price,
+        code, request.value, request.limit, request.kind,
     )  # fmt: skip
-    if code == Code.LOSS_LIMIT or code == Code.REPEAT_EXEC:
-        kill(core, Scope.STRATEGY, wish.strategy, code)
+    if code == RejectionCode.LOSS_LIMIT or code == RejectionCode.REPEAT_EXEC:
+        kill(core, Scope.STRATEGY, request.strategy, code)
 
 
-def has_room(core: Core, wish: Record) -> bool:
-    """Say if the order table can hold a wish and, of a bracket, its exits."""
+def has_room(core: Core, request: Record) -> bool:
+    """Say if the order table can hold a request and, of a bracket, its exits."""
     clock = core.clock[0]
-    needed = 3 if wish.role == Role.ENTRY else 1
+    needed = 3 if request.role == OrderRole.ENTRY else 1
     free = clock.slots - clock.reserved
     if free >= needed:
         return True
-    wish.value = needed
-    wish.limit = free
+    request.value = needed
+    request.limit = free
     return False
 
 
-def place(core: Core, wish: Record) -> None:
-    """Put a validated wish into the order table and send it."""
+def place(core: Core, request: Record) -> None:
+    """Put a validated request into the order table and send it."""
     clock = core.clock[0]
     slot = take_slot(core)
     order = core.orders[slot]
     clear(order)
-    order.id = wish.id
-    order.strategy = wish.strategy
-    order.row = wish.row
-    order.qty = wish.qty
-    order.kind = wish.kind
-    order.price = wish.price
-    order.trigger = wish.trigger
-    order.tif = wish.tif
-    order.product = wish.product
+    order.id = request.id
+    order.strategy = request.strategy
+    order.row = request.row
+    order.qty = request.qty
+    order.kind = request.kind
+    order.price = request.price
+    order.trigger = request.trigger
+    order.tif = request.tif
+    order.product = request.product
     order.ts = clock.now + core.config[0].latency
     order.cause = clock.cause
-    order.protection = wish.protection
-    order.system = wish.system
-    if wish.role == Role.ENTRY:
-        order.role = Role.ENTRY
-        order.stop = wish.stop
-        order.target = wish.target
-        order.trail = wish.trail
+    order.protection = request.protection
+    order.system = request.system
+    if request.role == OrderRole.ENTRY:
+        order.role = OrderRole.ENTRY
+        order.stop = request.stop
+        order.target = request.target
+        order.trail = request.trail
         clock.reserved += 2
-    last = core.instruments[wish.row].last
-    order.basis = valued_at(core, wish)
-    if wish.kind == Kind.MARKET:
+    last = core.instruments[request.row].last
+    order.basis = valued_at(core, request)
+    if request.kind == Kind.MARKET:
         order.price = protected(core, order, last)
-    append(core, slot, wish.row)
-    block(core, order, wish.qty)
-    open_qty(core, order, wish.qty)
-    count_message(core, wish.strategy)
-    remember(core, wish)
-    core.ledgers[wish.strategy].orders += 1
+    append(core, slot, request.row)
+    block(core, order, request.qty)
+    open_qty(core, order, request.qty)
+    count_message(core, request.strategy)
+    remember(core, request)
+    core.ledgers[request.strategy].orders += 1
     emit_order(core, Out.ORDER, order)
 
 
-def remember(core: Core, wish: Record) -> None:
+def remember(core: Core, request: Record) -> None:
     """Remember an order's terms for the duplicate rule."""
     clock = core.clock[0]
-    index = wish.strategy * clock.instruments + wish.row
+    index = request.strategy * clock.instruments + request.row
     position = core.positions[index]
     slot = placed_slot(core, index, position.placed)
     core.ring[slot] = clock.now
-    core.ring[slot + 1] = wish.qty
-    core.ring[slot + 2] = wish.price
+    core.ring[slot + 1] = request.qty
+    core.ring[slot + 2] = request.price
     position.placed += 1
 
 
-def unknown(core: Core, wish: Record) -> None:
-    """Refuse a wish that names an order which is not open."""
-    core.ledgers[wish.strategy].rejected += 1
+def unknown(core: Core, request: Record) -> None:
+    """Refuse a request that names an order which is not open."""
+    core.ledgers[request.strategy].rejected += 1
     emit(
-        core, Out.REJECTED, wish.strategy, wish.row, wish.order, 0, 0,
-        Code.UNKNOWN_ORDER, wish.order, 0, wish.verb,
+        core, Out.REJECTED, request.strategy, request.row, request.order, 0, 0,
+        RejectionCode.UNKNOWN_ORDER, request.order, 0, request.verb,
     )  # fmt: skip
 
 
-def answer_cancel(core: Core, wish: Record) -> None:
+def answer_cancel(core: Core, request: Record) -> None:
     """Ask the broker to cancel one order of the strategy on an instrument, or all of them."""
-    if wish.order == ALL_ORDERS:
-        cancel_all_of(core, wish.strategy, wish.row)
+    if request.order == ALL_ORDERS:
+        cancel_all_of(core, request.strategy, request.row)
         return
-    slot = find(core, wish.row, wish.strategy, wish.order)
+    slot = find(core, request.row, request.strategy, request.order)
     if slot < 0:
-        unknown(core, wish)
+        unknown(core, request)
         return
     request_cancel(core, core.orders[slot], Reason.STRATEGY)
-    sweep_ended(core, wish.row)
+    sweep_ended(core, request.row)
 
 
 def sweep_ended(core: Core, row: int) -> None:
@@ -187,80 +187,80 @@ def cancel_all_of(core: Core, strategy: int, row: int) -> None:
     sweep_ended(core, row)
 
 
-def answer_modify(core: Core, wish: Record) -> None:
+def answer_modify(core: Core, request: Record) -> None:
     """Change an order's terms, after the same rules that a new order passes."""
-    slot = find(core, wish.row, wish.strategy, wish.order)
+    slot = find(core, request.row, request.strategy, request.order)
     if slot < 0 or core.orders[slot].cancel_ts != NEVER:
-        unknown(core, wish)
+        unknown(core, request)
         return
     order = core.orders[slot]
-    complete(wish, order)
+    complete(request, order)
     blocked, extra = order.blocked, order.extra
     release(core, order)
-    code = refusal(core, wish)
+    code = refusal(core, request)
     if code == 0 and order.state == OrderState.ASLEEP:
-        change_asleep(core, order, wish, blocked)
+        change_asleep(core, order, request, blocked)
         return
     if code == 0:
-        change(core, order, wish, blocked)
+        change(core, order, request, blocked)
         return
     order.extra = extra
     hold(core, order, blocked)
-    refuse(core, wish, code)
+    refuse(core, request, code)
 
 
-def change(core: Core, order: Record, wish: Record, blocked: int) -> None:
+def change(core: Core, order: Record, request: Record, blocked: int) -> None:
     """Send a change; until the exchange has it, the worse of old and new terms counts."""
     clock = core.clock[0]
     left = order.qty - order.filled
-    order.more = wish.qty - left
-    order.new_price = wish.price
-    order.new_trigger = wish.trigger
+    order.more = request.qty - left
+    order.new_price = request.price
+    order.new_trigger = request.trigger
     order.modify_ts = clock.now + core.config[0].latency
     order.modifications += 1
-    if abs(wish.qty) > abs(left):
+    if abs(request.qty) > abs(left):
         order.extra = order.more
     if order.system == Maker.STRATEGY:
-        order.basis = max(order.basis, valued_at(core, wish))
+        order.basis = max(order.basis, valued_at(core, request))
         position = core.positions[order.strategy * clock.instruments + order.row]
         instrument = core.instruments[order.row]
         needed = needed_funds(position, instrument, working_qty(order), order.basis)
         blocked = max(blocked, needed)
     hold(core, order, blocked)
-    count_message(core, wish.strategy)
-    wish.qty += order.filled
-    emit_wish(core, Out.MODIFY, wish)
+    count_message(core, request.strategy)
+    request.qty += order.filled
+    emit_request(core, Out.MODIFY, request)
 
 
-def change_asleep(core: Core, order: Record, wish: Record, blocked: int) -> None:
+def change_asleep(core: Core, order: Record, request: Record, blocked: int) -> None:
     """Change an exit that is at no exchange: it will be sent with its new terms."""
-    order.qty = wish.qty + order.filled
-    order.price = wish.price
-    order.trigger = wish.trigger
+    order.qty = request.qty + order.filled
+    order.price = request.price
+    order.trigger = request.trigger
     hold(core, order, blocked)
 
 
-def complete(wish: Record, order: Record) -> None:
+def complete(request: Record, order: Record) -> None:
     """Fill a change's open fields from the order as it will be; `qty` is the order's new total.
 
     Afterwards `qty` is what would be left to fill; 0, which no rule lets pass, if nothing would.
     """
     pending = order.modify_ts != NEVER
     total = order.qty + order.more if pending else order.qty
-    if wish.qty != 0:
-        total = wish.qty
+    if request.qty != 0:
+        total = request.qty
     left = total - order.filled
-    wish.qty = left if (left > 0) == (order.qty > 0) else 0
-    wish.id = order.id
-    wish.role = order.role
-    wish.stop = order.stop
-    wish.target = order.target
-    wish.kind = order.kind
-    wish.tif = order.tif
-    wish.product = order.product
-    wish.protection = order.protection
-    wish.changes = order.modifications
-    if wish.price == 0:
-        wish.price = order.new_price if pending else order.price
-    if wish.trigger == 0:
-        wish.trigger = order.new_trigger if pending else order.trigger
+    request.qty = left if (left > 0) == (order.qty > 0) else 0
+    request.id = order.id
+    request.role = order.role
+    request.stop = order.stop
+    request.target = order.target
+    request.kind = order.kind
+    request.tif = order.tif
+    request.product = order.product
+    request.protection = order.protection
+    request.changes = order.modifications
+    if request.price == 0:
+        request.price = order.new_price if pending else order.price
+    if request.trigger == 0:
+        request.trigger = order.new_trigger if pending else order.trigger

@@ -9,12 +9,12 @@ from __future__ import annotations
 from alphapanda.core.state import Core, Record
 
 
-def refusal(core: Core, wish: Record) -> int:
-    """Return the code of the first risk rule that refuses a wish, or 0."""
+def refusal(core: Core, request: Record) -> int:
+    """Return the code of the first risk rule that refuses a request, or 0."""
     return 0
 
 
-def closing_refusal(core: Core, wish: Record) -> int:
+def closing_refusal(core: Core, request: Record) -> int:
     """Return the code of the first rule that refuses a flatten's closing order, or 0."""
     return 0
 

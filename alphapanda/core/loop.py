@@ -178,7 +178,7 @@ def drain(core: Core) -> None:
         entry = core.calls[clock.next_call]
         clock.next_call += 1
         dispatch(core, entry)
-        if clock.n_wishes != 0:
+        if clock.n_requests != 0:
             gate(core)
     clock.next_call = 0
     clock.n_calls = 0

@@ -23,10 +23,10 @@ from alphapanda.core.orders import (
     trailing,
     unblock,
 )
-from alphapanda.core.state import Core, Maker, OrderState, Record, Role, repeat_slot
+from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record, repeat_slot
 from alphapanda.core.stops import fillable, trim
 from alphapanda.model.charges import portion
-from alphapanda.model.rows import NEVER, ChargeKind, Fill, Kind, Out, Reason, Tif
+from alphapanda.model.rows import NEVER, ChargeKind, Kind, LimitFill, Out, Reason, Tif
 
 UNLIMITED = 1 << 62
 
@@ -57,7 +57,7 @@ def match(core: Core, row: int) -> None:
 def match_first(core: Core, order: Record, instrument: Record) -> None:
     """Bring an order up to this row: cancel, change, arrival, trigger, then its first chance."""
     clock = core.clock[0]
-    if order.cause == clock.cause or order.state >= OrderState.DONE:
+    if order.cause == clock.cause or order.state >= OrderState.CLOSED:
         return
     if order.cancel_ts <= instrument.ts:
         finish(core, order, Out.CANCELLED, order.reason)
@@ -66,18 +66,18 @@ def match_first(core: Core, order: Record, instrument: Record) -> None:
         apply_change(core, order)
     if order.ts > instrument.ts:
         return
-    arrived = order.state == OrderState.FLYING
+    arrived = order.state == OrderState.IN_FLIGHT
     if arrived:
         arrive(core, order)
     first = instrument.open if BARS_IN else instrument.last
-    if order.state == OrderState.WAITING and touches(order, first):
+    if order.state == OrderState.PENDING_TRIGGER and touches(order, first):
         trigger(core, order, first)
         arrived = True
-    if order.state == OrderState.RESTING:
+    if order.state == OrderState.WORKING:
         first_chance(core, order, instrument, arrived)
     else:
         trail(order, instrument, first)
-    if arrived and order.tif == Tif.IOC and order.state == OrderState.RESTING:
+    if arrived and order.tif == Tif.IOC and order.state == OrderState.WORKING:
         finish(core, order, Out.CANCELLED, Reason.IOC)
 
 
@@ -87,9 +87,9 @@ def arrive(core: Core, order: Record) -> None:
     if HOOK_ORDER:
         call_order(core, order, Out.ACKNOWLEDGED)
     if order.kind >= Kind.STOP_LIMIT:
-        order.state = OrderState.WAITING
+        order.state = OrderState.PENDING_TRIGGER
         return
-    order.state = OrderState.RESTING
+    order.state = OrderState.WORKING
     queue_up(core, order)
 
 
@@ -115,7 +115,7 @@ def apply_change(core: Core, order: Record) -> None:
 
 def queue_up(core: Core, order: Record) -> None:
     """Put an order behind what is quoted on its side."""
-    if core.config[0].limit_fill == Fill.QUEUE:
+    if core.config[0].limit_fill == LimitFill.QUEUE:
         instrument = core.instruments[order.row]
         order.ahead = instrument.bid_qty if order.qty > 0 else instrument.ask_qty
 
@@ -140,7 +140,7 @@ def trail(order: Record, instrument: Record, last: int) -> None:
 
 def trigger(core: Core, order: Record, last: int) -> None:
     """A stop becomes a limit order, or a market order with its protection band."""
-    order.state = OrderState.RESTING
+    order.state = OrderState.WORKING
     if order.kind == Kind.STOP:
         order.kind = Kind.MARKET
         order.price = protected(core, order, last)
@@ -172,7 +172,7 @@ def first_chance(core: Core, order: Record, instrument: Record, arrived: bool) -
             if order.price != 0 and not reaches(order.qty, price, order.price, True):
                 order.kind = Kind.LIMIT
         return
-    touch = arrived or core.config[0].limit_fill == Fill.TOUCH
+    touch = arrived or core.config[0].limit_fill == LimitFill.TOUCH
     if price != 0 and reaches(order.qty, price, order.price, touch):
         size = available(core, order, instrument)
         fill = better(order.qty, price, order.price, arrived or BARS_IN != 0)
@@ -214,9 +214,9 @@ def rest_chance(core: Core, order: Record, instrument: Record) -> None:
     rule = core.config[0].limit_fill
     last = instrument.last
     size = trade_share(core, order, instrument)
-    if reaches(order.qty, last, order.price, rule == Fill.TOUCH):
+    if reaches(order.qty, last, order.price, rule == LimitFill.TOUCH):
         take(core, order, instrument, order.price, size)
-    elif rule == Fill.QUEUE and last == order.price:
+    elif rule == LimitFill.QUEUE and last == order.price:
         order.ahead -= instrument.traded
         if order.ahead < 0:
             size = min(size, whole_lots(instrument, -order.ahead - taken(order, instrument)))
@@ -258,13 +258,13 @@ def match_inside_bar(core: Core, instrument: Record) -> None:
     slot = instrument.first
     while slot >= 0:
         order = core.orders[slot]
-        if reachable(core, order, instrument) and order.state == OrderState.WAITING:
+        if reachable(core, order, instrument) and order.state == OrderState.PENDING_TRIGGER:
             stop_inside_bar(core, order, instrument)
         slot = order.next
     slot = instrument.first
     while slot >= 0:
         order = core.orders[slot]
-        if reachable(core, order, instrument) and order.state == OrderState.RESTING:
+        if reachable(core, order, instrument) and order.state == OrderState.WORKING:
             limit_inside_bar(core, order, instrument)
         slot = order.next
     slot = instrument.first
@@ -277,14 +277,14 @@ def match_inside_bar(core: Core, instrument: Record) -> None:
     slot = instrument.first
     while slot >= 0:
         order = core.orders[slot]
-        if order.state == OrderState.WAITING:
+        if order.state == OrderState.PENDING_TRIGGER:
             trail_inside_bar(core, order, instrument)
         slot = order.next
 
 
 def opened_inside(core: Core, order: Record, instrument: Record) -> bool:
     """Say if an order is the new stop of a position that was opened inside this bar."""
-    if order.role != Role.STOP or order.state != OrderState.FLYING:
+    if order.role != OrderRole.STOP or order.state != OrderState.IN_FLIGHT:
         return False
     return bool(order.cause == core.clock[0].cause and order.ts <= instrument.ts)
 
@@ -317,7 +317,7 @@ def stop_inside_bar(core: Core, order: Record, instrument: Record) -> None:
         take(core, order, instrument, slipped(core, order, price), size)
     elif reaches(order.qty, price, order.price, True):
         take(core, order, instrument, price, size)
-    if order.tif == Tif.IOC and order.state == OrderState.RESTING:
+    if order.tif == Tif.IOC and order.state == OrderState.WORKING:
         finish(core, order, Out.CANCELLED, Reason.IOC)
 
 
@@ -326,7 +326,7 @@ def limit_inside_bar(core: Core, order: Record, instrument: Record) -> None:
     if order.kind != Kind.LIMIT:
         return
     extreme = instrument.low if order.qty > 0 else instrument.high
-    if reaches(order.qty, extreme, order.price, core.config[0].limit_fill == Fill.TOUCH):
+    if reaches(order.qty, extreme, order.price, core.config[0].limit_fill == LimitFill.TOUCH):
         instrument.met = order.price
         take(core, order, instrument, order.price, available(core, order, instrument))
 
@@ -398,9 +398,9 @@ def execute(core: Core, order: Record, qty: int, price: int) -> None:
         charge_square_off(core, order)
     if HOOK_FILL:
         call_fill(core, order, qty, price)
-    if order.role == Role.ENTRY:
+    if order.role == OrderRole.ENTRY:
         place_exits(core, order, qty)
-    elif order.role != Role.NONE:
+    elif order.role != OrderRole.NONE:
         shrink_sibling(core, order, qty)
     count_repeat(core, order, qty)
     if order.filled == order.qty:

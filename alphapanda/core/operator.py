@@ -7,7 +7,7 @@ from alphapanda.core.emit import emit
 from alphapanda.core.gate import announce, decide_on
 from alphapanda.core.glue import closing_refusal
 from alphapanda.core.orders import request_cancel
-from alphapanda.core.state import Core, Maker, OrderState, Record, RequestVerb, Role
+from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record, RequestVerb
 from alphapanda.core.stops import (
     covers,
     kill,
@@ -19,7 +19,7 @@ from alphapanda.core.stops import (
 )
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.money import VALUE_BOUND
-from alphapanda.model.rows import NEVER, Code, Control, Kind, Out, Reason, Scope, Tif
+from alphapanda.model.rows import NEVER, Control, Kind, Out, Reason, RejectionCode, Scope, Tif
 
 
 def obey(core: Core, row: Record) -> None:
@@ -27,7 +27,7 @@ def obey(core: Core, row: Record) -> None:
     if row.c != 0:
         say(core, row)
     if row.kind == Control.KILL:
-        kill(core, row.a, row.b, Code.KILLED)
+        kill(core, row.a, row.b, RejectionCode.KILLED)
     elif row.kind == Control.REARM:
         rearm(core, row.a, row.b)
     elif row.kind == Control.PAUSE:
@@ -62,7 +62,7 @@ def place_of(core: Core, number: int) -> int:
         slot = core.instruments[row].first
         while slot >= 0:
             order = core.orders[slot]
-            if order.id == number and order.state != OrderState.DONE:
+            if order.id == number and order.state != OrderState.CLOSED:
                 return int(slot)
             slot = order.next
     return -1
@@ -85,7 +85,7 @@ def cancel_working(core: Core, strategy: int, row: int) -> bool:
     slot = core.instruments[row].first
     while slot >= 0:
         order = core.orders[slot]
-        live = order.state != OrderState.DONE and not squares_off(order)
+        live = order.state != OrderState.CLOSED and not squares_off(order)
         if live and order.strategy == strategy:
             request_cancel(core, order, Reason.OPERATOR)
             found = True
@@ -138,7 +138,7 @@ def squaring_off(core: Core, strategy: int, row: int) -> int:
     slot = core.instruments[row].first
     while slot >= 0:
         order = core.orders[slot]
-        if order.strategy == strategy and squares_off(order) and order.state != OrderState.DONE:
+        if order.strategy == strategy and squares_off(order) and order.state != OrderState.CLOSED:
             total += order.qty - order.filled
         slot = order.next
     return total
@@ -164,24 +164,24 @@ def largest(core: Core, strategy: int, row: int) -> int:
 def send_closing(core: Core, strategy: int, row: int, qty: int) -> bool:
     """Send one closing order by way of a signal; say if it was placed."""
     clock = core.clock[0]
-    wish = core.wishes[clock.n_wishes]  # between hooks none waits
+    request = core.requests[clock.n_requests]  # between hooks none waits
     clock.last_id += 1
-    wish.id = clock.last_id
-    wish.verb = RequestVerb.NEW
-    wish.strategy = strategy
-    wish.row = row
-    wish.qty = qty
-    wish.kind = Kind.MARKET
-    wish.price = 0
-    wish.trigger = 0
-    wish.tif = Tif.DAY
-    wish.product = core.positions[strategy * clock.instruments + row].product
-    wish.order = 0
-    wish.stop = 0
-    wish.target = 0
-    wish.trail = 0
-    wish.protection = AUTO
-    wish.role = Role.NONE
-    wish.system = Maker.OPERATOR
-    announce(core, wish)
-    return decide_on(core, wish, closing_refusal(core, wish))
+    request.id = clock.last_id
+    request.verb = RequestVerb.NEW
+    request.strategy = strategy
+    request.row = row
+    request.qty = qty
+    request.kind = Kind.MARKET
+    request.price = 0
+    request.trigger = 0
+    request.tif = Tif.DAY
+    request.product = core.positions[strategy * clock.instruments + row].product
+    request.order = 0
+    request.stop = 0
+    request.target = 0
+    request.trail = 0
+    request.protection = AUTO
+    request.role = OrderRole.NONE
+    request.system = Maker.OPERATOR
+    announce(core, request)
+    return decide_on(core, request, closing_refusal(core, request))

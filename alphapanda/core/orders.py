@@ -1,9 +1,9 @@
 """The order table: slots, the list of live orders of each instrument, and every way an order ends.
 
-FLYING ──▶ RESTING ──▶ DONE      an order leaves its list only in `sweep`, so that whoever
-   └─────▶ WAITING ──▶ RESTING   walks a list may end any order on it
+IN_FLIGHT ──▶ WORKING ──▶ CLOSED            an order leaves its list only in `sweep`, so that
+   └──▶ PENDING_TRIGGER ──▶ WORKING         whoever walks a list may end any order on it
 
-An exit sleeps between sessions (`core/overnight.py`), and is FLYING again at the next open.
+An exit sleeps between sessions (`core/overnight.py`), and is IN_FLIGHT again at the next open.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alphapanda.core.emit import call_order, emit_end, emit_order
 from alphapanda.core.flags import BARS_IN, HOOK_ORDER
 from alphapanda.core.funds import needed_funds
 from alphapanda.core.protection import automatic
-from alphapanda.core.state import Core, Maker, OrderState, Record, Role, message_slot
+from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record, message_slot
 from alphapanda.model.rows import NEVER, Kind, Out, Reason
 
 
@@ -45,7 +45,7 @@ def sweep(core: Core, row: int) -> None:
     while slot >= 0:
         order = core.orders[slot]
         behind = order.next
-        if order.state == OrderState.DONE:
+        if order.state == OrderState.CLOSED:
             if before < 0:
                 instrument.first = behind
             else:
@@ -73,9 +73,9 @@ def find(core: Core, row: int, strategy: int, number: int) -> int:
 
 def may_touch(order: Record) -> bool:
     """Say if a strategy may change or cancel an order: it lives, and the broker did not make it."""
-    if order.state == OrderState.DONE:
+    if order.state == OrderState.CLOSED:
         return False
-    return bool(order.system == Maker.STRATEGY or order.role != Role.NONE)
+    return bool(order.system == Maker.STRATEGY or order.role != OrderRole.NONE)
 
 
 def open_qty(core: Core, order: Record, qty: int) -> None:
@@ -144,9 +144,9 @@ def finish(core: Core, order: Record, type_: int, reason: int) -> None:
 def done(core: Core, order: Record, type_: int) -> None:
     """Mark an order for the next sweep; an entry that ends empty frees its exits' slots."""
     clock = core.clock[0]
-    order.state = OrderState.DONE
+    order.state = OrderState.CLOSED
     clock.finished += 1
-    if order.role == Role.ENTRY and order.filled == 0:
+    if order.role == OrderRole.ENTRY and order.filled == 0:
         clock.reserved -= 2
     if HOOK_ORDER:
         call_order(core, order, type_)
@@ -154,7 +154,7 @@ def done(core: Core, order: Record, type_: int) -> None:
 
 def clear(order: Record) -> None:
     """Empty a slot before it is used."""
-    order.state = OrderState.FLYING
+    order.state = OrderState.IN_FLIGHT
     order.filled = 0
     order.cancel_ts = NEVER
     order.modify_ts = NEVER
@@ -169,7 +169,7 @@ def clear(order: Record) -> None:
     order.target = 0
     order.trail = 0
     order.group = 0
-    order.role = Role.NONE
+    order.role = OrderRole.NONE
     order.reason = Reason.STRATEGY
     order.system = Maker.STRATEGY
     order.protection = 0
@@ -215,7 +215,7 @@ def place_exits(core: Core, entry: Record, qty: int) -> None:
         stop = core.orders[slot]
         stop.trail = entry.trail
         stop.protection = stop_protection(core, entry)
-        stop.role = Role.STOP
+        stop.role = OrderRole.STOP
         stop.group = entry.id
         if BARS_IN:
             join_bar(core, stop)
@@ -224,7 +224,7 @@ def place_exits(core: Core, entry: Record, qty: int) -> None:
     if entry.target != 0:
         slot = place_system(core, entry.strategy, entry.row, -qty, Kind.LIMIT, entry.target, 0)
         target = core.orders[slot]
-        target.role = Role.TARGET
+        target.role = OrderRole.TARGET
         target.group = entry.id
         count_message(core, entry.strategy)
         emit_order(core, Out.ORDER, target)
@@ -279,7 +279,11 @@ def enlarge_exits(core: Core, entry: Record, qty: int) -> None:
     slot = core.instruments[entry.row].first
     while slot >= 0:
         order = core.orders[slot]
-        if order.group == entry.id and order.role > Role.ENTRY and order.state != OrderState.DONE:
+        if (
+            order.group == entry.id
+            and order.role > OrderRole.ENTRY
+            and order.state != OrderState.CLOSED
+        ):
             open_qty(core, order, -qty)
             order.qty -= qty
             count_message(core, order.strategy)
@@ -295,10 +299,12 @@ def shrink_sibling(core: Core, exit_: Record, qty: int) -> None:
     slot = core.instruments[exit_.row].first
     while slot >= 0:
         order = core.orders[slot]
-        if order.state != OrderState.DONE and order.id == exit_.group:
+        if order.state != OrderState.CLOSED and order.id == exit_.group:
             count_message(core, order.strategy)
             finish(core, order, Out.CANCELLED, Reason.OCO)
-        elif order.state != OrderState.DONE and order.group == exit_.group and order.id != exit_.id:
+        elif (
+            order.state != OrderState.CLOSED and order.group == exit_.group and order.id != exit_.id
+        ):
             count_message(core, order.strategy)
             cut_exit(core, order, qty)
         slot = order.next
@@ -319,7 +325,7 @@ def end_all(core: Core, row: int, strategy: int, type_: int, reason: int) -> Non
     slot = core.instruments[row].first
     while slot >= 0:
         order = core.orders[slot]
-        if order.state != OrderState.DONE and (strategy < 0 or order.strategy == strategy):
+        if order.state != OrderState.CLOSED and (strategy < 0 or order.strategy == strategy):
             finish(core, order, type_, reason)
         slot = order.next
     sweep(core, row)

@@ -9,7 +9,7 @@ from alphapanda.core.emit import call_order, emit_end, emit_order
 from alphapanda.core.flags import HOOK_ORDER
 from alphapanda.core.matching import apply_change, arrive, execute, outside_circuit
 from alphapanda.core.orders import count_message, finish, open_qty, sweep
-from alphapanda.core.state import Core, Maker, OrderState, Record, Role
+from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record
 from alphapanda.model.rows import NEVER, Kind, Out, Reason
 
 
@@ -18,7 +18,7 @@ def end_session(core: Core, row: int) -> None:
     slot = core.instruments[row].first
     while slot >= 0:
         order = core.orders[slot]
-        if order.state < OrderState.DONE:
+        if order.state < OrderState.CLOSED:
             if order.system >= Maker.SQUARE_OFF:
                 close_at_last(core, order)
             elif stays(core, order):
@@ -34,7 +34,7 @@ def close_forced(core: Core, row: int) -> None:
     slot = core.instruments[row].first
     while slot >= 0:
         order = core.orders[slot]
-        if order.state < OrderState.DONE and order.system >= Maker.SQUARE_OFF:
+        if order.state < OrderState.CLOSED and order.system >= Maker.SQUARE_OFF:
             close_at_last(core, order)
         slot = order.next
     sweep(core, row)
@@ -48,18 +48,18 @@ def close_at_last(core: Core, order: Record) -> None:
         clock.forced_row = order.row
         clock.forced_ts = instrument.ts
     clock.forced += 1
-    if order.state == OrderState.FLYING:
+    if order.state == OrderState.IN_FLIGHT:
         arrive(core, order)
     execute(core, order, order.qty - order.filled, instrument.last)
 
 
 def stays(core: Core, order: Record) -> bool:
     """Say if an order is an exit of a position that is still held; a change on its way arrives."""
-    if order.role <= Role.ENTRY or order.cancel_ts != NEVER:
+    if order.role <= OrderRole.ENTRY or order.cancel_ts != NEVER:
         return False
     if order.modify_ts != NEVER:
         apply_change(core, order)
-        if order.state == OrderState.DONE:
+        if order.state == OrderState.CLOSED:
             return True
     held = core.positions[order.strategy * core.clock[0].instruments + order.row].qty
     return bool(held > 0) if order.qty < 0 else bool(held < 0)
@@ -67,7 +67,7 @@ def stays(core: Core, order: Record) -> bool:
 
 def sleep(core: Core, order: Record) -> None:
     """Let an exit expire at the exchange, and keep it for the next session."""
-    if order.state == OrderState.DONE:
+    if order.state == OrderState.CLOSED:
         return
     emit_end(core, Out.EXPIRED, order, Reason.OVERNIGHT)
     if HOOK_ORDER:
@@ -99,7 +99,7 @@ def send_anew(core: Core, order: Record, since: int) -> None:
     order.brokerage = 0
     order.cause = -1
     order.ts = clock.now - since + core.config[0].latency
-    if order.role == Role.STOP:
+    if order.role == OrderRole.STOP:
         order.kind = Kind.STOP
         order.price = 0
     count_message(core, order.strategy)
@@ -110,5 +110,5 @@ def send_anew(core: Core, order: Record, since: int) -> None:
         return
     left = order.qty
     open_qty(core, order, -left)
-    order.state = OrderState.FLYING
+    order.state = OrderState.IN_FLIGHT
     open_qty(core, order, left)

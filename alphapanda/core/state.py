@@ -16,7 +16,7 @@ from alphapanda.model.rows import CONTROL, OUT, ints
 
 CLOCK = ints(
     "now due minute midnight day day_ended cause seq last_id",
-    "n_out room n_wishes n_calls next_call deciding n_controls next_control control_at",
+    "n_out room n_requests n_calls next_call deciding n_controls next_control control_at",
     "free slots reserved finished instruments strategies guarded closing",
     "forced forced_row forced_ts",
     "outside pre_open auction post_close outside_from outside_to",
@@ -80,7 +80,7 @@ ORDER = ints(
 """A live order. `qty` is signed; `ts` the earliest fill; `next` the slot behind it in its list. A
 change on its way adds `more` to `qty`; `extra` of it counts as working already."""
 
-WISH = ints(
+REQUEST = ints(
     "id verb strategy row qty kind price trigger tif product order stop target trail system",
     "protection role group code value limit changes",
 )
@@ -119,7 +119,7 @@ made, and what all notes so far came to. One of securities, one of commodities."
 
 TABLES: dict[str, np.dtype[Any]] = {
     "clock": CLOCK, "config": CONFIG, "instruments": INSTRUMENT, "positions": POSITION,
-    "ledgers": LEDGER, "limits": LIMITS, "orders": ORDER, "wishes": WISH, "calls": CALL,
+    "ledgers": LEDGER, "limits": LIMITS, "orders": ORDER, "requests": REQUEST, "calls": CALL,
     "bars": BAR, "intervals": INTERVAL, "timers": TIMER, "groups": GROUP, "binds": BIND,
     "fees": FEES, "notes": NOTE, "out": OUT, "controls": CONTROL,
     "heap": np.dtype("<f8"), "ring": np.dtype("<i8"),
@@ -164,17 +164,17 @@ class Limit(NamedTuple):
 class OrderState(IntEnum):
     """States of a live order; a finished order leaves the table."""
 
-    FLYING = 0
-    RESTING = 1
-    WAITING = 2
+    IN_FLIGHT = 0
+    WORKING = 1
+    PENDING_TRIGGER = 2
     """Its trigger has not been reached."""
-    DONE = 3
+    CLOSED = 3
     ASLEEP = 4
     """An exit between two sessions: at no exchange, sent anew at the next open."""
 
 
 class RequestVerb(IntEnum):
-    """What a wish asks for."""
+    """What a request asks for."""
 
     NEW = 0
     CANCEL = 1
@@ -195,7 +195,7 @@ class Maker(IntEnum):
     """Its fee is due when it executes."""
 
 
-class Role(IntEnum):
+class OrderRole(IntEnum):
     """An order's part in a bracket."""
 
     NONE = 0

@@ -11,8 +11,8 @@ from __future__ import annotations
 from alphapanda.core.emit import emit, emit_order
 from alphapanda.core.funds import needed_funds
 from alphapanda.core.orders import count_message, finish, hold, release, request_cancel, working_qty
-from alphapanda.core.state import Core, Maker, OrderState, Record, Role
-from alphapanda.model.rows import NEVER, Code, Out, Reason, Scope
+from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record
+from alphapanda.model.rows import NEVER, Out, Reason, RejectionCode, Scope
 
 UNLIMITED = 1 << 62
 
@@ -41,7 +41,7 @@ def kill(core: Core, scope: int, number: int, code: int) -> None:
          code, scope, 0, 0)  # fmt: skip
     for row in range(clock.instruments):
         if scope != Scope.INSTRUMENT or row == number:
-            cancel_for_kill(core, row, strategy, code == Code.KILLED)
+            cancel_for_kill(core, row, strategy, code == RejectionCode.KILLED)
 
 
 def cancel_for_kill(core: Core, row: int, strategy: int, closing: bool) -> None:
@@ -122,29 +122,29 @@ def reduces(held: int, qty: int) -> bool:
     return (held > 0 and qty < 0) or (held < 0 and qty > 0)
 
 
-def adds_risk(core: Core, wish: Record) -> bool:
+def adds_risk(core: Core, request: Record) -> bool:
     """Say if an order request, or a change's new terms, could do more than reduce the position.
 
     What works by hand on its side counts as filled; bracket exits do not, and are asked alone.
     """
-    held = core.positions[wish.strategy * core.clock[0].instruments + wish.row].qty
-    role = wish.role
+    held = core.positions[request.strategy * core.clock[0].instruments + request.row].qty
+    role = request.role
     working = 0
-    slot = core.instruments[wish.row].first
+    slot = core.instruments[request.row].first
     while slot >= 0:
         order = core.orders[slot]
         left = working_qty(order)
-        if order.id == wish.id:
+        if order.id == request.id:
             role = order.role
-        elif order.strategy == wish.strategy and order.role <= Role.ENTRY:
-            if order.state != OrderState.DONE and (left > 0) == (wish.qty > 0):
+        elif order.strategy == request.strategy and order.role <= OrderRole.ENTRY:
+            if order.state != OrderState.CLOSED and (left > 0) == (request.qty > 0):
                 working += abs(left)
         slot = order.next
-    if role > Role.ENTRY:
+    if role > OrderRole.ENTRY:
         working = 0
-    wish.value = working + abs(wish.qty)
-    wish.limit = abs(held) if reduces(held, wish.qty) else 0
-    return bool(role == Role.ENTRY or wish.value > wish.limit)
+    request.value = working + abs(request.qty)
+    request.limit = abs(held) if reduces(held, request.qty) else 0
+    return bool(role == OrderRole.ENTRY or request.value > request.limit)
 
 
 def cancel_adding(core: Core, strategy: int, row: int) -> None:
@@ -155,11 +155,11 @@ def cancel_adding(core: Core, strategy: int, row: int) -> None:
     while slot >= 0:
         order = core.orders[slot]
         left = working_qty(order)
-        if order.strategy != strategy or order.state == OrderState.DONE or squares_off(order):
+        if order.strategy != strategy or order.state == OrderState.CLOSED or squares_off(order):
             pass
-        elif order.role == Role.ENTRY or not reduces(held, left):
+        elif order.role == OrderRole.ENTRY or not reduces(held, left):
             request_cancel(core, order, Reason.PAUSED)
-        elif order.role > Role.ENTRY:
+        elif order.role > OrderRole.ENTRY:
             cut_to(core, order, held)
         elif abs(left) > room:
             request_cancel(core, order, Reason.PAUSED)
@@ -173,7 +173,7 @@ def guards(core: Core, order: Record) -> bool:
 
     Orders whose cancellation is on its way may still fill: the exchange has not heard of it.
     """
-    if order.cancel_ts != NEVER or order.state == OrderState.DONE or squares_off(order):
+    if order.cancel_ts != NEVER or order.state == OrderState.CLOSED or squares_off(order):
         return False
     return bool(order.system == Maker.OPERATOR or is_paused(core, order.strategy, order.row))
 

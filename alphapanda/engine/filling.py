@@ -67,15 +67,15 @@ def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
     intervals = len(program.shape.intervals)
     timers = sum(len(e.spec.timers) for e in setup.strategies)
     orders = setup.sizes.orders
-    wishes = max(64, 4 * instruments)
+    requests = max(64, 4 * instruments)
     fees = sum(len(chain) + 1 for chain in fee_chains(setup).values())
     sizes = {
         "clock": 1, "config": 1, "instruments": instruments, "positions": positions,
-        "ledgers": strategies + 1, "limits": strategies + 1, "orders": orders, "wishes": wishes,
+        "ledgers": strategies + 1, "limits": strategies + 1, "orders": orders, "requests": requests,
         "calls": 6 * orders + (timers + intervals + 6) * positions + 64,
         "bars": max(intervals * instruments, 1), "intervals": intervals, "timers": timers,
         "groups": 8, "binds": positions, "fees": fees, "notes": len(NOTES),
-        "out": setup.sizes.out + 14 * orders + 18 * positions + 6 * wishes * strategies + 64,
+        "out": setup.sizes.out + 14 * orders + 18 * positions + 6 * requests * strategies + 64,
         "controls": CONTROLS, "heap": max(heap, 1),
         "ring": (strategies + 1) * MESSAGES + positions * (2 * REPEATS + 3 * PLACED),
     }  # fmt: skip

@@ -18,7 +18,7 @@ from alphapanda.engine.setup import Enrolment
 from alphapanda.errors import UsageError
 
 Arguments = Mapping[str, int | float]
-SCRATCH = ("out", "controls", "calls", "wishes")
+SCRATCH = ("out", "controls", "calls", "requests")
 """Tables whose rows are written before they are read: nothing in them outlives a run."""
 
 

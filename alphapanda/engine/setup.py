@@ -14,7 +14,7 @@ from alphapanda.engine.compiler.declared import Spec
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Instrument, Product
 from alphapanda.model.limits import LimitSet
-from alphapanda.model.rows import Fill
+from alphapanda.model.rows import LimitFill
 
 Table = NDArray[Any]
 
@@ -31,7 +31,7 @@ class Paper:
     slippage: int = 0
     slippage_random: int = 0
     seed: int = 7
-    limit_fill: Fill = Fill.THROUGH
+    limit_fill: LimitFill = LimitFill.THROUGH
     volume_share: int = 10_000_000
     """Of what was traded; 0: unlimited."""
 

@@ -32,11 +32,11 @@ from alphapanda.model.rows import (
     OUT_FIELDS,
     OUT_MEANING,
     ChargeKind,
-    Code,
     Control,
     Kind,
     Out,
     Reason,
+    RejectionCode,
     Scope,
     Tif,
 )
@@ -63,7 +63,8 @@ TYPES: dict[Out, EventType] = {
 """The event that each type of output row is."""
 
 ENUMS: dict[str, type[IntEnum]] = {
-    "kind": Kind, "tif": Tif, "product": Product, "reason": Reason, "code": Code, "scope": Scope,
+    "kind": Kind, "tif": Tif, "product": Product, "reason": Reason, "code": RejectionCode,
+    "scope": Scope,
 }  # fmt: skip
 ABSENT = {"row": -1}
 """What a row holds in a field that its event does not show; 0 if it is not here."""

@@ -120,7 +120,7 @@ class Exchange:
         return order
 
     def cancel(self, order_id: str, now: int) -> Order | Refusal:
-        """Register the wish to cancel an order, or refuse it."""
+        """Register the request to cancel an order, or refuse it."""
         order = self._changeable(order_id, "cancelled")
         if isinstance(order, Refusal):
             return order

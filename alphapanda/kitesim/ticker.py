@@ -148,12 +148,12 @@ class Hub:
     def take(self, connection: Connection, message: str) -> None:
         """Do what a client's message asks for; what is none is ignored, as Kite does."""
         try:
-            wish = json.loads(message)
+            request = json.loads(message)
         except ValueError:
             return
-        if not isinstance(wish, dict):
+        if not isinstance(request, dict):
             return
-        action, value = wish.get("a"), wish.get("v")
+        action, value = request.get("a"), request.get("v")
         if action == "subscribe":
             self._subscribe(connection, numbers(value))
         elif action == "unsubscribe":

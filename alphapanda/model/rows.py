@@ -148,7 +148,7 @@ class ChargeKind(IntEnum):
     SQUARE_OFF = 2
 
 
-class Code(IntEnum):
+class RejectionCode(IntEnum):
     """Why the risk gate refused a signal; each is one file in `rules/`, but two of the gate."""
 
     PRICE_BAND = 1
@@ -189,7 +189,7 @@ def ints(*names: str) -> np.dtype[Any]:
     return np.dtype([(name, "<i8") for text in names for name in text.split()])
 
 
-class Fill(IntEnum):
+class LimitFill(IntEnum):
     """When a resting limit order fills."""
 
     THROUGH = 0

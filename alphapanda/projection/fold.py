@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.events import events as model
 from alphapanda.events.events import Envelope, EventType, RunStatus
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 from alphapanda.projection.facts import (
     ImpossibleError,
     bounded,
@@ -210,7 +210,7 @@ class Fold:
         signal = self.signals.get(told.order)
         if signal is not None and signal.status == SignalStatus.RAW:
             return False
-        return told.order in self.orders or told.code == Code.UNKNOWN_ORDER.name
+        return told.order in self.orders or told.code == RejectionCode.UNKNOWN_ORDER.name
 
     # --- orders -------------------------------------------------------------------------------
 

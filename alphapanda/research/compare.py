@@ -9,7 +9,7 @@ import numpy as np
 
 from alphapanda.model.instruments import Product
 from alphapanda.model.money import SCALE, to_scaled
-from alphapanda.model.rows import Fill
+from alphapanda.model.rows import LimitFill
 from alphapanda.research import curves
 from alphapanda.research.pack import Pack
 from alphapanda.research.report import add_curve, figures, milliseconds, page_of
@@ -65,7 +65,7 @@ def _settings(result: Any) -> dict[str, str]:
 
 SPELT: dict[str, Callable[[Any], str]] = {
     "product": lambda value: Product(int(value)).name,
-    "limit_fill": lambda value: Fill(int(value)).name.lower(),
+    "limit_fill": lambda value: LimitFill(int(value)).name.lower(),
     "latency": lambda value: duration(value / 1e9) if value else "0",
     "slippage": lambda value: f"{value / 1e5:g}%",
     "volume_share": lambda value: f"{value / 1e5:g}%",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alphapanda.model.notes import Note, Rank
-from alphapanda.model.rows import Code, Scope
+from alphapanda.model.rows import RejectionCode, Scope
 from alphapanda.research.curves import india
 from alphapanda.research.table import count, percent
 
@@ -17,31 +17,31 @@ MOST = 5
 LIMIT = "--limits FILE with another {}, or --limits wide, lifts it"
 TICK = "prices must be multiples of the tick, which --instruments FILE tells"
 SETTLES = {
-    Code.PRICE_BAND: LIMIT.format("band"),
-    Code.TICK_SIZE: TICK,
-    Code.LOT_SIZE: "quantities must be multiples of the lot, which --instruments FILE tells",
-    Code.QTY_LIMIT: LIMIT.format("qty"),
-    Code.VALUE_LIMIT: LIMIT.format("value"),
-    Code.OPEN_VALUE_LIMIT: LIMIT.format("open_value"),
-    Code.POSITION_LIMIT: LIMIT.format("position, gross or net"),
-    Code.LOSS_LIMIT: LIMIT.format("loss"),
-    Code.RATE: LIMIT.format("per_second, per_minute or per_day"),
-    Code.DUPLICATE: LIMIT.format("duplicate"),
-    Code.REPEAT_EXEC: LIMIT.format("repeats and repeat_window"),
-    Code.SELF_TRADE: "orders of one account must not meet: cancel the other one first",
-    Code.NO_PROTECTION: "market orders need a protection: leave its default, or give one",
-    Code.STALE_DATA: LIMIT.format("age"),
-    Code.MARKET_CLOSED: "order within the session, or --calendar always trades at any time",
-    Code.KILLED: "what stopped trading is told above; without a rule, a command did",
-    Code.FUNDS: "--cash AMOUNT gives more of it",
-    Code.HOLDINGS: "--product MIS sells what is not held",
-    Code.UNKNOWN_ORDER: "the order had ended: ask for it in on_order",
-    Code.ORDER_CAPACITY: "cancel what is not wanted: fewer orders at a time",
-    Code.PAUSED: "an operator paused it, and what only reduces risk passed: `alphapanda resume`",
-    Code.WRONG_SIDE: "a stop lies behind the market, not before it, and a target the other way",
-    Code.TRIGGER_TICK: TICK,
-    Code.STOP_TICK: TICK,
-    Code.TARGET_TICK: TICK,
+    RejectionCode.PRICE_BAND: LIMIT.format("band"),
+    RejectionCode.TICK_SIZE: TICK,
+    RejectionCode.LOT_SIZE: "quantities must be multiples of the lot; --instruments FILE has it",
+    RejectionCode.QTY_LIMIT: LIMIT.format("qty"),
+    RejectionCode.VALUE_LIMIT: LIMIT.format("value"),
+    RejectionCode.OPEN_VALUE_LIMIT: LIMIT.format("open_value"),
+    RejectionCode.POSITION_LIMIT: LIMIT.format("position, gross or net"),
+    RejectionCode.LOSS_LIMIT: LIMIT.format("loss"),
+    RejectionCode.RATE: LIMIT.format("per_second, per_minute or per_day"),
+    RejectionCode.DUPLICATE: LIMIT.format("duplicate"),
+    RejectionCode.REPEAT_EXEC: LIMIT.format("repeats and repeat_window"),
+    RejectionCode.SELF_TRADE: "orders of one account must not meet: cancel the other one first",
+    RejectionCode.NO_PROTECTION: "market orders need a protection: leave its default, or give one",
+    RejectionCode.STALE_DATA: LIMIT.format("age"),
+    RejectionCode.MARKET_CLOSED: "order within the session; --calendar always trades at any time",
+    RejectionCode.KILLED: "what stopped trading is told above; without a rule, a command did",
+    RejectionCode.FUNDS: "--cash AMOUNT gives more of it",
+    RejectionCode.HOLDINGS: "--product MIS sells what is not held",
+    RejectionCode.UNKNOWN_ORDER: "the order had ended: ask for it in on_order",
+    RejectionCode.ORDER_CAPACITY: "cancel what is not wanted: fewer orders at a time",
+    RejectionCode.PAUSED: "an operator paused it; what reduces risk passes: `alphapanda resume`",
+    RejectionCode.WRONG_SIDE: "a stop lies behind the market, a target before it",
+    RejectionCode.TRIGGER_TICK: TICK,
+    RejectionCode.STOP_TICK: TICK,
+    RejectionCode.TARGET_TICK: TICK,
 }
 
 
@@ -50,8 +50,8 @@ def stopped(rows: Any, names: Any) -> Iterator[Note]:
     if len(rows) > MOST:
         yield Note(f"trading was stopped {count(len(rows))} times, at first so:", Rank.BROKEN)
     for row in rows[:MOST]:
-        code = Code(int(row["a"]))
-        if code == Code.KILLED:
+        code = RejectionCode(int(row["a"]))
+        if code == RejectionCode.KILLED:
             rule, way = "a command", "it trades again after it is armed"
         else:
             rule, way = code.name, SETTLES[code]
@@ -78,9 +78,9 @@ def refused(
         row = first[code]
         what = f"{int(row['qty']):+,} {names.instruments[int(row['row'])]}"
         yield Note(
-            f"{Code(code).name}: {count(-n)} refused (of {count(requests['total'])} order "
+            f"{RejectionCode(code).name}: {count(-n)} refused (of {count(requests['total'])} order "
             f"requests), first at {india(int(row['ts']))} {what}: "
-            f"{SETTLES[Code(code)]}", rank(-n, requests),
+            f"{SETTLES[RejectionCode(code)]}", rank(-n, requests),
         )  # fmt: skip
 
 

@@ -17,7 +17,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import OUT, OUT_MEANING, ChargeKind, Code, Kind, Out, Reason, Tif
+from alphapanda.model.rows import (
+    OUT,
+    OUT_MEANING,
+    ChargeKind,
+    Kind,
+    Out,
+    Reason,
+    RejectionCode,
+    Tif,
+)
 from alphapanda.research.events import (
     EVENT_NAMES,
     MONEY,
@@ -168,7 +177,7 @@ def rejection_table(events: Any) -> pa.Table:
     rows = gathered(events, Out.REJECTED)
     return pa.table({
         **{name: rows[name] for name in ("ts", "strategy", "instrument", "qty", "price")},
-        "rule": pa.array(_named(rows["a"], Code), pa.string()),
+        "rule": pa.array(_named(rows["a"], RejectionCode), pa.string()),
         "value": rows["b"],
         "limit": rows["c"],
         "kind": pa.array(_named(rows["d"], Kind), pa.string()),

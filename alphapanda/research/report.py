@@ -17,7 +17,7 @@ import numpy as np
 
 from alphapanda.model.calendar import DAY, IST, MINUTE
 from alphapanda.model.money import SCALE, to_scaled
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 from alphapanda.research import curves, lines
 from alphapanda.research.curves import Curve
 from alphapanda.research.lines import rupees
@@ -308,8 +308,8 @@ def rule_words() -> dict[str, str]:
     """Return what each rule is about: the first sentence of its file, without its number."""
     words = {rule.CODE.name: (rule.__doc__ or "").split("\n")[0] for rule in modules()}
     words |= {
-        Code.UNKNOWN_ORDER.name: "A cancel or a change names an order that is not open.",
-        Code.ORDER_CAPACITY.name: "The order table is full.",
+        RejectionCode.UNKNOWN_ORDER.name: "A cancel or a change names an order that is not open.",
+        RejectionCode.ORDER_CAPACITY.name: "The order table is full.",
     }
     return {name: text.partition(": ")[2] or text for name, text in words.items()}
 

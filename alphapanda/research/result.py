@@ -20,7 +20,7 @@ from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.columns import Columns
 from alphapanda.model.money import text, to_scaled
 from alphapanda.model.notes import Note, Rank, in_order, loud
-from alphapanda.model.rows import OUT, ChargeKind, Code, Out, Reason
+from alphapanda.model.rows import OUT, ChargeKind, Out, Reason, RejectionCode
 from alphapanda.research import doubts
 from alphapanda.research.events import (
     Names,
@@ -66,7 +66,7 @@ class Gatherer:
         self.directory = directory
         self.digest = hashlib.sha256()
         self.counts = np.zeros(len(Out) + 1, np.int64)
-        self.codes = np.zeros(len(Code) + 1, np.int64)
+        self.codes = np.zeros(len(RejectionCode) + 1, np.int64)
         self.overnight = 0
         self.unprotected = 0
         self.charged = np.zeros(len(ChargeKind), np.int64)
@@ -415,7 +415,7 @@ def sum_up(
         "orders": counts[Out.ORDER],
         "fills": counts[Out.FILL],
         "rejected": counts[Out.REJECTED],
-        "rejected_by": {Code(c).name: int(n) for c, n in enumerate(gatherer.codes) if n},
+        "rejected_by": {RejectionCode(c).name: int(n) for c, n in enumerate(gatherer.codes) if n},
         "requests": requests,
         "pnl": text(final - gatherer.cash),
         "pnl_parts": {name: text(value) for name, value in parts.items()},

@@ -6,13 +6,13 @@ A file has
     CODE      the code in the rejection
     PER       "strategy", "account", "both" (asked with the limits of each) or "signal" (no limits)
     CLOSING   True: the closing orders of a flatten are asked too; where it is left out they are not
-    check(core, wish, owner) -> bool    True refuses; may set wish.value and wish.limit for the row
+    check(core, request, owner) -> bool    True refuses; may set the request's value and limit
     AT, OVER, MISSING    examples for the contract test (one, or a tuple of them): changes to a good
                          signal that are just accepted, that go one unit over, and that leave a
                          needed fact unknown (None: the rule needs none)
 
 The good signal is at second 2, of a strategy without positions: buy 10 at the market, for
-delivery, last price Rs 100, no limits. An example changes fields of `wish.*`, `instrument.*`,
+delivery, last price Rs 100, no limits. An example changes fields of `request.*`, `instrument.*`,
 `position.*`, `group.*` (its session group), `account.*`, and of whoever the limits belong to
 `limits.*` and `ledger.*`; `messages` and `fills` are the ages in ns of messages sent and of orders
 filled on the signal's side, `orders` those placed before it (age, quantity, price), `resting` is an

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from alphapanda.core.state import Core, Record
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 
 NUMBER = 0
-CODE = Code.KILLED
+CODE = RejectionCode.KILLED
 PER = "both"
 
 AT = (
@@ -20,8 +20,8 @@ OVER = (
 MISSING = None
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse while the ledger or the instrument is killed."""
-    wish.value = core.ledgers[owner].killed
-    wish.limit = 0
-    return bool(core.ledgers[owner].killed != 0 or core.instruments[wish.row].killed != 0)
+    request.value = core.ledgers[owner].killed
+    request.limit = 0
+    return bool(core.ledgers[owner].killed != 0 or core.instruments[request.row].killed != 0)

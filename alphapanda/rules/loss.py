@@ -5,10 +5,10 @@ from __future__ import annotations
 from alphapanda.core.funds import equity
 from alphapanda.core.state import Core, Record
 from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 
 NUMBER = 10
-CODE = Code.LOSS_LIMIT
+CODE = RejectionCode.LOSS_LIMIT
 PER = "both"
 
 AT = (
@@ -22,11 +22,11 @@ OVER = (
 MISSING = None
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse once the day's loss is greater than the limit."""
     limit = core.limits[owner].loss
     if limit == LIFTED:
         return False
-    wish.value = core.ledgers[owner].day_start - equity(core, owner)
-    wish.limit = limit
-    return bool(wish.value > limit)
+    request.value = core.ledgers[owner].day_start - equity(core, owner)
+    request.limit = limit
+    return bool(request.value > limit)

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from alphapanda.core.state import Core, Record
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 
 NUMBER = 5
-CODE = Code.LOT_SIZE
+CODE = RejectionCode.LOT_SIZE
 PER = "signal"
 CLOSING = True
 
 AT = (
-    {"instrument.lot": 25, "wish.qty": 50},
-    {"instrument.lot": 25, "wish.qty": -50},
+    {"instrument.lot": 25, "request.qty": 50},
+    {"instrument.lot": 25, "request.qty": -50},
 )
 OVER = (
-    {"instrument.lot": 25, "wish.qty": 51},
-    {"instrument.lot": 25, "wish.qty": -51},
+    {"instrument.lot": 25, "request.qty": 51},
+    {"instrument.lot": 25, "request.qty": -51},
 )
 MISSING = {"instrument.lot": 0}
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse a quantity that is no whole number of lots."""
-    lot = core.instruments[wish.row].lot
+    lot = core.instruments[request.row].lot
     if lot == 1:
         return False
-    wish.value = abs(wish.qty)
-    wish.limit = lot
-    return bool(lot <= 0 or wish.qty % lot != 0)
+    request.value = abs(request.qty)
+    request.limit = lot
+    return bool(lot <= 0 or request.qty % lot != 0)

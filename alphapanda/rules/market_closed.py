@@ -5,10 +5,10 @@ from __future__ import annotations
 from alphapanda.core.state import Core, Record
 from alphapanda.model.calendar import Phase
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 
 NUMBER = 2
-CODE = Code.MARKET_CLOSED
+CODE = RejectionCode.MARKET_CLOSED
 PER = "signal"
 CLOSING = True
 
@@ -16,27 +16,27 @@ AT = (
     {"instrument.phase": Phase.OPEN},
     {"instrument.phase_end": 2_000_000_001},
     {"instrument.expiry": 2_000_000_001},
-    {"wish.product": Product.MIS, "group.square_off": 2_000_000_001},
+    {"request.product": Product.MIS, "group.square_off": 2_000_000_001},
 )
 OVER = (
     {"instrument.phase": Phase.AUCTION},
     {"instrument.phase_end": 2_000_000_000},
     {"instrument.expiry": 2_000_000_000},
-    {"wish.product": Product.MIS, "group.square_off": 2_000_000_000},
+    {"request.product": Product.MIS, "group.square_off": 2_000_000_000},
 )
 MISSING = {"instrument.phase": Phase.CLOSED}
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse outside continuous trading, after expiry, and intraday orders after the square-off.
 
     On day bars every decision falls after the close, and its order is for the next open.
     """
-    instrument = core.instruments[wish.row]
+    instrument = core.instruments[request.row]
     now = core.clock[0].now
-    wish.value = instrument.phase
-    wish.limit = Phase.OPEN
+    request.value = instrument.phase
+    request.limit = Phase.OPEN
     closed = instrument.phase != Phase.OPEN or now >= instrument.phase_end
     if (closed and core.config[0].day_bars == 0) or now >= instrument.expiry:
         return True
-    return bool(wish.product == Product.MIS and now >= core.groups[instrument.group].square_off)
+    return bool(request.product == Product.MIS and now >= core.groups[instrument.group].square_off)

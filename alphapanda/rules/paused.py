@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from alphapanda.core.state import Core, Record
 from alphapanda.core.stops import adds_risk
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 
 NUMBER = 1
-CODE = Code.PAUSED
+CODE = RejectionCode.PAUSED
 PER = "both"
 
 AT = (
-    {"wish.role": 1},
+    {"request.role": 1},
     {"ledger.paused": 1, "position.qty": -10},
-    {"instrument.paused": 1, "position.qty": 10, "wish.qty": -10},
+    {"instrument.paused": 1, "position.qty": 10, "request.qty": -10},
     {"ledger.paused": 1, "position.qty": -20, "resting": (10, 1_000_000)},
     {"ledger.paused": 1, "position.qty": -10, "resting": (-10, 1_000_000)},
 )
 OVER = (
     {"ledger.paused": 1},
     {"ledger.paused": 1, "position.qty": -9},
-    {"instrument.paused": 1, "position.qty": 9, "wish.qty": -10},
+    {"instrument.paused": 1, "position.qty": 9, "request.qty": -10},
     {"ledger.paused": 1, "position.qty": -20, "resting": (11, 1_000_000)},
     {"position.closing": 1, "position.qty": -10},
 )
 MISSING = None
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse what adds risk while ledger or instrument is paused; all, while a flatten waits."""
-    position = core.positions[wish.strategy * core.clock[0].instruments + wish.row]
-    wish.value = abs(wish.qty)
-    wish.limit = 0
+    position = core.positions[request.strategy * core.clock[0].instruments + request.row]
+    request.value = abs(request.qty)
+    request.limit = 0
     if position.closing != 0:
         return True
-    if core.ledgers[owner].paused == 0 and core.instruments[wish.row].paused == 0:
+    if core.ledgers[owner].paused == 0 and core.instruments[request.row].paused == 0:
         return False
-    return adds_risk(core, wish)
+    return adds_risk(core, request)

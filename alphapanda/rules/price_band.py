@@ -5,28 +5,28 @@ from __future__ import annotations
 from alphapanda.core.state import Core, Record
 from alphapanda.model.charges import portion
 from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 
 NUMBER = 6
-CODE = Code.PRICE_BAND
+CODE = RejectionCode.PRICE_BAND
 PER = "both"
 
 AT = (
-    {"limits.band": 300_000, "wish.kind": 1, "wish.price": 1_030_000},
-    {"limits.band": 300_000, "wish.kind": 1, "wish.price": 970_000},
-    {"limits.band": 300_000, "wish.kind": 3, "wish.trigger": 1_030_000},
-    {"instrument.upper": 1_100_000, "wish.kind": 1, "wish.price": 1_100_000},
-    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "wish.price": 900_000},
-    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "wish.trigger": 900_000},
+    {"limits.band": 300_000, "request.kind": 1, "request.price": 1_030_000},
+    {"limits.band": 300_000, "request.kind": 1, "request.price": 970_000},
+    {"limits.band": 300_000, "request.kind": 3, "request.trigger": 1_030_000},
+    {"instrument.upper": 1_100_000, "request.kind": 1, "request.price": 1_100_000},
+    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "request.price": 900_000},
+    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "request.trigger": 900_000},
     {"instrument.last": 1},
 )
 OVER = (
-    {"limits.band": 300_000, "wish.kind": 1, "wish.price": 1_030_001},
-    {"limits.band": 300_000, "wish.kind": 1, "wish.price": 969_999},
-    {"limits.band": 300_000, "wish.kind": 3, "wish.trigger": 1_030_001},
-    {"instrument.upper": 1_100_000, "wish.kind": 1, "wish.price": 1_100_001},
-    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "wish.price": 899_999},
-    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "wish.trigger": 899_999},
+    {"limits.band": 300_000, "request.kind": 1, "request.price": 1_030_001},
+    {"limits.band": 300_000, "request.kind": 1, "request.price": 969_999},
+    {"limits.band": 300_000, "request.kind": 3, "request.trigger": 1_030_001},
+    {"instrument.upper": 1_100_000, "request.kind": 1, "request.price": 1_100_001},
+    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "request.price": 899_999},
+    {"instrument.upper": 1_100_000, "instrument.lower": 900_000, "request.trigger": 899_999},
     {"instrument.last": 0},
 )
 MISSING = {"instrument.last": 0}
@@ -46,20 +46,20 @@ def far(price: int, last: int, width: int) -> bool:
     return price != 0 and abs(price - last) > width
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse a price outside the limits, and any order while there is no reference price."""
-    instrument = core.instruments[wish.row]
-    wish.value = wish.price
-    wish.limit = instrument.upper
+    instrument = core.instruments[request.row]
+    request.value = request.price
+    request.limit = instrument.upper
     if instrument.last <= 0:
         return True
-    if outside(wish.price, instrument) or outside(wish.trigger, instrument):
+    if outside(request.price, instrument) or outside(request.trigger, instrument):
         return True
     band = core.limits[owner].band
     if band == LIFTED or instrument.upper != 0:
         return False
     width = portion(instrument.last, band)
-    wish.limit = width
+    request.limit = width
     return bool(
-        far(wish.price, instrument.last, width) or far(wish.trigger, instrument.last, width)
+        far(request.price, instrument.last, width) or far(request.trigger, instrument.last, width)
     )

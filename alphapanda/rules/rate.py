@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from alphapanda.core.state import Core, Record, RequestVerb, message_slot
 from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 
 NUMBER = 11
-CODE = Code.RATE
+CODE = RejectionCode.RATE
 PER = "both"
 
 SECOND = 1_000_000_000
@@ -18,7 +18,7 @@ AT = (
     {"limits.per_minute": 2, "messages": (1,)},
     {"limits.per_minute": 1, "messages": (60_000_000_000,)},
     {"limits.per_day": 2, "messages": (1,)},
-    {"limits.modifications": 2, "wish.verb": RequestVerb.MODIFY, "wish.changes": 1},
+    {"limits.modifications": 2, "request.verb": RequestVerb.MODIFY, "request.changes": 1},
     {"limits.per_second": 1},
 )
 OVER = (
@@ -27,7 +27,7 @@ OVER = (
     {"limits.per_minute": 2, "messages": (1, 1)},
     {"limits.per_minute": 1, "messages": (59_999_999_999,)},
     {"limits.per_day": 2, "messages": (1, 1)},
-    {"limits.modifications": 2, "wish.verb": RequestVerb.MODIFY, "wish.changes": 2},
+    {"limits.modifications": 2, "request.verb": RequestVerb.MODIFY, "request.changes": 2},
     {"limits.per_second": 0},
 )
 MISSING = None
@@ -46,20 +46,20 @@ def too_many(core: Core, owner: int, limit: int, window: int) -> bool:
     return bool(core.clock[0].now - oldest < window)
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse the message that would pass a limit in any sliding window, or one change too many."""
     limits = core.limits[owner]
-    if wish.verb == RequestVerb.MODIFY and wish.changes >= limits.modifications:
-        wish.value = wish.changes
-        wish.limit = limits.modifications
+    if request.verb == RequestVerb.MODIFY and request.changes >= limits.modifications:
+        request.value = request.changes
+        request.limit = limits.modifications
         return True
     ledger = core.ledgers[owner]
-    wish.value = ledger.messages_day
-    wish.limit = limits.per_day
+    request.value = ledger.messages_day
+    request.limit = limits.per_day
     if limits.per_day != LIFTED and ledger.messages_day >= limits.per_day:
         return True
     if too_many(core, owner, limits.per_second, SECOND):
-        wish.limit = limits.per_second
+        request.limit = limits.per_second
         return True
-    wish.limit = limits.per_minute
+    request.limit = limits.per_minute
     return too_many(core, owner, limits.per_minute, 60 * SECOND)

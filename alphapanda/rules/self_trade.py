@@ -3,48 +3,48 @@
 from __future__ import annotations
 
 from alphapanda.core.state import Core, OrderState, Record
-from alphapanda.model.rows import Code, Kind
+from alphapanda.model.rows import Kind, RejectionCode
 
 NUMBER = 14
-CODE = Code.SELF_TRADE
+CODE = RejectionCode.SELF_TRADE
 PER = "signal"
 
 AT = (
-    {"wish.kind": 1, "wish.price": 1_000_000, "resting": (-10, 1_000_500)},
-    {"wish.kind": 1, "wish.price": 1_000_500, "wish.qty": -10, "resting": (10, 1_000_000)},
+    {"request.kind": 1, "request.price": 1_000_000, "resting": (-10, 1_000_500)},
+    {"request.kind": 1, "request.price": 1_000_500, "request.qty": -10, "resting": (10, 1_000_000)},
     {"resting": (10, 1_000_000)},
-    {"wish.qty": -10, "resting": (-10, 1_000_000)},
-    {"wish.kind": 2, "wish.price": 1_000_500, "resting": (-10, 1_000_000)},
+    {"request.qty": -10, "resting": (-10, 1_000_000)},
+    {"request.kind": 2, "request.price": 1_000_500, "resting": (-10, 1_000_000)},
 )
 OVER = (
-    {"wish.kind": 1, "wish.price": 1_000_500, "resting": (-10, 1_000_500)},
-    {"wish.kind": 1, "wish.price": 1_000_000, "wish.qty": -10, "resting": (10, 1_000_000)},
+    {"request.kind": 1, "request.price": 1_000_500, "resting": (-10, 1_000_500)},
+    {"request.kind": 1, "request.price": 1_000_000, "request.qty": -10, "resting": (10, 1_000_000)},
     {"resting": (-10, 1_000_000)},
-    {"wish.qty": -10, "resting": (10, 1_000_000)},
-    {"wish.kind": 1, "wish.price": 1_000_001, "resting": (-10, 1_000_000)},
+    {"request.qty": -10, "resting": (10, 1_000_000)},
+    {"request.kind": 1, "request.price": 1_000_001, "resting": (-10, 1_000_000)},
 )
 MISSING = None
 
 
-def meets(wish: Record, order: Record) -> bool:
+def meets(request: Record, order: Record) -> bool:
     """Say if a signal's price reaches a resting order on the other side."""
-    if wish.kind >= Kind.STOP_LIMIT or order.id == wish.id:
+    if request.kind >= Kind.STOP_LIMIT or order.id == request.id:
         return False
-    if wish.qty > 0 and order.qty < 0:
-        return bool(wish.kind == Kind.MARKET or wish.price >= order.price)
-    if wish.qty < 0 and order.qty > 0:
-        return bool(wish.kind == Kind.MARKET or wish.price <= order.price)
+    if request.qty > 0 and order.qty < 0:
+        return bool(request.kind == Kind.MARKET or request.price >= order.price)
+    if request.qty < 0 and order.qty > 0:
+        return bool(request.kind == Kind.MARKET or request.price <= order.price)
     return False
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse what would trade with any strategy's order of the same account."""
-    slot = core.instruments[wish.row].first
+    slot = core.instruments[request.row].first
     while slot >= 0:
         order = core.orders[slot]
-        if order.state != OrderState.DONE and order.kind == Kind.LIMIT and meets(wish, order):
-            wish.value = wish.price
-            wish.limit = order.price
+        if order.state != OrderState.CLOSED and order.kind == Kind.LIMIT and meets(request, order):
+            request.value = request.price
+            request.limit = order.price
             return True
         slot = order.next
     return False

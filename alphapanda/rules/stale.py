@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from alphapanda.core.state import Core, Record
 from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 
 NUMBER = 16
-CODE = Code.STALE_DATA
+CODE = RejectionCode.STALE_DATA
 PER = "strategy"
 
 AT = {"limits.age_ns": 5, "instrument.ts": 1_999_999_995}
@@ -15,11 +15,11 @@ OVER = {"limits.age_ns": 5, "instrument.ts": 1_999_999_994}
 MISSING = {"limits.age_ns": 5, "instrument.ts": 0}
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse when the last row of the instrument is older than the limit."""
     limit = core.limits[owner].age_ns
     if limit == LIFTED:
         return False
-    wish.value = core.clock[0].now - core.instruments[wish.row].ts
-    wish.limit = limit
-    return bool(wish.value > limit)
+    request.value = core.clock[0].now - core.instruments[request.row].ts
+    request.limit = limit
+    return bool(request.value > limit)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from alphapanda.core.state import Core, Record
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 
 NUMBER = 20
-CODE = Code.STOP_TICK
+CODE = RejectionCode.STOP_TICK
 PER = "signal"
 
-AT = {"instrument.tick": 500, "wish.stop": 500}
-OVER = {"instrument.tick": 500, "wish.stop": 501}
+AT = {"instrument.tick": 500, "request.stop": 500}
+OVER = {"instrument.tick": 500, "request.stop": 501}
 MISSING = None
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse a stop off the tick."""
-    tick = core.instruments[wish.row].tick
-    wish.value = wish.stop
-    wish.limit = tick
-    return bool(tick != 0 and wish.stop % tick != 0)
+    tick = core.instruments[request.row].tick
+    request.value = request.stop
+    request.limit = tick
+    return bool(tick != 0 and request.stop % tick != 0)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from alphapanda.core.state import Core, Record
-from alphapanda.model.rows import Code
+from alphapanda.model.rows import RejectionCode
 
 NUMBER = 21
-CODE = Code.TARGET_TICK
+CODE = RejectionCode.TARGET_TICK
 PER = "signal"
 
-AT = {"instrument.tick": 500, "wish.target": 500}
-OVER = {"instrument.tick": 500, "wish.target": 501}
+AT = {"instrument.tick": 500, "request.target": 500}
+OVER = {"instrument.tick": 500, "request.target": 501}
 MISSING = None
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse a target off the tick."""
-    tick = core.instruments[wish.row].tick
-    wish.value = wish.target
-    wish.limit = tick
-    return bool(tick != 0 and wish.target % tick != 0)
+    tick = core.instruments[request.row].tick
+    request.value = request.target
+    request.limit = tick
+    return bool(tick != 0 and request.target % tick != 0)

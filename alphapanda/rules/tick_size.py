@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from alphapanda.core.state import Core, Record
-from alphapanda.model.rows import Code, Kind
+from alphapanda.model.rows import Kind, RejectionCode
 
 NUMBER = 4
-CODE = Code.TICK_SIZE
+CODE = RejectionCode.TICK_SIZE
 PER = "signal"
 CLOSING = True
 
 AT = (
-    {"instrument.tick": 500, "wish.kind": 1, "wish.price": 1_000_500},
-    {"instrument.tick": 500, "wish.kind": 2, "wish.price": 1_000_500},
+    {"instrument.tick": 500, "request.kind": 1, "request.price": 1_000_500},
+    {"instrument.tick": 500, "request.kind": 2, "request.price": 1_000_500},
 )
 OVER = (
-    {"instrument.tick": 500, "wish.kind": 1, "wish.price": 1_000_501},
-    {"instrument.tick": 500, "wish.kind": 2, "wish.price": 1_000_501},
+    {"instrument.tick": 500, "request.kind": 1, "request.price": 1_000_501},
+    {"instrument.tick": 500, "request.kind": 2, "request.price": 1_000_501},
 )
 MISSING = (
-    {"wish.kind": 1, "wish.price": 0},
-    {"wish.kind": 2, "wish.price": 0, "wish.trigger": 1},
+    {"request.kind": 1, "request.price": 0},
+    {"request.kind": 2, "request.price": 0, "request.trigger": 1},
 )
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse a price off the tick, and a kind whose price is not given."""
-    tick = core.instruments[wish.row].tick
-    wish.value = wish.price
-    wish.limit = tick
-    if (wish.kind == Kind.LIMIT or wish.kind == Kind.STOP_LIMIT) and wish.price <= 0:
+    tick = core.instruments[request.row].tick
+    request.value = request.price
+    request.limit = tick
+    if (request.kind == Kind.LIMIT or request.kind == Kind.STOP_LIMIT) and request.price <= 0:
         return True
-    return bool(tick != 0 and wish.price % tick != 0)
+    return bool(tick != 0 and request.price % tick != 0)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from alphapanda.core.state import Core, Record
-from alphapanda.model.rows import Code, Kind
+from alphapanda.model.rows import Kind, RejectionCode
 
 NUMBER = 19
-CODE = Code.TRIGGER_TICK
+CODE = RejectionCode.TRIGGER_TICK
 PER = "signal"
 
-AT = {"instrument.tick": 500, "wish.kind": 3, "wish.trigger": 1_000_500}
-OVER = {"instrument.tick": 500, "wish.kind": 3, "wish.trigger": 1_000_501}
-MISSING = ({"wish.kind": 2, "wish.price": 1}, {"wish.kind": 3})
+AT = {"instrument.tick": 500, "request.kind": 3, "request.trigger": 1_000_500}
+OVER = {"instrument.tick": 500, "request.kind": 3, "request.trigger": 1_000_501}
+MISSING = ({"request.kind": 2, "request.price": 1}, {"request.kind": 3})
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse a trigger off the tick, and a kind whose trigger is not given."""
-    tick = core.instruments[wish.row].tick
-    wish.value = wish.trigger
-    wish.limit = tick
-    if wish.kind >= Kind.STOP_LIMIT and wish.trigger <= 0:
+    tick = core.instruments[request.row].tick
+    request.value = request.trigger
+    request.limit = tick
+    if request.kind >= Kind.STOP_LIMIT and request.trigger <= 0:
         return True
-    return bool(tick != 0 and wish.trigger % tick != 0)
+    return bool(tick != 0 and request.trigger % tick != 0)

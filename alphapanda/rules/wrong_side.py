@@ -6,42 +6,67 @@ has passed: it would be no stop, but an order to trade at once.
 
 from __future__ import annotations
 
-from alphapanda.core.state import Core, Record, Role
-from alphapanda.model.rows import Code, Kind
+from alphapanda.core.state import Core, OrderRole, Record
+from alphapanda.model.rows import Kind, RejectionCode
 
 NUMBER = 22
-CODE = Code.WRONG_SIDE
+CODE = RejectionCode.WRONG_SIDE
 PER = "signal"
 
 AT = (
-    {"wish.kind": Kind.STOP, "wish.trigger": 1_000_001},
-    {"wish.kind": Kind.STOP, "wish.trigger": 999_999, "wish.qty": -10},
-    {"wish.kind": Kind.STOP_LIMIT, "wish.trigger": 1_000_001, "wish.price": 1_000_001},
-    {"wish.kind": 2, "wish.trigger": 999_999, "wish.price": 999_999, "wish.qty": -10},
-    {"wish.role": Role.ENTRY, "wish.stop": 999_999, "wish.target": 1_000_001},
-    {"wish.role": Role.ENTRY, "wish.stop": 1_000_001, "wish.target": 999_999, "wish.qty": -10},
-    {"wish.role": Role.ENTRY, "wish.price": 999_990, "wish.stop": 999_989},
-    {"wish.role": Role.ENTRY, "wish.price": 1_000_010, "wish.stop": 1_000_011, "wish.qty": -10},
-    {"wish.role": Role.ENTRY, "wish.trail": 1},
-    {"wish.role": Role.ENTRY, "wish.stop": 1},
-    {"wish.role": Role.ENTRY, "wish.target": 1, "wish.qty": -10},
-    {"wish.role": Role.ENTRY, "wish.price": 1_000_010, "wish.target": 1_000_001},
+    {"request.kind": Kind.STOP, "request.trigger": 1_000_001},
+    {"request.kind": Kind.STOP, "request.trigger": 999_999, "request.qty": -10},
+    {"request.kind": Kind.STOP_LIMIT, "request.trigger": 1_000_001, "request.price": 1_000_001},
+    {"request.kind": 2, "request.trigger": 999_999, "request.price": 999_999, "request.qty": -10},
+    {"request.role": OrderRole.ENTRY, "request.stop": 999_999, "request.target": 1_000_001},
+    {
+        "request.role": OrderRole.ENTRY,
+        "request.stop": 1_000_001,
+        "request.target": 999_999,
+        "request.qty": -10,
+    },
+    {"request.role": OrderRole.ENTRY, "request.price": 999_990, "request.stop": 999_989},
+    {
+        "request.role": OrderRole.ENTRY,
+        "request.price": 1_000_010,
+        "request.stop": 1_000_011,
+        "request.qty": -10,
+    },
+    {"request.role": OrderRole.ENTRY, "request.trail": 1},
+    {"request.role": OrderRole.ENTRY, "request.stop": 1},
+    {"request.role": OrderRole.ENTRY, "request.target": 1, "request.qty": -10},
+    {"request.role": OrderRole.ENTRY, "request.price": 1_000_010, "request.target": 1_000_001},
 )
 OVER = (
-    {"wish.kind": Kind.STOP, "wish.trigger": 1_000_000},
-    {"wish.kind": Kind.STOP, "wish.trigger": 1_000_000, "wish.qty": -10},
-    {"wish.kind": Kind.STOP_LIMIT, "wish.trigger": 1_000_001, "wish.price": 1_000_000},
-    {"wish.kind": 2, "wish.trigger": 999_999, "wish.price": 1_000_000, "wish.qty": -10},
-    {"wish.role": Role.ENTRY, "wish.stop": 1_000_000, "wish.target": 1_000_001},
-    {"wish.role": Role.ENTRY, "wish.stop": 1_000_001, "wish.target": 1_000_000, "wish.qty": -10},
-    {"wish.role": Role.ENTRY, "wish.price": 999_990, "wish.stop": 999_990},
-    {"wish.role": Role.ENTRY, "wish.price": 1_000_010, "wish.stop": 1_000_010, "wish.qty": -10},
-    {"wish.role": Role.ENTRY, "wish.trail": -1},
-    {"wish.role": Role.ENTRY, "wish.stop": -1},
-    {"wish.role": Role.ENTRY, "wish.target": -1, "wish.qty": -10},
-    {"wish.role": Role.ENTRY, "wish.price": 1_000_010, "wish.target": 1_000_000},
+    {"request.kind": Kind.STOP, "request.trigger": 1_000_000},
+    {"request.kind": Kind.STOP, "request.trigger": 1_000_000, "request.qty": -10},
+    {"request.kind": Kind.STOP_LIMIT, "request.trigger": 1_000_001, "request.price": 1_000_000},
+    {"request.kind": 2, "request.trigger": 999_999, "request.price": 1_000_000, "request.qty": -10},
+    {"request.role": OrderRole.ENTRY, "request.stop": 1_000_000, "request.target": 1_000_001},
+    {
+        "request.role": OrderRole.ENTRY,
+        "request.stop": 1_000_001,
+        "request.target": 1_000_000,
+        "request.qty": -10,
+    },
+    {"request.role": OrderRole.ENTRY, "request.price": 999_990, "request.stop": 999_990},
+    {
+        "request.role": OrderRole.ENTRY,
+        "request.price": 1_000_010,
+        "request.stop": 1_000_010,
+        "request.qty": -10,
+    },
+    {"request.role": OrderRole.ENTRY, "request.trail": -1},
+    {"request.role": OrderRole.ENTRY, "request.stop": -1},
+    {"request.role": OrderRole.ENTRY, "request.target": -1, "request.qty": -10},
+    {"request.role": OrderRole.ENTRY, "request.price": 1_000_010, "request.target": 1_000_000},
 )
-MISSING = {"wish.kind": Kind.STOP, "wish.trigger": 1, "instrument.last": 0, "wish.qty": -10}
+MISSING = {
+    "request.kind": Kind.STOP,
+    "request.trigger": 1,
+    "instrument.last": 0,
+    "request.qty": -10,
+}
 
 
 def beyond(qty: int, price: int, level: int) -> bool:
@@ -49,34 +74,34 @@ def beyond(qty: int, price: int, level: int) -> bool:
     return price > level if qty > 0 else price < level
 
 
-def check(core: Core, wish: Record, owner: int) -> bool:
+def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse a trigger that the market has reached, and exits that their entry would trip."""
-    last = core.instruments[wish.row].last
-    if wish.kind >= Kind.STOP_LIMIT:
-        wish.value = wish.trigger
-        wish.limit = last
-        if not beyond(wish.qty, wish.trigger, last):
+    last = core.instruments[request.row].last
+    if request.kind >= Kind.STOP_LIMIT:
+        request.value = request.trigger
+        request.limit = last
+        if not beyond(request.qty, request.trigger, last):
             return True
-        wish.value = wish.price
-        wish.limit = wish.trigger
-        if wish.kind == Kind.STOP_LIMIT and beyond(wish.qty, wish.trigger, wish.price):
+        request.value = request.price
+        request.limit = request.trigger
+        if request.kind == Kind.STOP_LIMIT and beyond(request.qty, request.trigger, request.price):
             return True
-    if wish.role != Role.ENTRY:
+    if request.role != OrderRole.ENTRY:
         return False
-    return exits_tripped(wish, last)
+    return exits_tripped(request, last)
 
 
-def exits_tripped(wish: Record, last: int) -> bool:
+def exits_tripped(request: Record, last: int) -> bool:
     """Say if a bracket's exits lie on the wrong side of the price at which its entry can fill."""
     entry = last
-    if wish.price != 0 and beyond(wish.qty, last, wish.price):
-        entry = wish.price
-    wish.limit = entry
-    wish.value = min(wish.trail, wish.stop, wish.target)
-    if wish.trail < 0 or wish.stop < 0 or wish.target < 0:
+    if request.price != 0 and beyond(request.qty, last, request.price):
+        entry = request.price
+    request.limit = entry
+    request.value = min(request.trail, request.stop, request.target)
+    if request.trail < 0 or request.stop < 0 or request.target < 0:
         return True
-    wish.value = wish.stop
-    if wish.stop != 0 and not beyond(wish.qty, entry, wish.stop):
+    request.value = request.stop
+    if request.stop != 0 and not beyond(request.qty, entry, request.stop):
         return True
-    wish.value = wish.target
-    return bool(wish.target != 0 and not beyond(wish.qty, wish.target, entry))
+    request.value = request.target
+    return bool(request.target != 0 and not beyond(request.qty, request.target, entry))

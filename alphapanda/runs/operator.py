@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alphapanda.core.state import OrderState, Role
+from alphapanda.core.state import OrderRole, OrderState
 from alphapanda.engine.controls import Controls
 from alphapanda.engine.engine import Engine
 from alphapanda.model.commands import Texts
@@ -71,8 +71,8 @@ def standing(engine: Engine) -> dict[str, Any]:
     instruments = len(tables["instruments"])
     held = np.flatnonzero(tables["positions"]["qty"])
     orders = tables["orders"][tables["orders"]["id"] != 0]
-    live = orders[orders["state"] != OrderState.DONE]
-    stops = live[live["role"] == Role.STOP]
+    live = orders[orders["state"] != OrderState.CLOSED]
+    stops = live[live["role"] == OrderRole.STOP]
     covered = {int(s) * instruments + int(r) for s, r in zip(stops["strategy"], stops["row"],
                                                             strict=True)}  # fmt: skip
     return {

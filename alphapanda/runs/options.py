@@ -22,7 +22,7 @@ from alphapanda.engine.tier import Tier
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.instruments import Product
 from alphapanda.model.money import BOUND, to_scaled
-from alphapanda.model.rows import Fill
+from alphapanda.model.rows import LimitFill
 from alphapanda.runs import readings
 from alphapanda.runs.readings import TEXTS, Reading, pairs
 
@@ -146,7 +146,7 @@ class Options:
         int, Opt(readings.RATES, PAPER, "RATE", "Of market orders, 2bp or 0.02%.")
     ] = 0
     limit_fill: Annotated[
-        Fill,
+        LimitFill,
         Opt(
             readings.LIMIT_FILL,
             PAPER,
@@ -154,7 +154,7 @@ class Options:
             "A resting limit fills when the price goes through it, "
             "touches it, or has taken the queue: through, touch or queue.",
         ),
-    ] = Fill.THROUGH
+    ] = LimitFill.THROUGH
     volume_share: Annotated[
         int, Opt(readings.SHARE, PAPER, "SHARE", "Of traded volume an order takes.")
     ] = readings.RATE

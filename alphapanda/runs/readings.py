@@ -15,7 +15,7 @@ from alphapanda.model.calendar import DAY
 from alphapanda.model.instruments import Product
 from alphapanda.model.interval import parse_interval
 from alphapanda.model.money import text, to_scaled
-from alphapanda.model.rows import Fill
+from alphapanda.model.rows import LimitFill
 
 RATE = 10_000_000
 """The whole, in units of a rate."""
@@ -184,5 +184,5 @@ TIME = Reading(as_ns, "a time up to a day, 50ms or 1s",
 KIND = one_of("tick", "bar", "quote")
 PRODUCT = one_of("CNC", "MIS", "NRML", read=member(Product), write=lambda p: Product(p).name)
 TIER = one_of("auto", "quick", "full", read=Tier, write=str)
-LIMIT_FILL = one_of("through", "touch", "queue", read=member(Fill),
-                    write=lambda fill: Fill(fill).name.lower())  # fmt: skip
+LIMIT_FILL = one_of("through", "touch", "queue", read=member(LimitFill),
+                    write=lambda fill: LimitFill(fill).name.lower())  # fmt: skip

@@ -79,7 +79,7 @@ def day_notes(run: ActiveRun, hours: Hours) -> Iterator[Note]:
 def left(engine: Engine) -> Open:
     """Return the orders that live on at the end."""
     orders = engine.tables["orders"]
-    live = orders[(orders["id"] != 0) & (orders["state"] != OrderState.DONE)]
+    live = orders[(orders["id"] != 0) & (orders["state"] != OrderState.CLOSED)]
     filled = np.abs(live["filled"])
     return Open(len(live), int(np.count_nonzero(filled)), int(filled.sum()))
 

@@ -19,14 +19,14 @@ from alphapanda.store.base import (
     of_broker,
     one_of,
 )
-from alphapanda.store.words import AlertState, Role, Severity
+from alphapanda.store.words import AlertState, Severity, UserRole
 
 
 class User(Base):
     """Somebody who may log in; owns what bears the same `owner_id`."""
 
     __tablename__ = "users"
-    __table_args__ = (one_of("role", Role),)
+    __table_args__ = (one_of("role", UserRole),)
 
     id: Mapped[Id] = mapped_column(primary_key=True)
     owner_id: Mapped[Name] = mapped_column(index=True)

@@ -37,7 +37,7 @@ class OrderStatus(StrEnum):
     FAILED = "failed"
 
 
-class Role(StrEnum):
+class UserRole(StrEnum):
     """What a user may do."""
 
     ADMIN = "admin"

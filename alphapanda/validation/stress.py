@@ -14,7 +14,7 @@ from alphapanda.engine.setup import Paper
 from alphapanda.model.columns import Columns
 from alphapanda.model.money import text
 from alphapanda.model.notes import in_order
-from alphapanda.model.rows import Fill, Kind, Out
+from alphapanda.model.rows import Kind, LimitFill, Out
 from alphapanda.research.cards import stress_card
 from alphapanda.research.survival import share, verdict
 from alphapanda.research.table import duration
@@ -159,7 +159,7 @@ def cases(options: Options) -> Iterator[Case]:
     for points in SLIPPAGES:
         if points * BASIS_POINT > options.slippage:
             yield Case(f"slippage {points} bp", "slippage", {"slippage": points * BASIS_POINT})
-    for fill in (Fill.TOUCH, Fill.THROUGH, Fill.QUEUE):
+    for fill in (LimitFill.TOUCH, LimitFill.THROUGH, LimitFill.QUEUE):
         if fill != options.limit_fill:
             yield Case(f"limit fills: {fill.name.lower()}", "limit_fill", {"limit_fill": fill})
     yield Case("charges doubled", "charges", double=True)
@@ -180,7 +180,7 @@ def together(options: Options) -> Case:
     paper = {
         "latency_ns": max(options.latency, 1_000 * MS),
         "slippage": max(options.slippage, 5 * BASIS_POINT),
-        "limit_fill": Fill.QUEUE,
+        "limit_fill": LimitFill.QUEUE,
         "volume_share": TENTH if thinner(options.volume_share) else options.volume_share,
     }
     return Case("all worse", "all", paper, double=True, drop=0.05)

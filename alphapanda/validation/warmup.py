@@ -32,7 +32,7 @@ ALL = -1
 PROGRESS = 512
 HELD = ["qty", "open_buy", "open_sell"]
 TERMS = ["row", "qty", "filled", "kind", "price", "trigger", "stop", "target", "trail"]
-WISH = ["type", "strategy", "row", "qty", "price", "a", "b"]
+REQUEST = ["type", "strategy", "row", "qty", "price", "a", "b"]
 Key = tuple[int, int]
 """Strategy and instrument, or ALL."""
 
@@ -202,7 +202,7 @@ class Lockstep:
         if key not in self.ready or not self.alike[key]:
             return
         warmth.compared += 1
-        if wishes(long) != wishes(short):
+        if requests(long) != requests(short):
             warmth.settled = max(warmth.settled, updates)
             warmth.partings.append(self._parting(key, row, updates, long, short))
 
@@ -237,16 +237,16 @@ def is_cold(engine: Engine, k: int, instrument: int) -> bool:
     return bool(engine.tables[f"s{k}"]["cold"][instance(engine, k, instrument)])
 
 
-def of(wished: Table, key: Key) -> Table:
+def of(asked: Table, key: Key) -> Table:
     """Return the decisions of one strategy, on one instrument or on all."""
-    mine = wished["strategy"] == key[0]
-    chosen: Table = wished[mine if key[1] == ALL else mine & (wished["row"] == key[1])]
+    mine = asked["strategy"] == key[0]
+    chosen: Table = asked[mine if key[1] == ALL else mine & (asked["row"] == key[1])]
     return chosen
 
 
-def wishes(wished: Table) -> list[Any]:
+def requests(asked: Table) -> list[Any]:
     """Return decisions without what two runs count each for itself."""
-    return list(wished[WISH].tolist())
+    return list(asked[REQUEST].tolist())
 
 
 def book(engine: Engine, key: Key) -> tuple[Any, ...]:

@@ -40,7 +40,7 @@ from alphapanda.model.charges import Schedule
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Product
 from alphapanda.model.limits import LimitSet, lifted
-from alphapanda.model.rows import Control, Fill, Scope
+from alphapanda.model.rows import Control, LimitFill, Scope
 from tests.support.harness import CASH, MINUTE, T0, Desk, closes, controls, opens, phase, share
 
 OPEN = T0
@@ -195,7 +195,7 @@ def desk(instruments: int, interval: int, *, tier: Tier = Tier.QUICK) -> Desk:
     return Desk(
         instruments=[share(f"NSE:{name}") for name in "XYZ"[:instruments]], product=Product.MIS,
         paper=Paper(latency_ns=200_000_000, slippage=3_000, slippage_random=4_000,
-                    limit_fill=Fill.QUEUE, volume_share=5_000_000),
+                    limit_fill=LimitFill.QUEUE, volume_share=5_000_000),
         limits=LimitSet("busy", limits, limits), schedule=Schedule.zerodha(), cash=CASH,
         always=False, sizes=Limit(orders=48, out=128), interval=interval,
         jit=tier != Tier.PLAIN, tier=tier,

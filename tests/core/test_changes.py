@@ -21,7 +21,7 @@ from alphapanda import (
 )
 from alphapanda.engine.setup import Paper
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import Code, Fill, Kind, Out, Reason
+from alphapanda.model.rows import Kind, LimitFill, Out, Reason, RejectionCode
 from tests.support.harness import SECOND, Filled, limited, play, quotes, reasons, rs, ticks
 
 LATE = Paper(latency_ns=SECOND)
@@ -67,7 +67,7 @@ def test_a_cancel_of_no_order_is_refused(number: int) -> None:
     """A cancel that names no open order is refused, above all one with number 0."""
     script = {**REST, 1: lambda ctx: cancel(ctx, 99 if number == 7 else number)}
     played = play(ticks(100, 100, 98), script)
-    refused = [Code.UNKNOWN_ORDER] if number != -1 else []
+    refused = [RejectionCode.UNKNOWN_ORDER] if number != -1 else []
     assert played.codes() == refused
 
 
@@ -134,7 +134,7 @@ def test_a_change_below_what_is_filled_is_refused() -> None:
         1: lambda ctx: (modify(ctx, 1, qty=4), modify(ctx, 1, qty=3), modify(ctx, 1, qty=-5)),
     }
     played = play(ticks(100, 100, 101, qty=(9, 4, 9)), script)
-    assert played.codes() == [Code.QTY_LIMIT] * 3
+    assert played.codes() == [RejectionCode.QTY_LIMIT] * 3
     assert played.field("positions", "qty") == 4
 
 
@@ -154,7 +154,7 @@ def test_a_change_overtaken_by_fills_ends_the_order() -> None:
 def test_a_change_of_no_order_is_refused() -> None:
     """A change needs an open order that is not being cancelled."""
     script = {**REST, 1: lambda ctx: (cancel(ctx, 1), modify(ctx, 1, qty=4), modify(ctx, 9, qty=1))}
-    assert play(ticks(100, 100, 100), script).codes() == [Code.UNKNOWN_ORDER] * 2
+    assert play(ticks(100, 100, 100), script).codes() == [RejectionCode.UNKNOWN_ORDER] * 2
 
 
 def test_a_delivery_sell_can_be_moved() -> None:
@@ -166,7 +166,7 @@ def test_a_delivery_sell_can_be_moved() -> None:
         3: lambda ctx: modify(ctx, 2, qty=-11),
     }
     played = play(ticks(100, 100, 100, 100, 101.5), script, product=Product.CNC)
-    assert played.codes() == [Code.HOLDINGS]
+    assert played.codes() == [RejectionCode.HOLDINGS]
     assert played.fills == [Filled(1, 10, 100), Filled(2, -10, 101)]
 
 
@@ -188,7 +188,7 @@ def test_a_refused_change_leaves_everything() -> None:
     cash = 10 * rs(99)
     script = {**REST, 1: lambda ctx: modify(ctx, 1, qty=11)}
     played = play(ticks(100, 100, 98), script, cash=cash, product=Product.CNC)
-    assert played.codes() == [Code.FUNDS]
+    assert played.codes() == [RejectionCode.FUNDS]
     assert played.fills == [Filled(1, 10, 99)]
     assert played.field("ledgers", "blocked", 1) == 0
 
@@ -217,7 +217,7 @@ def test_changes_are_counted() -> None:
     """Kite takes 25 changes of one order; the one beyond the limit is refused."""
     script = {**REST, 1: lambda ctx: [modify(ctx, 1, qty=10 + n) for n in range(1, 4)]}
     played = play(ticks(100, 100, 100), script, limits=limited(modifications=2))
-    assert played.codes() == [Code.RATE]
+    assert played.codes() == [RejectionCode.RATE]
     assert len(played.of(Out.MODIFY)) == 2
 
 
@@ -226,7 +226,7 @@ def test_a_change_loses_the_queue() -> None:
     script = {0: lambda ctx: buy_limit(ctx, 10, rs(99.9)), 2: lambda ctx: modify(ctx, 1, qty=12)}
     quote = (99.9, 20, 100.1, 50)
     rows = quotes(*[quote] * 5, last=(100, 100, 99.9, 99.9, 99.9), qty=(1, 1, 15, 15, 8))
-    played = play(rows, script, paper=Paper(limit_fill=Fill.QUEUE))
+    played = play(rows, script, paper=Paper(limit_fill=LimitFill.QUEUE))
     assert played.fills == [Filled(1, 3, 99.9)]
 
 

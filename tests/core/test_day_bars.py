@@ -10,7 +10,7 @@ from alphapanda import buy, buy_limit, buy_stop, sell
 from alphapanda.model.calendar import Phase
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import NEVER, Code, Control, Out, Reason
+from alphapanda.model.rows import NEVER, Control, Out, Reason, RejectionCode
 from tests.support.harness import MINUTE, SECOND, T0, Filled, phase, play, reasons, rs
 
 DAY = 86_400 * SECOND
@@ -106,10 +106,10 @@ def test_intraday_orders_are_refused() -> None:
         day_bars(FLAT, FLAT), {0: lambda ctx: buy(ctx, 10)}, events=events, interval=DAY,
         product=Product.MIS,
     )  # fmt: skip
-    assert played.codes() == [Code.MARKET_CLOSED]
+    assert played.codes() == [RejectionCode.MARKET_CLOSED]
 
 
 def test_shorter_bars_that_end_at_the_close_decide_too_late() -> None:
     """The last hour of a day could have traded earlier: its orders are refused, as live."""
     played = play(day_bars(FLAT, FLAT), {0: lambda ctx: buy(ctx, 10)}, events=regular(2))
-    assert played.codes() == [Code.MARKET_CLOSED]
+    assert played.codes() == [RejectionCode.MARKET_CLOSED]

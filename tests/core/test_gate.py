@@ -9,7 +9,7 @@ import pytest
 from alphapanda import bracket, buy, buy_limit, cancel, order, sell, sell_limit
 from alphapanda.core.state import Limit
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import Code, Control, Kind, Out, Reason, Scope
+from alphapanda.model.rows import Control, Kind, Out, Reason, RejectionCode, Scope
 from tests.support.harness import (
     SECOND,
     T0,
@@ -34,16 +34,16 @@ def test_a_loss_stops_the_strategy() -> None:
         3: lambda ctx: (buy(ctx, 1), buy(ctx, 1)),
     }
     played = play(ticks(100, 100, 90, 89.95, 89.95), script, limits=limited(loss=10 * rs(10)))
-    assert played.codes() == [Code.LOSS_LIMIT, Code.KILLED]
+    assert played.codes() == [RejectionCode.LOSS_LIMIT, RejectionCode.KILLED]
     assert reasons(played) == [("CANCELLED", 2, Reason.KILLED)]
-    assert [row.a for row in played.of(Out.KILLED)] == [Code.LOSS_LIMIT]
+    assert [row.a for row in played.of(Out.KILLED)] == [RejectionCode.LOSS_LIMIT]
 
 
 def test_a_loss_is_the_day_s() -> None:
     """The loss is counted from the day's start: yesterday's does not stop today."""
     script = {0: lambda ctx: buy(ctx, 10), 2: lambda ctx: buy(ctx, 1)}
     rows = ticks(100, 100, 80, step=16 * 3_600 * SECOND)
-    assert play(rows, script, limits=limited(loss=rs(150))).codes() == [Code.LOSS_LIMIT]
+    assert play(rows, script, limits=limited(loss=rs(150))).codes() == [RejectionCode.LOSS_LIMIT]
     late = ticks(100, 100, 80, 80, step=16 * 3_600 * SECOND)
     script = {0: lambda ctx: buy(ctx, 10), 3: lambda ctx: buy(ctx, 1)}
     assert play(late, script, limits=limited(loss=rs(150))).codes() == []
@@ -54,7 +54,7 @@ def test_repeated_executions_stop_the_strategy() -> None:
     script = {n: (lambda ctx: buy(ctx, 1)) for n in range(7)}
     window = {"repeats": 5, "repeat_ns": 60 * SECOND}
     played = play(ticks(*[100.0] * 9), script, limits=limited(**window))
-    assert played.codes() == [Code.REPEAT_EXEC, Code.KILLED]
+    assert played.codes() == [RejectionCode.REPEAT_EXEC, RejectionCode.KILLED]
     assert len(played.fills) == 5
 
 
@@ -64,7 +64,7 @@ def test_a_rearmed_strategy_counts_anew() -> None:
     events = (opens(T0 + 3_600 * SECOND), (T0 + 3 * SECOND + 1, Control.REARM, Scope.STRATEGY, 0))
     window = {"repeats": 2, "repeat_ns": 60 * SECOND}
     played = play(ticks(*[100.0] * 6), script, events=events, limits=limited(**window))
-    assert played.codes() == [Code.REPEAT_EXEC, Code.KILLED]
+    assert played.codes() == [RejectionCode.REPEAT_EXEC, RejectionCode.KILLED]
     assert len(played.fills) == 3
 
 
@@ -82,7 +82,7 @@ def test_the_rate_slides() -> None:
     played = play(ticks(*[100.0] * 5, step=SECOND // 2), script, limits=limited(per_second=2))
     assert played.codes() == []
     faster = play(ticks(*[100.0] * 5, step=SECOND // 2 - 1), script, limits=limited(per_second=2))
-    assert faster.codes() == [Code.RATE]
+    assert faster.codes() == [RejectionCode.RATE]
 
 
 def test_refusals_are_no_messages_and_cancellations_are() -> None:
@@ -92,7 +92,7 @@ def test_refusals_are_no_messages_and_cancellations_are() -> None:
     """
     script = {0: lambda ctx: (buy_limit(ctx, 1, rs(90)), buy_limit(ctx, 2, rs(90)), cancel(ctx, 1))}
     played = play(ticks(100, 100, 100, step=1), script, limits=limited(per_second=1))
-    assert played.codes() == [Code.RATE]
+    assert played.codes() == [RejectionCode.RATE]
     assert played.field("ledgers", "messages") == 2
 
 
@@ -100,7 +100,7 @@ def test_the_account_s_limits_bind_all_strategies() -> None:
     """Two strategies within their own limits share the account's."""
     classes = [tick_strategy({n: lambda ctx: buy(ctx, 6)}) for n in (0, 1)]
     played = play(ticks(100, 100, 100), classes=classes, limits=limited(position=10))
-    assert played.codes() == [Code.POSITION_LIMIT]
+    assert played.codes() == [RejectionCode.POSITION_LIMIT]
 
 
 def test_strategies_do_not_trade_with_each_other() -> None:
@@ -110,7 +110,7 @@ def test_strategies_do_not_trade_with_each_other() -> None:
         tick_strategy({1: lambda ctx: (buy_limit(ctx, 1, rs(101)), buy_limit(ctx, 1, rs(100.5)))}),
     ]
     played = play(ticks(100, 100, 100), classes=classes)
-    assert played.codes() == [Code.SELF_TRADE]
+    assert played.codes() == [RejectionCode.SELF_TRADE]
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -118,7 +118,7 @@ def test_orders_are_valued_by_their_kind(kind: Kind) -> None:
     """A price that a kind does not use does not make an order cheap."""
     script = {0: lambda ctx: order(ctx, 10, kind, rs(100), rs(100))}
     assert play(ticks(100), script, limits=limited(value=10 * rs(100) - 1)).codes() == [
-        Code.VALUE_LIMIT
+        RejectionCode.VALUE_LIMIT
     ]
     cheap = {0: lambda ctx: order(ctx, 10, Kind.MARKET, 1, 1)}
     assert play(ticks(100), cheap, limits=limited(value=10 * rs(100) - 1)).codes() != []
@@ -129,7 +129,7 @@ def test_what_int64_cannot_value_is_refused(qty: int) -> None:
     """With every limit off, a quantity whose value would pass int64 is refused, not wrapped."""
     script = {0: lambda ctx: order(ctx, qty)}
     played = play(ticks(100, 100), script)
-    assert played.codes() == [Code.QTY_LIMIT]
+    assert played.codes() == [RejectionCode.QTY_LIMIT]
 
 
 def test_a_full_table_refuses() -> None:
@@ -141,7 +141,7 @@ def test_a_full_table_refuses() -> None:
         )
     }
     played = play(ticks(100, 100, 100), script, sizes=Limit(orders=4, out=64))
-    assert played.codes() == [Code.ORDER_CAPACITY]
+    assert played.codes() == [RejectionCode.ORDER_CAPACITY]
     refused = played.of(Out.REJECTED)[0]
     assert (refused.b, refused.c) == (1, 0)
     assert played.field("clock", "slots") == 1
@@ -183,7 +183,7 @@ def test_delivery_needs_cash() -> None:
         )
     }
     played = play(ticks(100, 100), script, product=Product.CNC, cash=10 * rs(100))
-    assert played.codes() == [Code.FUNDS]
+    assert played.codes() == [RejectionCode.FUNDS]
     assert played.fills == [Filled(1, 6, 100), Filled(3, 4, 100)]
 
 
@@ -195,7 +195,7 @@ def test_margin_counts_what_opens() -> None:
         3: lambda ctx: buy(ctx, 50),
     }
     played = play(ticks(*[100.0] * 5), script, cash=20 * rs(100))
-    assert played.codes() == [Code.FUNDS]
+    assert played.codes() == [RejectionCode.FUNDS]
     assert [fill.qty for fill in played.fills] == [50, -100, 50]
     assert played.field("ledgers", "margin", 1) == 0
 
@@ -214,5 +214,5 @@ def test_a_duplicate_is_one_within_the_moment() -> None:
     rows = ticks(100, 100, 100, step=SECOND // 2)
     played = play(rows, script, limits=limited(duplicate_ns=SECOND))
     assert [(row.ts - T0, row.a) for row in played.of(Out.REJECTED)] == [
-        (SECOND // 2, Code.DUPLICATE)
+        (SECOND // 2, RejectionCode.DUPLICATE)
     ]

@@ -19,7 +19,7 @@ from alphapanda import (
 )
 from alphapanda.engine.setup import Paper
 from alphapanda.model.calendar import Phase
-from alphapanda.model.rows import Code, Control, Kind, Out, Reason, Scope
+from alphapanda.model.rows import Control, Kind, Out, Reason, RejectionCode, Scope
 from tests.support.harness import (
     SECOND,
     T0,
@@ -141,7 +141,7 @@ def test_a_position_with_a_stop_is_closed_by_hand() -> None:
     }
     prices = [100.0] * 8 + [94.0, 94.0, 120.0, 80.0]
     played = day(script, sent(3, Control.PAUSE), prices=prices)
-    assert played.codes() == [Code.PAUSED]
+    assert played.codes() == [RejectionCode.PAUSED]
     assert played.fills == [Filled(1, 10, 100), Filled(4, -4, 100), Filled(2, -6, 94)]
     assert [row.qty for row in played.of(Out.MODIFIED)] == [-6, -6]
     assert ends(played) == {3: ("CANCELLED", Reason.OCO), 5: PAUSED}
@@ -167,13 +167,13 @@ def test_what_a_pause_lets_pass(name: str, scope: Scope) -> None:
     request, passes = PASS[name]
     script = {0: lambda ctx: buy(ctx, 10), 4: request}
     played = day(script, sent(3, Control.PAUSE, scope))
-    assert played.codes() == ([] if passes else [Code.PAUSED])
+    assert played.codes() == ([] if passes else [RejectionCode.PAUSED])
     lifted = day(script, sent(2, Control.PAUSE, scope), sent(3, Control.RESUME, scope))
     assert lifted.codes() == []
     other = day(script, sent(2, Control.PAUSE, scope), sent(3, Control.REARM, scope))
     assert other.codes() == played.codes()
     assert day(script, sent(2, Control.KILL, scope), sent(3, Control.RESUME, scope)).codes() == [
-        Code.KILLED
+        RejectionCode.KILLED
     ]
 
 
@@ -192,7 +192,7 @@ def test_a_change_is_judged_by_its_new_terms() -> None:
     }
     played = day(script, sent(3, Control.PAUSE))
     assert [(row.a, row.order) for row in played.of(Out.REJECTED)] == [
-        (Code.PAUSED, 4), (Code.PAUSED, 2),
+        (RejectionCode.PAUSED, 4), (RejectionCode.PAUSED, 2),
     ]  # fmt: skip
 
 
@@ -246,7 +246,7 @@ def test_a_flatten_passes_the_limits_but_those_of_facts() -> None:
     played = day(script, *commands, prices=prices, limits=loose)
     assert played.fills == [Filled(1, 1, 100), Filled(2, -1, 90)]
     shut = (closes(T0 + 4 * SECOND), sent(4, Control.FLATTEN))
-    assert day(script, *shut, prices=prices).codes() == [Code.MARKET_CLOSED]
+    assert day(script, *shut, prices=prices).codes() == [RejectionCode.MARKET_CLOSED]
 
 
 def test_a_flatten_that_waits_when_trading_ends_says_so() -> None:
@@ -254,7 +254,7 @@ def test_a_flatten_that_waits_when_trading_ends_says_so() -> None:
     script = {0: lambda ctx: buy(ctx, 1), 4: lambda ctx: sell_limit(ctx, 1, rs(120))}
     shut = phase(T0 + 6 * SECOND, Phase.CLOSED, CLOSE)
     played = day(script, sent(5, Control.FLATTEN), shut, paper=LATE)
-    assert played.codes() == [Code.MARKET_CLOSED]
+    assert played.codes() == [RejectionCode.MARKET_CLOSED]
     assert played.field("clock", "closing") == 0
 
 
@@ -268,7 +268,7 @@ def test_a_closing_order_is_not_its_strategy_s() -> None:
 
     script = {0: lambda ctx: buy(ctx, 10), 4: meddle}
     played = day(script, sent(3, Control.FLATTEN), paper=LATE)
-    assert played.codes() == [Code.UNKNOWN_ORDER, Code.PAUSED]
+    assert played.codes() == [RejectionCode.UNKNOWN_ORDER, RejectionCode.PAUSED]
     assert played.fills[-1].qty == -10
 
 

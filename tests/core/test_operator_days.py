@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 
-from alphapanda.model.rows import Code, Control, Out, Scope
+from alphapanda.model.rows import Control, Out, RejectionCode, Scope
 from tests.core.auditor import Books
 from tests.core.test_properties import run
 from tests.support.cases import Case, cases
@@ -65,7 +65,7 @@ class Watch:
         pair = row.strategy, row.row
         if row.type == Out.COMMAND:
             self.command(row, place)
-        elif row.type == Out.KILLED and row.a != Code.KILLED:
+        elif row.type == Out.KILLED and row.a != RejectionCode.KILLED:
             self.killed.add((Scope(row.b), max(pair[0], 0)))
         elif row.type == Out.CANCEL:
             self.cancelling.add(row.order)

@@ -8,7 +8,7 @@ import pytest
 
 from alphapanda import bracket, buy, buy_limit, buy_stop, order, sell, sell_limit, sell_stop
 from alphapanda.engine.setup import Paper
-from alphapanda.model.rows import Fill, Kind, Out, Tif
+from alphapanda.model.rows import Kind, LimitFill, Out, Tif
 from tests.support.harness import MINUTE, Filled, bars, play, rs, share
 
 FLAT = (100, 100, 100, 100)
@@ -44,7 +44,9 @@ def test_a_limit_touched_inside_a_bar() -> None:
     script = {0: lambda ctx: sell_limit(ctx, 10, rs(101))}
     rows = bars(FLAT, (100, 101, 100, 100))
     assert play(rows, script).fills == []
-    assert play(rows, script, paper=Paper(limit_fill=Fill.TOUCH)).fills == [Filled(1, -10, 101)]
+    assert play(rows, script, paper=Paper(limit_fill=LimitFill.TOUCH)).fills == [
+        Filled(1, -10, 101)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 from alphapanda import buy, buy_limit, buy_stop, order, sell, sell_limit
 from alphapanda.engine.setup import Paper
-from alphapanda.model.rows import Fill, Kind, Out, Tif
+from alphapanda.model.rows import Kind, LimitFill, Out, Tif
 from tests.support.harness import Filled, play, quotes, reasons, rs
 
 BUY: dict[int, Any] = {0: lambda ctx: buy(ctx, 10)}
@@ -57,7 +57,7 @@ def test_a_resting_limit_fills_when_the_quote_goes_through_it() -> None:
     script = {0: lambda ctx: buy_limit(ctx, 10, rs(100))}
     rows = quotes(WIDE, WIDE, (99.9, 9, 100, 50), (99.9, 9, 99.95, 50), last=(100.1,) * 4)
     assert play(rows, script).of(Out.FILL)[0][:2] == (int(rows.ts[3]), 4)
-    touched = play(rows, script, paper=Paper(limit_fill=Fill.TOUCH))
+    touched = play(rows, script, paper=Paper(limit_fill=LimitFill.TOUCH))
     assert touched.of(Out.FILL)[0].cause == 3
     assert play(rows, script).fills == touched.fills == [Filled(1, 10, 100)]
 
@@ -96,7 +96,7 @@ def test_queue_counts_down_the_quote_ahead() -> None:
     quote = (99.9, 20, 100.1, 50)
     rows = quotes(quote, quote, quote, quote, quote, last=(100, 100, 99.9, 99.9, 99.9),
                   qty=(1, 1, 15, 8, 100))  # fmt: skip
-    played = play(rows, script, paper=Paper(limit_fill=Fill.QUEUE))
+    played = play(rows, script, paper=Paper(limit_fill=LimitFill.QUEUE))
     assert played.fills == [Filled(1, 3, 99.9), Filled(1, 7, 99.9)]
 
 
@@ -105,7 +105,7 @@ def test_queue_counts_one_trade_once() -> None:
     script = {0: lambda ctx: (sell_limit(ctx, 4, rs(100.1)), sell_limit(ctx, 4, rs(100.1)))}
     quote = (99.9, 50, 100.1, 10)
     rows = quotes(quote, quote, quote, last=(100, 100, 100.1), qty=(1, 1, 16))
-    played = play(rows, script, paper=Paper(limit_fill=Fill.QUEUE))
+    played = play(rows, script, paper=Paper(limit_fill=LimitFill.QUEUE))
     assert played.fills == [Filled(1, -4, 100.1), Filled(2, -2, 100.1)]
 
 

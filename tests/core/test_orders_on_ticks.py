@@ -9,7 +9,7 @@ import pytest
 
 from alphapanda import buy, buy_limit, buy_stop, order, sell, sell_limit, sell_stop
 from alphapanda.engine.setup import Paper
-from alphapanda.model.rows import Fill, Kind, Out, Tif
+from alphapanda.model.rows import Kind, LimitFill, Out, Tif
 from tests.support.harness import SECOND, Filled, play, reasons, rs, share, ticks
 
 BUY: dict[int, Any] = {0: lambda ctx: buy(ctx, 10)}
@@ -102,8 +102,8 @@ def test_a_limit_at_the_market_is_marketable() -> None:
     assert play(ticks(100.5, 100), script).fills == [Filled(1, 10, 100)]
 
 
-@pytest.mark.parametrize(("rule", "cause"), [(Fill.THROUGH, 4), (Fill.TOUCH, 3)])
-def test_a_resting_limit_fills_through_or_at_its_price(rule: Fill, cause: int) -> None:
+@pytest.mark.parametrize(("rule", "cause"), [(LimitFill.THROUGH, 4), (LimitFill.TOUCH, 3)])
+def test_a_resting_limit_fills_through_or_at_its_price(rule: LimitFill, cause: int) -> None:
     """A resting LIMIT fills at its price when the market goes through it, or by option touches."""
     script = {0: lambda ctx: buy_limit(ctx, 10, rs(99))}
     played = play(ticks(100, 99.5, 99, 98), script, paper=Paper(limit_fill=rule))
@@ -213,7 +213,7 @@ def test_queue_waits_for_what_was_ahead() -> None:
     """
     script = {0: lambda ctx: buy_limit(ctx, 10, rs(99))}
     rows = ticks(100, 99.5, 99, 99, qty=(5, 5, 4, 5))
-    played = play(rows, script, paper=Paper(limit_fill=Fill.QUEUE))
+    played = play(rows, script, paper=Paper(limit_fill=LimitFill.QUEUE))
     assert played.fills == [Filled(1, 4, 99), Filled(1, 5, 99)]
 
 

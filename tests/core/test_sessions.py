@@ -11,7 +11,7 @@ from alphapanda.engine.setup import Paper
 from alphapanda.model.calendar import Phase
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import ChargeKind, Code, Control, Out, Reason, Scope
+from alphapanda.model.rows import ChargeKind, Control, Out, Reason, RejectionCode, Scope
 from tests.support.harness import (
     DAY,
     GROUP_OF_DERIVATIVES,
@@ -83,7 +83,7 @@ def test_an_order_at_the_close_is_refused() -> None:
     cls = listener({1: lambda ctx: buy(ctx, 1)}, heard)
     rows = ticks(100, 100, start=CLOSE - SECOND)
     played = play(rows, classes=[cls], events=(opens(CLOSE),))
-    assert played.codes() == [Code.MARKET_CLOSED]
+    assert played.codes() == [RejectionCode.MARKET_CLOSED]
     assert [call[0] for call in heard.calls] == ["session"]
 
 
@@ -108,7 +108,7 @@ def test_intraday_orders_end_at_the_cut_off() -> None:
     script = {3: lambda ctx: buy(ctx, 1)}
     rows = ticks(100, 100, 100, 100, 100, step=2 * SECOND)
     events = (opens(CLOSE, CUT_OFF), SQUARE_OFF)
-    assert play(rows, script, events=events, **MIS).codes() == [Code.MARKET_CLOSED]
+    assert play(rows, script, events=events, **MIS).codes() == [RejectionCode.MARKET_CLOSED]
     assert play(rows, script, events=events, product=Product.CNC).codes() == []
 
 
@@ -144,7 +144,7 @@ def test_orders_end_at_expiry_and_none_follow() -> None:
     played = play(rows, classes=[cls], events=events, instruments=(share("NSE:X"), future()),
                   expiries={1: at}, product=Product.NRML)  # fmt: skip
     assert reasons(played) == [("EXPIRED", 1, Reason.EXPIRED)]
-    assert played.codes() == [Code.MARKET_CLOSED]
+    assert played.codes() == [RejectionCode.MARKET_CLOSED]
 
 
 @pytest.mark.parametrize("scope", list(Scope))
@@ -161,9 +161,9 @@ def test_a_kill_cancels_and_refuses_until_rearmed(scope: Scope) -> None:
     )  # fmt: skip
     played = play(ticks(*[100.0] * 6), script, events=events)
     assert reasons(played) == [("CANCELLED", 1, Reason.KILLED)]
-    assert played.codes() == [Code.KILLED]
+    assert played.codes() == [RejectionCode.KILLED]
     assert [fill.order for fill in played.fills] == [3]
-    assert [(row.a, row.b) for row in played.of(Out.KILLED)] == [(Code.KILLED, scope)]
+    assert [(row.a, row.b) for row in played.of(Out.KILLED)] == [(RejectionCode.KILLED, scope)]
 
 
 def test_a_kill_of_one_leaves_the_others() -> None:
@@ -187,7 +187,7 @@ def test_a_sell_never_exceeds_holdings() -> None:
         ),
     }
     played = play(ticks(100, 100, 100, 106), script, product=Product.CNC)
-    assert played.codes() == [Code.HOLDINGS] * 2
+    assert played.codes() == [RejectionCode.HOLDINGS] * 2
     assert [fill.qty for fill in played.fills] == [10, -6, -4]
 
 

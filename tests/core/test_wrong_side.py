@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from alphapanda import Kind, bracket, buy_stop, modify, order, sell_stop
-from alphapanda.model.rows import Code, Out
+from alphapanda.model.rows import Out, RejectionCode
 from tests.support.harness import bars, play, rs, share, ticks
 
 FLAT = (100, 100, 100, 100)
@@ -33,7 +33,7 @@ def test_the_wrong_side_is_refused(ask: Any) -> None:
     """Whatever would fill at once, or never, is no stop and no target."""
     for rows in (ticks(100, 100, 100), bars(FLAT, FLAT, FLAT)):
         played = play(rows, {0: ask})
-        assert played.codes() == [Code.WRONG_SIDE]
+        assert played.codes() == [RejectionCode.WRONG_SIDE]
         assert played.fills == []
 
 
@@ -56,7 +56,7 @@ def test_a_stop_may_not_be_moved_to_the_wrong_side() -> None:
         1: lambda ctx: modify(ctx, 1, trigger=rs(99)),
     }
     played = play(ticks(100, 100, 100), script)
-    assert played.codes() == [Code.WRONG_SIDE]
+    assert played.codes() == [RejectionCode.WRONG_SIDE]
     assert played.fills == []
 
 
@@ -66,16 +66,16 @@ def test_an_entry_may_not_be_moved_beyond_its_stop() -> None:
         0: lambda ctx: bracket(ctx, 10, rs(95), price=rs(98)),
         1: lambda ctx: modify(ctx, 1, price=rs(94)),
     }
-    assert play(ticks(100, 100, 100), script).codes() == [Code.WRONG_SIDE]
+    assert play(ticks(100, 100, 100), script).codes() == [RejectionCode.WRONG_SIDE]
 
 
 @pytest.mark.parametrize(("ask", "code", "value"), [
-    (lambda ctx: order(ctx, 1, Kind.LIMIT, rs(99.99)), Code.TICK_SIZE, 99.99),
-    (lambda ctx: buy_stop(ctx, 1, rs(101.01)), Code.TRIGGER_TICK, 101.01),
-    (lambda ctx: bracket(ctx, 1, rs(95.02)), Code.STOP_TICK, 95.02),
-    (lambda ctx: bracket(ctx, 1, rs(95), rs(110.03)), Code.TARGET_TICK, 110.03),
+    (lambda ctx: order(ctx, 1, Kind.LIMIT, rs(99.99)), RejectionCode.TICK_SIZE, 99.99),
+    (lambda ctx: buy_stop(ctx, 1, rs(101.01)), RejectionCode.TRIGGER_TICK, 101.01),
+    (lambda ctx: bracket(ctx, 1, rs(95.02)), RejectionCode.STOP_TICK, 95.02),
+    (lambda ctx: bracket(ctx, 1, rs(95), rs(110.03)), RejectionCode.TARGET_TICK, 110.03),
 ])  # fmt: skip
-def test_a_refusal_names_what_is_off_the_tick(ask: Any, code: Code, value: float) -> None:
+def test_a_refusal_names_what_is_off_the_tick(ask: Any, code: RejectionCode, value: float) -> None:
     """The code says which field it is, the value what stood in it, the limit the tick."""
     (refused,) = play(ticks(100, 100), {0: ask}).of(Out.REJECTED)
     assert (refused.a, refused.b, refused.c) == (code, rs(value), 500)

@@ -117,13 +117,13 @@ def test_what_was_bad_before_gets_no_second_letter(settings: Settings) -> None:
 
 
 def test_a_signal_for_nonsense_is_part_of_the_run(settings: Settings) -> None:
-    """A wish at a price below 0, which the gate has refused, is no poison and leaves no hole."""
+    """A request at a price below 0, which the gate has refused, is no poison and leaves no hole."""
     run = fresh()
     events = trades(run, 2)[:8]
     terms = {"price": "-1.00", "code": "PRICE"}
-    wish = msgspec.structs.replace(events[7].data, price="-1.00")
-    events[7] = msgspec.structs.replace(events[7], data=wish)
-    common = {name: getattr(wish, name) for name in ("cause", "strategy", "instrument", "order")}
+    request = msgspec.structs.replace(events[7].data, price="-1.00")
+    events[7] = msgspec.structs.replace(events[7], data=request)
+    common = {name: getattr(request, name) for name in ("cause", "strategy", "instrument", "order")}
     verdict = Rejection(**common, qty=1, value=-1, limit=0, kind=1, **terms)
     sent(settings, [*events, event(run, 7, EventType.REJECTED_SIGNAL, verdict, events[7].key)])
     found = reading(settings, to_the_end)

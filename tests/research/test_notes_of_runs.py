@@ -13,7 +13,7 @@ import alphapanda
 from alphapanda.cli.show import result_table
 from alphapanda.model.notes import Note, Rank, in_order, loud
 from alphapanda.research.notebook import card
-from tests.support.plain_strategies import Turner, Wisher
+from tests.support.plain_strategies import Asker, Turner
 from tests.support.running import session
 
 
@@ -67,7 +67,7 @@ def test_refusals_name_the_rule_and_the_option(tmp_path: Path) -> None:
 
 def test_expired_orders_are_rows_and_a_note() -> None:
     """An order that never filled is no fill, and both tables say what became of it."""
-    result = alphapanda.backtest(Wisher, session(1, 1_000))
+    result = alphapanda.backtest(Asker, session(1, 1_000))
     told = result.summary["requests"]
     assert (told["total"], told["expired"], told["filled"]) == (1, 1, 0)
     assert any("1 of 1 order requests expired" in note for note in result.summary["notes"])

@@ -18,7 +18,7 @@ from alphapanda.core.matching import protected
 from alphapanda.core.orders import append, clear, take_slot
 from alphapanda.core.state import OrderState, RequestVerb, message_slot, placed_slot, repeat_slot
 from alphapanda.engine.compiler import generate
-from alphapanda.model.rows import NEVER, Code, Kind
+from alphapanda.model.rows import NEVER, Kind, RejectionCode
 from tests.support.harness import CASH, Desk, tick_strategy
 
 NOW = 2_000_000_000
@@ -28,17 +28,22 @@ Example = Mapping[str, Any]
 
 
 def good() -> Any:
-    """Return a core in which nothing speaks against its first wish: buy 10 at the market."""
+    """Return a core in which nothing speaks against its first request: buy 10 at the market."""
     engine = Desk().engine([tick_strategy({})], ("ts",))
     core = engine.plain
-    engine.tables["wishes"][0] = 0
+    engine.tables["requests"][0] = 0
     engine.tables["positions"]["product"] = 0
     engine.tables["positions"]["margin_rate"] = 0
     core.clock[0].now = NOW
     core.ledgers[1].cash = CASH
-    instrument, wish = core.instruments[0], core.wishes[0]
+    instrument, request = core.instruments[0], core.requests[0]
     instrument.ts, instrument.last, instrument.tick = NOW, LAST, 0
-    wish.verb, wish.qty, wish.kind, wish.protection = RequestVerb.NEW, 10, Kind.MARKET, -1
+    request.verb, request.qty, request.kind, request.protection = (
+        RequestVerb.NEW,
+        10,
+        Kind.MARKET,
+        -1,
+    )
     return core
 
 
@@ -48,15 +53,15 @@ def rest(core: Any, qty: int, price: int) -> None:
     order = core.orders[slot]
     clear(order)
     order.id, order.state, order.kind, order.qty, order.price = (
-        9, OrderState.RESTING, Kind.LIMIT, qty, price,
+        9, OrderState.WORKING, Kind.LIMIT, qty, price,
     )  # fmt: skip
     append(core, slot, 0)
 
 
 def remember(core: Any, owner: int, key: str, ages: tuple[int, ...]) -> None:
-    """Note messages of an owner, or filled orders on the wish's side, of given ages."""
+    """Note messages of an owner, or filled orders on the request's side, of given ages."""
     ledger, position = core.ledgers[owner], core.positions[0]
-    side = 0 if core.wishes[0].qty > 0 else 1
+    side = 0 if core.requests[0].qty > 0 else 1
     for number, age in enumerate(ages):
         if key == "messages":
             core.ring[message_slot(owner, number)] = NOW - age
@@ -80,8 +85,9 @@ def arranged(example: Example, owner: int) -> Any:
     """Return the good core with an example's changes, its limits and ledger those of an owner."""
     core = good()
     records = {
-        "wish": core.wishes[0], "instrument": core.instruments[0], "position": core.positions[0],
-        "limits": core.limits[owner], "ledger": core.ledgers[owner], "account": core.ledgers[1],
+        "request": core.requests[0], "instrument": core.instruments[0],
+        "position": core.positions[0], "limits": core.limits[owner],
+        "ledger": core.ledgers[owner], "account": core.ledgers[1],
         "group": core.groups[core.instruments[0].group],
     }  # fmt: skip
     if "ledger.cash" in example and owner == 1:
@@ -115,7 +121,7 @@ def owners(rule: Any) -> tuple[int, ...]:
 def refused(rule: Any, example: Example, owner: int) -> bool:
     """Say if a rule refuses the good signal changed by an example."""
     core = arranged(example, owner)
-    return bool(rule.check(core, core.wishes[0], owner))
+    return bool(rule.check(core, core.requests[0], owner))
 
 
 def broken(rule: Any) -> Iterator[str]:
@@ -149,15 +155,17 @@ def test_the_ladder_gives_the_rule_s_code(rule: ModuleType) -> None:
     exec("\n".join(generate.refusal()), scope)
     for owner in owners(rule):
         core = arranged(examples(rule.OVER)[0], owner)
-        assert scope["refusal"](core, core.wishes[0]) == rule.CODE
+        assert scope["refusal"](core, core.requests[0]) == rule.CODE
     core = good()
-    assert scope["refusal"](core, core.wishes[0]) == 0
+    assert scope["refusal"](core, core.requests[0]) == 0
 
 
 def test_every_code_has_one_rule() -> None:
     """Each refusal code but the gate's own two belongs to exactly one file."""
     found = sorted(rule.CODE for rule in rules.modules())
-    assert found == sorted(set(Code) - {Code.UNKNOWN_ORDER, Code.ORDER_CAPACITY})
+    assert found == sorted(
+        set(RejectionCode) - {RejectionCode.UNKNOWN_ORDER, RejectionCode.ORDER_CAPACITY}
+    )
     numbers = [rule.NUMBER for rule in rules.modules()]
     assert len(set(numbers)) == len(numbers)
 
@@ -168,15 +176,15 @@ SWAPS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 
 SIGNS = {
-    "wish.qty > 0", "wish.qty < 0", "wish.qty >= 0", "order.qty > 0", "order.qty < 0",
-    "side * wish.qty > 0", "side > 0", "qty > 0",
+    "request.qty > 0", "request.qty < 0", "request.qty >= 0", "order.qty > 0", "order.qty < 0",
+    "side * request.qty > 0", "side > 0", "qty > 0",
 }  # fmt: skip
 """Comparisons that tell a side; no quantity is 0, so these are turned around instead."""
 
 SIDES: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Gt: ast.Lt, ast.Lt: ast.Gt, ast.GtE: ast.LtE}
 
 EQUAL = {
-    "order.id == wish.id": "a short cut: a change is on its order's own side",
+    "order.id == request.id": "a short cut: a change is on its order's own side",
     "lot == 1": "a short cut: one is a whole number of any lot of 1",
     "lot <= 0": "the next operand divides by it",
     "limit == LIFTED": "a short cut: nothing exceeds a lifted limit",
@@ -236,21 +244,21 @@ def test_a_rule_off_by_one_is_noticed(rule: ModuleType) -> None:
 
 def test_protection_is_given_where_it_is_asked_for() -> None:
     """AUTO becomes the band of the instrument's price, and LIMIT orders carry none."""
-    rule = next(rule for rule in rules.modules() if rule.CODE == Code.NO_PROTECTION)
+    rule = next(rule for rule in rules.modules() if rule.CODE == RejectionCode.NO_PROTECTION)
     core = good()
-    wish = core.wishes[0]
-    rule.check(core, wish, 0)
-    assert wish.protection == 100_000
-    core.orders[0].protection, core.orders[0].qty = wish.protection, 10
+    request = core.requests[0]
+    rule.check(core, request, 0)
+    assert request.protection == 100_000
+    core.orders[0].protection, core.orders[0].qty = request.protection, 10
     assert protected(core, core.orders[0], LAST) == 1_010_000
-    wish.kind = Kind.LIMIT
-    rule.check(core, wish, 0)
-    assert wish.protection == 0
+    request.kind = Kind.LIMIT
+    rule.check(core, request, 0)
+    assert request.protection == 0
 
 
 def test_nothing_is_open_before_a_session() -> None:
     """A core outside a session refuses whatever is asked."""
     core = Desk(always=False).engine([tick_strategy({})], ("ts",)).plain
-    closed = next(rule for rule in rules.modules() if rule.CODE == Code.MARKET_CLOSED)
-    assert closed.check(core, core.wishes[0], 0)
+    closed = next(rule for rule in rules.modules() if rule.CODE == RejectionCode.MARKET_CLOSED)
+    assert closed.check(core, core.requests[0], 0)
     assert NEVER > NOW

@@ -46,7 +46,7 @@ def test_the_line_runs_anywhere_and_gives_the_digest(tmp_path: Path) -> None:
         "exchange": "NSE", "seed": 3,
     }  # fmt: skip
     data = session(2, 2_000)
-    names = alphapanda.backtest(f"{PLAIN}:Wisher", data).summary["instruments"]
+    names = alphapanda.backtest(f"{PLAIN}:Asker", data).summary["instruments"]
     options["instrument"] = [next(iter(names))]
     made = alphapanda.backtest(
         f"{PLAIN}:Turner", data, params={"window": 30}, out=tmp_path / "run", **options
@@ -84,7 +84,7 @@ def test_a_class_of_a_notebook_is_called() -> None:
 def test_several_strategies_are_a_run_file(tmp_path: Path) -> None:
     """The run file of the page, kept in any folder, runs."""
     made = alphapanda.backtest(
-        [f"{PLAIN}:Turner", f"{PLAIN}:Wisher"], session(1, 800), out=tmp_path / "run"
+        [f"{PLAIN}:Turner", f"{PLAIN}:Asker"], session(1, 800), out=tmp_path / "run"
     )
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / "run.toml").write_text(line_of(tmp_path / "run"))

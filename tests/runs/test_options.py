@@ -14,7 +14,7 @@ import pytest
 from alphapanda.cli.flags import SHARED
 from alphapanda.errors import UsageError
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import Fill
+from alphapanda.model.rows import LimitFill
 from alphapanda.runs import options
 from alphapanda.runs.command_line import again
 from alphapanda.runs.options import ROWS, Options, make, restored, stored
@@ -65,7 +65,7 @@ def test_values_have_their_types() -> None:
     of = made()
     assert (of.first, of.last) == (date(2025, 8, 4), date(2025, 8, 8))
     assert (of.cash, of.latency, of.slippage) == (2_500_005_000, 50_500_000, 2_370)
-    assert (of.product, of.limit_fill, of.volume_share) == (Product.MIS, Fill.QUEUE, 1_250_000)
+    assert (of.product, of.limit_fill, of.volume_share) == (Product.MIS, LimitFill.QUEUE, 1_250_000)
     assert (of.jit, of.journal, of.out, of.map) == (False, True, Path("runs/x"), {"price": "last"})
     assert make({"strategy": "x", "data": "y", "jit": False}).jit is False
 

@@ -26,7 +26,7 @@ from alphapanda.model.charges import Schedule
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Product
 from alphapanda.model.limits import LimitSet, load_limits
-from alphapanda.model.rows import Control, Fill, Kind, Scope, Tif
+from alphapanda.model.rows import Control, Kind, LimitFill, Scope, Tif
 from tests.support.harness import MINUTE, SECOND, T0, Desk, closes, controls, opens, phase, share
 
 TICK = 500
@@ -238,7 +238,7 @@ def cases(
         paper=Paper(
             latency_ns=draw(st.sampled_from((0, 1, SECOND))),
             slippage=draw(st.sampled_from((0, 5_000, 200_000))),
-            limit_fill=draw(st.sampled_from(Fill)),
+            limit_fill=draw(st.sampled_from(LimitFill)),
             volume_share=draw(st.sampled_from((0, 5_000_000, 10_000_000))),
         ),
         limits=limits or load_limits("wide"),

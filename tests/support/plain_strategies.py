@@ -22,7 +22,7 @@ class Turner:
 
 
 @strategy(compiled=False)
-class Wisher:
+class Asker:
     """Bid far below the market, once: the order expires."""
 
     far = param(50, ge=10, doc="what part of the price below it")

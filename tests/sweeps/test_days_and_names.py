@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import alphapanda
-from tests.support.plain_strategies import Turner, Wisher
+from tests.support.plain_strategies import Asker, Turner
 from tests.support.running import session
 
 GRID = {"window": [20, 100], "charges": [1, 3]}
@@ -58,7 +58,7 @@ def test_parameters_called_as_columns_keep_apart(tmp_path: Path) -> None:
 def test_a_window_without_a_trade_has_no_profit() -> None:
     """A P&L of 0.00 is none."""
     made = alphapanda.sweep(
-        Wisher, ticks(), grid={"far": [10, 20]}, walk_forward="2d/1d", metric="pnl"
+        Asker, ticks(), grid={"far": [10, 20]}, walk_forward="2d/1d", metric="pnl"
     )
     out = made.summary["out_of_sample"]
     assert (out["windows"], out["windows_with_profit"]) == (3, 0)

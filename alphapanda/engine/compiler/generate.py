@@ -137,15 +137,15 @@ def closing_refusal() -> list[str]:
 
 def ladder(name: str, asked: Sequence[tuple[int, ModuleType]]) -> list[str]:
     """Return a function that asks rules, by their numbers, one after the other."""
-    lines = [f"def {name}(core, wish):", "    account = core.clock[0].strategies"]
+    lines = [f"def {name}(core, request):", "    account = core.clock[0].strategies"]
     for number, rule in asked:
         calls = {
-            "signal": [f"rule{number}(core, wish, wish.strategy)"],
-            "strategy": [f"rule{number}(core, wish, wish.strategy)"],
-            "account": [f"rule{number}(core, wish, account)"],
+            "signal": [f"rule{number}(core, request, request.strategy)"],
+            "strategy": [f"rule{number}(core, request, request.strategy)"],
+            "account": [f"rule{number}(core, request, account)"],
             "both": [
-                f"rule{number}(core, wish, wish.strategy)",
-                f"rule{number}(core, wish, account)",
+                f"rule{number}(core, request, request.strategy)",
+                f"rule{number}(core, request, account)",
             ],
         }[rule.PER]
         for call in calls:
@@ -339,7 +339,7 @@ def decide(shape: Shape) -> list[str]:
         for name in hooks:
             arguments = f"core, {each(k, spec)}, {k}, row, bind.leg, {own}, 0, 0, 0, -1"
             body += [f"    {hook_call(k, spec, name, 'bind.instance', arguments)}",
-                     "    if clock.n_wishes != 0:", "        gate(core)"]  # fmt: skip
+                     "    if clock.n_requests != 0:", "        gate(core)"]  # fmt: skip
         lines += bound(shape, k, body, "    ") if body else []
     return lines
 

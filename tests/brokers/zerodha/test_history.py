@@ -184,7 +184,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("wanted", "message"), REFUSED)
-def test_wishes_that_can_not_be(
+def test_requests_that_can_not_be(
     client: Client, kite: Kite, tmp_path: Path, wanted: history.HistoryRequest, message: str
 ) -> None:
     """What Kite would refuse, or answer with something else, is not asked."""

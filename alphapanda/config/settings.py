@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     security: sections.Security = sections.Security()
     paper: sections.Paper = sections.Paper()
     zerodha: sections.Zerodha = sections.Zerodha()
+    api: sections.Api = sections.Api()
 
     @field_validator("base_dir", "cache_dir")
     @classmethod

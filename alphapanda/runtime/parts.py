@@ -39,6 +39,12 @@ class Role(StrEnum):
     """Publishes what the journal holds."""
     PROJECT = "project"
     """Keeps the tables and the board: by the journal beside a run, else by the topics."""
+    API = "api"
+    """Serves the API and its page; alone in its process."""
+
+
+TOGETHER = frozenset(Role) - {Role.API}
+"""What a process does that was not told what to do."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Wanted:
     strategies: Sequence[str]
     given: Mapping[str, Any]
     feed: Sequence[str]
-    roles: frozenset[Role] = frozenset(Role)
+    roles: frozenset[Role] = TOGETHER
     speed: str | None = None
     out: Path | None = None
     broker: Broker = Broker.PAPER
@@ -116,7 +122,7 @@ PARTS: dict[Role, Callable[[Process], Part | None]] = {
 def begun(process: Process, parts: Parts, stack: ExitStack) -> Process:
     """Start the parts of a process's roles, concurrently; from now on its failure is told."""
     log.start(process.settings)
-    made = {role: PARTS[role](process) for role in Role if role in process.roles}
+    made = {role: PARTS[role](process) for role in PARTS if role in process.roles}
     process.parts = {role: part for role, part in made.items() if part is not None}
     words = "+".join(role for role in Role if role in process.roles)
     beat = Heartbeat(

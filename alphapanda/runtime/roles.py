@@ -17,7 +17,8 @@ from alphapanda.research.result import Result
 from alphapanda.runs import paper
 from alphapanda.runtime.following import follow, publish
 from alphapanda.runtime.lifecycle import Parts
-from alphapanda.runtime.parts import Role, Wanted
+from alphapanda.runtime.parts import TOGETHER, Role, Wanted
+from alphapanda.runtime.serving import serve
 from alphapanda.runtime.trading import trade
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def chosen(words: Sequence[str]) -> frozenset[Role]:
         if word not in tuple(Role):
             hint = did_you_mean(word, Role)
             raise UsageError(f"--role {word}: one of {', '.join(Role)}.{hint}")
-    return frozenset(map(Role, words)) or frozenset(Role)
+    return frozenset(map(Role, words)) or TOGETHER
 
 
 def carry_out(
@@ -49,6 +50,8 @@ def carry_out(
     with ExitStack() as stack:
         stack.callback(log.stop)
         parts = stack.enter_context(parts_of(stop_timeout_s=settings.paper.stop_timeout_s))
+        if Role.API in wanted.roles:
+            return serve(wanted, settings, parts, stack)
         if Role.TRADE in wanted.roles:
             return trade(wanted, settings, parts, stack, show)
         if Role.FEED in wanted.roles:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
+from tests.support import browser
 from tests.support.servers import kafka, postgres, redis
 from tests.support.servers.process import MissingError, Server
 
@@ -35,6 +36,8 @@ def missing() -> list[str]:
         packages += redis.PACKAGES
     if not os.environ.get(kafka.VARIABLE) and shutil.which("java") is None:
         packages += kafka.PACKAGES
+    if browser.program() is None:
+        packages += browser.PACKAGES
     return packages
 
 

@@ -69,7 +69,9 @@ class ApiServer:
         assert self._task is None, "the server has been started already"
         self._socket = listening(self.settings)
         self.services.origins.at(self._socket.getsockname()[1])
-        logging.getLogger("uvicorn.error").addFilter(USUAL_FILTER)
+        logger = logging.getLogger("uvicorn.error")
+        logger.addFilter(USUAL_FILTER)
+        logger.setLevel(logging.WARNING)  # below it are addresses with their queries
         self._server = uvicorn.Server(config_of(self.app, self.settings))
         self._task = asyncio.create_task(self._serve(), name="api")
         while not self._server.started and not self._task.done():  # noqa: ASYNC110 (uvicorn's)

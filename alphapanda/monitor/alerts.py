@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import select, update
@@ -122,7 +123,7 @@ class AlertService:
                         await self._learn()
             except OutsideError as error:
                 LOG.info("what was told of before is not known", error=error)
-        self._judge(judge(view), time.monotonic(), time.time_ns())
+        self._judge(judge(view), monotonic(), time.time_ns())
         try:
             await self._save()
         except OutsideError as error:
@@ -264,8 +265,8 @@ class AlertService:
             return
         finding = Finding(row.kind, subject, Severity(row.severity), row.text, run_id=row.run_id)
         self._active[subject] = Active(
-            finding, time.monotonic(), row.ts, row.last_ns, count=row.count, opened=True, good=0,
-            acknowledged=row.state == AlertState.ACKNOWLEDGED, sent=time.monotonic(),
+            finding, monotonic(), row.ts, row.last_ns, count=row.count, opened=True, good=0,
+            acknowledged=row.state == AlertState.ACKNOWLEDGED, sent=monotonic(),
             saved_count=row.count, saved_ns=row.last_ns, row=row.id,
         )  # fmt: skip
 
@@ -296,7 +297,7 @@ class AlertService:
             await asyncio.sleep(self._period_s)
 
     async def _beat(self, view: View) -> None:
-        now = time.monotonic()
+        now = monotonic()
         if self._pulse is None or now - self._pulsed < PULSE_S or not in_session(view.runs):
             return
         self._pulsed = now

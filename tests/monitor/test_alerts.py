@@ -59,7 +59,7 @@ def settings(tmp_path: Path, templates: databases.Templates) -> Settings:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Return what turns the service's clock forward."""
     now = [1_000.0]
-    monkeypatch.setattr(alerts.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(alerts, "monotonic", lambda: now[0])
 
     def turn(seconds: float) -> None:
         now[0] += seconds

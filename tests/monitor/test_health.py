@@ -109,7 +109,7 @@ def test_a_feed_is_mute_only_while_trading_is_open(
 def test_tables_that_lack_events_are_behind_and_then_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many events, or so long without all of them; a run that no table knows is none."""
     now = [0.0]
-    monkeypatch.setattr(local_probes.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(local_probes, "monotonic", lambda: now[0])
     taken = {"r-1": 9}
     found = [run(events=10)]
     probe = ProjectionProbe(lambda: found, lambda: taken)

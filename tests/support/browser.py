@@ -55,6 +55,7 @@ class Tab:
     ) -> None:  # fmt: skip
         width, height = size
         self.context = browser.new_context(viewport={"width": width, "height": height}, **more)
+        self.context.set_default_timeout(90_000)
         self.context.add_init_script(WATCH)
         self.page = self.context.new_page()
         self.errors: list[str] = []
@@ -64,7 +65,7 @@ class Tab:
         self.page.fill("#name", name)
         self.page.fill("#password", password)
         self.page.click("button[type=submit]")
-        self.page.wait_for_selector("#net", timeout=30_000)
+        self.page.wait_for_selector("#net")
 
     def go(self, name: str) -> None:
         """Show one of the pages, and wait until it has asked for what it shows."""

@@ -261,7 +261,7 @@ class AlertService:
 
     # What an earlier process opened is this one's to resolve, after as many good looks.
     def _take_up(self, subject: str, row: Alert) -> None:
-        if subject in self._over or row.kind in PASSING:
+        if subject in self._over or row.kind not in LASTS:
             return
         finding = Finding(row.kind, subject, Severity(row.severity), row.text, run_id=row.run_id)
         self._active[subject] = Active(
@@ -309,6 +309,11 @@ class AlertService:
 
 PASSING = ("trading_stopped", "order_failed", "feed_gap")
 """Kinds of things that happened: a person resolves them, for they do not stop by themselves."""
+LASTS = (
+    "feed_down", "journal", "journal_disk", "loss", "order_unknown", "part_degraded", "part_down",
+    "pipeline", "process_gone", "refusals", "token_dead",
+)  # fmt: skip
+"""Kinds that our rules find again while they last; any other alert is somebody else's."""
 
 
 def message_of(finding: Finding, count: int) -> dict[str, Any]:

@@ -56,7 +56,8 @@ class DatabaseProbe:
         await self._database.health()
         took = time.monotonic() - begun
         if not self._head:  # read from the migrations' files, which takes as long as all the rest
-            self._head = await asyncio.to_thread(newest, self._settings) or ""
+            head = await asyncio.to_thread(newest, self._settings)
+            self._head = head or ""
         with answering(self._settings):
             async with self._database.engine.connect() as connection:
                 now = await connection.run_sync(revision_of)

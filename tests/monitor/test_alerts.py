@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy import select, update
 
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.monitor import alerts
+from alphapanda.monitor import alerts, rules
 from alphapanda.monitor.alerts import AlertService
 from alphapanda.monitor.deliveries import Deliveries
 from alphapanda.monitor.health import Health, State
@@ -21,6 +22,7 @@ from alphapanda.monitor.rules import Refused, Trouble, View
 from alphapanda.store.access import Delivery
 from alphapanda.store.database import Database
 from alphapanda.store.people import Alert
+from tests.store.rows import GOOD
 from tests.support.events import until
 from tests.support.servers import databases
 
@@ -145,6 +147,30 @@ def test_the_next_process_takes_up_what_is_open(settings: Settings) -> None:
     assert (ear.heard, row.state) == ([], "open")
     ear, (row,) = stepped(settings, view(), view(), view(), view(), view())
     assert (ear.heard, row.state) == ([], "resolved")
+
+
+def test_an_alert_of_somebody_else_is_left_alone(settings: Settings) -> None:
+    """What no rule here finds, as a token that was used twice, is a person's to resolve."""
+
+    async def foreign(settings: Settings) -> None:
+        database = Database(settings)
+        await database.start()
+        async with database.session(writes=True) as session:
+            session.add(Alert(**{**GOOD[Alert], "owner_id": "default", "account_id": "default"}))
+            await session.commit()
+        await database.stop()
+
+    _, (row,) = stepped(settings, foreign, view(), view(), view(), view(), view())
+    assert row.state == "open"
+
+
+def test_every_kind_of_the_rules_lasts_or_passes() -> None:
+    """The two lists have every kind that the rules write, so that each can be taken up."""
+    text = Path(str(rules.__file__)).read_text()
+    found = re.findall(r'"([a-z_]+)", f"(?:process|pipeline|stopped|refusals|gap|loss) ', text)
+    kinds = {*found, *rules.CRITICAL_PARTS.values()}
+    assert kinds
+    assert kinds <= {*alerts.LASTS, *alerts.PASSING}
 
 
 def test_an_acknowledged_trouble_is_counted_and_calls_nobody(

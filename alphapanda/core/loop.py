@@ -11,7 +11,16 @@ from typing import Any
 from alphapanda.core.book import mark
 from alphapanda.core.clock import advance, control
 from alphapanda.core.expiry import see_close
-from alphapanda.core.flags import BARS_IN, DAY_BARS, OPEN_INTEREST, QTY, QUEUED, QUOTES, VOLUME
+from alphapanda.core.flags import (
+    BARS_IN,
+    DAY_BARS,
+    OPEN_INTEREST,
+    QTY,
+    QUEUED,
+    QUOTES,
+    VOLUME,
+    WARM,
+)
 from alphapanda.core.gate import gate
 from alphapanda.core.glue import decide, dispatch, see_row
 from alphapanda.core.matching import match
@@ -131,6 +140,8 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
 def count_outside(core: Core, phase: int, ts: int) -> None:
     """Count a row that comes outside continuous trading: it sets the last price, nothing else."""
     clock = core.clock[0]
+    if WARM and ts < core.config[0].begin:
+        return
     if phase == Phase.PRE_OPEN:
         clock.pre_open += 1
     elif phase == Phase.AUCTION:

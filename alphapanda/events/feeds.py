@@ -58,6 +58,8 @@ class Feed(NamedTuple):
     instruments: tuple[Instrument, ...]
     days: tuple[date, ...]
     rows: int | None
+    before: tuple[date, ...] = ()
+    """Days ahead of `days`, whose rows only warm up indicators."""
 
 
 class Portion(NamedTuple):

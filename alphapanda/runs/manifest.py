@@ -70,6 +70,7 @@ def document(plan: RunPlan, *, name: str, mode: str, broker: str) -> dict[str, A
             "kind": feed.kind, "interval_ns": feed.interval_ns,
             "columns": sorted(feed.columns), "names": list(feed.names),
             "days": [str(day) for day in feed.days],
+            **({"before": [str(day) for day in feed.before]} if feed.before else {}),
         },
         "instruments": [instrument.facts() for instrument in plan.instruments],
         "enrolments": [

@@ -65,6 +65,7 @@ def plan_of(document: Mapping[str, Any], *, recorded_code: bool) -> plan.RunPlan
         document["feed"], market["kind"], market["interval_ns"], frozenset(market["columns"]),
         tuple(market["names"]), tuple(map(Instrument.of, document["instruments"])),
         tuple(map(date.fromisoformat, market["days"])), None,
+        tuple(map(date.fromisoformat, market.get("before", ()))),
     )  # fmt: skip
     return plan.RunPlan(options, feed, (), specs, enrolments, rules(document))
 

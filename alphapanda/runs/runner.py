@@ -46,7 +46,9 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
     engine = make_engine(plan, settles)
     build_s = perf_counter() - started
     days = plan.feed.days
-    controls = session_controls(plan.rules.calendar, days, used_groups(plan), expiries=settles)
+    controls = session_controls(
+        plan.rules.calendar, days, used_groups(plan), expiries=settles, clocks=plan.clocks
+    )
     names = Names(plan.names, [instrument.name for instrument in plan.instruments])
     step = step_ns(len(days), len(plan.instruments))
     gatherer = Gatherer(names, plan.options.cash, directory, step=step)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.brokers.ports import MarketSource
+from alphapanda.brokers.recorded import RecordedSource, recording_at
 from alphapanda.brokers.replay import FULL_SPEED, ReplaySource
 from alphapanda.data.instruments import read_masters
 from alphapanda.data.replay.replay import FileInfo, Replay, ReplayOptions
@@ -34,6 +35,7 @@ from alphapanda.model.notes import Note, Rank
 from alphapanda.runs import discovery
 from alphapanda.runs.closing_notes import volume_notes
 from alphapanda.runs.options import Entry, Options
+from alphapanda.runs.recordings import as_it_came
 from alphapanda.runs.settling import last_session, notes_on_expiries, notes_on_names
 from alphapanda.runs.warming import open_warm, warm_days, warming_notes
 
@@ -63,6 +65,8 @@ class RunPlan:
     enrolments: tuple[Enrolment, ...]
     rules: Rules
     notes: tuple[str, ...] = ()
+    clocks: tuple[int, ...] = ()
+    """Times that the recorded market reached without a row."""
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -128,12 +132,15 @@ def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
 def open_recording(
     options: Options, specs: Sequence[Spec], *, speed: float = FULL_SPEED,
     slice_rows: int | None = None,
-) -> Iterator[ReplaySource]:  # fmt: skip
-    """Yield the recording that options name, open.
+) -> Iterator[ReplaySource | RecordedSource]:  # fmt: skip
+    """Yield the data that options name, open; a recording of `record` or of a run as it came.
 
     Raises:
         UsageError: for anything wrong in the data, the options or the instruments.
     """
+    if any(recording_at(Path(path)) for path in options.data):
+        yield as_it_came(options, speed=speed, slice_rows=slice_rows)
+        return
     calendar = read_calendar(options.calendar)
     reading = replay_options(options, specs)
     with open_warm(options, reading, specs, calendar) as replay:
@@ -170,7 +177,7 @@ def bind(
         *margin_notes(plan),
         *volume,
     )
-    return replace(plan, notes=notes)
+    return replace(plan, notes=notes, clocks=origin.clocks)
 
 
 def feed_of(options: Options, replay: Replay, instruments: tuple[Instrument, ...]) -> Feed:

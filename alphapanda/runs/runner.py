@@ -47,7 +47,11 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
     build_s = perf_counter() - started
     days = plan.feed.days
     controls = session_controls(
-        plan.rules.calendar, plan.all_days, used_groups(plan), expiries=settles
+        plan.rules.calendar,
+        plan.all_days,
+        used_groups(plan),
+        expiries=settles,
+        clocks=plan.clocks,
     )
     names = Names(plan.names, [instrument.name for instrument in plan.instruments])
     step = step_ns(len(days), len(plan.instruments))

@@ -36,6 +36,12 @@ class Role(StrEnum):
     """Publishes what the journal holds."""
     PROJECT = "project"
     """Keeps the tables and the board: by the journal beside a run, else by the topics."""
+    SCHEDULE = "schedule"
+    """Runs notebooks at their times; alone in its process."""
+
+
+OF_A_RUN = frozenset({Role.FEED, Role.TRADE, Role.RELAY, Role.PROJECT})
+"""What a process does that is told no roles."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Wanted:
     strategies: Sequence[str]
     given: Mapping[str, Any]
     feed: Sequence[str]
-    roles: frozenset[Role] = frozenset(Role)
+    roles: frozenset[Role] = OF_A_RUN
     speed: str | None = None
     out: Path | None = None
     broker: Broker = Broker.PAPER
@@ -113,7 +119,7 @@ PARTS: dict[Role, Callable[[Process], Part | None]] = {
 def begun(process: Process, parts: Parts, stack: ExitStack) -> Process:
     """Start the parts of a process's roles, concurrently; from now on its failure is told."""
     log.start(process.settings)
-    made = {role: PARTS[role](process) for role in Role if role in process.roles}
+    made = {role: PARTS[role](process) for role in PARTS if role in process.roles}
     process.parts = {role: part for role, part in made.items() if part is not None}
     parts.start(*process.parts.values())
     stack.enter_context(failure_told(

@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     security: sections.Security = sections.Security()
     paper: sections.Paper = sections.Paper()
     zerodha: sections.Zerodha = sections.Zerodha()
+    monitor: sections.Monitor = sections.Monitor()
+    alerts: sections.Alerts = sections.Alerts()
 
     @field_validator("base_dir", "cache_dir")
     @classmethod

@@ -67,6 +67,8 @@ class Shape:
     columns: frozenset[str]
     whole: tuple[bool, ...]
     """By strategy: bound to each instrument of the run, so that a row is its own instance."""
+    paper: bool = True
+    """Orders are filled by the core; else they are sent, and reports say what becomes of them."""
 
     @property
     def intervals(self) -> tuple[int, ...]:
@@ -85,6 +87,7 @@ class Shape:
         intervals = bool(self.intervals)
         queued = bool(hooks & {"on_fill", "on_order", "on_time", "on_session"}) or intervals
         return {
+            "PAPER": int(self.paper),
             "STRATEGIES": len(self.specs),
             "BARS_IN": int(self.data_interval > 0),
             "DAY_BARS": int(self.data_interval > 0 and self.data_interval % DAY == 0),

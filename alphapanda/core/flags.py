@@ -5,6 +5,9 @@ As they stand here the loop is in its general form, which tests hold equal to ev
 
 from __future__ import annotations
 
+PAPER = 1
+"""The core fills orders itself; 0: orders are sent, and what a broker reports moves them."""
+
 STRATEGIES = 1
 """How many strategies run, 0 if only the clock knows; the account's ledger stands behind theirs."""
 

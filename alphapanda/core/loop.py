@@ -15,6 +15,7 @@ from alphapanda.core.flags import (
     BARS_IN,
     DAY_BARS,
     OPEN_INTEREST,
+    PAPER,
     QTY,
     QUEUED,
     QUOTES,
@@ -26,6 +27,7 @@ from alphapanda.core.glue import decide, dispatch, see_row
 from alphapanda.core.matching import match
 from alphapanda.core.operator import close_positions
 from alphapanda.core.overnight import end_session, wake
+from alphapanda.core.reports import follow
 from alphapanda.core.state import Core
 from alphapanda.model.calendar import Phase
 
@@ -156,7 +158,10 @@ def count_outside(core: Core, phase: int, ts: int) -> None:
 
 
 def match_row(core: Core, row: int) -> None:
-    """Match a row; the bar of a whole day is the one day of a DAY order."""
+    """Match a row, if no broker does; the bar of a whole day is the one day of a DAY order."""
+    if not PAPER:
+        follow(core, row)
+        return
     if not (DAY_BARS and core.config[0].day_bars != 0):
         match(core, row)
         return

@@ -16,8 +16,9 @@ from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import Texts
 from alphapanda.model.rows import Control
+from alphapanda.model.texts import Texts
+from alphapanda.model.texts import commands as commands_of
 from alphapanda.runs.plan import RunPlan
 from alphapanda.runs.runner import ActiveRun
 from alphapanda.runs.session import Collector, Session
@@ -62,7 +63,7 @@ class Recorder:
     def close_batch(self, batch: Columns, controls: Any, texts: Sequence[Texts] = ()) -> None:
         """Write one batch: what came in, and what came out of it."""
         said = self._collected.drain()
-        self.commands += [text.command for text in texts]
+        self.commands += commands_of(texts)
         if not (batch.rows or len(controls) or len(said) or self._missed):
             return
         self.gaps.take(self._missed, batch)
@@ -138,7 +139,7 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
             )
         run.gatherer.take(rows)
         run.gatherer.close_batch(batch.columns, batch.controls, batch.texts)
-        commands += [text.command for text in batch.texts]
+        commands += commands_of(batch.texts)
         run.session.rows += batch.columns.rows
         ticks = int((batch.controls["kind"] == Control.TIME).sum())
         times += ticks

@@ -18,8 +18,8 @@ from alphapanda.engine.engine import Engine
 from alphapanda.errors import AlphaPandaError, UsageError
 from alphapanda.model.calendar import INDIA
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import Texts
 from alphapanda.model.rows import OUT
+from alphapanda.model.texts import Texts
 from alphapanda.runs.operator import NO_CONTROLS, Operator
 
 Rows = NDArray[Any]

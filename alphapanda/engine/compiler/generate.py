@@ -69,6 +69,8 @@ class Shape:
     """By strategy: bound to each instrument of the run, so that a row is its own instance."""
     warm: bool = False
     """Rows come first that only warm up indicators."""
+    paper: bool = True
+    """Orders are filled by the core; else they are sent, and reports say what becomes of them."""
 
     @property
     def intervals(self) -> tuple[int, ...]:
@@ -87,6 +89,7 @@ class Shape:
         intervals = bool(self.intervals)
         queued = bool(hooks & {"on_fill", "on_order", "on_time", "on_session"}) or intervals
         return {
+            "PAPER": int(self.paper),
             "STRATEGIES": len(self.specs),
             "BARS_IN": int(self.data_interval > 0),
             "DAY_BARS": int(self.data_interval > 0 and self.data_interval % DAY == 0),

@@ -73,7 +73,7 @@ def load_program(
 ) -> Program:  # fmt: skip
     """Return the loop for a plan's strategies and columns: loaded, or compiled."""
     shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan),
-                  bool(plan.feed.before))  # fmt: skip
+                  warm=bool(plan.feed.before))  # fmt: skip
     return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
 
 

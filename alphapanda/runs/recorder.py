@@ -16,8 +16,9 @@ from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import Texts
 from alphapanda.model.rows import Control
+from alphapanda.model.texts import Texts
+from alphapanda.model.texts import commands as commands_of
 from alphapanda.runs.plan import RunPlan
 from alphapanda.runs.runner import ActiveRun
 from alphapanda.runs.session import Collector, Session
@@ -62,7 +63,7 @@ class Recorder:
     def close_batch(self, batch: Columns, controls: Any, texts: Sequence[Texts] = ()) -> None:
         """Write one batch: what came in, and what came out of it."""
         said = self._collected.drain()
-        self.commands += [text.command for text in texts]
+        self.commands += commands_of(texts)
         if not (batch.rows or len(controls) or len(said) or self._missed):
             return
         self.gaps.take(self._missed, batch)
@@ -138,12 +139,13 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
             )
         run.gatherer.take(rows)
         run.gatherer.close_batch(batch.columns, batch.controls, batch.texts)
-        commands += [text.command for text in batch.texts]
+        commands += commands_of(batch.texts)
         run.session.rows += batch.columns.rows
         ticks = int((batch.controls["kind"] == Control.TIME).sum())
         times += ticks
         finished = not (batch.columns.rows or batch.texts or ticks)
-    run.session.skip_controls(translator.position.controls - len(commands) - times)
+    fed = len(commands) + (0 if run.plan.clocks else times)  # those did not lie ready
+    run.session.skip_controls(translator.position.controls - fed)
     if not stopped:
         notes.append(CRASHED)
         writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)

@@ -18,8 +18,8 @@ from alphapanda.engine.engine import Engine
 from alphapanda.errors import AlphaPandaError, UsageError
 from alphapanda.model.calendar import INDIA
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import Texts
 from alphapanda.model.rows import OUT
+from alphapanda.model.texts import Texts
 from alphapanda.runs.operator import NO_CONTROLS, Operator
 
 Rows = NDArray[Any]
@@ -118,7 +118,7 @@ class Session:
         assert self.placer is not None
         rest = self.placer.rest()
         if always:
-            rest = day_end(self.last_ns or self.now)
+            rest = np.concatenate([rest, day_end(self.last_ns or self.now)])
         self.feed(Columns.of(), rest)
 
 

@@ -24,7 +24,8 @@ EXACT = ("core", "rules")
 """Packages in which a number may be money."""
 
 FOLDERS = (
-    "alphapanda", "strategies", "tests", "docs", "backtests", "notebooks", "schedules", "migrations",
+    "alphapanda", "strategies", "tests", "docs", "backtests", "notebooks", "schedules",
+    "migrations",
 )  # fmt: skip
 TEXTS = {".py", ".toml", ".md", ".yaml", ".yml", ".ipynb", ".sql", ".txt", ".json", ".csv"}
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md")

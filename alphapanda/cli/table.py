@@ -59,6 +59,8 @@ COMMANDS = {
     "schema": Row("alphapanda.cli.schema", "Print the JSON Schema of the events."),
     "demo": Row("alphapanda.cli.demo", "Generate a session of NSE-like ticks and backtest "
                 "ema_cross on it."),
+    "rehearse": Row("alphapanda.cli.rehearse", "Trade a day live at a simulated exchange, and "
+                    "compare its book with ours; status 1 if not one."),
     "kitesim": Row("alphapanda.cli.kitesim", "Serve a simulated exchange that speaks Kite, on "
                    "loopback, over recorded data."),
     "strategies": Row("alphapanda.cli.strategies", "List the strategies with their parameters."),

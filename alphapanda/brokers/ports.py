@@ -34,6 +34,8 @@ class Origin:
     notes: tuple[str, ...] = ()
     repairs: Mapping[str, int] = field(default_factory=dict)
     """Rows dropped, by reason; complete once the last row has been taken."""
+    clocks: tuple[int, ...] = ()
+    """Times, ns, that a recorded market reached without a row; each lies between two rows."""
 
 
 class MarketSource(Protocol):

@@ -32,6 +32,9 @@ OPEN_INTEREST = 0
 SIZES = 0
 """The source says how much was traded (QTY or VOLUME)."""
 
+WARM = 1
+"""Rows before the run's begin may come, to warm up indicators."""
+
 TICK_BARS = 1
 """Some strategy wants bars that the core has to build."""
 

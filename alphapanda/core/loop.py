@@ -20,6 +20,7 @@ from alphapanda.core.flags import (
     QUEUED,
     QUOTES,
     VOLUME,
+    WARM,
 )
 from alphapanda.core.gate import gate
 from alphapanda.core.glue import decide, dispatch, see_row
@@ -141,6 +142,8 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
 def count_outside(core: Core, phase: int, ts: int) -> None:
     """Count a row that comes outside continuous trading: it sets the last price, nothing else."""
     clock = core.clock[0]
+    if WARM and ts < core.config[0].begin:
+        return
     if phase == Phase.PRE_OPEN:
         clock.pre_open += 1
     elif phase == Phase.AUCTION:

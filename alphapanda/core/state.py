@@ -30,10 +30,11 @@ whose orders are sent: `halts`, why the broker's side lets no new risk of the ac
 code; `ended`, how many orders ended with something unfilled."""
 
 CONFIG = ints(
-    "latency slippage slippage_random seed limit_fill volume_share always interval day_bars",
+    "latency slippage slippage_random seed limit_fill volume_share always interval day_bars begin",
 )
 """One record of settings; slippage in 1e-7 of the price, volume_share in 1e-7 of traded volume.
-`day_bars`: a row is a whole day, so orders made at its end are for the next one's open."""
+`day_bars`: a row is a whole day, so orders made at its end are for the next one's open; `begin`:
+rows before this time feed indicators and bars only."""
 
 INSTRUMENT = ints(
     "ts last held first phase traded phase_end tail",

@@ -1,4 +1,4 @@
-"""Control rows of a replay: session phases, square-off, expiry and day end, out of the calendar."""
+"""Control rows of a replay: phases, square-off, expiry and day end of the calendar; the clock."""
 
 from __future__ import annotations
 
@@ -37,15 +37,29 @@ class Row(NamedTuple):
 
 def session_controls(
     calendar: Calendar, days: Iterable[date], groups: Sequence[SessionGroup],
-    *, expiries: Mapping[int, int],
+    *, expiries: Mapping[int, int], clocks: Sequence[int] = (),
 ) -> Controls:  # fmt: skip
     """Return the control rows of the given days in order of time, `at` still 0.
 
     `expiries` maps instrument rows to the ns at which their last session ends; after the days none
     does. They settle once closing values are known, and the day's notes are made after that.
+    `clocks` are the times, ns, that a running market reached without a row.
     """
-    if calendar.is_always:
-        return np.empty(0, CONTROL)
+    rows = [Row(ts, Control.TIME) for ts in clocks]
+    if not calendar.is_always:
+        rows += calendar_rows(calendar, days, groups, expiries)
+    rows.sort(key=lambda row: (row.ts, ORDER[row.kind], row.a))
+    made = np.zeros(len(rows), CONTROL)
+    for name in Row._fields:
+        made[name] = [getattr(row, name) for row in rows]
+    return made
+
+
+def calendar_rows(
+    calendar: Calendar, days: Iterable[date], groups: Sequence[SessionGroup],
+    expiries: Mapping[int, int],
+) -> list[Row]:  # fmt: skip
+    """Return what the calendar says of some days, in no order."""
     rows: list[Row] = []
     end = 0
     settle = {row: settled_at(calendar, ts) for row, ts in expiries.items()}
@@ -58,11 +72,7 @@ def session_controls(
             settled = [ts for ts in settle.values() if ist_date(ts) == day]
             rows.append(Row(max([*settled, *(s.close for s in sessions)]), Control.DAY_END))
     rows += [Row(settle[row], Control.EXPIRY, row) for row, ts in expiries.items() if ts <= end]
-    rows.sort(key=lambda row: (row.ts, ORDER[row.kind], row.a))
-    made = np.zeros(len(rows), CONTROL)
-    for name in Row._fields:
-        made[name] = [getattr(row, name) for row in rows]
-    return made
+    return rows
 
 
 def settled_at(calendar: Calendar, ts: int) -> int:
@@ -83,8 +93,10 @@ ORDER = {
     Control.PHASE: 1,
     Control.EXPIRY: 2,
     Control.DAY_END: 3,
+    Control.TIME: 4,
 }
-"""What comes first at one time: positions close, trading ends, contracts settle, notes are made."""
+"""What comes first at one time: positions close, trading ends, contracts settle, notes are made,
+and the clock has reached it."""
 
 
 def phase_rows(session: Session) -> Iterator[Row]:

@@ -115,6 +115,7 @@ def fill_clock(tables: Tables, setup: Setup, shape: Shape) -> None:
     config["volume_share"] = setup.paper.volume_share
     config["always"] = setup.always
     config["interval"] = shape.data_interval
+    config["begin"] = setup.begin_ns
     config["day_bars"] = shape.flags["DAY_BARS"] and not setup.always
     tables["intervals"]["length"] = shape.intervals
     tables["intervals"]["next_end"] = NEVER

@@ -169,12 +169,20 @@ class FeedState(Payload, frozen=True, kw_only=True):
     last: Int = -1
 
 
-class FeedGap(Payload, frozen=True, kw_only=True):
-    """Rows `first` to `last` of a feed never came."""
+class FeedGap(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """Rows `first` to `last` of a feed never came.
+
+    Of a live feed nobody knows how many: `last` is before `first`, the row behind the gap, and the
+    times are those of the rows around it.
+    """
 
     feed: Text
     first: Int
     last: Int
+    after_ns: Count = 0
+    before_ns: Count = 0
+    instruments: Count = 0
+    why: Short = ""
 
 
 class SessionPhase(Payload, frozen=True, kw_only=True):

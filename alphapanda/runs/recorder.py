@@ -144,7 +144,8 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
         ticks = int((batch.controls["kind"] == Control.TIME).sum())
         times += ticks
         finished = not (batch.columns.rows or batch.texts or ticks)
-    run.session.skip_controls(translator.position.controls - len(commands) - times)
+    fed = len(commands) + (0 if run.plan.clocks else times)  # those did not lie ready
+    run.session.skip_controls(translator.position.controls - fed)
     if not stopped:
         notes.append(CRASHED)
         writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)

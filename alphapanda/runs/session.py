@@ -118,7 +118,7 @@ class Session:
         assert self.placer is not None
         rest = self.placer.rest()
         if always:
-            rest = day_end(self.last_ns or self.now)
+            rest = np.concatenate([rest, day_end(self.last_ns or self.now)])
         self.feed(Columns.of(), rest)
 
 

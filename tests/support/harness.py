@@ -275,7 +275,7 @@ class Desk:
         """Return the loop for some strategies over data with these columns."""
         specs = tuple(spec_of(cls) for cls in classes)
         whole = tuple(spec.binding.kind == "each" for spec in specs)
-        shape = Shape(specs, self.interval, frozenset(columns), whole, not self.sent)
+        shape = Shape(specs, self.interval, frozenset(columns), whole, paper=not self.sent)
         return build(shape, jit=self.jit, cache_dir=cache_dir(), tier=self.tier)
 
     def engine(self, classes: Sequence[type], columns: Iterable[str], **arguments: Any) -> Engine:

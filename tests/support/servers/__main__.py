@@ -68,6 +68,7 @@ def provision() -> int:
     if not os.environ.get(kafka.VARIABLE):
         try:
             kafka.fetch()
+            kafka.make_ready()
         except MissingError as error:
             lacks = f"{lacks}; {error}".lstrip("; ")
     if lacks:

@@ -306,8 +306,9 @@ class Fold:
         bounded(cost, position.realised + realised, position.charges + charges)
         self.fills.append(Row(
             **self._base(event), seq=event.seq, event_id=uuid(event.id), order_id=told.order,
-            trade_id=name(told.trade_id) if told.trade_id else None, instrument=name(told.instrument), side=side(signed),
-            quantity=quantity, price=price, charges=charges, realised=realised,
+            trade_id=name(told.trade_id) if told.trade_id else None,
+            instrument=name(told.instrument), side=side(signed), quantity=quantity,
+            price=price, charges=charges, realised=realised,
         ))  # fmt: skip
         if row is not None:
             row.filled += quantity

@@ -34,7 +34,7 @@ from alphapanda.core.orders import (
 from alphapanda.core.overnight import end_at_broker
 from alphapanda.core.state import Core, OrderRole, OrderState, Record, RequestVerb
 from alphapanda.core.stops import trim
-from alphapanda.model.rows import NEVER, Kind, Out, Reason, RejectionCode, ReportKind
+from alphapanda.model.rows import NEVER, Out, Reason, RejectionCode, ReportKind
 
 
 def hear(core: Core, row: Record) -> None:
@@ -84,7 +84,7 @@ def hear_of_order(core: Core, order: Record, row: Record) -> None:
         order.state = order.was
         core.instruments[order.row].unknowns -= 1
     if row.a == ReportKind.ACKNOWLEDGED:
-        acknowledge(core, order, row, doubted)
+        acknowledge(core, order, doubted)
     elif row.a == ReportKind.TRIGGERED:
         become_triggered(core, order)
     elif row.a == ReportKind.FILLED:
@@ -119,32 +119,14 @@ def arrive_first(core: Core, order: Record) -> None:
         arrive(core, order)
 
 
-def acknowledge(core: Core, order: Record, row: Record, doubted: bool) -> None:
-    """An order works. Of one that was in doubt nothing is on its way any more."""
+def acknowledge(core: Core, order: Record, doubted: bool) -> None:
+    """An order works; what else is on its way to it has an answer of its own."""
     if order.state == OrderState.IN_FLIGHT:
         arrive(core, order)
     elif doubted:
         emit_order(core, Out.ACKNOWLEDGED, order)
         if HOOK_ORDER:
             call_order(core, order, Out.ACKNOWLEDGED)
-    if not doubted:
-        return
-    drop_cancel(core, order)
-    if order.modify_ts != NEVER and has_arrived(order, row):
-        replace(core, order, row)
-    else:
-        drop_change(core, order)
-
-
-def has_arrived(order: Record, row: Record) -> bool:
-    """Say if the terms that a report shows are those of the change that was sent."""
-    if row.qty != order.qty + order.more:
-        return False
-    if order.kind >= Kind.STOP_LIMIT and row.trigger != order.new_trigger:
-        return False
-    if order.kind == Kind.STOP or order.kind == Kind.MARKET:
-        return True
-    return bool(row.price == order.new_price)
 
 
 def become_triggered(core: Core, order: Record) -> None:

@@ -65,6 +65,7 @@ def document(plan: RunPlan, *, name: str, mode: str, broker: str) -> dict[str, A
         "begun_ns": time.time_ns(),
         "mode": mode,
         "broker": broker,
+        **({"sent": True} if plan.sent else {}),
         "owner_id": settings.owner_id,
         "account_id": settings.account_id,
         **manifest(plan, ""),

@@ -23,6 +23,8 @@ from alphapanda.runs.plan import RunPlan, expiries, used_groups
 from alphapanda.runs.session import Session, blaming
 from alphapanda.runs.stopping import orderly
 
+LEAD_NS = 180_000_000_000
+"""So long before the broker squares off we close intraday positions ourselves, for no fee."""
 Progress = Callable[[int, int, int], None]
 """Called with rows done, rows in all, fills so far."""
 
@@ -52,6 +54,7 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
         used_groups(plan),
         expiries=settles,
         clocks=plan.clocks,
+        lead_ns=LEAD_NS if plan.sent else 0,
     )
     names = Names(plan.names, [instrument.name for instrument in plan.instruments])
     step = step_ns(len(days), len(plan.instruments))
@@ -73,7 +76,7 @@ def load_program(
 ) -> Program:  # fmt: skip
     """Return the loop for a plan's strategies and columns: loaded, or compiled."""
     shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan),
-                  warm=bool(plan.feed.before))  # fmt: skip
+                  warm=bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
     return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
 
 

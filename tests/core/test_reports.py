@@ -196,7 +196,7 @@ def test_an_order_in_doubt_counts_and_blocks() -> None:
     script: Script = {
         0: lambda ctx: buy(ctx, 5), 3: lambda ctx: buy_limit(ctx, 10, rs(99)),
         6: lambda ctx: buy(ctx, 1), 7: lambda ctx: sell_limit(ctx, 5, rs(101)),
-        20: lambda ctx: buy(ctx, 1),
+        20: lambda ctx: buy_limit(ctx, 1, rs(95)),
     }  # fmt: skip
     played = sent(
         script, filled(2, 5), at(5, R.UNKNOWN, 2), at(15, R.REJECTED, 2, reason=Reason.LAPSED)

@@ -29,6 +29,7 @@ from tests.bench import workloads
 
 INSTRUMENTS, A_SECOND, FRAMES = 3_000, 2, 20
 """A frame has the packets of a part of the instruments: twenty a second, 300 packets each."""
+PART = INSTRUMENTS * A_SECOND // FRAMES
 TOKENS = (np.arange(1, INSTRUMENTS + 1) << 8 | 1).astype(np.int64)
 SECONDS = 60
 FIELDS = ("last", "qty", "volume", "bid", "bid_qty", "ask", "ask_qty", "oi")
@@ -38,7 +39,7 @@ DAY_MS = 86_400_000
 
 async def send_for_ever() -> None:
     """Serve the ticks; `oi` holds the time of day at which a frame was sent, in ms."""
-    part = INSTRUMENTS * A_SECOND // FRAMES
+    part = PART
     some = np.random.default_rng(7)
     price = some.integers(10_000, 400_000, INSTRUMENTS)
     volume = np.zeros(INSTRUMENTS, np.int64)
@@ -118,7 +119,12 @@ class Receiver:
 
     def stop(self) -> None:
         """End the connection."""
-        self._loop.call_soon_threadsafe(self._task.cancel)
+
+        async def end() -> None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 
@@ -163,10 +169,10 @@ def measure(say: Callable[[str], None], seconds: int = SECONDS) -> None:
     counts = receiver.sieve.counts
     say(f"live feed, {INSTRUMENTS:,} instruments x {A_SECOND}/s, {seconds} s: "
         f"{receiver.packets:,} packets, {rows:,} rows, {outputs:,} output rows")  # fmt: skip
-    say(f"   decode and sieve, a frame of {INSTRUMENTS * A_SECOND // FRAMES} packets: "
-        f"p50 {np.percentile(spent, 50):.2f} ms, p99 {np.percentile(spent, 99):.2f} ms")  # fmt: skip
-    say(f"   core, a row: p50 {np.percentile(decided, 50) / 1000:.2f} us, "
-        f"p99 {np.percentile(decided, 99) / 1000:.2f} us")  # fmt: skip
+    p50, p99 = (np.percentile(spent, q) for q in (50, 99))
+    say(f"   decode and sieve, a frame of {PART} packets: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+    p50, p99 = (np.percentile(decided, q) / 1000 for q in (50, 99))
+    say(f"   core, a row: p50 {p50:.2f} us, p99 {p99:.2f} us")
     p50, p99, worst = (np.percentile(lag, q) for q in (50, 99, 100))
     say(f"   sent to decided: p50 {p50:.0f} ms, p99 {p99:.0f} ms, worst {worst:.0f} ms")
     say(f"   memory: {memory[len(memory) // 4]:.0f} MB after a quarter, {memory[-1]:.0f} MB at the "

@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml
 	@echo "This installs about 1.7 GB into .venv; $$(df -Pm . | awk 'NR == 2 {print $$4}') MB are free here."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
-		-e '.[dev,live,research,servers]'
+		-e '.[api,dev,live,monitor,research,servers]'
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib/python*/site-packages || true
 	@touch $(STAMP)
 

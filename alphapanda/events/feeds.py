@@ -58,6 +58,8 @@ class Feed(NamedTuple):
     instruments: tuple[Instrument, ...]
     days: tuple[date, ...]
     rows: int | None
+    before: tuple[date, ...] = ()
+    """Days ahead of `days`, whose rows only warm up indicators."""
 
 
 def facts_of(feed: Feed) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def facts_of(feed: Feed) -> dict[str, Any]:
             "kind": feed.kind, "interval_ns": feed.interval_ns,
             "columns": sorted(feed.columns), "names": list(feed.names),
             "days": [str(day) for day in feed.days],
+            **({"before": [str(day) for day in feed.before]} if feed.before else {}),
         },
         "instruments": [instrument.facts() for instrument in feed.instruments],
     }  # fmt: skip
@@ -80,6 +83,7 @@ def kept_in(document: Mapping[str, Any]) -> Feed:
         document["feed"], market["kind"], market["interval_ns"], frozenset(market["columns"]),
         tuple(market["names"]), tuple(map(Instrument.of, document["instruments"])),
         tuple(map(date.fromisoformat, market["days"])), None,
+        tuple(map(date.fromisoformat, market.get("before", ()))),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from alphapanda import log
 from alphapanda.brokers.ports import Report, ReportKind
 from alphapanda.engine.controls import Controls
+from alphapanda.errors import AlphaPandaError
 from alphapanda.model.rows import CONTROL, Control
 from alphapanda.model.texts import ReportTexts
 from alphapanda.runs.operator import NO_CONTROLS
@@ -59,7 +60,7 @@ class Reports:
         """Return the control rows of the reports that wait, at the time `ts`, and their texts.
 
         Raises:
-            BaseException: what the client failed with, once its last reports are taken.
+            AlphaPandaError, AssertionError: why the client failed, once its last reports are taken.
         """
         with self._lock:
             waiting, self._waiting = self._waiting, []
@@ -67,7 +68,9 @@ class Reports:
             self.came.clear()
         news = [report for report in waiting if self._is_new(report)]
         if not news and failure is not None:
-            raise failure
+            if isinstance(failure, AlphaPandaError | AssertionError):
+                raise failure
+            raise AssertionError(f"the client of the broker failed: {failure!r}") from failure
         if not news:
             return NO_CONTROLS, ()
         controls = np.zeros(len(news), CONTROL)

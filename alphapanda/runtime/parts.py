@@ -41,6 +41,8 @@ class Role(StrEnum):
     """Keeps the tables and the board: by the journal beside a run, else by the topics."""
     SCHEDULE = "schedule"
     """Runs notebooks at their times; alone in its process."""
+    API = "api"
+    """Serves the API and its page; alone in its process."""
 
 
 OF_A_RUN = frozenset({Role.FEED, Role.TRADE, Role.RELAY, Role.PROJECT})

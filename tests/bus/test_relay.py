@@ -90,7 +90,7 @@ def test_killed_and_restarted_server_loses_nothing(tmp_path: Path, own_kafka: Ka
     To start takes longer than the relay waits for an answer, so it tries again.
     """
     run, server = name_of_own(), own_kafka
-    part, begun = 6_000, 1_000
+    part, begun = 3_000, 500
     events = [fill(run, seq) for seq in range(3 * part)]
     outbox = ListOutbox(ended=False)
 

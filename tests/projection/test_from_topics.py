@@ -44,6 +44,8 @@ def test_runs_on_the_topics_become_tables(settings: Settings) -> None:
 
     Read again from the start it changes nothing; dropped and read again it is all there.
     """
+    asyncio.run(rewind(settings))
+    reading(settings, to_the_end)  # what other tests left
     one, two = fresh(), fresh()
     pairs = zip(trades(one, 60), trades(two, 60), strict=True)
     events = [each for pair in pairs for each in pair]

@@ -13,6 +13,7 @@ from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha.answers import Answer, Outcome
 from alphapanda.brokers.zerodha.orders import changing, following, foreign, placing
 from alphapanda.brokers.zerodha.orders.reading import (
+    Cache,
     OrderRow,
     order_row,
     read_list,
@@ -56,6 +57,7 @@ class Desk:
         self._book_due = float("-inf")
         self._bad = 0
         self._trades_wanted = False
+        self._rows, self._executions = Cache("order_id"), Cache("trade_id")
 
     # --- events ---------------------------------------------------------------------------------
 
@@ -179,7 +181,11 @@ class Desk:
 
     def _take_book(self, answer: Answer, begun_s: float, now_s: float) -> None:
         state = self.state
-        found = read_list(answer.data, order_row) if answer.outcome is Outcome.DONE else None
+        found = (
+            read_list(answer.data, order_row, self._rows)
+            if answer.outcome is Outcome.DONE
+            else None
+        )
         if found is None:
             self._note_bad(answer.text or "no list")
             return
@@ -232,7 +238,11 @@ class Desk:
             self.state.actions.append(Alert("order book", f"no good read in {BAD_READS}: {why}"))
 
     def _take_trades(self, answer: Answer, now_s: float) -> None:
-        found = read_list(answer.data, trade_row) if answer.outcome is Outcome.DONE else None
+        found = (
+            read_list(answer.data, trade_row, self._executions)
+            if answer.outcome is Outcome.DONE
+            else None
+        )
         if found is None:
             return
         for text in found.odd:

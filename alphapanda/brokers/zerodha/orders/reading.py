@@ -134,7 +134,27 @@ class OddError(ValueError):
     """A field that does not fit."""
 
 
-def read_list(data: Any, read: Callable[[Mapping[str, Any]], Any]) -> List | None:
+class Cache:
+    """Rows as they were read last: most of a list has not changed since the one before."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._known: dict[object, tuple[Mapping[str, Any], Any]] = {}
+
+    def read(self, row: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Any]) -> Any:
+        """Return a row, read."""
+        name = row.get(self._key)
+        known = self._known.get(name) if isinstance(name, str) else None
+        if known is not None and known[0] == row:
+            return known[1]
+        found = read(row)
+        self._known[name] = row, found
+        return found
+
+
+def read_list(
+    data: Any, read: Callable[[Mapping[str, Any]], Any], cache: Cache | None = None
+) -> List | None:  # fmt: skip
     """Return the rows of a list; None if it is no list."""
     if not isinstance(data, list):
         return None
@@ -144,7 +164,7 @@ def read_list(data: Any, read: Callable[[Mapping[str, Any]], Any]) -> List | Non
             odd.append(f"a row that is {type(each).__name__}")
             continue
         try:
-            rows.append(read(each))
+            rows.append(read(each) if cache is None else cache.read(each, read))
         except OddError as error:
             odd.append(bounded(error))
     return List(tuple(rows), tuple(odd))
@@ -168,7 +188,7 @@ def order_row(row: Mapping[str, Any]) -> OrderRow:
         row["parent_order_id"] if isinstance(row.get("parent_order_id"), str) else "",
         whole(row, "quantity"), whole(row, "filled_quantity"), price_or_none(row, "price"),
         price_or_none(row, "trigger_price"), tuple(marks),
-        bounded(" / ".join(str(each) for each in words if each)),
+        bounded(" / ".join(str(each) for each in words if each)) if any(words) else "",
         moment(row.get("exchange_update_timestamp")) or moment(row.get("exchange_timestamp"))
         or moment(row.get("order_timestamp")),
         whole(row, "cancelled_quantity") if row.get("cancelled_quantity") is not None else 0,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from alphapanda import faults
-from alphapanda.brokers.zerodha.answers import Answer, Fate, fate
+from alphapanda.brokers.zerodha.answers import Answer, Fate, Outcome, fate
 from alphapanda.brokers.zerodha.orders.state import Send
 from alphapanda.journal.records import Reader, Writer
 
@@ -24,11 +25,10 @@ SENT, ANSWERED = 1, 2
 
 @dataclass(slots=True)
 class Before:
-    """What an earlier process of the run has sent."""
+    """What earlier processes of the run have sent, by what they wrote; pure."""
 
     places: dict[str, int] = field(default_factory=dict)
     """How often an order of a tag was sent: once."""
-    cancels: dict[str, int] = field(default_factory=dict)
     changes: dict[str, int] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     """The broker's number by tag, where the answer told it."""
@@ -36,6 +36,48 @@ class Before:
     """Answers that refused an order for certain, by tag."""
     today: int = 0
     """Messages of the same day in India."""
+    _calls: dict[tuple[int, int], tuple[str, str]] = field(default_factory=dict)
+
+    def recall(self, kind: int, facts: Mapping[str, Any], day: int) -> None:
+        """Take in a record."""
+        call = facts["epoch"], facts["call"]
+        if kind == SENT:
+            verb, tag = facts["verb"], facts["tag"]
+            self._calls[call] = verb, tag
+            self.today += facts["day"] == day
+            if verb != "cancel":
+                counts = self.places if verb == "place" else self.changes
+                counts[tag] = counts.get(tag, 0) + 1
+            return
+        verb, tag = self._calls[call]
+        if verb == "place" and facts["fate"] == Fate.ACCEPTED:
+            self.ids[tag] = facts["order_id"]
+        elif verb == "place" and facts["fate"] in (Fate.REFUSED, Fate.HALTED):
+            self.refused[tag] = Answer(
+                Outcome(facts["outcome"]), facts["status"], facts["error_type"], facts["text"]
+            )
+
+
+def sent_facts(send: Send, *, epoch: int, day: int, now_ns: int) -> dict[str, Any]:
+    """Return what is written of a request that is about to leave."""
+    return {
+        "epoch": epoch, "call": send.call, "verb": send.verb, "order": send.order,
+        "tag": send.tag, "path": send.path, "sha256": hashlib.sha256(send.body).hexdigest(),
+        "day": day, "at_ns": now_ns,
+    }  # fmt: skip
+
+
+def answered_facts(
+    send: Send, answer: Answer, *, epoch: int, now_ns: int, took_ms: int
+) -> dict[str, Any]:
+    """Return what is written of an answer."""
+    known = answer.data.get("order_id") if isinstance(answer.data, dict) else None
+    return {
+        "epoch": epoch, "call": send.call, "outcome": str(answer.outcome),
+        "status": answer.status, "error_type": answer.error_type, "text": answer.text,
+        "order_id": str(known) if known else "", "fate": str(fate(answer)), "took_ms": took_ms,
+        "at_ns": now_ns,
+    }  # fmt: skip
 
 
 class SentLog:
@@ -51,55 +93,26 @@ class SentLog:
         """Read what there is, and go on behind it; `day` counts days in India from 1970."""
         self.path = folder / NAME
         self.before = Before()
-        self._tags: dict[tuple[int, int], tuple[str, str]] = {}
         self._epoch, self._day = epoch, day
-        reader = Reader(self.path)
-        if self.path.exists():
-            for record in reader.records():
-                self._recall(record.kind, json.loads(record.payload))
-        self._writer = Writer(self.path, reader=reader if self.path.exists() else None)
+        reader = Reader(self.path) if self.path.exists() else None
+        for record in reader.records() if reader is not None else ():
+            self.before.recall(record.kind, json.loads(record.payload), day)
+        self._writer = Writer(self.path, reader=reader)
 
     def sending(self, send: Send, now_ns: int) -> None:
         """Write a request that is about to leave."""
-        self._append(SENT, {
-            "call": send.call, "verb": send.verb, "order": send.order, "tag": send.tag,
-            "path": send.path, "sha256": hashlib.sha256(send.body).hexdigest(), "day": self._day,
-            "at_ns": now_ns,
-        })  # fmt: skip
+        self._append(SENT, sent_facts(send, epoch=self._epoch, day=self._day, now_ns=now_ns))
         faults.at("order leaving")
 
     def answered(self, send: Send, answer: Answer, now_ns: int, took_ms: int) -> None:
         """Write what was answered, and how long it took."""
         faults.at("order answered")
-        known = answer.data.get("order_id") if isinstance(answer.data, dict) else None
-        self._append(ANSWERED, {
-            "call": send.call, "outcome": str(answer.outcome), "status": answer.status,
-            "error_type": answer.error_type, "text": answer.text, "took_ms": took_ms,
-            "order_id": str(known) if known else "", "fate": str(fate(answer)), "at_ns": now_ns,
-        })  # fmt: skip
+        facts = answered_facts(send, answer, epoch=self._epoch, now_ns=now_ns, took_ms=took_ms)
+        self._append(ANSWERED, facts)
 
     def close(self) -> None:
         """Close the file."""
         self._writer.close()
 
-    def _append(self, kind: int, facts: dict[str, Any]) -> None:
-        text = json.dumps({"epoch": self._epoch, **facts}, ensure_ascii=False)
-        self._writer.append(kind, text.encode())
-
-    def _recall(self, kind: int, facts: dict[str, Any]) -> None:
-        call = facts["epoch"], facts["call"]
-        before = self.before
-        if kind == SENT:
-            verb, tag = facts["verb"], facts["tag"]
-            counts = {"place": before.places, "cancel": before.cancels}.get(verb, before.changes)
-            counts[tag] = counts.get(tag, 0) + 1
-            self._tags[call] = verb, tag
-            before.today += facts["day"] == self._day
-            return
-        verb, tag = self._tags[call]
-        if verb == "place" and facts["order_id"]:
-            before.ids[tag] = facts["order_id"]
-        elif verb == "place" and facts["fate"] in (Fate.REFUSED, Fate.HALTED):
-            before.refused[tag] = Answer(
-                facts["outcome"], facts["status"], facts["error_type"], facts["text"]
-            )
+    def _append(self, kind: int, facts: Mapping[str, Any]) -> None:
+        self._writer.append(kind, json.dumps(facts, ensure_ascii=False).encode())

@@ -322,7 +322,10 @@ def test_a_broker_fills_its_columns(migrated_database: Settings) -> None:
         )))  # fmt: skip
     told.append((EventType.ORDER_ACKNOWLEDGED, Order(**terms, tif="DAY", order=1)))
     told.append((EventType.RECONCILED, Reconciled(cause=0, qty=0)))
-    events = [made_up.event(run_id, seq, kind, data) for seq, (kind, data) in enumerate(told)]
+    events = [
+        made_up.event(run_id, seq, kind, data, f"{run_id}:{getattr(data, 'order', 0)}")
+        for seq, (kind, data) in enumerate(told)
+    ]
 
     async def work(database: Database) -> None:
         assert (await Tables(database).apply(events)).refused == []

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ from tests.support.contracts import check_client
 from tests.support.running import ROOT, session
 
 ROWS = 300
+R = ReportKind
 STRATEGY = str(ROOT / "strategies" / "ema_cross.py")
 
 
@@ -192,6 +194,22 @@ def test_a_trade_is_taken_once() -> None:
     reports.put(*told)
     controls, texts = reports.take(7)
     assert (controls["b"].tolist(), len(texts), reports.repeated) == ([2], 1, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": 99}, {"kind": R.CANCELLED, "reason": 99}, {"kind": R.BLOCKED, "reason": 3},
+        {"kind": R.FILLED, "qty": 1, "price": 5}, {"kind": R.REJECTED, "exchange_ns": -1},
+        {"kind": R.ACKNOWLEDGED, "broker_order_id": "x" * 65},
+    ],
+)  # fmt: skip
+def test_a_report_that_cannot_be_stops_the_run(wrong: dict[str, Any]) -> None:
+    """A client's broken promise reaches neither core nor journal."""
+    reports = Reports()
+    reports.put(Report(**{"order": 1, **wrong}))
+    with pytest.raises(AssertionError):
+        reports.take(7)
 
 
 def test_long_words_are_cut_and_say_so() -> None:

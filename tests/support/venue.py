@@ -39,7 +39,13 @@ from alphapanda.brokers.zerodha.orders.state import (
 from alphapanda.brokers.zerodha.orders.tags import Tags
 from alphapanda.core.state import RequestVerb
 from alphapanda.kitesim.account import Account, Holding
-from alphapanda.kitesim.answers import order_row, trade_row
+from alphapanda.kitesim.answers import (
+    funds_row,
+    holding_row,
+    order_row,
+    position_row,
+    trade_row,
+)
 from alphapanda.kitesim.checks import UNLISTED, Rules
 from alphapanda.kitesim.exchange import Exchange
 from alphapanda.kitesim.hours import Hours
@@ -105,6 +111,10 @@ FAULTS: dict[str, Fault] = {
     "403 address": Fault(False, lambda: error(403, "PermissionException", UNLISTED)),
 }  # fmt: skip
 """Of a request that places an order; the first seventeen and more of reliability F1."""
+PROFILE = {
+    "user_id": "SIM001", "exchanges": ["NSE", "NFO"],
+    "order_types": ["MARKET", "LIMIT", "SL", "SL-M"],
+}  # fmt: skip
 LIST_FAULTS = ("fails", "empty", "short", "shuffled", "late", "no list")
 
 
@@ -323,8 +333,12 @@ class World:
         epoch, took_s = self.epoch, self.random.uniform(0.01, 0.2)
         bad = not self.healed and self.random.random() < self.way.lists
         how = self.random.choice(LIST_FAULTS) if bad else ""
-        rows = self.book() if what == "book" else self.executions()
-        if how in ("short", "shuffled"):
+        rows: Any = {
+            "book": self.book, "trades": self.executions, "positions": self.positions,
+            "holdings": self.holdings, "funds": self.funds, "triggers": list,
+            "profile": lambda: PROFILE,
+        }[what]()  # fmt: skip
+        if how in ("short", "shuffled") and isinstance(rows, list):
             self.random.shuffle(rows)
             rows = rows[: len(rows) // 2] if how == "short" else rows
         instead = {"empty": [], "no list": None}
@@ -360,11 +374,27 @@ class World:
         known += [trade_row(trade) for trade in self.exchange.trades[len(known) :]]
         return list(known)
 
+    def positions(self) -> dict[str, Any]:
+        """Return the positions."""
+        quote = self.market.by_key["NSE:INFY"]
+        held = self.account.positions.values()
+        return {"net": [position_row(one, quote, net=True) for one in held], "day": []}
+
+    def holdings(self) -> list[dict[str, Any]]:
+        """Return the shares."""
+        quote = self.market.by_key["NSE:INFY"]
+        return [holding_row(one, quote) for one in self.account.holdings.values()]
+
+    def funds(self) -> dict[str, Any]:
+        """Return the money."""
+        blocked = self.exchange.blocked()
+        return {"equity": funds_row(self.account, blocked=blocked, commodity=False)}
+
     def update(self) -> None:
         """Wake the desk for what has changed, some of it twice, late or never."""
+        epoch = self.epoch
         for _ in self.exchange.updates:
             if self.random.random() >= self.way.lost_updates:
-                epoch = self.epoch
                 self.later(self.random.uniform(0.0, 1.0), lambda: self.wake(epoch))
         self.exchange.updates.clear()
 

@@ -63,12 +63,21 @@ def acknowledge(state: State, tracked: Tracked, row: OrderRow) -> None:
     there = row.status in AT_EXCHANGE or row.status == COMPLETE or row.filled > 0
     if there and not tracked.acknowledged:
         tracked.acknowledged = True
-        state.say(ReportKind.ACKNOWLEDGED, tracked, exchange_ns=row.ts)
+        say_acknowledged(state, tracked, row.ts)
     stop = tracked.request.kind in STOPS and not tracked.triggered
     met = row.filled > 0 or row.status in ("OPEN", COMPLETE)
     if there and stop and met:
         tracked.triggered = True
         state.say(ReportKind.TRIGGERED, tracked, exchange_ns=row.ts)
+
+
+def say_acknowledged(state: State, tracked: Tracked, ts: int) -> None:
+    """Say that the exchange has an order, and by which terms."""
+    terms = tracked.terms
+    state.say(
+        ReportKind.ACKNOWLEDGED, tracked, qty=terms.qty, price=terms.price, trigger=terms.trigger,
+        exchange_ns=ts,
+    )  # fmt: skip
 
 
 def note_fills(state: State, tracked: Tracked, row: OrderRow) -> None:
@@ -149,6 +158,11 @@ def wants_trades(state: State) -> bool:
     return any(one.filled > one.booked for one in state.orders.values())
 
 
+def awaits_end(state: State) -> bool:
+    """Say if an order has ended by the book, and that could not be said before its trades."""
+    return any(one.status in FINAL and not one.is_over for one in state.orders.values())
+
+
 def book_trades(state: State, trades: Iterable[TradeRow], now_s: float) -> None:
     """Book executions that are new, each with its own price."""
     for trade in sorted(trades, key=lambda one: (one.ts, len(one.trade_id), one.trade_id)):
@@ -173,7 +187,7 @@ def book(state: State, tracked: Tracked, trade: TradeRow, now_s: float) -> None:
     """Book one execution."""
     if not tracked.acknowledged:
         tracked.acknowledged = True
-        state.say(ReportKind.ACKNOWLEDGED, tracked, exchange_ns=trade.ts)
+        say_acknowledged(state, tracked, trade.ts)
     qty = tracked.sign * trade.qty
     tracked.trades.add(trade.trade_id)
     tracked.booked += trade.qty
@@ -196,8 +210,7 @@ def compare(state: State, now_s: float) -> None:
         if tracked.booked >= tracked.filled:
             if tracked.short_s >= 0:
                 tracked.short_s = -1.0
-                if not any(o.short_s >= 0 and o.row == tracked.row for o in state.orders.values()):
-                    state.unblock(tracked.row, Why.SYNC)
+                state.lift(tracked.row)
         elif tracked.short_s < 0:
             tracked.short_s = now_s
         elif now_s - tracked.short_s > SHORT_S:

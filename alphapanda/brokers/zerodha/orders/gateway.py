@@ -29,6 +29,7 @@ LOG = log.get("zerodha.orders")
 LONGEST_S = 1.0
 """Between two looks at the clock."""
 STOP_S = 10.0
+NAP_S = 0.05
 Alarm = Callable[[Alert], None]
 """Tells a person."""
 
@@ -89,6 +90,21 @@ class Gateway:
             self._reports.clear()
         self.see_alive()
         return found
+
+    def wait_ready(self, timeout_s: float) -> list[str]:
+        """Wait until the broker's books were read and compared; return what speaks against trading.
+
+        Strategies do not start before it returns nothing.
+        """
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            self.see_alive()
+            books = self.desk.books
+            if books.is_ready or books.problems:
+                return list(books.problems.values())
+            with self._came:
+                self._came.wait(NAP_S)
+        return [f"not read within {timeout_s:g} s: {', '.join(sorted(self.desk.books.left))}"]
 
     def see_alive(self) -> None:
         """See that the thread goes on.

@@ -13,9 +13,10 @@ from alphapanda.brokers.zerodha.orders.desk import Desk
 from alphapanda.brokers.zerodha.orders.epochs import Epochs
 from alphapanda.brokers.zerodha.orders.gateway import Alarm, Gateway
 from alphapanda.brokers.zerodha.orders.guard import Guard
+from alphapanda.brokers.zerodha.orders.reconciling import Books
 from alphapanda.brokers.zerodha.orders.restoring import restore
 from alphapanda.brokers.zerodha.orders.sent import SentLog
-from alphapanda.brokers.zerodha.orders.state import State, carried
+from alphapanda.brokers.zerodha.orders.state import State
 from alphapanda.brokers.zerodha.orders.tags import Tags
 from alphapanda.brokers.zerodha.orders.wire import Wire
 from alphapanda.config.settings import Settings
@@ -41,7 +42,7 @@ class Trading:
     day: int = 0
     """Today, in days in India since 1970."""
     history: Iterable[OrderRequest | Report] = ()
-    """What the journal has, in its order: requests and reports of earlier processes."""
+    """What the journal has of today, in its order: requests and reports of earlier processes."""
     positions: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """Signed quantities of ours from earlier days, by row and `Product`."""
     over: Callable[[int], bool] = lambda _: False
@@ -61,16 +62,17 @@ def open_gateway(
     epochs = Epochs(trading.account_folder / EPOCH)
     epoch = epochs.claim()
     sent = SentLog(trading.folder, epoch, day=trading.day)
+    carried = {key: qty for key, qty in trading.positions.items() if qty}
     state = State(
         Tags(trading.run_id, trading.deployment), trading.instruments, trading.over,
-        held=carried(trading.positions),
+        held=dict(carried), carried=carried,
     )  # fmt: skip
     history = list(trading.history)
     restore(state, history, sent.before, time.monotonic())
     guard = Guard(epoch, epochs.newest, sent=sent.before.places)
-    gateway = Gateway(
-        Desk(state), Wire(settings, addresses, token), sent, guard=guard, alarm=alarm
-    )  # fmt: skip
+    desk = Desk(state, Books(settings.zerodha.user_id))
+    wire = Wire(settings, addresses, token)
+    gateway = Gateway(desk, wire, sent, guard=guard, alarm=alarm)
     gateway.approve(entry for entry in history if isinstance(entry, OrderRequest))
     for tag, broker_id in sent.before.ids.items():
         guard.know(tag, broker_id)

@@ -48,7 +48,7 @@ def new(order: int, qty: int = 5, price: float = 1_600, **more: Any) -> OrderReq
 
 def market(order: int, qty: int = 5, **more: Any) -> OrderRequest:
     """Return a request for a new market order with the broker's own protection."""
-    return new(order, qty, 0, kind=Kind.MARKET, protection=-1, **more)
+    return new(order, qty, 0, **{"kind": Kind.MARKET, "protection": -1, **more})
 
 
 def cancel(order: int, **more: Any) -> OrderRequest:

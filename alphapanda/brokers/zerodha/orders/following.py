@@ -190,6 +190,7 @@ def book(state: State, tracked: Tracked, trade: TradeRow, now_s: float) -> None:
         say_acknowledged(state, tracked, trade.ts)
     qty = tracked.sign * trade.qty
     tracked.trades.add(trade.trade_id)
+    tracked.fills.append((trade.qty, trade.price))
     tracked.booked += trade.qty
     tracked.filled = max(tracked.filled, tracked.booked)
     tracked.changed_s = now_s

@@ -12,18 +12,23 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Future
+from datetime import date
 from functools import partial
+from pathlib import Path
 
 from alphapanda import log
 from alphapanda.brokers.ports import OrderRequest, Report
 from alphapanda.brokers.zerodha.answers import Answer
+from alphapanda.brokers.zerodha.orders.closing import Closing, charge_rows, close
 from alphapanda.brokers.zerodha.orders.desk import Desk
 from alphapanda.brokers.zerodha.orders.guard import Guard
 from alphapanda.brokers.zerodha.orders.sent import SentLog
 from alphapanda.brokers.zerodha.orders.state import Action, Alert, Read, Say, Send
+from alphapanda.brokers.zerodha.orders.waking import waker
 from alphapanda.brokers.zerodha.orders.wire import Wire
 from alphapanda.core.state import RequestVerb
 from alphapanda.errors import OutsideError
+from alphapanda.model.charges import Schedule
 
 LOG = log.get("zerodha.orders")
 LONGEST_S = 1.0
@@ -39,7 +44,9 @@ class Gateway:
 
     def __init__(
         self, desk: Desk, wire: Wire, sent: SentLog, *, guard: Guard, alarm: Alarm | None = None,
+        updates: str = "", family: str = "ipv4",
     ) -> None:  # fmt: skip
+        """Put the parts together; `updates` is the address of the stream, empty for none."""
         self.desk = desk
         self._wire, self._sent, self._guard = wire, sent, guard
         self._alarm = alarm or note
@@ -52,6 +59,7 @@ class Gateway:
         self._stopping = False
         self._timer: asyncio.TimerHandle | None = None
         self._ended: asyncio.Event | None = None
+        self._updates, self._family = updates, family
 
     # --- for the core's thread ------------------------------------------------------------------
 
@@ -105,6 +113,20 @@ class Gateway:
             with self._came:
                 self._came.wait(NAP_S)
         return [f"not read within {timeout_s:g} s: {', '.join(sorted(self.desk.books.left))}"]
+
+    def close_day(self, folder: Path, schedule: Schedule, day: date) -> Closing:
+        """Compare the day with the broker's, write what came out, and return it.
+
+        Raises:
+            OutsideError: if the disk does not take the report.
+        """
+        state = self.desk.state
+        rows = charge_rows(state)
+        answer = self._wire.read("charges", rows).result() if rows else None
+        data = [] if answer is None else answer.data
+        closing = close(state, self.desk.books, data, schedule=schedule, day=day)
+        closing.write(folder)
+        return closing
 
     def see_alive(self) -> None:
         """See that the thread goes on.
@@ -173,7 +195,14 @@ class Gateway:
         self._ended = asyncio.Event()
         self._ready.set()
         self._do(self.desk.go_on(self._now()))
+        stream = None
+        if self._updates:
+            ticker = waker(self._updates, self._wire, self.wake, family=self._family)
+            stream = asyncio.create_task(ticker.run())
         await self._ended.wait()
+        if stream is not None:
+            stream.cancel()
+            await asyncio.gather(stream, return_exceptions=True)
         if self._failure is not None:
             raise self._failure
 

@@ -72,7 +72,10 @@ def open_gateway(
     guard = Guard(epoch, epochs.newest, sent=sent.before.places)
     desk = Desk(state, Books(settings.zerodha.user_id))
     wire = Wire(settings, addresses, token)
-    gateway = Gateway(desk, wire, sent, guard=guard, alarm=alarm)
+    gateway = Gateway(
+        desk, wire, sent, guard=guard, alarm=alarm, updates=addresses.feed,
+        family=settings.zerodha.address_family,
+    )  # fmt: skip
     gateway.approve(entry for entry in history if isinstance(entry, OrderRequest))
     for tag, broker_id in sent.before.ids.items():
         guard.know(tag, broker_id)

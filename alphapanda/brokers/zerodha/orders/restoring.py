@@ -114,6 +114,7 @@ def recall_of_order(state: State, tracked: Tracked, kind: ReportKind, report: Re
 def recall_fill(state: State, tracked: Tracked, report: Report) -> None:
     """Take in a trade that the core has booked."""
     tracked.trades.add(report.trade_id)
+    tracked.fills.append((abs(report.qty), report.price))
     tracked.booked += abs(report.qty)
     tracked.filled = max(tracked.filled, tracked.booked)
     key = (tracked.row, tracked.request.product)

@@ -116,6 +116,8 @@ class Tracked:
     booked: int = 0
     """Sum of its trades."""
     trades: set[str] = field(default_factory=set)
+    fills: list[tuple[int, int]] = field(default_factory=list)
+    """Quantity and price of each trade."""
     change: Change | None = None
     waiting: deque[Change] = field(default_factory=deque)
     modifications: int = 0

@@ -150,6 +150,18 @@ class Desk:
         self._read_s = float("-inf")
         return self.go_on(now_s)
 
+    def ignore(self, order_id: str, now_s: float) -> list[Action]:
+        """Take an order in quarantine for somebody else's, as a person has decided."""
+        if order_id in self.state.quarantined:
+            foreign.release(self.state, order_id)
+        return self.go_on(now_s)
+
+    def resume(self, now_s: float) -> list[Action]:
+        """Take orders again after a halt, as a person has decided who mended its cause."""
+        for why in (Why.IP, Why.SYNC):
+            self.state.unblock(-1, why)
+        return self.go_on(now_s)
+
     # --- sending --------------------------------------------------------------------------------
 
     def _has_room(self, priority: int) -> bool:
@@ -270,20 +282,21 @@ class Desk:
         for text in found.odd:
             self.state.alert("odd trade", text)
         self.books.trades = found.rows
-        following.book_trades(self.state, found.rows, now_s)
+        booked = following.book_trades(self.state, found.rows, now_s)
         following.compare(self.state, now_s)
         if not found.odd:
             self.books.done("trades", now_s, good=True)
             reconciling.begin(self.state, self.books, now_s)
-        if following.awaits_end(self.state) or following.wants_trades(self.state):
-            self._want(now_s)
+        if booked:
+            self._want(now_s)  # an end may wait for them
 
     def reports(self) -> list[Report]:
-        """Return the state of every order that is open at the broker."""
+        """Return by which terms each order works that the book has shown."""
         return [
             Report(
-                int(ReportKind.ACKNOWLEDGED), one.order, one.row, one.left, one.terms.price,
+                int(ReportKind.ACKNOWLEDGED), one.order, one.row, one.terms.qty, one.terms.price,
                 one.terms.trigger, broker_order_id=one.broker_id,
             )
-            for one in self.state.orders.values() if one.stage is Stage.LIVE
+            for one in list(self.state.orders.values())
+            if one.stage is Stage.LIVE and one.acknowledged
         ]  # fmt: skip

@@ -158,13 +158,9 @@ def wants_trades(state: State) -> bool:
     return any(one.filled > one.booked for one in state.orders.values())
 
 
-def awaits_end(state: State) -> bool:
-    """Say if an order has ended by the book, and that could not be said before its trades."""
-    return any(one.status in FINAL and not one.is_over for one in state.orders.values())
-
-
-def book_trades(state: State, trades: Iterable[TradeRow], now_s: float) -> None:
-    """Book executions that are new, each with its own price."""
+def book_trades(state: State, trades: Iterable[TradeRow], now_s: float) -> int:
+    """Book executions that are new, each with its own price; return how many there were."""
+    booked = 0
     for trade in sorted(trades, key=lambda one: (one.ts, len(one.trade_id), one.trade_id)):
         tracked = state.by_id.get(trade.order_id)
         # An order lives for one day at one exchange, so within it a trade's number is its own.
@@ -175,6 +171,8 @@ def book_trades(state: State, trades: Iterable[TradeRow], now_s: float) -> None:
             state.alert("foreign trade", text, tracked)
             continue
         book(state, tracked, trade, now_s)
+        booked += 1
+    return booked
 
 
 def fits(state: State, tracked: Tracked, trade: TradeRow) -> bool:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -89,6 +90,14 @@ class Gateway:
         self._wire.use_token(token)
         self._call(lambda: self._do(self.desk.login(self._now())))
 
+    def ignore(self, order_id: str) -> None:
+        """Take an order in quarantine for somebody else's, as a person has decided."""
+        self._call(lambda: self._do(self.desk.ignore(order_id, self._now())))
+
+    def resume(self) -> None:
+        """Take orders again after a halt, as a person has decided who mended its cause."""
+        self._call(lambda: self._do(self.desk.resume(self._now())))
+
     def take(self, wait_s: float = 0.0) -> list[Report]:
         """Return the reports that have come; none, after so many seconds, if none came."""
         with self._came:
@@ -127,6 +136,12 @@ class Gateway:
         closing = close(state, self.desk.books, data, schedule=schedule, day=day)
         closing.write(folder)
         return closing
+
+    def tell(self, *reports: Report) -> None:
+        """Let reports through that come from elsewhere, as from the feed."""
+        with self._came:
+            self._reports.extend(reports)
+            self._came.notify_all()
 
     def see_alive(self) -> None:
         """See that the thread goes on.
@@ -211,8 +226,9 @@ class Gateway:
 
     def _call(self, what: Callable[[], None]) -> None:
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._guarded, what)
+        if loop is not None:
+            with suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(self._guarded, what)
 
     # A broken promise ends the thread: the loop would only log what a callback raises.
     def _guarded(self, what: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""A gateway with all its parts, as a run needs it."""
+"""A gateway with all its parts, as a run needs it for one day: a session ends at 06:00."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Trading:
     day: int = 0
     """Today, in days in India since 1970."""
     history: Iterable[OrderRequest | Report] = ()
-    """What the journal has of today, in its order: requests and reports of earlier processes."""
+    """What the journal has, in its order: requests and reports of earlier processes."""
     positions: Mapping[tuple[int, int], int] = field(default_factory=dict)
-    """Signed quantities of ours from earlier days, by row and `Product`."""
+    """Signed quantities of ours by row and `Product` from before the history."""
     over: Callable[[int], bool] = lambda _: False
     """Says if the session of a row's instrument is over for today."""
 
@@ -64,7 +64,8 @@ def open_gateway(
     sent = SentLog(trading.folder, epoch, day=trading.day)
     carried = {key: qty for key, qty in trading.positions.items() if qty}
     state = State(
-        Tags(trading.run_id, trading.deployment), trading.instruments, trading.over,
+        Tags(trading.run_id, trading.deployment, trading.day), trading.instruments, trading.over,
+        trading.day,
         held=dict(carried), carried=carried,
     )  # fmt: skip
     history = list(trading.history)

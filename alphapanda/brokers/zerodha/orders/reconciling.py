@@ -59,6 +59,7 @@ class Books:
     differs: dict[Key, int] = field(default_factory=dict)
     """Reads in a row that have shown a difference that nothing explains."""
     started: bool = False
+    reviewed: bool = False
     _left: set[str] = field(default_factory=lambda: set(BARRIER))
 
     @property
@@ -103,6 +104,7 @@ def take(state: State, books: Books, what: str, answer: Answer, now_s: float) ->
     good = READERS[what](state, books, data)
     if good and what == "positions" and books.started:
         compare(state, books, now_s)
+        review(state, books)
     books.done(what, now_s, good=good)
     if not good:
         why = answer.text or "it is not what it should be"
@@ -116,6 +118,16 @@ def begin(state: State, books: Books, now_s: float) -> None:
         books.started = True
         compare_night(state, books)
         compare(state, books, now_s)
+        review(state, books)
+
+
+def review(state: State, books: Books) -> None:
+    """Once, lift the blocks of an earlier process whose cause is gone."""
+    if books.is_ready and not books.reviewed:
+        books.reviewed = True
+        for row in sorted(state.blocks):
+            if row >= 0:
+                state.lift(row)
 
 
 def take_profile(state: State, books: Books, data: Any) -> bool:

@@ -179,6 +179,8 @@ class State:
     """Of the run, by row."""
     over: Callable[[int], bool] = lambda _: False
     """Says if the session of a row's instrument is over for the day."""
+    day: int = 0
+    """Today, in days in India since 1970."""
     budget: Budget = field(default_factory=Budget)
     orders: dict[int, Tracked] = field(default_factory=dict)
     by_tag: dict[str, Tracked] = field(default_factory=dict)

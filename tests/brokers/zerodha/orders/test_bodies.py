@@ -42,6 +42,7 @@ def test_a_tag_says_run_and_order_and_is_its_own(run: str, order: int, other: in
     assert elsewhere.number(tag) == 0
     assert elsewhere.is_kin(tag)
     assert not Tags(run, "B2").is_kin(tag)
+    assert Tags(run, "A1", 20_451).of(order) != tag, "an exit that is sent anew another day"
 
 
 @pytest.mark.parametrize("tag", ["", None, 5, "openalgo", "A" * 20 + "B", "a" * 18 + "A1"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,21 +12,25 @@ from alphapanda.brokers.ports import Report, ReportKind
 from alphapanda.brokers.zerodha.answers import Answer, Outcome
 from alphapanda.brokers.zerodha.orders import changing, following, placing
 from alphapanda.brokers.zerodha.orders.closing import charge_rows, charges_of, close
+from alphapanda.brokers.zerodha.orders.desk import Desk
 from alphapanda.brokers.zerodha.orders.guard import EgressError
 from alphapanda.brokers.zerodha.orders.reading import HoldingRow
 from alphapanda.brokers.zerodha.orders.reconciling import Books, compare_night, take_profile
-from alphapanda.brokers.zerodha.orders.state import Alert, Stage, State
+from alphapanda.brokers.zerodha.orders.restoring import restore
+from alphapanda.brokers.zerodha.orders.sent import SentLog
+from alphapanda.brokers.zerodha.orders.state import Alert, Say, Send, Stage, State
 from alphapanda.brokers.zerodha.orders.tags import Tags
 from alphapanda.brokers.zerodha.orders.why import Why
 from alphapanda.kitesim.checks import Rules
 from alphapanda.kitesim.orders import OPEN, Order
 from alphapanda.kitesim.terms import Changes
+from alphapanda.model.calendar import DAY
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Product
 from alphapanda.model.money import to_rupees
 from alphapanda.model.rows import Kind, Reason, RejectionCode
-from tests.support.orders import DEPLOYMENT, cancel, change, new, rs
-from tests.support.venue import PROFILE, Way, World, error
+from tests.support.orders import DEPLOYMENT, ROWS, RUN, cancel, change, new, rs
+from tests.support.venue import OPEN_NS, PROFILE, Way, World, error
 
 ACK, FILLED, REPLACED = ReportKind.ACKNOWLEDGED, ReportKind.FILLED, ReportKind.REPLACED
 CANCELLED, REJECTED = ReportKind.CANCELLED, ReportKind.REJECTED
@@ -128,6 +133,16 @@ def test_an_address_that_is_not_listed_halts_all_placing() -> None:
     assert blocks(made, -1) == [(ReportKind.BLOCKED, RejectionCode.READ_ONLY)]
     assert [alert.word for alert in made.alerts].count("halted") == 1
     assert len(made.log) == 2, "one order was sent, and answered"
+    made.way.fixed = ""
+    made.die()
+    made.run(40)
+    made.send(new(4))
+    made.run(5)
+    assert made.of(4, REJECTED), "another process is halted too"
+    made.do(made.desk.resume(made.now_s))
+    made.send(new(5))
+    made.run(5)
+    assert made.of(5, FILLED)
 
 
 def test_a_session_that_is_over_stops_orders_and_asks_rarely() -> None:
@@ -315,6 +330,9 @@ def test_orders_of_others_are_external_and_ours_of_another_run_in_quarantine() -
     assert blocks(made, 0) == [(ReportKind.BLOCKED, RejectionCode.READ_ONLY)]
     assert [alert.word for alert in made.alerts] == ["quarantine"]
     assert not made.arrived
+    made.do(made.desk.ignore(external[1].broker_order_id, made.now_s))
+    made.run(40)
+    assert blocks(made, 0)[-1] == (ReportKind.UNBLOCKED, RejectionCode.READ_ONLY)
 
 
 def test_a_second_start_with_nothing_changed_says_nothing() -> None:
@@ -481,3 +499,28 @@ def test_an_account_that_is_not_the_right_one_does_not_trade() -> None:
         assert take_profile(state, books, profile)
         assert word in "".join(books.problems.values())
         assert bool(books.problems) == bool(word)
+
+
+def test_an_exit_that_outlived_its_day_is_sent_anew_by_its_number(tmp_path: Path) -> None:
+    """Yesterday's orders are over, their fills are carried; the same number has another tag."""
+    day, filled_ns = 20_451, OPEN_NS - DAY
+    yesterday = SentLog(tmp_path, 1, day=day - 1)
+    for order in (1, 2):
+        tag = Tags(RUN, DEPLOYMENT, day - 1).of(order)
+        yesterday.sending(Send(order, "place", order, tag, "POST", "/orders/regular", b""), 1)
+    yesterday.close()
+    history = [
+        new(1, -5, 1_600), Report(ACK, 1, 0, -5, broker_order_id="25122800000001"),
+        new(3), Report(FILLED, 3, 0, 5, rs(1_500), exchange_ns=filled_ns, trade_id="7"),
+        new(2, 5, 1_450), Report(ReportKind.EXPIRED, 2, 0, broker_order_id="25122800000002"),
+    ]  # fmt: skip
+    state = State(Tags(RUN, DEPLOYMENT, day), ROWS, day=day)
+    today = SentLog(tmp_path, 2, day=day)
+    restore(state, history, today.before, 0.0)
+    today.close()
+    said = [one.report for one in state.actions if isinstance(one, Say)]
+    assert [(one.kind, one.order) for one in said] == [(ReportKind.EXPIRED, 1)]
+    assert state.carried == state.held == {(0, int(Product.CNC)): 5}
+    sends = [one for one in Desk(state).take([new(2, 5, 1_450)], 1.0) if isinstance(one, Send)]
+    assert [one.tag for one in sends] == [Tags(RUN, DEPLOYMENT, day).of(2)]
+    assert sends[0].tag not in today.before.places

@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml
 		{ echo "This Python cannot make virtual environments: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
-		-e '.[dev,live,research,servers]'
+		-e '.[api,dev,live,monitor,research,servers]'
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib/python*/site-packages || true
 	@touch $(STAMP)
 

@@ -61,7 +61,8 @@ def kitesim(
     ] = None,
     faults: Annotated[
         Path | None,
-        option(metavar="FILE", panel=SERVER, text="What goes wrong, and the account; TOML."),
+        option(metavar="FILE", panel=SERVER,
+               text="What goes wrong, and the account: TOML; or calm, or rough."),
     ] = None,
     seed: Annotated[
         int, option(metavar="N", panel=SERVER, text="Of keys, tokens and chance. (default: 1)")

@@ -54,8 +54,8 @@ def run(
     ] = None,
     role: Annotated[
         list[str] | None,
-        option(metavar="ROLE", panel=RUN, text="feed, trade, relay or project; again for each. "
-               "(default: all)"),
+        option(metavar="ROLE", panel=RUN, text="feed, trade, relay or project, again for each; or "
+               "schedule or api alone. (default: the first four)"),
     ] = None,
     feed: Annotated[list[str] | None, option(metavar="FEED", panel=RUN, text=FEED)] = None,
     speed: Annotated[str | None, option(metavar="N", panel=RUN, text=SPEED)] = None,

@@ -13,6 +13,8 @@ from alphapanda.model.instruments import Segment
 BAND = {Segment.EQUITY: 20, Segment.FUTURES: 10, Segment.INDEX: 0, Segment.OPTIONS: 0}
 """Circuit limits in percent of the previous close, 0: none."""
 
+PRICED = frozenset({"last", "open", "high", "low", "bid", "ask"})
+
 Row = Mapping[str, int]
 """One row of data: the columns that it has, by name."""
 
@@ -53,6 +55,8 @@ class Quote:
     """How far the price went with the last row."""
     lower_circuit: int = 0
     upper_circuit: int = 0
+    divided: int = 1
+    """By what the prices of the data are divided: shares were split."""
     candles: Candles = field(default_factory=Candles)
 
     @property
@@ -67,6 +71,9 @@ class Quote:
 
     def see(self, row: Row, *, bars: bool) -> None:
         """Take a row of data in."""
+        if self.divided > 1:
+            row = {name: value // self.divided if name in PRICED else value
+                   for name, value in row.items()}  # fmt: skip
         last, before = row.get("last", self.last), self.volume
         self.ts = row["ts"]
         if last:
@@ -123,6 +130,14 @@ class Quote:
             self.lower_circuit = -(-self.close * (100 - percent) // 100 // tick) * tick
             self.upper_circuit = self.close * (100 + percent) // 100 // tick * tick
 
+    def split(self, ratio: int) -> None:
+        """Divide prices from now on, and those of the candles that were."""
+        self.divided *= ratio
+        self.last //= ratio
+        self.close //= ratio
+        self.candles.divide(ratio)
+        self.band()
+
     def next_day(self) -> None:
         """Begin a day: what was last is the previous close."""
         self.close = self.last
@@ -154,6 +169,12 @@ class Market:
         quote.reach_low = quote.reach_high = quote.last
         quote.traded = 0 if "volume" in row or "qty" in row else -1
         quote.band()
+
+    def relist(self, quote: Quote, listing: Listing) -> None:
+        """Give a quote's instrument another listing."""
+        del self.by_token[quote.listing.token]
+        quote.listing = listing
+        self.by_token[listing.token] = quote
 
     def see(self, number: int, row: Row) -> Quote:
         """Take a row of data in and return its instrument's quote."""

@@ -23,6 +23,8 @@ from alphapanda.runs.plan import RunPlan, expiries, used_groups
 from alphapanda.runs.session import Session, blaming
 from alphapanda.runs.stopping import orderly
 
+LEAD_NS = 180_000_000_000
+"""So long before the broker squares off we close intraday positions ourselves, for no fee."""
 Progress = Callable[[int, int, int], None]
 """Called with rows done, rows in all, fills so far."""
 
@@ -46,10 +48,17 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
     engine = make_engine(plan, settles)
     build_s = perf_counter() - started
     days = plan.feed.days
-    controls = session_controls(plan.rules.calendar, days, used_groups(plan), expiries=settles)
+    controls = session_controls(
+        plan.rules.calendar,
+        plan.all_days,
+        used_groups(plan),
+        expiries=settles,
+        clocks=plan.clocks,
+        lead_ns=LEAD_NS if plan.sent else 0,
+    )
     names = Names(plan.names, [instrument.name for instrument in plan.instruments])
     step = step_ns(len(days), len(plan.instruments))
-    gatherer = Gatherer(names, plan.options.cash, directory, step=step)
+    gatherer = Gatherer(names, plan.options.cash, directory, step=step, begin_ns=plan.begin_ns)
     session = Session(engine, [gatherer], placer=Placer(controls, bars=plan.bars))
     return ActiveRun(plan, source, session, gatherer, build_s)
 
@@ -68,7 +77,8 @@ def load_program(
     plan: RunPlan, *, jit: bool, tier: Tier, rows: int | None = None
 ) -> Program:  # fmt: skip
     """Return the loop for a plan's strategies and columns: loaded, or compiled."""
-    shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan))
+    shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan),
+                  warm=bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
     return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
 
 
@@ -83,8 +93,8 @@ def setup_of(plan: RunPlan, settles: Mapping[int, int]) -> Setup:
     options = plan.options
     return Setup(
         instruments=plan.instruments, strategies=plan.enrolments, schedule=plan.rules.schedule,
-        limits=plan.rules.limits, first_day=plan.feed.days[0], cash=options.cash,
-        always=plan.rules.calendar.is_always, expiries=settles,
+        limits=plan.rules.limits, first_day=plan.all_days[0], cash=options.cash,
+        always=plan.rules.calendar.is_always, expiries=settles, begin_ns=plan.begin_ns,
         paper=Paper(
             latency_ns=options.latency, slippage=options.slippage, seed=options.seed,
             limit_fill=options.limit_fill, volume_share=options.volume_share,

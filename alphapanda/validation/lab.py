@@ -113,7 +113,7 @@ class Lab:
         controls = self.controls[self.controls["at"] >= self.rows].copy()
         controls["at"] = 0
         if self.plan.rules.calendar.is_always:  # nothing closes the last day but the end of data
-            return day_end(int(self.columns.ts[-1]))
+            return np.concatenate([controls, day_end(int(self.columns.ts[-1]))])
         return controls
 
     def feed(self, engine: Engine, start: int, stop: int, *, step: int = 0) -> Table:
@@ -151,13 +151,16 @@ def open_lab(options: Options) -> Lab:
     Raises:
         UsageError: for anything wrong in the options, the strategies or the data.
     """
+    options = replace(options, warm=False)
     specs, arguments = load_strategies(options)
     rules = rules_of(options)
     with open_recording(options, specs) as source:
         plan = bind(options, rules, source, specs, arguments)
         columns = joined(source)
     groups = used_groups(plan)
-    controls = session_controls(rules.calendar, plan.feed.days, groups, expiries=expiries(plan))
+    controls = session_controls(
+        rules.calendar, plan.feed.days, groups, expiries=expiries(plan), clocks=plan.clocks
+    )
     return Lab(plan, columns, placed(controls, columns, bars=plan.bars), options.jit)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from alphapanda.journal.packing import head_of, pack, unpack
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import Texts
 from alphapanda.model.rows import CONTROL, Control
+from alphapanda.model.texts import CommandTexts
 
 ROWS = Columns.of(ts=[1, 2], row=[0, 0], last=[5, 6])
 
@@ -17,7 +17,7 @@ def test_words_of_commands_come_back() -> None:
     """What commands say beside their control rows is read as it was written, in any script."""
     controls = np.zeros(2, CONTROL)
     controls["kind"], controls["c"] = Control.PAUSE, (1, 2)
-    texts = (Texts("a1", "Priya", 'प्रिया: "रोको"\n'), Texts("b2"))
+    texts = (CommandTexts("a1", "Priya", 'प्रिया: "रोको"\n'), CommandTexts("b2"))
     batch = unpack(pack(ROWS, controls, [b"{}"], 7, 3, texts))
     assert (batch.texts, batch.missed, batch.seq) == (texts, 3, 7)
     assert batch.controls.tobytes() == controls.tobytes()
@@ -40,7 +40,7 @@ def test_rows_are_aligned_wherever_they_lie(seq: int) -> None:
     columns = Columns.of(ts=np.arange(3), row=[0, 1, 0], last=[5, 6, 7])
     controls = np.zeros(2, CONTROL)
     controls["ts"] = 7, 8
-    texts = (Texts("an id", "somebody", "a reason"),)
+    texts = (CommandTexts("an id", "somebody", "a reason"),)
     found = unpack(pack(columns, controls, [b"{}"], seq, 0, texts))
     assert memoryview(found.columns.ts)[2] == 2
     assert memoryview(found.columns.row)[1] == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -62,6 +64,20 @@ def facts(done: Told) -> Any:
     """Return the object that a command printed, which ended well."""
     assert (done.status, done.err) == (0, "")
     return json.loads(done.out)
+
+
+def called(*words: str, cwd: Path, **variables: str) -> Told:
+    """Run a command in this process as `process` does, without the seconds that one takes to start.
+
+    What a test kills, or what is about processes, needs `process`.
+    """
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in "oe")
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(cwd)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        status = cli.status(words)
+    return Told(status, *(each.buffer.getvalue().decode() for each in (out, err)))
 
 
 def process(*words: str, cwd: Path, **variables: str) -> Told:

@@ -63,9 +63,11 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
     return ActiveRun(plan, source, session, gatherer, build_s)
 
 
-def make_engine(plan: RunPlan, settles: Mapping[int, int]) -> Engine:
-    """Load or compile the loop, and fill a core for the run."""
-    rows = plan.feed.rows
+def make_engine(
+    plan: RunPlan, settles: Mapping[int, int], *, rows: int | None = None
+) -> Engine:  # fmt: skip
+    """Load or compile the loop, for so many rows if the feed does not know; fill a core."""
+    rows = plan.feed.rows if rows is None else rows
     program = load_program(plan, jit=plan.options.jit, tier=plan.options.tier, rows=rows)
     with blaming(plan.specs, lambda: "start"):
         return Engine(program, setup_of(plan, settles))

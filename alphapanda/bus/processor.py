@@ -191,7 +191,11 @@ class Processor:
                 behind_s = None
                 continue
             now = time.monotonic()
-            if now - self.delivery.alive_s < bus.stuck_after_s / CHECKS or not await self._behind():
+            # A page that is slow to apply would never be applied by a client that is new each time.
+            busy = (
+                self.delivery.applying or now - self.delivery.alive_s < bus.stuck_after_s / CHECKS
+            )
+            if busy or not await self._behind():
                 behind_s = None
             elif behind_s is None:
                 behind_s = now

@@ -42,7 +42,7 @@ def following(
 
 
 async def to_the_end(follower: Follower) -> None:
-    assert await follower.drained(30)
+    assert await follower.drained(120)
     assert not follower.trouble
 
 

@@ -219,7 +219,7 @@ def test_followed_until_stopped(settings: Settings, number: signal.Signals) -> N
 
             using(settings, arrived)
             following.send_signal(number)
-            assert following.wait(20) == 130
+            assert following.wait(90) == 130
         finally:
             following.kill()
     compared(settings, run, 20)

@@ -132,7 +132,7 @@ class Kafka(Server):
     """A broker that is a controller too; topics are made by clients, never by accident."""
 
     name = "kafka"
-    start_timeout_s = 90
+    start_timeout_s = 300
     stop_timeout_s = 30
     most_memory = "-Xmx384m"
 

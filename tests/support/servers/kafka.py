@@ -119,6 +119,8 @@ def make_ready() -> None:
     try:
         server.start()
         server.stop()
+        if not server.archive.exists():  # it was killed before: starts are only slower
+            return
         part = here.with_suffix(f".{os.getpid()}.part")
         part.mkdir()
         for path in (server.archive, server.folder / "data" / FEATURES):

@@ -86,6 +86,7 @@ class Delivery:
 
     async def deliver(self, messages: Sequence[Any]) -> None:
         """Do with messages what there is to do; afterwards none of them is needed again."""
+        self.alive_s = time.monotonic()
         self.delivered.received += len(messages)
         arrived: list[Arrived] = []
         ids: set[str] = set()

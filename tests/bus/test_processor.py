@@ -270,14 +270,14 @@ def test_two_members_share_and_hand_over(settings: Settings) -> None:
 
 def test_who_is_slow_to_apply_is_not_stuck(tmp_path: Path, kafka_address: str) -> None:
     """A page that takes longer than a client may be silent is not begun again for ever."""
-    settings = settings_for(tmp_path, kafka_address, stuck_after_s=0.5)
+    settings = settings_for(tmp_path, kafka_address, stuck_after_s=1)
     run = name_of_own()
     table, cancelled = Table(run), []
 
     async def slow(envelopes: Sequence[Envelope]) -> None:
         try:
             if not table.rows and any(one.run_id == run for one in envelopes):
-                await asyncio.sleep(2)
+                await asyncio.sleep(3)
         except asyncio.CancelledError:
             cancelled.append(len(envelopes))
             raise

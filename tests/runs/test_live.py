@@ -69,7 +69,7 @@ class Chancy:
 
     broker = BrokerName.ZERODHA
 
-    def connect(self, history: Iterable[OrderRequest | Report]) -> Client:
+    def connect(self, _run_id: str, history: Iterable[OrderRequest | Report]) -> Client:
         """Return a client that begins with all trades of before, told again."""
         self.histories.append(list(history))
         self.desk.begin_again(each for each in self.histories[-1] if isinstance(each, Report))

@@ -51,7 +51,7 @@ class Venue(Protocol):
 
     broker: Broker
 
-    def connect(self, history: Iterable[OrderRequest | Report]) -> ExecutionClient:
+    def connect(self, run_id: str, history: Iterable[OrderRequest | Report]) -> ExecutionClient:
         """Return the client of a run; of one that goes on, behind its history."""
         ...
 
@@ -100,7 +100,11 @@ def run_paper(
                 "run begins" if journal is None else "run goes on", feed=before["feed"],
                 strategies=plan.names, row=rows_taken(journal),
             )  # fmt: skip
-            with frozen_garbage(), measured(run), connected(run, kept, journal, venue):
+            with (
+                frozen_garbage(),
+                measured(run),
+                connected(run, kept, journal, venue, run_id=before["run_id"]),
+            ):
                 stopped = trade(PaperRun(run, kept), journal, show=show)
             if stopped:
                 kept.pause()
@@ -114,8 +118,9 @@ def run_paper(
 
 @contextmanager
 def connected(
-    run: ActiveRun, kept: recorder.Recorder, journal: Journal | None, venue: Venue | None
-) -> Iterator[None]:
+    run: ActiveRun, kept: recorder.Recorder, journal: Journal | None, venue: Venue | None, *,
+    run_id: str,
+) -> Iterator[None]:  # fmt: skip
     """Send what the core says from now on to the venue, and let it hear what is reported there.
 
     What an earlier process of the run sent without an answer is in doubt until the venue tells.
@@ -126,7 +131,7 @@ def connected(
     before = () if journal is None else recorder.history(run, journal)
     reports = Reports(given=kept.reports, booked=kept.booked)
     reports.put(*doubts(run.session.engine))
-    line = Line(venue.connect(before), reports)
+    line = Line(venue.connect(run_id, before), reports)
     run.session.reports = reports
     run.session.sinks.append(Sender(run.session.engine, line.submit))
     line.start()

@@ -104,6 +104,11 @@ class Settings(BaseSettings):
         return self.base_dir / "strategies"
 
     @property
+    def schedules_dir(self) -> Path:
+        """Where schedules of notebooks are found by name."""
+        return self.base_dir / "schedules"
+
+    @property
     def has_database(self) -> bool:
         """Whether there is a database: a server, or SQLite's file once its tables are made."""
         file = self.base_dir / self.database.file.expanduser()

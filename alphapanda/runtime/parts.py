@@ -24,6 +24,7 @@ from alphapanda.runtime.failing import failure_told
 from alphapanda.runtime.lifecycle import Part, Parts
 from alphapanda.runtime.projecting import RunProjector
 from alphapanda.runtime.relaying import RunRelay
+from alphapanda.runtime.venues import ALL, Sending
 
 AGAIN = "started again, it goes on"
 
@@ -39,12 +40,14 @@ class Role(StrEnum):
     """Publishes what the journal holds."""
     PROJECT = "project"
     """Keeps the tables and the board: by the journal beside a run, else by the topics."""
+    SCHEDULE = "schedule"
+    """Runs notebooks at their times; alone in its process."""
     API = "api"
     """Serves the API and its page; alone in its process."""
 
 
-TOGETHER = frozenset(Role) - {Role.API}
-"""What a process does that was not told what to do."""
+OF_A_RUN = frozenset({Role.FEED, Role.TRADE, Role.RELAY, Role.PROJECT})
+"""What a process does that is told no roles."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,13 @@ class Wanted:
     strategies: Sequence[str]
     given: Mapping[str, Any]
     feed: Sequence[str]
-    roles: frozenset[Role] = TOGETHER
+    roles: frozenset[Role] = OF_A_RUN
     speed: str | None = None
     out: Path | None = None
     broker: Broker = Broker.PAPER
     """Where its orders go; the core fills those on paper."""
+    sending: Sending = ALL
+    """What of them leaves."""
 
 
 @dataclass

@@ -88,7 +88,9 @@ class ApiServer:
     async def _serve(self) -> None:
         assert self._server is not None
         assert self._socket is not None
-        await self._server._serve(sockets=[self._socket])  # signals are the process's to hear
+        # Signals are the process's to hear, and so is the end: uvicorn would exit by itself.
+        with suppress(SystemExit):
+            await self._server._serve(sockets=[self._socket])
 
     async def stop(self) -> None:
         """Say goodbye to all who watch, finish what is being answered, and close."""

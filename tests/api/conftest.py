@@ -40,6 +40,7 @@ def api(
             for role in ("admin", "trader", "viewer"):
                 made.add_user(f"{role}-{owner}", role, owner)
             made.save(*rows_of(owner))
+        made.do(made.server.services.hub.look())
         yield made
 
 

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     security: sections.Security = sections.Security()
     paper: sections.Paper = sections.Paper()
     zerodha: sections.Zerodha = sections.Zerodha()
+    monitor: sections.Monitor = sections.Monitor()
+    alerts: sections.Alerts = sections.Alerts()
+    api: sections.Api = sections.Api()
 
     @field_validator("base_dir", "cache_dir")
     @classmethod

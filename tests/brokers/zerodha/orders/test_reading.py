@@ -25,8 +25,9 @@ from alphapanda.brokers.zerodha.orders.sent import SentLog
 from alphapanda.brokers.zerodha.orders.state import Send
 from alphapanda.errors import OutsideError
 from alphapanda.journal.records import LockError
+from tests.support.orders import new
 from tests.support.shared import shared
-from tests.support.venue import Way, World, new
+from tests.support.venue import Way, World
 
 
 def example(name: str) -> Any:

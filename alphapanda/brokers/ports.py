@@ -108,7 +108,12 @@ class Report(NamedTuple):
 
 
 class ExecutionClient(Protocol):
-    """A venue that takes orders. The core fills paper orders itself and needs none."""
+    """A venue that takes orders. The core fills paper orders itself and needs none.
+
+    Every place is answered: by ACKNOWLEDGED, or by its end. So is every change or cancellation: by
+    REPLACED, CHANGE_REJECTED, or the order's end. UNKNOWN answers nothing, it only tells that the
+    answer is late. A report may be told twice; trades are told by order and number.
+    """
 
     async def send(self, requests: Sequence[OrderRequest]) -> None:
         """Send requests that are already in the journal, on the disk; each one once."""
@@ -119,5 +124,5 @@ class ExecutionClient(Protocol):
         ...
 
     async def open_orders(self) -> Sequence[Report]:
-        """Return the state of every order that is open at the venue."""
+        """Return an ACKNOWLEDGED report of every order of ours that is open at the venue."""
         ...

@@ -55,12 +55,12 @@ async def look(settings: Settings) -> tuple[beats.Found, list[RunFacts], list[He
     try:
         await monitor.journals.look()
         with suppress(OutsideError):  # the row of the database says so
-            await monitor.pipeline.count()
+            await monitor.counts.count()
         await monitor.health_table.once()
         return beats.read(settings.base_dir), monitor.journals.runs(), monitor.table()
     finally:
         await monitor.database.stop()
-        await monitor.pipeline.stop()
+        await monitor.counts.stop()
 
 
 def sections(

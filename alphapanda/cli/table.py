@@ -22,6 +22,8 @@ COMMANDS = {
                     "by a run file."),
     "paper": Row("alphapanda.cli.paper", "Trade on paper: a feed at its own pace, with a journal "
                  "that survives a crash."),
+    "live": Row("alphapanda.cli.live", "Trade live: real orders at a broker, on its live ticks, "
+                "with a journal that survives a crash."),
     "run": Row("alphapanda.cli.run", "Run what its roles say, in this process: all of them, or "
                "some beside others."),
     "record": Row("alphapanda.cli.record", "Keep the ticks of a live feed without trading, until "
@@ -49,12 +51,18 @@ COMMANDS = {
                   "is."),
     "verify": Row("alphapanda.cli.verify", "Replay a run's journal through a fresh core: every "
                   "envelope must come out the same."),
+    "api": Row("alphapanda.cli.api", "Serve the API and its page, until Ctrl-C; first make a user: "
+               "users add NAME --role admin."),
+    "users add": Row("alphapanda.cli.users_add", "Add a user; the password, of at least 12 "
+                     "characters, is asked for on the terminal."),
     "relay": Row("alphapanda.cli.relay", "Publish the rest of a run that has ended to the topics."),
     "project": Row("alphapanda.cli.project", "Bring the tables and the board to what the topics "
                    "say, or the journals under runs/."),
     "schema": Row("alphapanda.cli.schema", "Print the JSON Schema of the events."),
     "demo": Row("alphapanda.cli.demo", "Generate a session of NSE-like ticks and backtest "
                 "ema_cross on it."),
+    "rehearse": Row("alphapanda.cli.rehearse", "Trade a day live at a simulated exchange, and "
+                    "compare its book with ours; status 1 if not one."),
     "kitesim": Row("alphapanda.cli.kitesim", "Serve a simulated exchange that speaks Kite, on "
                    "loopback, over recorded data."),
     "strategies": Row("alphapanda.cli.strategies", "List the strategies with their parameters."),
@@ -126,6 +134,7 @@ GROUPS = {
     "db": "The database of the settings: SQLite, or PostgreSQL.",
     "new": "Begin something of your own: a strategy.",
     "dlq": "Dead letters: messages that could not be used, with the reason.",
+    "users": "Who may log in at the API.",
     "runs": "The runs under runs/ that keep a journal.",
 }
 """The first words of commands of two."""

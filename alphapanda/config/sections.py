@@ -213,3 +213,31 @@ class Alerts(Section):
     telegram_token: SecretStr = says("Of a bot of Telegram's.", OFF)
     telegram_chat: str = says("The chat that it writes to.", "")
     private: bool = says("Let the webhook and the pulse be in this network.", default=False)
+
+
+class Api(Section):
+    """The API and the page it serves."""
+
+    host: str = says("Where it listens.", "127.0.0.1")
+    port: int = says("Port; 0: a free one.", 8000, ge=0, le=65535)
+    origins: tuple[str, ...] = says(
+        "Addresses of the page, exact, beside those of host and port.", ()
+    )
+    hosts: tuple[str, ...] = says("Names it may be asked by, beside those of its origins.", ())
+    trusted_proxies: tuple[str, ...] = says(
+        "Addresses of proxies whose X-Forwarded-For and -Proto count.", ()
+    )
+    tls_cert: Path | None = says("File with the certificate; with it TLS is spoken.", None)
+    tls_key: Path | None = says("File with its key.", None)
+    rate_calls: Count = says("Requests of a user in `rate_seconds`.", 100)
+    rate_seconds: Seconds = says("The window of rate_calls.", 60)
+    order_calls: Count = says("Commands of a user in 60 s, beside kills.", 30)
+    address_calls: Count = says("Requests of an address in 60 s, whoever it says it is.", 600)
+    streams_per_user: Count = says("Streams of a user at once.", 5)
+    streams: Count = says("Streams of all users at once.", 100)
+    session_idle_h: Seconds = says("Hours without a request until a session ends.", 8)
+    session_h: Seconds = says("Hours until a session ends in any case.", 24)
+    access_s: int = says("Seconds that an access token is good for.", 900, ge=60, le=900)
+    refresh_days: Seconds = says("Days that a refresh token is good for.", 7)
+    body_bytes: Count = says("The largest body of a request.", 65_536)
+    docs: bool = says("Serve /docs and /openapi.json to whoever is logged in.", default=False)

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     zerodha: sections.Zerodha = sections.Zerodha()
     monitor: sections.Monitor = sections.Monitor()
     alerts: sections.Alerts = sections.Alerts()
+    api: sections.Api = sections.Api()
 
     @field_validator("base_dir", "cache_dir")
     @classmethod

@@ -34,7 +34,7 @@ from alphapanda.core.orders import (
 from alphapanda.core.overnight import end_at_broker
 from alphapanda.core.state import Core, OrderRole, OrderState, Record, RequestVerb
 from alphapanda.core.stops import trim
-from alphapanda.model.rows import NEVER, Kind, Out, Reason, RejectionCode, ReportKind
+from alphapanda.model.rows import NEVER, Out, Reason, RejectionCode, ReportKind
 
 
 def hear(core: Core, row: Record) -> None:
@@ -59,6 +59,8 @@ def hear(core: Core, row: Record) -> None:
 
 def hear_of_account(core: Core, row: Record) -> None:
     """Do what a report says that is about no order of this run."""
+    if row.row >= core.clock[0].instruments or (row.a == ReportKind.CIRCUIT and row.row < 0):
+        raise AssertionError("a report is about an instrument that the run does not have")
     if row.a == ReportKind.EXTERNAL_ORDER:
         emit(core, Out.EXTERNAL_ORDER, -1, row.row, 0, row.qty, row.price, 0, 0, 0, 0)
     elif row.a == ReportKind.EXTERNAL_POSITION:
@@ -84,7 +86,7 @@ def hear_of_order(core: Core, order: Record, row: Record) -> None:
         order.state = order.was
         core.instruments[order.row].unknowns -= 1
     if row.a == ReportKind.ACKNOWLEDGED:
-        acknowledge(core, order, row, doubted)
+        acknowledge(core, order, doubted)
     elif row.a == ReportKind.TRIGGERED:
         become_triggered(core, order)
     elif row.a == ReportKind.FILLED:
@@ -119,32 +121,14 @@ def arrive_first(core: Core, order: Record) -> None:
         arrive(core, order)
 
 
-def acknowledge(core: Core, order: Record, row: Record, doubted: bool) -> None:
-    """An order works. Of one that was in doubt nothing is on its way any more."""
+def acknowledge(core: Core, order: Record, doubted: bool) -> None:
+    """An order works; what else is on its way to it has an answer of its own."""
     if order.state == OrderState.IN_FLIGHT:
         arrive(core, order)
     elif doubted:
         emit_order(core, Out.ACKNOWLEDGED, order)
         if HOOK_ORDER:
             call_order(core, order, Out.ACKNOWLEDGED)
-    if not doubted:
-        return
-    drop_cancel(core, order)
-    if order.modify_ts != NEVER and has_arrived(order, row):
-        replace(core, order, row)
-    else:
-        drop_change(core, order)
-
-
-def has_arrived(order: Record, row: Record) -> bool:
-    """Say if the terms that a report shows are those of the change that was sent."""
-    if row.qty != order.qty + order.more:
-        return False
-    if order.kind >= Kind.STOP_LIMIT and row.trigger != order.new_trigger:
-        return False
-    if order.kind == Kind.STOP or order.kind == Kind.MARKET:
-        return True
-    return bool(row.price == order.new_price)
 
 
 def become_triggered(core: Core, order: Record) -> None:
@@ -179,15 +163,15 @@ def beyond(total: int, most: int) -> bool:
 
 def replace(core: Core, order: Record, row: Record) -> None:
     """A change is in force: what was asked for, or what somebody else made of it."""
-    total, price, level = order.qty, order.price, order.trigger
+    asked, price, level = order.qty, order.price, order.trigger
     if order.modify_ts != NEVER:
-        total, price, level = order.qty + order.more, order.new_price, order.new_trigger
-    elif row.qty != 0:
-        order.goal = row.qty
-        order.level = row.trigger if row.trigger != 0 else order.trigger
-    total = row.qty if row.qty != 0 else total
+        asked, price, level = order.qty + order.more, order.new_price, order.new_trigger
+    total = row.qty if row.qty != 0 else asked
     price = row.price if row.price != 0 else price
     level = row.trigger if row.trigger != 0 else level
+    if order.own_change == 0:
+        order.goal += total - asked
+        order.level = level
     take_terms(core, order, total, price, level)
 
 

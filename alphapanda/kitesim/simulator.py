@@ -27,7 +27,7 @@ from alphapanda.kitesim.listings import listings_of
 from alphapanda.kitesim.logins import Logins, app_of, digest
 from alphapanda.kitesim.market import Market, Quote
 from alphapanda.kitesim.orders import Order, Refusal, Terms
-from alphapanda.kitesim.recording import Numbered, Recording, first_rows
+from alphapanda.kitesim.recording import Numbered, Recording
 from alphapanda.kitesim.script import CHANCES, HANDSHAKES, TICKS, UPDATES, Fault, Script
 from alphapanda.kitesim.setting_up import (
     answer_s,
@@ -71,14 +71,15 @@ class Simulator:
     """The state behind both servers."""
 
     def __init__(self, wanted: Wanted) -> None:
-        firsts = first_rows(wanted.data)
         self.recording = Recording(wanted.data)
+        firsts = self.recording.firsts
         replay = self.recording.replay
         start = min(row["ts"] for row in firsts.values())
         listings, notes = listings_of(replay.names, wanted.instruments)
         self.listings = with_freezes(listings, start)
         self.notes = [*replay.notes, *notes, *unknown(replay.kind, replay.columns)]
-        self.market = Market(self.listings.all, bars=replay.kind == "bar")
+        hours = Hours(Calendar.nse())
+        self.market = Market(self.listings.all, bars=replay.kind == "bar", hours=hours)
         for number, row in firsts.items():
             self.market.show(number, row)
         self.market.ts = start
@@ -97,7 +98,7 @@ class Simulator:
         """When requests came, by this machine's clock, which the ledger leaves out."""
         self.ledger = Ledger({"seed": wanted.seed, "user_id": wanted.user_id})
         self.exchange = Exchange(
-            self.market, self.account, Hours(Calendar.nse()), ledger=self.ledger,
+            self.market, self.account, hours, ledger=self.ledger,
             rules=rules_of(self.script),
         )  # fmt: skip
         self.triggers = Triggers(self._place_triggered)
@@ -185,11 +186,20 @@ class Simulator:
         """Close the market: the data have ended."""
         self.ended = True
         self.exchange.end_data(self.now())
+        self._reach_close()
         self.report()
         held, self._held = self._held, {}
         for update in held.values():
             self.hub.tell("order", update)
         LOG.info("kitesim_data_end", rows=self.rows)
+
+    # Nobody has to wait for hours in which nothing comes.
+    def _reach_close(self) -> None:
+        now = self.now()
+        listings = [quote.listing for quote in self.market.quotes]
+        over = self.exchange.hours.day_over(listings, now)
+        if self.clock.speed and over > now:
+            self.clock.put(over, time.monotonic(), runs=True)
 
     async def _fill(self) -> bool:
         while self._at >= len(self._left):

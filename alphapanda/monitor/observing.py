@@ -17,7 +17,7 @@ from alphapanda.errors import OutsideError
 from alphapanda.monitor import beats, scrape
 from alphapanda.monitor.alerts import AlertService
 from alphapanda.monitor.channels import Pulse, channels_of
-from alphapanda.monitor.health import Health, HealthMonitor, Probe, State, facts, worst
+from alphapanda.monitor.health import Health, HealthMonitor, Probe, State, facts
 from alphapanda.monitor.local_probes import (
     ClockProbe,
     DiskProbe,
@@ -43,6 +43,7 @@ from alphapanda.store.words import OrderStatus, SignalStatus
 
 MINUTE_NS = 60_000_000_000
 TROUBLES = 50
+STEPS = ("decision", "journal", "send", "ack")
 
 
 class RunsPart:
@@ -95,7 +96,7 @@ class Monitor:
         period = settings.monitor.period_s
         self._settings = settings
         self.journals = RunsPart(settings, period_s=min(period, 1.0))
-        self.pipeline = PipelineMonitor(settings, period_s=min(period, 2.0))
+        self.counts = PipelineMonitor(settings, period_s=min(period, 2.0))
         self.database, self.lag = DatabaseProbe(settings), LagProbe(settings)
         self.health_table = HealthMonitor(self._probes(settings, must), period_s=period)
         pulse = settings.monitor.pulse_url.get_secret_value()
@@ -103,7 +104,7 @@ class Monitor:
             settings, self.view, channels_of(settings), period_s=period,
             pulse=Pulse(pulse, private=settings.alerts.private) if pulse else None,
         )  # fmt: skip
-        self._parts = (self.pipeline, self.journals, self.health_table, self.alerts)
+        self._parts = (self.counts, self.journals, self.health_table, self.alerts)
         self._undone: AsyncExitStack | None = None
         self._scraped: Scraped | None = None
         self._first_seen: dict[tuple[str, int, str], float] = {}
@@ -119,7 +120,7 @@ class Monitor:
             "feed": (FeedProbe(settings, runs).look, 2.0),
             "zerodha": (ZerodhaProbe(settings).look, settings.zerodha.timeout_s + 3.0),
             "processes": (ProcessProbe(settings.base_dir, runs).look, 2.0),
-            "projection": (ProjectionProbe(runs, self.pipeline.taken).look, 2.0),
+            "projection": (ProjectionProbe(runs, self.counts.taken).look, 2.0),
             "clock": (ClockProbe(runs).look, 2.0),
             "machine": (MachineProbe(settings).look, 2.0),
         }
@@ -145,17 +146,19 @@ class Monitor:
             self._undone = None
 
     def health(self) -> dict[str, Any]:
-        """Return the last look at every part, as the API tells it."""
+        """Return the last look at every part; it is `down` only where a part is that must be."""
         found = self.table()
-        state = worst([each.state for each in found if each.state != State.OFF])
+        bad = any(each.state not in (State.OK, State.OFF) for each in found)
+        down = any(each.must and each.state == State.DOWN for each in found)
+        state = State.DOWN if down else State.DEGRADED if bad else State.OK
         return {"state": str(state), "parts": {
             each["part"]: {name: value for name, value in each.items() if name != "part"}
             for each in facts(found)
         }}  # fmt: skip
 
-    def pipelines(self) -> dict[str, dict[str, Any]]:
+    def pipeline(self) -> dict[str, dict[str, Any]]:
         """Return the counts of each run, and what of them can't be."""
-        return {run: counts.facts() for run, counts in self.pipeline.runs.items()}
+        return {run: counts.facts() for run, counts in self.counts.runs.items()}
 
     def services(self) -> list[dict[str, Any]]:
         """Return the processes that beat, or did until lately."""
@@ -164,6 +167,10 @@ class Monitor:
              "age_s": round(seen.age_s, 3), "id": f"{seen.beat.role}-{seen.beat.pid}"}
             for seen in beats.read(self._settings.base_dir).seen
         ]  # fmt: skip
+
+    def latency(self) -> dict[str, Any]:
+        """Return p50, p95 and p99 by step; null, for no process measures its steps yet."""
+        return {step: dict.fromkeys(("p50", "p95", "p99")) for step in STEPS}
 
     def table(self) -> list[Health]:
         """Return how every part is, by what was found last."""
@@ -174,7 +181,7 @@ class Monitor:
         yield from scrape.of_processes(beats.read(self._settings.base_dir).seen)
         yield from scrape.of_health(self.table())
         yield from scrape.of_runs(self.journals.runs())
-        yield from scrape.of_pipeline(list(self.pipeline.runs.values()))
+        yield from scrape.of_pipeline(list(self.counts.runs.values()))
 
     async def view(self) -> View:
         """Return all that the rules of alerts look at."""
@@ -182,18 +189,18 @@ class Monitor:
         refused, orders = await self._troubles()
         return View(
             health=self.table(), runs=self.journals.runs(), beats=found,
-            pipeline=list(self.pipeline.runs.values()), refused=refused, orders=orders,
+            pipeline=list(self.counts.runs.values()), refused=refused, orders=orders,
         )  # fmt: skip
 
     async def _troubles(self) -> tuple[list[Refused], list[Trouble]]:
-        counts = self.pipeline.runs
+        counts = self.counts.runs
         running = [run.run_id for run in self.journals.runs()
                    if run.trades and run.run_id in counts]  # fmt: skip
-        if not running or self.pipeline.database is None or self.pipeline.trouble:
+        if not running or self.counts.database is None or self.counts.trouble:
             return [], []
         try:
             with answering(self._settings):
-                async with self.pipeline.database.session() as session:
+                async with self.counts.database.session() as session:
                     refused = [one for run in running for one in await refusals(
                         session, run, max(counts[run].last_ns.values(), default=0))]  # fmt: skip
                     return refused, await self._orders(session, running)

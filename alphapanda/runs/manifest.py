@@ -51,6 +51,8 @@ def source_sha(spec: Spec) -> str:
     return hashlib.sha256(text_of(spec.file).encode()).hexdigest()
 
 
+LONGEST = 55
+"""Characters of a folder's name in a run's id, which no table has over 64 of."""
 FILES = ("costs", "limits")
 """Options that may name a file, whose text the journal keeps."""
 
@@ -59,10 +61,11 @@ def document(plan: RunPlan, *, name: str, mode: str, broker: str) -> dict[str, A
     """Return a run as a JSON document, with an id that no other run has."""
     options, settings = plan.options, config.load()
     return {
-        "run_id": f"{name}-{secrets.token_hex(4)}",
+        "run_id": f"{name[:LONGEST]}-{secrets.token_hex(4)}",
         "begun_ns": time.time_ns(),
         "mode": mode,
         "broker": broker,
+        **({"sent": True} if plan.sent else {}),
         "owner_id": settings.owner_id,
         "account_id": settings.account_id,
         **manifest(plan, ""),

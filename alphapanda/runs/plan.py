@@ -67,6 +67,8 @@ class RunPlan:
     notes: tuple[str, ...] = ()
     clocks: tuple[int, ...] = ()
     """Times that the recorded market reached without a row."""
+    sent: bool = False
+    """Orders go to a broker, and its reports move them; else the core fills them itself."""
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:

@@ -59,7 +59,8 @@ def plan_of(document: Mapping[str, Any], *, recorded_code: bool) -> plan.RunPlan
         for spec, facts, bound in zip(
             specs, document["strategies"], document["enrolments"], strict=True)
     )  # fmt: skip
-    return plan.RunPlan(options, kept_in(document), (), specs, enrolments, rules(document))
+    return plan.RunPlan(options, kept_in(document), (), specs, enrolments, rules(document),
+                        sent=bool(document.get("sent", False)))  # fmt: skip
 
 
 def rules(document: Mapping[str, Any]) -> plan.Rules:

@@ -23,6 +23,8 @@ from alphapanda.runs.plan import RunPlan, expiries, used_groups
 from alphapanda.runs.session import Session, blaming
 from alphapanda.runs.stopping import orderly
 
+LEAD_NS = 180_000_000_000
+"""So long before the broker squares off we close intraday positions ourselves, for no fee."""
 Progress = Callable[[int, int, int], None]
 """Called with rows done, rows in all, fills so far."""
 
@@ -52,6 +54,7 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
         used_groups(plan),
         expiries=settles,
         clocks=plan.clocks,
+        lead_ns=LEAD_NS if plan.sent else 0,
     )
     names = Names(plan.names, [instrument.name for instrument in plan.instruments])
     step = step_ns(len(days), len(plan.instruments))
@@ -60,9 +63,11 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
     return ActiveRun(plan, source, session, gatherer, build_s)
 
 
-def make_engine(plan: RunPlan, settles: Mapping[int, int]) -> Engine:
-    """Load or compile the loop, and fill a core for the run."""
-    rows = plan.feed.rows
+def make_engine(
+    plan: RunPlan, settles: Mapping[int, int], *, rows: int | None = None
+) -> Engine:  # fmt: skip
+    """Load or compile the loop, for so many rows if the feed does not know; fill a core."""
+    rows = plan.feed.rows if rows is None else rows
     program = load_program(plan, jit=plan.options.jit, tier=plan.options.tier, rows=rows)
     with blaming(plan.specs, lambda: "start"):
         return Engine(program, setup_of(plan, settles))
@@ -73,8 +78,13 @@ def load_program(
 ) -> Program:  # fmt: skip
     """Return the loop for a plan's strategies and columns: loaded, or compiled."""
     shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan),
-                  warm=bool(plan.feed.before))  # fmt: skip
+                  warm=bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
     return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
+
+
+def prepare(plan: RunPlan) -> None:
+    """Have the loop of a plan ready, compiled if need be, before its rows begin to come."""
+    load_program(plan, jit=plan.options.jit, tier=plan.options.tier, rows=plan.feed.rows)
 
 
 def covers_all(plan: RunPlan) -> tuple[bool, ...]:

@@ -24,6 +24,7 @@ from alphapanda.runtime.failing import failure_told
 from alphapanda.runtime.lifecycle import Part, Parts
 from alphapanda.runtime.projecting import RunProjector
 from alphapanda.runtime.relaying import RunRelay
+from alphapanda.runtime.venues import ALL, Sending
 
 AGAIN = "started again, it goes on"
 
@@ -41,6 +42,8 @@ class Role(StrEnum):
     """Keeps the tables and the board: by the journal beside a run, else by the topics."""
     SCHEDULE = "schedule"
     """Runs notebooks at their times; alone in its process."""
+    API = "api"
+    """Serves the API and its page; alone in its process."""
 
 
 OF_A_RUN = frozenset({Role.FEED, Role.TRADE, Role.RELAY, Role.PROJECT})
@@ -59,6 +62,8 @@ class Wanted:
     out: Path | None = None
     broker: Broker = Broker.PAPER
     """Where its orders go; the core fills those on paper."""
+    sending: Sending = ALL
+    """What of them leaves."""
 
 
 @dataclass

@@ -19,6 +19,7 @@ from alphapanda.runtime.following import follow, publish
 from alphapanda.runtime.lifecycle import Parts
 from alphapanda.runtime.parts import OF_A_RUN, Role, Wanted
 from alphapanda.runtime.scheduling import keep_schedules
+from alphapanda.runtime.serving import serve
 from alphapanda.runtime.trading import trade
 
 
@@ -59,6 +60,8 @@ def carry_out(
             refuse_beside_schedules(wanted)
             log.start(settings)
             keep_schedules(settings, parts)
+        if Role.API in wanted.roles:
+            return serve(wanted, settings, parts, stack)
         if Role.TRADE in wanted.roles:
             return trade(wanted, settings, parts, stack, show)
         if Role.FEED in wanted.roles:

@@ -173,10 +173,12 @@ def one_at_a_time(
                 raise KeyboardInterrupt
             time.sleep(NAP_S)
         os.ftruncate(file, 0)
-        yield lambda folder: note_holder(file, root, folder)
+        try:
+            yield lambda folder: note_holder(file, root, folder)
+        finally:
+            with suppress(OSError):
+                os.ftruncate(file, 0)
     finally:
-        with suppress(OSError):
-            os.ftruncate(file, 0)
         os.close(file)
 
 

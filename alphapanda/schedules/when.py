@@ -67,7 +67,7 @@ def parse(text: str) -> When:
     weekly = WEEKLY.fullmatch(said)
     if weekly is not None:
         return by_week(weekly[1], weekly[2])
-    if len(said.split()) >= 4:
+    if len(said.split()) >= 4 and not said.startswith(("after", "before")):
         return ByClock(cron.parse(said))
     raise UsageError(f"{text!r}: write {FORMS}")
 

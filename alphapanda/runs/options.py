@@ -192,7 +192,8 @@ class Options:
             RUN,
             "TIER",
             "How the loop is made: quick links a new strategy to a compiled core, full compiles "
-            "both as one, auto runs few rows in Python, else full if it is kept, else quick. "
+            "both as one, auto runs few rows in Python, else full if it is kept or a sweep is "
+            "long, else quick. "
             "The results are the same.",
             shapes=False,
         ),

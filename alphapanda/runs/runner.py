@@ -63,9 +63,11 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
     return ActiveRun(plan, source, session, gatherer, build_s)
 
 
-def make_engine(plan: RunPlan, settles: Mapping[int, int]) -> Engine:
-    """Load or compile the loop, and fill a core for the run."""
-    rows = plan.feed.rows
+def make_engine(
+    plan: RunPlan, settles: Mapping[int, int], *, rows: int | None = None
+) -> Engine:  # fmt: skip
+    """Load or compile the loop, for so many rows if the feed does not know; fill a core."""
+    rows = plan.feed.rows if rows is None else rows
     program = load_program(plan, jit=plan.options.jit, tier=plan.options.tier, rows=rows)
     with blaming(plan.specs, lambda: "start"):
         return Engine(program, setup_of(plan, settles))
@@ -78,6 +80,11 @@ def load_program(
     shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan),
                   warm=bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
     return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
+
+
+def prepare(plan: RunPlan) -> None:
+    """Have the loop of a plan ready, compiled if need be, before its rows begin to come."""
+    load_program(plan, jit=plan.options.jit, tier=plan.options.tier, rows=plan.feed.rows)
 
 
 def covers_all(plan: RunPlan) -> tuple[bool, ...]:

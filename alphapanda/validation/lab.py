@@ -40,6 +40,9 @@ Done = Callable[[int], None]
 MOST_ROWS = 20_000_000
 """Rows held in memory at once: some 2 GB where quotes are among them."""
 
+AGAIN = 6
+"""Runs over the rows that a check makes at least: what decides if compiling is worth it."""
+
 STEP = 65_536
 PLAIN_STEP = 2_048
 """Rows fed at once, between which a run shows progress and can be interrupted."""
@@ -91,9 +94,10 @@ class Lab:
         self._program = None
 
     def engine(self, setup: Setup | None = None) -> Engine:
-        """Return a core at its start. Plain hooks keep objects in the loop: each has its own."""
-        if self._program is None or self.plain:
-            self._program = load_program(self.plan, jit=self.jit, tier=self.plan.options.tier)
+        """Return a core at its start. In plain Python the loop keeps objects: each has its own."""
+        if self._program is None or self._program.step is not None:
+            tier, rows = self.plan.options.tier, self.rows * AGAIN
+            self._program = load_program(self.plan, jit=self.jit, tier=tier, rows=rows)
         with blaming(self.plan.specs, lambda: "start"):
             return Engine(self._program, self.setup() if setup is None else setup)
 

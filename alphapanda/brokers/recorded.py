@@ -219,7 +219,7 @@ def of_record(folder: Path) -> Recording:
     notes = []
     if {number(file) for file in ticks} - {number(file) for file in beside}:
         notes.append(f"{folder}: the recording was cut short: its last rows have no clock beside")
-    files = tuple(information(file, pq.read_metadata(file).num_rows) for file in ticks)
+    files = tuple(information(file, row_count(file)) for file in ticks)
 
     def parts() -> Iterator[Part]:
         for file in ticks:
@@ -228,6 +228,18 @@ def of_record(folder: Path) -> Recording:
             yield Part(Columns.of(), read_clock(file))
 
     return Recording(feed, parts, files, [*notes, *gaps_noted(beside)])
+
+
+def row_count(file: Path) -> int:
+    """Return how many rows a part has.
+
+    Raises:
+        UsageError: the file is none.
+    """
+    try:
+        return int(pq.read_metadata(file).num_rows)
+    except (OSError, pa.ArrowException) as error:
+        raise UsageError(f"{file}: it is no part of a recording ({error})") from error
 
 
 def number(file: Path) -> str:

@@ -22,6 +22,8 @@ COMMANDS = {
                     "by a run file."),
     "paper": Row("alphapanda.cli.paper", "Trade on paper: a feed at its own pace, with a journal "
                  "that survives a crash."),
+    "live": Row("alphapanda.cli.live", "Trade live: real orders at a broker, on its live ticks, "
+                "with a journal that survives a crash."),
     "run": Row("alphapanda.cli.run", "Run what its roles say, in this process: all of them, or "
                "some beside others."),
     "record": Row("alphapanda.cli.record", "Keep the ticks of a live feed without trading, until "

@@ -19,9 +19,9 @@ LAST = int(RejectionCode.PRODUCT_CUTOFF)
 
 def set_halt(core: Core, row: int, code: int, blocked: int) -> None:
     """Block (1) or unblock (0) an instrument, or with row -1 the account, for a reason."""
-    if code < FIRST or code > LAST:
-        raise AssertionError("a report blocks with a code from AUTH_LOST to PRODUCT_CUTOFF")
-    bit = 1 << (code - FIRST)
+    if code != RejectionCode.STALE_DATA and (code < FIRST or code > LAST):
+        raise AssertionError("a report blocks for STALE_DATA, or AUTH_LOST to PRODUCT_CUTOFF")
+    bit = 1 << code
     if row < 0:
         core.clock[0].halts = with_bit(core.clock[0].halts, bit, blocked)
     else:
@@ -49,11 +49,13 @@ def standing(core: Core, request: Record) -> int:
     instrument = core.instruments[request.row]
     bits = core.clock[0].halts | instrument.halts
     if instrument.unknowns != 0:
-        bits |= 1 << (int(RejectionCode.BLOCKED_UNKNOWN) - FIRST)
+        bits |= 1 << int(RejectionCode.BLOCKED_UNKNOWN)
     group = core.groups[instrument.group]
     if request.product == Product.MIS and core.clock[0].now >= group.intraday_end:
-        bits |= 1 << (int(RejectionCode.PRODUCT_CUTOFF) - FIRST)
-    for number in range(LAST - FIRST + 1):
-        if bits & (1 << number):
-            return FIRST + number
-    return 0
+        bits |= 1 << int(RejectionCode.PRODUCT_CUTOFF)
+    if bits == 0:
+        return 0
+    for code in range(FIRST, LAST + 1):
+        if bits & (1 << code):
+            return code
+    return int(RejectionCode.STALE_DATA)

@@ -59,6 +59,8 @@ def hear(core: Core, row: Record) -> None:
 
 def hear_of_account(core: Core, row: Record) -> None:
     """Do what a report says that is about no order of this run."""
+    if row.row >= core.clock[0].instruments or (row.a == ReportKind.CIRCUIT and row.row < 0):
+        raise AssertionError("a report is about an instrument that the run does not have")
     if row.a == ReportKind.EXTERNAL_ORDER:
         emit(core, Out.EXTERNAL_ORDER, -1, row.row, 0, row.qty, row.price, 0, 0, 0, 0)
     elif row.a == ReportKind.EXTERNAL_POSITION:
@@ -161,15 +163,15 @@ def beyond(total: int, most: int) -> bool:
 
 def replace(core: Core, order: Record, row: Record) -> None:
     """A change is in force: what was asked for, or what somebody else made of it."""
-    total, price, level = order.qty, order.price, order.trigger
+    asked, price, level = order.qty, order.price, order.trigger
     if order.modify_ts != NEVER:
-        total, price, level = order.qty + order.more, order.new_price, order.new_trigger
-    elif row.qty != 0:
-        order.goal = row.qty
-        order.level = row.trigger if row.trigger != 0 else order.trigger
-    total = row.qty if row.qty != 0 else total
+        asked, price, level = order.qty + order.more, order.new_price, order.new_trigger
+    total = row.qty if row.qty != 0 else asked
     price = row.price if row.price != 0 else price
     level = row.trigger if row.trigger != 0 else level
+    if order.own_change == 0:
+        order.goal += total - asked
+        order.level = level
     take_terms(core, order, total, price, level)
 
 

@@ -75,6 +75,7 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True):
     envelopes: Count
     missed: Count = 0
     texts: list[list[str]] = []
+    wide: bool = False
 
 
 class _Status(msgspec.Struct):

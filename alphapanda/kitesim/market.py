@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alphapanda.kitesim.candles import Candles
+from alphapanda.kitesim.hours import Hours
 from alphapanda.kitesim.listings import Listing
 from alphapanda.model.calendar import ist_date
 from alphapanda.model.instruments import Segment
@@ -71,9 +72,7 @@ class Quote:
 
     def see(self, row: Row, *, bars: bool) -> None:
         """Take a row of data in."""
-        if self.divided > 1:
-            row = {name: value // self.divided if name in PRICED else value
-                   for name, value in row.items()}  # fmt: skip
+        row = self._now_priced(row)
         last, before = row.get("last", self.last), self.volume
         self.ts = row["ts"]
         if last:
@@ -99,10 +98,10 @@ class Quote:
         self.taken_bid = self.taken_ask = 0
         self.reach_low = (row.get("low") if bars else 0) or self.last
         self.reach_high = (row.get("high") if bars else 0) or self.last
-        if self.last:
-            self._remember(row, bars=bars)
 
-    def _remember(self, row: Row, *, bars: bool) -> None:
+    def remember(self, row: Row, *, bars: bool) -> None:
+        """Take the row that was seen last into the candles."""
+        row = self._now_priced(row)
         last = self.last
         prices = (last, last, last, last)
         if bars:  # a bar's row comes at its end
@@ -114,6 +113,11 @@ class Quote:
             )
         ts = self.ts - 1 if bars else self.ts
         self.candles.see(ts, prices, volume=max(self.traded, 0), oi=self.oi)
+
+    def _now_priced(self, row: Row) -> Row:
+        if self.divided == 1:
+            return row
+        return {n: v // self.divided if n in PRICED else v for n, v in row.items()}
 
     def _traded(self, row: Row, *, bars: bool) -> int:
         if bars:
@@ -150,12 +154,15 @@ class Quote:
 class Market:
     """All quotes, and the time of the last row."""
 
-    def __init__(self, listings: tuple[Listing, ...], *, bars: bool) -> None:
+    def __init__(
+        self, listings: tuple[Listing, ...], *, bars: bool, hours: Hours | None = None
+    ) -> None:
         self.quotes = [Quote(listing) for listing in listings]
         """By the data's number of the instrument."""
         self.by_key = {quote.listing.key: quote for quote in self.quotes}
         self.by_token = {quote.listing.token: quote for quote in self.quotes}
         self.bars = bars
+        self._hours = hours
         self.ts = 0
 
     def show(self, number: int, row: Row) -> None:
@@ -183,5 +190,8 @@ class Market:
                 quote.next_day()
         self.ts = row["ts"]
         quote = self.quotes[number]
+        ts = row["ts"] - 1 if self.bars else row["ts"]
         quote.see(row, bars=self.bars)
+        if quote.last and (self._hours is None or self._hours.in_candles(quote.listing, ts)):
+            quote.remember(row, bars=self.bars)
         return quote

@@ -18,7 +18,16 @@ from alphapanda.kitesim import breaking
 from alphapanda.kitesim.call import Answer, Call, Csv, Page, Raw, Redirect, Route, read_json
 from alphapanda.kitesim.logins import INVALID
 from alphapanda.kitesim.orders import Refusal
-from alphapanda.kitesim.routes import control, costs, gtt, login, market, orders, portfolio
+from alphapanda.kitesim.routes import (
+    control,
+    costs,
+    gtt,
+    login,
+    market,
+    orders,
+    others,
+    portfolio,
+)
 from alphapanda.kitesim.script import AFTER, BEFORE
 from alphapanda.kitesim.simulator import Simulator
 
@@ -30,6 +39,7 @@ ROUTES = tuple(
         portfolio.ROUTES,
         gtt.ROUTES,
         costs.ROUTES,
+        others.ROUTES,
         control.ROUTES,
     )
 )

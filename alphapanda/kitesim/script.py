@@ -71,7 +71,8 @@ class Fault:
     """Again each so many seconds of the market, where it is met at an hour."""
     probability: float = 1.0
     times: int = 0
-    """At most so often; 0: once where `call` or `at` is given, else always."""
+    """At most so often; 0: once at a call, at a time of the day or of what has no other, else
+    always."""
     seconds: float = 1.0
     upto: float = 0.0
     """Between `seconds` and this, as the seed decides; 0: `seconds`."""
@@ -92,7 +93,7 @@ class Fault:
     def meets(self, seed: int, now: int, begin: int = 0) -> bool:
         """Count something that fits, and say if it goes wrong now; `begin`: the day's first row."""
         self.seen += 1
-        most = self.times or (1 if self.call or (self.timed and not self.repeat) else 0)
+        most = self.times or int(self.once)
         if (most and self.used >= most) or not self.due(now, begin):
             return False
         if (self.call and self.seen != self.call) or (self.every and self.seen % self.every):
@@ -122,9 +123,10 @@ class Fault:
         return self.seconds + (self.upto - self.seconds) * self.chance(seed, " seconds")
 
     @property
-    def timed(self) -> bool:
-        """Whether it has a time of the day."""
-        return self.at is not None or self.after > 0
+    def once(self) -> bool:
+        """Whether it happens once, where nothing says how often."""
+        of_hour = (self.at is not None or self.do in HOURS) and not self.repeat
+        return self.call > 0 or of_hour
 
     def due(self, now: int, begin: int = 0) -> bool:
         """Say if its time of the day has come."""

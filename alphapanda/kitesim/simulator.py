@@ -27,7 +27,7 @@ from alphapanda.kitesim.listings import listings_of
 from alphapanda.kitesim.logins import Logins, app_of, digest
 from alphapanda.kitesim.market import Market, Quote
 from alphapanda.kitesim.orders import Order, Refusal, Terms
-from alphapanda.kitesim.recording import Numbered, Recording, first_rows
+from alphapanda.kitesim.recording import Numbered, Recording
 from alphapanda.kitesim.script import CHANCES, HANDSHAKES, TICKS, UPDATES, Fault, Script
 from alphapanda.kitesim.setting_up import (
     answer_s,
@@ -71,14 +71,15 @@ class Simulator:
     """The state behind both servers."""
 
     def __init__(self, wanted: Wanted) -> None:
-        firsts = first_rows(wanted.data)
         self.recording = Recording(wanted.data)
+        firsts = self.recording.firsts
         replay = self.recording.replay
         start = min(row["ts"] for row in firsts.values())
         listings, notes = listings_of(replay.names, wanted.instruments)
         self.listings = with_freezes(listings, start)
         self.notes = [*replay.notes, *notes, *unknown(replay.kind, replay.columns)]
-        self.market = Market(self.listings.all, bars=replay.kind == "bar")
+        hours = Hours(Calendar.nse())
+        self.market = Market(self.listings.all, bars=replay.kind == "bar", hours=hours)
         for number, row in firsts.items():
             self.market.show(number, row)
         self.market.ts = start
@@ -97,7 +98,7 @@ class Simulator:
         """When requests came, by this machine's clock, which the ledger leaves out."""
         self.ledger = Ledger({"seed": wanted.seed, "user_id": wanted.user_id})
         self.exchange = Exchange(
-            self.market, self.account, Hours(Calendar.nse()), ledger=self.ledger,
+            self.market, self.account, hours, ledger=self.ledger,
             rules=rules_of(self.script),
         )  # fmt: skip
         self.triggers = Triggers(self._place_triggered)

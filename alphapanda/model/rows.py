@@ -227,7 +227,7 @@ class ChargeKind(IntEnum):
 class RejectionCode(IntEnum):
     """Why the risk gate refused a signal: one file in `rules/` each, but those of the gate itself.
 
-    From AUTH_LOST to PRODUCT_CUTOFF they are the broker's side: a report blocks, and unblocks.
+    From AUTH_LOST to PRODUCT_CUTOFF (and STALE_DATA) they are the broker's side: a report blocks, and unblocks.
     """
 
     PRICE_BAND = 1

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.data.replay.replay import ReplayOptions, open_replay
-from alphapanda.errors import UsageError
+from alphapanda.errors import OutsideError, UsageError
 from alphapanda.events.events import decode
 from alphapanda.journal.journal import Journal
 from alphapanda.kitesim.script import SHIPPED
 from alphapanda.rehearsal.comparing import Comparison, compare
-from alphapanda.rehearsal.stage import USER, Stage, free_port, simulator
+from alphapanda.rehearsal.stage import USER, Stage, free_port, last_words, simulator
 
 LEDGER = "ledger.json"
 """The exchange's own book, kept in the run's folder."""
@@ -82,6 +82,8 @@ def rehearse(wanted: Wanted, show: Show) -> Rehearsed:
         stage.run("instruments", "fetch")
         show(f"live on {', '.join(names)}")
         told = stage.run(*live_words(wanted, names), fine=GAPS)
+        if not told.stdout:
+            raise OutsideError(f"live failed: {last_words(told.stderr)}")
         show("the exchange's book against the journal")
         ledger = stage.ledger()
         (wanted.out / LEDGER).write_text(json.dumps(ledger))

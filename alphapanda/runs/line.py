@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 from alphapanda.brokers.ports import ExecutionClient, OrderRequest
@@ -26,15 +27,14 @@ class Line:
         self._loop = asyncio.new_event_loop()
         self._requests: asyncio.Queue[Sequence[OrderRequest] | None] = asyncio.Queue()
         self._thread = threading.Thread(target=self._live, name="order line", daemon=True)
-        self._hearing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin; the client's reports are taken from now on."""
         self._thread.start()
 
     def submit(self, requests: Sequence[OrderRequest]) -> None:
-        """Hand over requests that are on the disk."""
-        self._loop.call_soon_threadsafe(self._requests.put_nowait, tuple(requests))
+        """Hand over requests that are on the disk; if the line has failed, the run hears of it."""
+        self._pass(tuple(requests))
 
     def look(self) -> None:
         """Ask the client for the state of every open order; it comes as reports."""
@@ -43,8 +43,12 @@ class Line:
 
     def stop(self) -> None:
         """End once all that was handed over is with the client; take its last reports."""
-        self._loop.call_soon_threadsafe(self._requests.put_nowait, None)
+        self._pass(None)
         self._thread.join(STOP_S)
+
+    def _pass(self, requests: Sequence[OrderRequest] | None) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the reports say why
+            self._loop.call_soon_threadsafe(self._requests.put_nowait, requests)
 
     async def _look(self) -> None:
         self._reports.put(*await self._client.open_orders())

@@ -21,6 +21,7 @@ from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.journal.records import LockError, torn_first, written
+from alphapanda.model.columns import Columns
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory, make_folder
 from alphapanda.runs import manifest, recorder
@@ -34,11 +35,13 @@ from alphapanda.runs.plan import RunPlan
 from alphapanda.runs.reports import Reports
 from alphapanda.runs.runner import ActiveRun, start
 from alphapanda.runs.sending import Sender, doubts
-from alphapanda.runs.session import blaming
+from alphapanda.runs.session import Session, blaming
 from alphapanda.runs.stopping import orderly
 from alphapanda.runs.summary import totals
 
 LOG = log.get(__name__)
+SILENCE_S = 10.0
+"""So long a venue may say nothing at the end of a feed while an answer of it is awaited."""
 PERFORMANCE = log.get("performance")
 Show = Callable[["PaperRun"], None]
 
@@ -48,7 +51,7 @@ class Venue(Protocol):
 
     broker: Broker
 
-    def connect(self, history: Iterable[OrderRequest | Report]) -> ExecutionClient:
+    def connect(self, run_id: str, history: Iterable[OrderRequest | Report]) -> ExecutionClient:
         """Return the client of a run; of one that goes on, behind its history."""
         ...
 
@@ -97,7 +100,11 @@ def run_paper(
                 "run begins" if journal is None else "run goes on", feed=before["feed"],
                 strategies=plan.names, row=rows_taken(journal),
             )  # fmt: skip
-            with frozen_garbage(), measured(run), connected(run, kept, journal, venue):
+            with (
+                frozen_garbage(),
+                measured(run),
+                connected(run, kept, journal, venue, run_id=before["run_id"]),
+            ):
                 stopped = trade(PaperRun(run, kept), journal, show=show)
             if stopped:
                 kept.pause()
@@ -111,8 +118,9 @@ def run_paper(
 
 @contextmanager
 def connected(
-    run: ActiveRun, kept: recorder.Recorder, journal: Journal | None, venue: Venue | None
-) -> Iterator[None]:
+    run: ActiveRun, kept: recorder.Recorder, journal: Journal | None, venue: Venue | None, *,
+    run_id: str,
+) -> Iterator[None]:  # fmt: skip
     """Send what the core says from now on to the venue, and let it hear what is reported there.
 
     What an earlier process of the run sent without an answer is in doubt until the venue tells.
@@ -123,7 +131,7 @@ def connected(
     before = () if journal is None else recorder.history(run, journal)
     reports = Reports(given=kept.reports, booked=kept.booked)
     reports.put(*doubts(run.session.engine))
-    line = Line(venue.connect(before), reports)
+    line = Line(venue.connect(run_id, before), reports)
     run.session.reports = reports
     run.session.sinks.append(Sender(run.session.engine, line.submit))
     line.start()
@@ -234,10 +242,21 @@ def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> boo
                 show(paper)
         if stopping():
             return True
+        hear_out(session)
         if not paper.recorder.finished:
             session.finish(always=run.plan.rules.calendar.is_always)
+            hear_out(session)
     faults.at("feed ended")
     return False
+
+
+def hear_out(session: Session) -> None:
+    """Take a venue's reports until all that was sent is answered, or it is silent for long."""
+    reports = session.reports
+    if reports is None:
+        return
+    while reports.came.wait(SILENCE_S if doubts(session.engine) else 0):
+        session.advance(Columns.of())
 
 
 def end_run(run: ActiveRun, kept: recorder.Recorder, directory: RunDirectory) -> Result:

@@ -8,7 +8,7 @@ counted, so that a client that starts again may tell all that it finds.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,14 @@ import numpy as np
 from alphapanda import log
 from alphapanda.brokers.ports import Report, ReportKind
 from alphapanda.engine.controls import Controls
-from alphapanda.model.rows import CONTROL, Control
+from alphapanda.errors import AlphaPandaError
+from alphapanda.model.rows import CONTROL, Control, Reason, RejectionCode
 from alphapanda.model.texts import ReportTexts
 from alphapanda.runs.operator import NO_CONTROLS
 
 LOG = log.get(__name__)
+KINDS, REASONS = frozenset(map(int, ReportKind)), frozenset(map(int, Reason))
+BLOCKS = range(RejectionCode.AUTH_LOST, RejectionCode.PRODUCT_CUTOFF + 1)
 LONGEST = 1_000
 """Characters that are kept of a broker's words; that some were cut is said in the last of them."""
 LONGEST_ID = 64
@@ -59,15 +62,19 @@ class Reports:
         """Return the control rows of the reports that wait, at the time `ts`, and their texts.
 
         Raises:
-            BaseException: what the client failed with, once its last reports are taken.
+            AlphaPandaError, AssertionError: why the client failed, once its last reports are taken.
         """
         with self._lock:
             waiting, self._waiting = self._waiting, []
             failure = self._failure
             self.came.clear()
+        for report in waiting:
+            check(report)
         news = [report for report in waiting if self._is_new(report)]
         if not news and failure is not None:
-            raise failure
+            if isinstance(failure, AlphaPandaError | AssertionError):
+                raise failure
+            raise AssertionError(f"the client of the broker failed: {failure!r}") from failure
         if not news:
             return NO_CONTROLS, ()
         controls = np.zeros(len(news), CONTROL)
@@ -88,6 +95,16 @@ class Reports:
             return False
         self._booked.add(key)
         return True
+
+
+def check(report: Report) -> None:
+    """See that a report says what a core can read: a client's broken promise goes no further."""
+    kind = ReportKind(report.kind) if report.kind in KINDS else None
+    known: Container[int] = REASONS
+    if kind in (ReportKind.BLOCKED, ReportKind.UNBLOCKED):
+        known = BLOCKS
+    if kind is None or report.reason not in known or report.exchange_ns < 0:
+        raise AssertionError(f"no report that there can be: {report}")
 
 
 def write(row: Any, report: Report, ts: int, number: int) -> None:

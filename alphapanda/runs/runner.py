@@ -82,6 +82,11 @@ def load_program(
     return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
 
 
+def prepare(plan: RunPlan) -> None:
+    """Have the loop of a plan ready, compiled if need be, before its rows begin to come."""
+    load_program(plan, jit=plan.options.jit, tier=plan.options.tier, rows=plan.feed.rows)
+
+
 def covers_all(plan: RunPlan) -> tuple[bool, ...]:
     """Return for each strategy if it has a record of its own for every instrument."""
     everything = tuple(range(len(plan.instruments)))

@@ -24,6 +24,7 @@ from alphapanda.runtime.failing import failure_told
 from alphapanda.runtime.lifecycle import Part, Parts
 from alphapanda.runtime.projecting import RunProjector
 from alphapanda.runtime.relaying import RunRelay
+from alphapanda.runtime.venues import ALL, Sending
 
 AGAIN = "started again, it goes on"
 
@@ -61,6 +62,8 @@ class Wanted:
     out: Path | None = None
     broker: Broker = Broker.PAPER
     """Where its orders go; the core fills those on paper."""
+    sending: Sending = ALL
+    """What of them leaves."""
 
 
 @dataclass

@@ -101,13 +101,13 @@ def test_killed_and_restarted_server_loses_nothing(tmp_path: Path, own_kafka: Ka
         rows = [(one.seq, encode(one)) for one in events]
         for first in range(0, 3 * part, part):
             outbox.rows += rows[first : first + part]
-            await until(lambda goal=first + begun: relay.relayed.position > goal, 60)
+            await until(lambda goal=first + begun: relay.relayed.position > goal, 200)
             if first < 2 * part:
                 server.kill()
                 server.launch()  # on this thread: it dies with the one that started it
-                await until(server.is_ready, 90)
+                await until(server.is_ready, server.start_timeout_s)
         outbox.ended = True
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):
             await relay.drained()
         await relay.stop()
         return relay

@@ -154,6 +154,7 @@ def test_a_late_fill_of_an_entry_is_protected() -> None:
         [filled(2, 11)], [filled(2, 10), filled(3, 1)], [filled(2, -1)], [filled(2, 5, 0)],
         [at(2, R.CANCELLED), filled(3, 11)], [filled(2, 1, order=7)], [at(2, R.ACKNOWLEDGED, 7)],
         [at(2, R.FILLED, qty=5, price=1), at(3, R.REPLACED, qty=4, price=1)],
+        [at(2, R.CIRCUIT, 0, row=-1)], [at(2, R.BLOCKED, 0, row=1, reason=26)],
     ],
 )  # fmt: skip
 def test_what_cannot_be_stops_the_run(wrong: list[Any]) -> None:
@@ -179,6 +180,17 @@ def test_a_change_is_in_force_when_it_is_reported() -> None:
     assert [(r.order, r.a, r.b) for r in refused.of(Out.REJECTED)][-1] == (
         1, RejectionCode.BROKER, Reason.RATE,
     )  # fmt: skip
+
+
+def test_somebody_elses_terms_are_taken() -> None:
+    """A change that was made at the terminal, or came about otherwise, is not fought."""
+    script: Script = {
+        0: lambda ctx: buy_limit(ctx, 10, rs(99)), 5: lambda ctx: modify(ctx, 1, 15),
+    }  # fmt: skip
+    played = sent(script, at(2, R.REPLACED, qty=8, price=rs(97)), at(7, R.REPLACED, qty=12))
+    assert messages(played) == [("ORDER", 1, 10, 0), ("MODIFY", 1, 15, 0)]
+    assert (played.field("orders", "qty"), played.field("positions", "open_buy")) == (12, 12)
+    assert played.field("orders", "price") == rs(97)
 
 
 def test_a_fill_proves_an_enlargement() -> None:

@@ -38,7 +38,7 @@ def reading(settings: Settings, work: Callable[[TopicReader], Awaitable[Any]]) -
 
 async def to_the_end(reader: TopicReader) -> None:
     """Wait until all is taken in that is there now."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(200):
         await reader.caught_up()
 
 

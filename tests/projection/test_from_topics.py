@@ -38,6 +38,9 @@ from tests.support.servers.kafka import Kafka
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.proxy import Proxy
 
+POSTGRES = pytest.mark.parametrize("migrated_database", ["postgresql"], indirect=True)
+"""For what is about the topics and the process: the other database has no part in it."""
+
 
 def test_runs_on_the_topics_become_tables(settings: Settings) -> None:
     """Of several runs, sent twice and on many topics, each event is taken in once.
@@ -90,6 +93,7 @@ def test_an_event_that_cannot_be_true_is_a_dead_letter(settings: Settings) -> No
     assert mine == {"a position that does not add up"}
 
 
+@POSTGRES
 def test_what_was_bad_before_gets_no_second_letter(settings: Settings) -> None:
     """Made again from topics with more bad messages than a minute may have: no letter is written.
 
@@ -156,6 +160,7 @@ def test_a_hole_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> 
     compared(settings, other, 3)
 
 
+@POSTGRES
 def test_a_server_killed_in_the_middle(settings: Settings, server: Kafka) -> None:
     """Killed and started again, everything arrives, once."""
     run = fresh()
@@ -191,6 +196,7 @@ def test_killed_between_two_steps_it_goes_on(settings: Settings, point: str) -> 
     compared(settings, run, 30)
 
 
+@POSTGRES
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_followed_until_stopped(settings: Settings, number: signal.Signals) -> None:
     """What comes while it runs is taken in; Ctrl-C and SIGTERM end it in order, with status 130."""
@@ -213,7 +219,7 @@ def test_followed_until_stopped(settings: Settings, number: signal.Signals) -> N
 
             using(settings, arrived)
             following.send_signal(number)
-            assert following.wait(20) == 130
+            assert following.wait(90) == 130
         finally:
             following.kill()
     compared(settings, run, 20)
@@ -276,7 +282,7 @@ def test_topics_and_journal_give_the_same_tables(settings: Settings) -> None:
 
     But for its manifest, which no event holds.
     """
-    told = called("paper", "ema_cross", "--feed", f"replay:{session(2, 3_000)}", "--speed", "max",
+    told = called("paper", "ema_cross", "--feed", f"replay:{session(2, 600)}", "--speed", "max",
                    "--limits", "wide", "--param", "fast=3", "--param", "slow=8", "--out", "run",
                    "--json", cwd=settings.base_dir, **environment(settings))  # fmt: skip
     assert told.status == 0, told.err

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
@@ -40,6 +41,8 @@ class Broker:
         """Returns at what an order may trade."""
         self.orders: dict[int, Standing] = {}
         self.untold: list[Report] = []
+        self.said: list[Report] = []
+        """Everything that ever happened, told or not."""
         self.messages: dict[int, int] = {}
         """Places received, by order: more than one is a broken promise."""
         self.changes: dict[int, int] = {}
@@ -125,7 +128,18 @@ class Broker:
     def _say(self, kind: ReportKind, order: Standing, **facts: object) -> None:
         number = "" if kind == R.UNKNOWN else order.number
         about = {"row": order.request.row, "broker_order_id": number, **facts}
-        self.untold.append(Report(int(kind), order.request.order, **about))  # type: ignore[arg-type]
+        report = Report(int(kind), order.request.order, **about)  # type: ignore[arg-type]
+        self.untold.append(report)
+        self.said.append(report)
+
+    def begin_again(self, known: Iterable[Report]) -> None:
+        """Tell a client that starts anew what a run does not know, and all trades once more."""
+        left = Counter(known)
+        self.untold = []
+        for report in self.said:
+            left[report] -= 1
+            if left[report] < 0 or report.kind == R.FILLED:
+                self.untold.append(report)
 
     def _one_in(self, count: int) -> bool:
         return self.chance.randrange(count) == 0

@@ -110,7 +110,7 @@ async def forget(settings: Settings, topic: str) -> None:
         await admin.delete_records(dict.fromkeys(places, kafka().admin.RecordsToDelete(-1)))
 
 
-async def until(is_so: Callable[[], bool], timeout_s: float = 30) -> None:
+async def until(is_so: Callable[[], bool], timeout_s: float = 90) -> None:
     """Wait until something is so; fail if it never comes."""
     async with asyncio.timeout(timeout_s):
         while not is_so():  # noqa: ASYNC110 (it asks about what has no event)

@@ -48,7 +48,7 @@ def new(order: int, qty: int = 5, price: float = 1_600, **more: Any) -> OrderReq
 
 def market(order: int, qty: int = 5, **more: Any) -> OrderRequest:
     """Return a request for a new market order with the broker's own protection."""
-    return new(order, qty, 0, kind=Kind.MARKET, protection=-1, **more)
+    return new(order, qty, 0, **{"kind": Kind.MARKET, "protection": -1, **more})
 
 
 def cancel(order: int, **more: Any) -> OrderRequest:
@@ -90,9 +90,12 @@ class Trader:
     def __init__(self, gateway: Gateway, alerts: list[Alert]) -> None:
         self.gateway, self.alerts = gateway, alerts
         self.said: list[Report] = []
+        self.history: list[OrderRequest | Report] = []
+        """What a journal would have."""
 
     def send(self, *requests: OrderRequest) -> None:
         """Hand over requests."""
+        self.history += requests
         self.gateway.submit(requests)
 
     def until(self, enough: Callable[[Sequence[Report]], object]) -> list[Report]:
@@ -100,8 +103,14 @@ class Trader:
         until = time.monotonic() + WAIT_S
         while not enough(self.said):
             assert time.monotonic() < until, f"only {self.said}, {self.alerts}"
-            self.said += self.gateway.take(0.5)
+            self.take(0.5)
         return self.said
+
+    def take(self, wait_s: float) -> None:
+        """Take the reports that come."""
+        came = self.gateway.take(wait_s)
+        self.said += came
+        self.history += came
 
     def of(self, order: int, kind: ReportKind) -> list[Report]:
         """Return the reports of a kind about an order."""
@@ -115,7 +124,7 @@ class Trader:
 
 @contextmanager
 def trading(
-    server: Server, folder: Path, token: str, *, run: str = RUN,
+    server: Server, folder: Path, token: str, *, run: str = RUN, deployment: str = DEPLOYMENT,
     history: Iterable[OrderRequest | Report] = (),
     positions: Mapping[tuple[int, int], int] | None = None,
 ) -> Iterator[Trader]:  # fmt: skip
@@ -125,7 +134,7 @@ def trading(
     gateway = open_gateway(
         settings, addresses_of(settings), token, alarm=alerts.append,
         trading=Trading(
-            run, DEPLOYMENT, ROWS, folder, folder, history=history, positions=positions or {}
+            run, deployment, ROWS, folder, folder, history=history, positions=positions or {}
         ),
     )  # fmt: skip
     gateway.start()

@@ -39,14 +39,20 @@ from alphapanda.brokers.zerodha.orders.state import (
 from alphapanda.brokers.zerodha.orders.tags import Tags
 from alphapanda.core.state import RequestVerb
 from alphapanda.kitesim.account import Account, Holding
-from alphapanda.kitesim.answers import order_row, trade_row
+from alphapanda.kitesim.answers import (
+    funds_row,
+    holding_row,
+    order_row,
+    position_row,
+    trade_row,
+)
 from alphapanda.kitesim.checks import UNLISTED, Rules
 from alphapanda.kitesim.exchange import Exchange
 from alphapanda.kitesim.hours import Hours
 from alphapanda.kitesim.ledger import Ledger
 from alphapanda.kitesim.listings import listings_of
 from alphapanda.kitesim.market import Market
-from alphapanda.kitesim.orders import Order, Refusal
+from alphapanda.kitesim.orders import Order, Refusal, Terms
 from alphapanda.kitesim.terms import changes_of, place_terms
 from alphapanda.model.calendar import Calendar
 from tests.support.orders import DEPLOYMENT, INFY, ROWS, RUN
@@ -105,6 +111,10 @@ FAULTS: dict[str, Fault] = {
     "403 address": Fault(False, lambda: error(403, "PermissionException", UNLISTED)),
 }  # fmt: skip
 """Of a request that places an order; the first seventeen and more of reliability F1."""
+PROFILE = {
+    "user_id": "SIM001", "exchanges": ["NSE", "NFO"],
+    "order_types": ["MARKET", "LIMIT", "SL", "SL-M"],
+}  # fmt: skip
 LIST_FAULTS = ("fails", "empty", "short", "shuffled", "late", "no list")
 
 
@@ -162,6 +172,14 @@ class World:
         self.epoch = 0
         self.timer = 0
         self.healed = False
+        self.reads = 0
+        self.lists_as = ""
+        """How every bad list is bad; empty: by the seed."""
+        self.list_answer: Answer | None = None
+        """What every list is answered with."""
+        self.change_answer: Answer | None = None
+        self.keep_trades = True
+        """Whether the list of trades is shown as it is; else it is empty."""
         self.begin()
 
     # --- the process ----------------------------------------------------------------------------
@@ -270,7 +288,10 @@ class World:
     def arrive(self, send: Send, name: str, epoch: int) -> None:
         """Let a request reach the exchange, and its answer begin to come back."""
         fault = FAULTS.get(name)
-        answer = None
+        answer = self.change_answer if send.verb != "place" else None
+        if answer is not None:
+            self.later(0.1, lambda: self.answer(send, answer, epoch))
+            return
         if fault is None or fault.acts:
             answer = self.carry(send)
         if fault is not None and not (
@@ -304,6 +325,15 @@ class World:
         self.later(self.random.uniform(0.01, 0.1), lambda: self.act(found.order_id))
         return done({"order_id": found.order_id})
 
+    def place_foreign(self, qty: int, rupees: float, *, tag: str | None) -> None:
+        """Let somebody else place an order."""
+        terms = Terms(
+            LISTINGS.all[0], "regular", "BUY", "LIMIT", "CNC", qty, round(rupees * 10_000), tag=tag
+        )  # fmt: skip
+        order = self.exchange.place(terms, self.ns(), app=False)
+        assert isinstance(order, Order)
+        self.act(order.order_id)
+
     def act(self, order_id: str) -> None:
         """Let the exchange act on a request."""
         self.exchange.carry_out(order_id, self.ns())
@@ -322,13 +352,19 @@ class World:
         """Read a list, or what comes in its place."""
         epoch, took_s = self.epoch, self.random.uniform(0.01, 0.2)
         bad = not self.healed and self.random.random() < self.way.lists
-        how = self.random.choice(LIST_FAULTS) if bad else ""
-        rows = self.book() if what == "book" else self.executions()
-        if how in ("short", "shuffled"):
+        how = (self.lists_as or self.random.choice(LIST_FAULTS)) if bad else ""
+        self.reads += 1
+        rows: Any = {
+            "book": self.book, "trades": self.executions, "positions": self.positions,
+            "holdings": self.holdings, "funds": self.funds, "triggers": list,
+            "profile": lambda: PROFILE,
+        }[what]()  # fmt: skip
+        if how in ("short", "shuffled") and isinstance(rows, list):
             self.random.shuffle(rows)
             rows = rows[: len(rows) // 2] if how == "short" else rows
         instead = {"empty": [], "no list": None}
         answer = done(instead.get(how, rows)) if how != "fails" else unanswered("cut")
+        answer = self.list_answer or answer
         self.later(took_s + 5 * (how == "late"), lambda: self.come(what, answer, epoch))
 
     def come(self, what: str, answer: Answer, epoch: int) -> None:
@@ -356,15 +392,33 @@ class World:
 
     def executions(self) -> list[dict[str, Any]]:
         """Return the trades."""
+        if not self.keep_trades:
+            return []
         known = self.trade_rows
         known += [trade_row(trade) for trade in self.exchange.trades[len(known) :]]
         return list(known)
 
+    def positions(self) -> dict[str, Any]:
+        """Return the positions."""
+        quote = self.market.by_key["NSE:INFY"]
+        held = self.account.positions.values()
+        return {"net": [position_row(one, quote, net=True) for one in held], "day": []}
+
+    def holdings(self) -> list[dict[str, Any]]:
+        """Return the shares."""
+        quote = self.market.by_key["NSE:INFY"]
+        return [holding_row(one, quote) for one in self.account.holdings.values()]
+
+    def funds(self) -> dict[str, Any]:
+        """Return the money."""
+        blocked = self.exchange.blocked()
+        return {"equity": funds_row(self.account, blocked=blocked, commodity=False)}
+
     def update(self) -> None:
         """Wake the desk for what has changed, some of it twice, late or never."""
+        epoch = self.epoch
         for _ in self.exchange.updates:
             if self.random.random() >= self.way.lost_updates:
-                epoch = self.epoch
                 self.later(self.random.uniform(0.0, 1.0), lambda: self.wake(epoch))
         self.exchange.updates.clear()
 
@@ -427,19 +481,20 @@ class World:
 
     def check(self) -> None:
         """Hold the journal to the exchange's ledger: I1, I2, I3, I4 and I10."""
-        placed = Counter(e["tag"] for e in self.ledger.entries if e["kind"] == "placed")
+        placed = Counter(
+            e["tag"] for e in self.ledger.entries if e["kind"] == "placed" and e["app"]
+        )
         assert all(count == 1 for count in placed.values()), ("placed twice", placed)
         sent = Counter(facts["tag"] for kind, facts in self.log
                        if kind == SENT and facts["verb"] == "place")  # fmt: skip
         assert all(count == 1 for count in sent.values()), ("sent twice", sent)
         trades = sorted((str(10_000_000 + t.number), t.qty if t.order.terms.buys else -t.qty,
-                         t.price) for t in self.exchange.trades)  # fmt: skip
+                         t.price) for t in self.exchange.trades if t.order.app)  # fmt: skip
         fills = sorted((one.trade_id, one.qty, one.price) for one in self.journal
                        if isinstance(one, Report) and one.kind == ReportKind.FILLED)  # fmt: skip
         assert fills == trades, ("fills", fills, "trades", trades)
-        held = self.account.positions.get(("NSE:INFY", "CNC"))
         ours = sum(qty for (row, _), qty in self.desk.state.held.items() if row == 0)
-        assert ours == (0 if held is None else held.qty)
+        assert ours == sum(qty for _, qty, _ in trades)
         times = [at for at, _, _ in self.arrived]
         for first, ninth in zip(times, times[8:], strict=False):
             assert ninth - first > 0.8, "more than 8 messages in a second"

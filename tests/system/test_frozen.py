@@ -51,6 +51,7 @@ def frozen_relay(run: Path, last: int, settings: Settings) -> subprocess.Popen[b
         while cursor.load() < 0:
             assert relay.poll() is None
             assert time.monotonic() < until
+            time.sleep(0.005)  # what a page takes is far longer
         relay.send_signal(signal.SIGSTOP)
         if cursor.load() + 2 * PAGE < last:
             return relay
@@ -64,7 +65,7 @@ def frozen_relay(run: Path, last: int, settings: Settings) -> subprocess.Popen[b
 def test_a_relay_that_was_taken_for_dead_changes_nothing(settings: Settings) -> None:
     """Woken when another has ended its work, it sends a page again and leaves the cursor there."""
     run = settings.base_dir / "run"
-    told = called("backtest", "ema_cross", "--data", session(3, 6_000), "--limits", "wide",
+    told = called("backtest", "ema_cross", "--data", session(3, 4_500), "--limits", "wide",
                    "--param", "fast=3", "--param", "slow=8", "--journal", "--out", "run",
                    cwd=settings.base_dir, **environment(settings))  # fmt: skip
     assert told.status == 0, told.err

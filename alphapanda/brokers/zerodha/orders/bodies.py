@@ -122,9 +122,9 @@ def mispriced(request: OrderRequest) -> list[str]:
         found.append(f"trigger {request.trigger} of a {KINDS[kind]} order")
     if kind in PROTECTED:
         width = protection_of(request)
-        if width == 0:
+        if request.protection == 0:
             found.append("a market order without protection, which Kite refuses")
-        elif width != AUTOMATIC and not (request.protection % HUNDREDTH == 0 and width <= WHOLE):
+        elif width != AUTOMATIC and (request.protection % HUNDREDTH or width > WHOLE):
             found.append(f"protection {request.protection} is not in steps of 0.01 % up to 100 %")
     return found
 

@@ -59,24 +59,22 @@ def take(state: State, request: OrderRequest, now_s: float) -> None:
         state.end(tracked, ReportKind.CANCELLED, Why.ASKED, "it had not left")
         return
     else:
-        overtake(state, tracked)
+        overtake(tracked)
         tracked.waiting.append(change)
     begin_next(state, tracked, now_s)
 
 
-def overtake(state: State, tracked: Tracked) -> None:
-    """Let a cancellation go before changes that have not left."""
-    for change in tracked.waiting:
-        reject(state, tracked, change, Why.ASKED, "not sent: a cancellation goes before it")
+def overtake(tracked: Tracked) -> None:
+    """Let a cancellation go before changes that have not left: its outcome is theirs too."""
     tracked.waiting.clear()
     if tracked.change is not None and tracked.change.sent_s < 0:
-        reject(state, tracked, tracked.change, Why.ASKED, "not sent: a cancellation goes before it")
         tracked.change = None
 
 
 def reject(state: State, tracked: Tracked, change: Change, why: Why, text: str) -> None:
-    """Say that a change did not come about."""
-    state.say(ReportKind.CHANGE_REJECTED, tracked, reason=end_code(why), text=text)
+    """Say that a change did not come about, but for one that a cancellation follows."""
+    if change.cancels or not any(one.cancels for one in tracked.waiting):
+        state.say(ReportKind.CHANGE_REJECTED, tracked, reason=end_code(why), text=text)
     if tracked.change is change:
         tracked.change = None
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha.answers import Answer, Outcome
-from alphapanda.brokers.zerodha.orders import changing, following, foreign, placing
+from alphapanda.brokers.zerodha.orders import changing, following, foreign, placing, reconciling
 from alphapanda.brokers.zerodha.orders.reading import (
     Cache,
     OrderRow,
@@ -19,6 +19,7 @@ from alphapanda.brokers.zerodha.orders.reading import (
     read_list,
     trade_row,
 )
+from alphapanda.brokers.zerodha.orders.reconciling import Books
 from alphapanda.brokers.zerodha.orders.state import (
     CANCELS,
     Action,
@@ -50,8 +51,9 @@ BAD_READS = 5
 class Desk:
     """Give it what happens; take what it wants done."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, books: Books | None = None) -> None:
         self.state = state
+        self.books = books or Books()
         self._reading: dict[str, float] = {}
         self._read_s = float("-inf")
         self._book_due = float("-inf")
@@ -97,8 +99,12 @@ class Desk:
             placing.halt(self.state, Why.AUTH, answer.text)
         elif what == "book":
             self._take_book(answer, begun_s, now_s)
-        else:
+        elif what == "trades":
             self._take_trades(answer, now_s)
+        else:
+            reconciling.take(self.state, self.books, what, answer, now_s)
+        if answer.outcome is Outcome.AUTH_LOST and what != "book":
+            self.books.want(what, now_s + REFUSED_S)
         if what == "book":
             self._read_s = now_s
             self._book_due = now_s + self.interval_s(now_s)
@@ -112,8 +118,19 @@ class Desk:
         if self._trades_wanted and "trades" not in self._reading and self._may_read(now_s):
             self._trades_wanted = False
             self._begin("trades", now_s)
+        self._reconcile(now_s)
         actions, self.state.actions = self.state.actions, []
         return actions
+
+    # Book and trades have their own times; the rest is read when it is wanted.
+    def _reconcile(self, now_s: float) -> None:
+        for what in self.books.due(now_s):
+            if what in ("book", "trades"):
+                del self.books.wanted[what]
+                self._trades_wanted |= what == "trades"
+            elif what not in self._reading and self._may_read(now_s):
+                del self.books.wanted[what]
+                self._begin(what, now_s)
 
     def due_s(self, now_s: float) -> float:
         """Return when `go_on` has something to do, if nothing happens before."""
@@ -122,12 +139,27 @@ class Desk:
             due = min(due, self.state.budget.due(now_s))
         if self._trades_wanted and "trades" not in self._reading:
             due = min(due, self.state.budget.read_due(now_s))
+        if self.books.wanted:
+            next_s = min(self.books.wanted.values())
+            due = min(due, max(next_s, self.state.budget.read_due(now_s)))
         return due
 
     def login(self, now_s: float) -> list[Action]:
         """Take orders again after a new login, once the book can be read."""
         self._want(now_s)
         self._read_s = float("-inf")
+        return self.go_on(now_s)
+
+    def ignore(self, order_id: str, now_s: float) -> list[Action]:
+        """Take an order in quarantine for somebody else's, as a person has decided."""
+        if order_id in self.state.quarantined:
+            foreign.release(self.state, order_id)
+        return self.go_on(now_s)
+
+    def resume(self, now_s: float) -> list[Action]:
+        """Take orders again after a halt, as a person has decided who mended its cause."""
+        for why in (Why.IP, Why.SYNC):
+            self.state.unblock(-1, why)
         return self.go_on(now_s)
 
     # --- sending --------------------------------------------------------------------------------
@@ -197,7 +229,7 @@ class Desk:
         for row in sorted(rows, key=lambda one: (len(one.order_id), one.order_id)):
             tracked = self._owner(row, now_s)
             if tracked is None:
-                foreign.see(state, row)
+                self._trades_wanted |= foreign.see(state, row)
             else:
                 following.see(state, tracked, row, begun_s, now_s)
                 changing.begin_next(state, tracked, now_s)
@@ -207,6 +239,8 @@ class Desk:
         else:
             self._bad = 0
             self._take_absence(begun_s)
+            self.books.done("book", now_s, good=True)
+            reconciling.begin(state, self.books, now_s)
         self._trades_wanted |= following.wants_trades(state)
 
     # The order of a row: by its number, or by its tag where the number is not known yet.
@@ -247,16 +281,22 @@ class Desk:
             return
         for text in found.odd:
             self.state.alert("odd trade", text)
-        following.book_trades(self.state, found.rows, now_s)
+        self.books.trades = found.rows
+        booked = following.book_trades(self.state, found.rows, now_s)
         following.compare(self.state, now_s)
-        self._want(now_s)
+        if not found.odd:
+            self.books.done("trades", now_s, good=True)
+            reconciling.begin(self.state, self.books, now_s)
+        if booked:
+            self._want(now_s)  # an end may wait for them
 
     def reports(self) -> list[Report]:
-        """Return the state of every order that is open at the broker."""
+        """Return by which terms each order works that the book has shown."""
         return [
             Report(
-                int(ReportKind.ACKNOWLEDGED), one.order, one.row, one.left, one.terms.price,
+                int(ReportKind.ACKNOWLEDGED), one.order, one.row, one.terms.qty, one.terms.price,
                 one.terms.trigger, broker_order_id=one.broker_id,
             )
-            for one in self.state.orders.values() if one.stage is Stage.LIVE
+            for one in list(self.state.orders.values())
+            if one.stage is Stage.LIVE and one.acknowledged
         ]  # fmt: skip

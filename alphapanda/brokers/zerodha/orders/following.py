@@ -63,12 +63,21 @@ def acknowledge(state: State, tracked: Tracked, row: OrderRow) -> None:
     there = row.status in AT_EXCHANGE or row.status == COMPLETE or row.filled > 0
     if there and not tracked.acknowledged:
         tracked.acknowledged = True
-        state.say(ReportKind.ACKNOWLEDGED, tracked, exchange_ns=row.ts)
+        say_acknowledged(state, tracked, row.ts)
     stop = tracked.request.kind in STOPS and not tracked.triggered
     met = row.filled > 0 or row.status in ("OPEN", COMPLETE)
     if there and stop and met:
         tracked.triggered = True
         state.say(ReportKind.TRIGGERED, tracked, exchange_ns=row.ts)
+
+
+def say_acknowledged(state: State, tracked: Tracked, ts: int) -> None:
+    """Say that the exchange has an order, and by which terms."""
+    terms = tracked.terms
+    state.say(
+        ReportKind.ACKNOWLEDGED, tracked, qty=terms.qty, price=terms.price, trigger=terms.trigger,
+        exchange_ns=ts,
+    )  # fmt: skip
 
 
 def note_fills(state: State, tracked: Tracked, row: OrderRow) -> None:
@@ -149,8 +158,9 @@ def wants_trades(state: State) -> bool:
     return any(one.filled > one.booked for one in state.orders.values())
 
 
-def book_trades(state: State, trades: Iterable[TradeRow], now_s: float) -> None:
-    """Book executions that are new, each with its own price."""
+def book_trades(state: State, trades: Iterable[TradeRow], now_s: float) -> int:
+    """Book executions that are new, each with its own price; return how many there were."""
+    booked = 0
     for trade in sorted(trades, key=lambda one: (one.ts, len(one.trade_id), one.trade_id)):
         tracked = state.by_id.get(trade.order_id)
         # An order lives for one day at one exchange, so within it a trade's number is its own.
@@ -161,6 +171,8 @@ def book_trades(state: State, trades: Iterable[TradeRow], now_s: float) -> None:
             state.alert("foreign trade", text, tracked)
             continue
         book(state, tracked, trade, now_s)
+        booked += 1
+    return booked
 
 
 def fits(state: State, tracked: Tracked, trade: TradeRow) -> bool:
@@ -173,9 +185,10 @@ def book(state: State, tracked: Tracked, trade: TradeRow, now_s: float) -> None:
     """Book one execution."""
     if not tracked.acknowledged:
         tracked.acknowledged = True
-        state.say(ReportKind.ACKNOWLEDGED, tracked, exchange_ns=trade.ts)
+        say_acknowledged(state, tracked, trade.ts)
     qty = tracked.sign * trade.qty
     tracked.trades.add(trade.trade_id)
+    tracked.fills.append((trade.qty, trade.price))
     tracked.booked += trade.qty
     tracked.filled = max(tracked.filled, tracked.booked)
     tracked.changed_s = now_s
@@ -196,8 +209,7 @@ def compare(state: State, now_s: float) -> None:
         if tracked.booked >= tracked.filled:
             if tracked.short_s >= 0:
                 tracked.short_s = -1.0
-                if not any(o.short_s >= 0 and o.row == tracked.row for o in state.orders.values()):
-                    state.unblock(tracked.row, Why.SYNC)
+                state.lift(tracked.row)
         elif tracked.short_s < 0:
             tracked.short_s = now_s
         elif now_s - tracked.short_s > SHORT_S:

@@ -15,12 +15,13 @@ QUARANTINE = "QUARANTINE"
 """What the words of such an order begin with."""
 
 
-def see(state: State, row: OrderRow) -> None:
-    """Take in an order that no request of this run made."""
+def see(state: State, row: OrderRow) -> bool:
+    """Take in an order that no request of this run made; say if more of it is filled than was."""
     kin = any(state.tags.is_kin(tag) or state.tags.number(tag) for tag in row.tags)
     held_up = kin and row.order_id not in state.released and not row.is_final
     report = report_of(state, row, f"{QUARANTINE} " if held_up else "")
-    if state.external.get(row.order_id) != report:
+    news = state.external.get(row.order_id) != report
+    if news:
         state.external[row.order_id] = report
         state.actions.append(Say(report))
     if held_up and row.order_id not in state.quarantined:
@@ -30,15 +31,14 @@ def see(state: State, row: OrderRow) -> None:
         state.block(report.row, Why.SYNC, f"order {row.order_id} is in quarantine")
     elif not held_up and row.order_id in state.quarantined:
         release(state, row.order_id)
+    return news and row.filled > 0
 
 
 def release(state: State, order_id: str) -> None:
     """End the quarantine of an order: it is over, or a person has decided."""
     state.quarantined.discard(order_id)
     state.released.add(order_id)
-    row = state.external[order_id].row
-    if not any(state.external[other].row == row for other in state.quarantined):
-        state.unblock(row, Why.SYNC)
+    state.lift(state.external[order_id].row)
 
 
 def report_of(state: State, row: OrderRow, mark: str) -> Report:

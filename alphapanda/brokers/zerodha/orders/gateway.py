@@ -12,23 +12,30 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
+from datetime import date
 from functools import partial
+from pathlib import Path
 
 from alphapanda import log
 from alphapanda.brokers.ports import OrderRequest, Report
 from alphapanda.brokers.zerodha.answers import Answer
+from alphapanda.brokers.zerodha.orders.closing import Closing, charge_rows, close
 from alphapanda.brokers.zerodha.orders.desk import Desk
 from alphapanda.brokers.zerodha.orders.guard import Guard
 from alphapanda.brokers.zerodha.orders.sent import SentLog
 from alphapanda.brokers.zerodha.orders.state import Action, Alert, Read, Say, Send
+from alphapanda.brokers.zerodha.orders.waking import waker
 from alphapanda.brokers.zerodha.orders.wire import Wire
 from alphapanda.core.state import RequestVerb
 from alphapanda.errors import OutsideError
+from alphapanda.model.charges import Schedule
 
 LOG = log.get("zerodha.orders")
 LONGEST_S = 1.0
 """Between two looks at the clock."""
 STOP_S = 10.0
+NAP_S = 0.05
 Alarm = Callable[[Alert], None]
 """Tells a person."""
 
@@ -38,7 +45,9 @@ class Gateway:
 
     def __init__(
         self, desk: Desk, wire: Wire, sent: SentLog, *, guard: Guard, alarm: Alarm | None = None,
+        updates: str = "", family: str = "ipv4",
     ) -> None:  # fmt: skip
+        """Put the parts together; `updates` is the address of the stream, empty for none."""
         self.desk = desk
         self._wire, self._sent, self._guard = wire, sent, guard
         self._alarm = alarm or note
@@ -51,6 +60,7 @@ class Gateway:
         self._stopping = False
         self._timer: asyncio.TimerHandle | None = None
         self._ended: asyncio.Event | None = None
+        self._updates, self._family = updates, family
 
     # --- for the core's thread ------------------------------------------------------------------
 
@@ -80,6 +90,14 @@ class Gateway:
         self._wire.use_token(token)
         self._call(lambda: self._do(self.desk.login(self._now())))
 
+    def ignore(self, order_id: str) -> None:
+        """Take an order in quarantine for somebody else's, as a person has decided."""
+        self._call(lambda: self._do(self.desk.ignore(order_id, self._now())))
+
+    def resume(self) -> None:
+        """Take orders again after a halt, as a person has decided who mended its cause."""
+        self._call(lambda: self._do(self.desk.resume(self._now())))
+
     def take(self, wait_s: float = 0.0) -> list[Report]:
         """Return the reports that have come; none, after so many seconds, if none came."""
         with self._came:
@@ -89,6 +107,41 @@ class Gateway:
             self._reports.clear()
         self.see_alive()
         return found
+
+    def wait_ready(self, timeout_s: float) -> list[str]:
+        """Wait until the broker's books were read and compared; return what speaks against trading.
+
+        Strategies do not start before it returns nothing.
+        """
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            self.see_alive()
+            books = self.desk.books
+            if books.is_ready or books.problems:
+                return list(books.problems.values())
+            with self._came:
+                self._came.wait(NAP_S)
+        return [f"not read within {timeout_s:g} s: {', '.join(sorted(self.desk.books.left))}"]
+
+    def close_day(self, folder: Path, schedule: Schedule, day: date) -> Closing:
+        """Compare the day with the broker's, write what came out, and return it.
+
+        Raises:
+            OutsideError: if the disk does not take the report.
+        """
+        state = self.desk.state
+        rows = charge_rows(state)
+        answer = self._wire.read("charges", rows).result() if rows else None
+        data = [] if answer is None else answer.data
+        closing = close(state, self.desk.books, data, schedule=schedule, day=day)
+        closing.write(folder)
+        return closing
+
+    def tell(self, *reports: Report) -> None:
+        """Let reports through that come from elsewhere, as from the feed."""
+        with self._came:
+            self._reports.extend(reports)
+            self._came.notify_all()
 
     def see_alive(self) -> None:
         """See that the thread goes on.
@@ -157,7 +210,14 @@ class Gateway:
         self._ended = asyncio.Event()
         self._ready.set()
         self._do(self.desk.go_on(self._now()))
+        stream = None
+        if self._updates:
+            ticker = waker(self._updates, self._wire, self.wake, family=self._family)
+            stream = asyncio.create_task(ticker.run())
         await self._ended.wait()
+        if stream is not None:
+            stream.cancel()
+            await asyncio.gather(stream, return_exceptions=True)
         if self._failure is not None:
             raise self._failure
 
@@ -166,8 +226,9 @@ class Gateway:
 
     def _call(self, what: Callable[[], None]) -> None:
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._guarded, what)
+        if loop is not None:
+            with suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(self._guarded, what)
 
     # A broken promise ends the thread: the loop would only log what a callback raises.
     def _guarded(self, what: Callable[[], None]) -> None:

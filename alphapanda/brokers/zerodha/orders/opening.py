@@ -1,4 +1,4 @@
-"""A gateway with all its parts, as a run needs it."""
+"""A gateway with all its parts, as a run needs it for one day: a session ends at 06:00."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from alphapanda.brokers.zerodha.orders.desk import Desk
 from alphapanda.brokers.zerodha.orders.epochs import Epochs
 from alphapanda.brokers.zerodha.orders.gateway import Alarm, Gateway
 from alphapanda.brokers.zerodha.orders.guard import Guard
+from alphapanda.brokers.zerodha.orders.reconciling import Books
 from alphapanda.brokers.zerodha.orders.restoring import restore
 from alphapanda.brokers.zerodha.orders.sent import SentLog
-from alphapanda.brokers.zerodha.orders.state import State, carried
+from alphapanda.brokers.zerodha.orders.state import State
 from alphapanda.brokers.zerodha.orders.tags import Tags
 from alphapanda.brokers.zerodha.orders.wire import Wire
 from alphapanda.config.settings import Settings
@@ -43,7 +44,7 @@ class Trading:
     history: Iterable[OrderRequest | Report] = ()
     """What the journal has, in its order: requests and reports of earlier processes."""
     positions: Mapping[tuple[int, int], int] = field(default_factory=dict)
-    """Signed quantities of ours from earlier days, by row and `Product`."""
+    """Signed quantities of ours by row and `Product` from before the history."""
     over: Callable[[int], bool] = lambda _: False
     """Says if the session of a row's instrument is over for today."""
 
@@ -61,15 +62,20 @@ def open_gateway(
     epochs = Epochs(trading.account_folder / EPOCH)
     epoch = epochs.claim()
     sent = SentLog(trading.folder, epoch, day=trading.day)
+    carried = {key: qty for key, qty in trading.positions.items() if qty}
     state = State(
-        Tags(trading.run_id, trading.deployment), trading.instruments, trading.over,
-        held=carried(trading.positions),
+        Tags(trading.run_id, trading.deployment, trading.day), trading.instruments, trading.over,
+        trading.day,
+        held=dict(carried), carried=carried,
     )  # fmt: skip
     history = list(trading.history)
     restore(state, history, sent.before, time.monotonic())
     guard = Guard(epoch, epochs.newest, sent=sent.before.places)
+    desk = Desk(state, Books(settings.zerodha.user_id))
+    wire = Wire(settings, addresses, token)
     gateway = Gateway(
-        Desk(state), Wire(settings, addresses, token), sent, guard=guard, alarm=alarm
+        desk, wire, sent, guard=guard, alarm=alarm, updates=addresses.feed,
+        family=settings.zerodha.address_family,
     )  # fmt: skip
     gateway.approve(entry for entry in history if isinstance(entry, OrderRequest))
     for tag, broker_id in sent.before.ids.items():

@@ -16,6 +16,7 @@ from alphapanda.brokers.zerodha.orders.sent import Before
 from alphapanda.brokers.zerodha.orders.state import Change, Stage, State, Tracked
 from alphapanda.brokers.zerodha.orders.why import Why, block_code, end_code, refusal_of
 from alphapanda.core.state import RequestVerb
+from alphapanda.model.calendar import DAY, IST
 
 LOST = "whether it was sent before the stop is not known"
 NEVER_SENT = "it had not been sent when the process ended"
@@ -76,7 +77,7 @@ def recall_report(state: State, report: Report) -> None:
 def recall_block(state: State, report: Report, *, blocked: bool) -> None:
     """Take in that an instrument, or the account, takes no new risk, or takes it again."""
     reasons = state.blocks.setdefault(report.row, set())
-    for why in (Why.AUTH, Why.IP, Why.SYNC, Why.UNKNOWN):
+    for why in (Why.AUTH, Why.IP) if report.row < 0 else (Why.SYNC, Why.UNKNOWN):
         if block_code(why) == report.reason:
             (reasons.add if blocked else reasons.discard)(why)
             if blocked:
@@ -114,10 +115,13 @@ def recall_of_order(state: State, tracked: Tracked, kind: ReportKind, report: Re
 def recall_fill(state: State, tracked: Tracked, report: Report) -> None:
     """Take in a trade that the core has booked."""
     tracked.trades.add(report.trade_id)
+    tracked.fills.append((abs(report.qty), report.price))
     tracked.booked += abs(report.qty)
     tracked.filled = max(tracked.filled, tracked.booked)
     key = (tracked.row, tracked.request.product)
     state.held[key] = state.held.get(key, 0) + report.qty
+    if report.exchange_ns and (report.exchange_ns + IST) // DAY < state.day:
+        state.carried[key] = state.carried.get(key, 0) + report.qty
     if tracked.booked == abs(tracked.terms.qty):
         tracked.stage = Stage.ENDED
         tracked.status = "COMPLETE"
@@ -135,9 +139,14 @@ def drop_change(tracked: Tracked) -> None:
 
 def resume_place(state: State, tracked: Tracked, before: Before, now_s: float) -> None:
     """Go on with an order: what may have left is looked for, what has not is ended."""
-    if tracked.stage is not Stage.QUEUED:
+    if tracked.is_over:
         return
     tag = tracked.tag
+    if tag not in before.places and tracked.order in before.older:
+        outlive(state, tracked)
+        return
+    if tracked.stage is not Stage.QUEUED:
+        return
     tracked.answered_s = tracked.changed_s = now_s
     if tag not in before.places:
         state.end(tracked, ReportKind.REJECTED, Why.SYNC, f"not sent: {NEVER_SENT}")
@@ -150,6 +159,16 @@ def resume_place(state: State, tracked: Tracked, before: Before, now_s: float) -
         tracked.refusal = refusal_of(answer), answer.text
     else:
         placing.doubt(state, tracked, LOST)
+
+
+def outlive(state: State, tracked: Tracked) -> None:
+    """End an order of an earlier day, whose end nobody has said: the broker shows it no more.
+
+    What it was filled after the stop shows in what was carried over the night.
+    """
+    text = "its day is over, and the process had ended before it was told how"
+    state.alert("order of an earlier day", text, tracked)
+    state.end(tracked, ReportKind.EXPIRED, Why.SESSION_END, text)
 
 
 def resume_changes(state: State, tracked: Tracked, before: Before, now_s: float) -> None:

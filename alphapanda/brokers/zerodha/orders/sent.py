@@ -34,6 +34,8 @@ class Before:
     """The broker's number by tag, where the answer told it."""
     refused: dict[str, Answer] = field(default_factory=dict)
     """Answers that refused an order for certain, by tag."""
+    older: set[int] = field(default_factory=set)
+    """Numbers of orders that were sent on an earlier day."""
     today: int = 0
     """Messages of the same day in India."""
     _calls: dict[tuple[int, int], tuple[str, str]] = field(default_factory=dict)
@@ -45,6 +47,8 @@ class Before:
             verb, tag = facts["verb"], facts["tag"]
             self._calls[call] = verb, tag
             self.today += facts["day"] == day
+            if verb == "place" and facts["day"] != day:
+                self.older.add(facts["order"])
             if verb != "cancel":
                 counts = self.places if verb == "place" else self.changes
                 counts[tag] = counts.get(tag, 0) + 1

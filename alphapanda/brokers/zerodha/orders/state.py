@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -116,6 +116,8 @@ class Tracked:
     booked: int = 0
     """Sum of its trades."""
     trades: set[str] = field(default_factory=set)
+    fills: list[tuple[int, int]] = field(default_factory=list)
+    """Quantity and price of each trade."""
     change: Change | None = None
     waiting: deque[Change] = field(default_factory=deque)
     modifications: int = 0
@@ -138,6 +140,11 @@ class Tracked:
     def sign(self) -> int:
         """1 of a purchase, -1 of a sale."""
         return 1 if self.request.qty > 0 else -1
+
+    @property
+    def is_short(self) -> bool:
+        """Whether trades of it are missing."""
+        return self.short_s >= 0
 
     @property
     def is_over(self) -> bool:
@@ -172,6 +179,8 @@ class State:
     """Of the run, by row."""
     over: Callable[[int], bool] = lambda _: False
     """Says if the session of a row's instrument is over for the day."""
+    day: int = 0
+    """Today, in days in India since 1970."""
     budget: Budget = field(default_factory=Budget)
     orders: dict[int, Tracked] = field(default_factory=dict)
     by_tag: dict[str, Tracked] = field(default_factory=dict)
@@ -180,6 +189,12 @@ class State:
     calls: dict[int, tuple[Tracked, Change | None]] = field(default_factory=dict)
     held: dict[tuple[int, int], int] = field(default_factory=dict)
     """Signed quantity of ours by row and product: carried, and traded today."""
+    carried: dict[tuple[int, int], int] = field(default_factory=dict)
+    """The part of it that was carried into the day."""
+    night: set[int] = field(default_factory=set)
+    """Instruments whose carried position the broker shows otherwise."""
+    differing: set[int] = field(default_factory=set)
+    """Instruments with a position that nothing explains."""
     external: dict[str, Report] = field(default_factory=dict)
     """What was last said of orders that are not ours, by the broker's number."""
     positions: dict[str, Report] = field(default_factory=dict)
@@ -239,6 +254,13 @@ class State:
             if block_code(why) not in map(block_code, reasons):
                 self.say(ReportKind.UNBLOCKED, row=row, reason=block_code(why))
 
+    def lift(self, row: int) -> None:
+        """Let an instrument take risk again, if its books and the broker's agree in everything."""
+        short = any(one.row == row and one.is_short for one in self.orders.values())
+        held_up = any(self.external[one].row == row for one in self.quarantined)
+        if not (short or held_up or row in self.differing or row in self.night):
+            self.unblock(row, Why.SYNC)
+
     def enqueue(self, priority: int, tracked: Tracked, change: Change | None = None) -> None:
         """Let a request wait for its turn."""
         if change is not None:
@@ -258,8 +280,3 @@ class State:
     def row_of(self, name: str) -> int:
         """Return an instrument's place in the run, -1 if it has none."""
         return next((row for row, one in enumerate(self.instruments) if one.name == name), -1)
-
-
-def carried(positions: Mapping[tuple[int, int], int]) -> dict[tuple[int, int], int]:
-    """Return positions that are none."""
-    return {key: qty for key, qty in positions.items() if qty}

@@ -1,6 +1,8 @@
 """The tag of an order: the only field of ours that Kite gives back, so it says whose order it is.
 
-Ten characters of the run, eight of the order's number, both in base32, two of the deployment.
+Ten characters of the run, eight of the order's number and the day, in base32, then two of the
+deployment. The day is in it because the core sends an exit that outlived its day anew, by its old
+number.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 BITS = 5
 RUN, NUMBER, DEPLOYMENT = 10, 8, 2
 """Characters of each part; fifty bits of a run's id are its own for years."""
-MOST = 1 << (BITS * NUMBER)
+DAYS = 14
+"""Bits of the day: it comes again after 44 years."""
+MOST = 1 << (BITS * NUMBER - DAYS)
+"""Orders of a run."""
 FORM = re.compile(rf"[A-Z2-7]{{{RUN + NUMBER}}}[A-Z0-9]{{{DEPLOYMENT}}}")
 MARK = re.compile(rf"[A-Z0-9]{{{DEPLOYMENT}}}")
 
@@ -25,6 +30,8 @@ class Tag(NamedTuple):
     run: str
     """The run's ten characters."""
     order: int
+    day: int
+    """In India, since 1970, as far as it has room."""
     deployment: str
 
 
@@ -40,23 +47,25 @@ def run_part(run_id: str) -> str:
 
 
 class Tags:
-    """The tags of one run of one deployment."""
+    """The tags of one run of one deployment on one day."""
 
-    def __init__(self, run_id: str, deployment: str) -> None:
+    def __init__(self, run_id: str, deployment: str, day: int = 0) -> None:
         assert run_id, "a run has an id"
         assert MARK.fullmatch(deployment), f"{deployment!r} is not two capitals or digits"
         self.run = run_part(run_id)
         self.deployment = deployment
+        self.day = day % (1 << DAYS)
 
     def of(self, order: int) -> str:
         """Return an order's tag."""
         assert 0 < order < MOST, f"{order} is no number of an order"
-        return self.run + base32(order, NUMBER) + self.deployment
+        return self.run + base32(order << DAYS | self.day, NUMBER) + self.deployment
 
     def number(self, tag: str) -> int:
-        """Return the number of the run's order that bears a tag, 0 if none of this run does."""
+        """Return the number of the run's order that bears a tag, 0 if none of this day does."""
         found = parse(tag)
-        ours = found is not None and (found.run, found.deployment) == (self.run, self.deployment)
+        own = self.run, self.day, self.deployment
+        ours = found is not None and (found.run, found.day, found.deployment) == own
         return found.order if ours and found is not None else 0
 
     def is_kin(self, tag: str) -> bool:
@@ -72,4 +81,4 @@ def parse(tag: object) -> Tag | None:
     number = 0
     for char in tag[RUN : RUN + NUMBER]:
         number = number << BITS | ALPHABET.index(char)
-    return Tag(tag[:RUN], number, tag[RUN + NUMBER :])
+    return Tag(tag[:RUN], number >> DAYS, number % (1 << DAYS), tag[RUN + NUMBER :])

@@ -51,12 +51,12 @@ HOLDINGS = re.compile(r"insufficient (?:stock|holding)|authorisation at deposito
 
 def end_code(why: Why) -> int:
     """Return the core's reason for the end of an order."""
-    return int(Reason.__members__.get(ENDS.get(why, why.value), Reason.STRATEGY))
+    return int(Reason[ENDS.get(why, why.value)])
 
 
 def block_code(why: Why) -> int:
     """Return the core's code for a refusal of new risk."""
-    return int(RejectionCode.__members__.get(BLOCKS[why], RejectionCode.PAUSED))
+    return int(RejectionCode[BLOCKS[why]])
 
 
 def refusal_of(answer: Answer) -> Why:

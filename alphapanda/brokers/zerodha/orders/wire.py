@@ -42,14 +42,14 @@ class Wire:
     def __init__(self, settings: Settings, addresses: Addresses, token: str) -> None:
         section = settings.zerodha
         self._root = addresses.api
-        self._key = Key(section.api_key.get_secret_value(), token)
+        self.key = Key(section.api_key.get_secret_value(), token)
         self._read_s = section.timeout_s
         self._orders = Lanes(LANES, section.address_family, loopback_only=addresses.simulator)
         self._lists = Lanes(READERS, section.address_family, loopback_only=addresses.simulator)
 
     def use_token(self, token: str) -> None:
         """Go on with another session."""
-        self._key = self._key._replace(token=token)
+        self.key = self.key._replace(token=token)
 
     def send(self, send: Send) -> Future[Answer]:
         """Send an order request once."""
@@ -78,7 +78,7 @@ class Wire:
     def _headers(self) -> dict[str, str]:
         return {
             "X-Kite-Version": VERSION, "User-Agent": AGENT,
-            "Authorization": f"token {self._key.api_key}:{self._key.token}",
+            "Authorization": f"token {self.key.api_key}:{self.key.token}",
         }  # fmt: skip
 
 

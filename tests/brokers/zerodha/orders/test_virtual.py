@@ -12,7 +12,7 @@ ENDS = (ReportKind.REJECTED, ReportKind.CANCELLED, ReportKind.EXPIRED)
 DELAYS = range(0, 120, 2)
 SEEDS = 2_000
 PROVEN = "refused, placed all the same"
-"""Nobody looks for an order that was refused for certain, after ten seconds; it is found all the same."""
+"""Nobody looks hard for an order that was refused for certain; it is found all the same."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -34,7 +34,7 @@ from tests.support.chancy_broker import Broker, Client
 from tests.support.contracts import check_client
 from tests.support.running import ROOT, session
 
-ROWS = 300
+ROWS = 100
 R = ReportKind
 STRATEGY = str(ROOT / "strategies" / "ema_cross.py")
 
@@ -69,7 +69,7 @@ class Chancy:
 
     broker = BrokerName.ZERODHA
 
-    def connect(self, history: Iterable[OrderRequest | Report]) -> Client:
+    def connect(self, _run_id: str, history: Iterable[OrderRequest | Report]) -> Client:
         """Return a client that begins with all trades of before, told again."""
         self.histories.append(list(history))
         self.desk.begin_again(each for each in self.histories[-1] if isinstance(each, Report))
@@ -127,7 +127,7 @@ def test_a_run_at_a_broker_replays_without_it(tmp_path: Path) -> None:
     result = trade(tmp_path / "run", venue)
     broker = venue.desk
     told = [(trade, qty) for order in broker.orders.values() for trade, qty, _ in order.trades]
-    assert result.summary["fills"] == len(told) > 10
+    assert result.summary["fills"] == len(told) > 5
     assert sorted(trades_of(tmp_path / "run")) == sorted(told)
     filled = [line for line in envelopes(tmp_path / "run") if b'"order_filled"' in line]
     assert all(decode(line).data.broker_order_id for line in filled)
@@ -141,7 +141,7 @@ def test_a_run_goes_on_without_sending_or_booking_twice(tmp_path: Path, crash: b
     folder = tmp_path / "run"
     venue = venue_of(folder)
     with pytest.raises(KeyboardInterrupt):
-        trade(folder, venue, stop_at=200)
+        trade(folder, venue, stop_at=120)
     if crash:
         cut(folder / FILE, records=2)
     trade(folder, venue)

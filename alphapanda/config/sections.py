@@ -182,3 +182,62 @@ class Zerodha(Section):
     )
     timeout_s: Seconds = says("For a whole answer; an order's fate is unknown after it.", 7)
     download_timeout_s: Seconds = says("For a whole file of instruments.", 120)
+
+
+class Monitor(Section):
+    """What watches: how often, and from when on something is not well."""
+
+    period_s: Seconds = says("Between two looks.", 5)
+    lag_messages: Count = says("Messages that wait for a consumer; 20 times as many: down.", 1000)
+    lag_s: Seconds = says("Without progress while messages wait.", 20)
+    disk_low_bytes: Count = says("Free for journals, below which it is degraded.", 5_000_000_000)
+    disk_least_bytes: Count = says("The same, below which it is down; for logs too.", 1_000_000_000)
+    fsync_s: Seconds = says("For the slowest of 100 syncs to the disk.", 0.05)
+    feed_late_s: Seconds = says("Without a row while trading is open; five times as long: down.", 2)
+    cpu: float = says("Share of the machine's cores, for a minute.", 0.85, gt=0, le=1)
+    memory: float = says("Share of the machine's memory that a process uses.", 0.8, gt=0, le=1)
+    pulse_url: SecretStr = says(
+        "An https address that is fetched each minute: silence there says that this is dead.", OFF
+    )
+
+
+class Alerts(Section):
+    """Where alerts go beside the log; each is used when it is set."""
+
+    least: Literal["info", "warning", "critical"] = says("Least severity that is sent.", "warning")
+    quiet: tuple[str, ...] = says("Kinds of alerts that are shown but never sent.", ())
+    repeat_s: Seconds = says("Until a critical one that nobody acknowledged is sent again.", 900)
+    flood: Count = says("Alerts a minute, beyond which they are sent as one digest.", 10)
+    webhook_url: SecretStr = says("An https address that takes JSON by POST.", OFF)
+    webhook_key: SecretStr = says("Signs it: X-AP-Signature is HMAC-SHA256 of the body.", OFF)
+    telegram_token: SecretStr = says("Of a bot of Telegram's.", OFF)
+    telegram_chat: str = says("The chat that it writes to.", "")
+    private: bool = says("Let the webhook and the pulse be in this network.", default=False)
+
+
+class Api(Section):
+    """The API and the page it serves."""
+
+    host: str = says("Where it listens.", "127.0.0.1")
+    port: int = says("Port; 0: a free one.", 8000, ge=0, le=65535)
+    origins: tuple[str, ...] = says(
+        "Addresses of the page, exact, beside those of host and port.", ()
+    )
+    hosts: tuple[str, ...] = says("Names it may be asked by, beside those of its origins.", ())
+    trusted_proxies: tuple[str, ...] = says(
+        "Addresses of proxies whose X-Forwarded-For and -Proto count.", ()
+    )
+    tls_cert: Path | None = says("File with the certificate; with it TLS is spoken.", None)
+    tls_key: Path | None = says("File with its key.", None)
+    rate_calls: Count = says("Requests of a user in `rate_seconds`.", 100)
+    rate_seconds: Seconds = says("The window of rate_calls.", 60)
+    order_calls: Count = says("Commands of a user in 60 s, beside kills.", 30)
+    address_calls: Count = says("Requests of an address in 60 s, whoever it says it is.", 600)
+    streams_per_user: Count = says("Streams of a user at once.", 5)
+    streams: Count = says("Streams of all users at once.", 100)
+    session_idle_h: Seconds = says("Hours without a request until a session ends.", 8)
+    session_h: Seconds = says("Hours until a session ends in any case.", 24)
+    access_s: int = says("Seconds that an access token is good for.", 900, ge=60, le=900)
+    refresh_days: Seconds = says("Days that a refresh token is good for.", 7)
+    body_bytes: Count = says("The largest body of a request.", 65_536)
+    docs: bool = says("Serve /docs and /openapi.json to whoever is logged in.", default=False)

@@ -21,6 +21,9 @@ from alphapanda.store.base import (
 )
 from alphapanda.store.words import AlertState, Severity, UserRole
 
+LASTING = "state IN ('open', 'acknowledged')"
+"""A trouble that somebody knows of already is counted, and makes no second alert."""
+
 
 class User(Base):
     """Somebody who may log in; owns what bears the same `owner_id`."""
@@ -90,7 +93,7 @@ class Alert(Owned, Base):
     __table_args__ = (
         Index(
             "uq_alerts_open", "owner_id", "account_id", "subject", unique=True,
-            postgresql_where=text("state = 'open'"), sqlite_where=text("state = 'open'"),
+            postgresql_where=text(LASTING), sqlite_where=text(LASTING),
         ),
         one_of("severity", Severity),
         one_of("state", AlertState),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alphapanda.store import market, people, trading
+from alphapanda.store import access, market, people, trading
 from alphapanda.store.base import Base
 
 METADATA = Base.metadata
-MODULES = (market, people, trading)
+MODULES = (access, market, people, trading)

@@ -61,6 +61,32 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
+class SessionKind(StrEnum):
+    """What a stored login is."""
+
+    SESSION = "session"
+    """A browser's cookie."""
+    REFRESH = "refresh"
+    """A program's refresh token."""
+
+
+class CommandState(StrEnum):
+    """What has become of a command."""
+
+    ASKED = "asked"
+    """In the run's inbox, on the disk."""
+    APPLIED = "applied"
+    REFUSED = "refused"
+
+
+class DeliveryState(StrEnum):
+    """How far the delivery of an alert came."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+
+
 def words(kind: type[Enum]) -> tuple[str, ...]:
     """Return the words of an enumeration; those of the core are stored in small letters."""
     return tuple(

@@ -6,6 +6,7 @@ import uuid
 from datetime import date
 from typing import Any
 
+from alphapanda.store.access import CommandRequest, Delivery, Repeat, UserSession
 from alphapanda.store.base import Base
 from alphapanda.store.market import Instrument
 from alphapanda.store.people import Alert, ApiKey, BrokerSession, User
@@ -90,6 +91,24 @@ GOOD: dict[type[Base], dict[str, Any]] = {
         **MINE, "id": uuid.UUID(int=7), "ts": TS, "last_ns": TS, "count": 1, "kind": "feed",
         "severity": "warning", "state": "open", "subject": "feed kite", "text": "silent for 6 s",
         "facts": {}, "run_id": None,
+    },
+    UserSession: {
+        "id": uuid.UUID(int=8), "hash": "0" * 64, "user_id": USER, "kind": "session",
+        "family": uuid.UUID(int=9), "created_ns": TS, "seen_ns": TS, "expires_ns": TS + 1,
+        "stepped_until_ns": None, "agent": "", "address": "127.0.0.1", "revoked": False,
+    },
+    CommandRequest: {
+        **MINE, "id": "c1", "run_id": "r1", "verb": "kill", "scope": "account", "name": "",
+        "order_id": 0, "by": "mira", "reason": "", "requested_ns": TS, "state": "asked",
+        "state_ns": TS, "facts": {},
+    },
+    Repeat: {
+        "owner_id": "mira", "key": "k1", "body_hash": "0" * 64, "status": None, "answer": None,
+        "created_ns": TS,
+    },
+    Delivery: {
+        "id": uuid.UUID(int=10), "alert_id": uuid.UUID(int=7), "channel": "log", "attempts": 0,
+        "next_ns": TS, "state": "waiting", "error": None,
     },
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ import pytest
 
 from alphapanda import cli
 from alphapanda.data.synth.sessions import synthesize
+from tests.support.forking import forker
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("alphapanda")
@@ -80,10 +81,13 @@ def called(*words: str, cwd: Path, **variables: str) -> Told:
 
 
 def process(*words: str, cwd: Path, **variables: str) -> Told:
-    """Run a command in a process of its own."""
+    """Run a command in a process of its own: forked, unless Python itself is told something."""
+    env, limit_s = {**os.environ, **variables}, 240
+    if all(name.startswith("ALPHAPANDA_") for name in variables):
+        return Told(*forker().run(words, cwd, env, limit_s))
     done = subprocess.run(
-        [PROGRAM, *words], cwd=cwd, env={**os.environ, **variables}, text=True,
-        capture_output=True, check=False, timeout=240,
+        [PROGRAM, *words], cwd=cwd, env=env, text=True, capture_output=True, check=False,
+        timeout=limit_s,
     )  # fmt: skip
     return Told(done.returncode, done.stdout, done.stderr)
 

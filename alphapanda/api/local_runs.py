@@ -1,0 +1,115 @@
+"""The runs of this machine that can be commanded: found by their journals, without a database."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alphapanda import log
+from alphapanda.config.settings import Settings
+from alphapanda.errors import AlphaPandaError
+from alphapanda.journal.journal import FILE, Journal, Standing
+from alphapanda.runs.commands import registered_folders
+
+LOG = log.get(__name__)
+LOOK_S = 1.0
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """A run that keeps a journal here."""
+
+    run_id: str
+    owner: str
+    account: str
+    folder: Path
+    ended: bool
+    standing: str
+    manifest: dict[str, Any]
+
+    @property
+    def strategies(self) -> list[str]:
+        """Names of its strategies."""
+        return [str(each["name"]) for each in self.manifest["strategies"]]
+
+    @property
+    def instruments(self) -> list[str]:
+        """Names of its instruments."""
+        return [str(each["name"]) for each in self.manifest["instruments"]]
+
+
+class LocalRuns:
+    """Looks at the journals again and again, so that a command need not; a long-lived part."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.runs: dict[str, LocalRun] = {}
+        self._journals: dict[Path, Journal] = {}
+        self._damaged: set[Path] = set()
+        self._ended: dict[Path, LocalRun] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._looking = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Look once, and begin to look on."""
+        await self.look()
+        self._task = asyncio.create_task(self._keep_looking(), name="local runs")
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+
+    async def look(self) -> None:
+        """Take in what the folders hold now."""
+        async with self._looking:
+            self.runs = await asyncio.to_thread(self._found)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            with suppress(OSError, AlphaPandaError):
+                await self.look()
+
+    def _found(self) -> dict[str, LocalRun]:
+        inside = sorted(path.parent for path in self.settings.runs_dir.glob(f"*/{FILE}"))
+        found = {}
+        for folder in dict.fromkeys([*inside, *registered_folders(self.settings.base_dir)]):
+            run = self._ended.get(folder) or self._run(folder)
+            if run is not None:
+                found[run.run_id] = run
+        return found
+
+    def _run(self, folder: Path) -> LocalRun | None:
+        if folder in self._damaged or not (folder / FILE).is_file():
+            return None
+        journal = self._journals.setdefault(folder, Journal(folder / FILE))
+        try:
+            standing = journal.standing()
+        except (AlphaPandaError, OSError) as error:
+            self._damaged.add(folder)
+            LOG.warning("a journal can't be read: its run is not commanded", error=error)
+            return None
+        manifest = journal.contents.manifest
+        if not manifest:
+            return None
+        ended = journal.contents.ended
+        run = LocalRun(
+            str(manifest["run_id"]), str(manifest.get("owner_id", self.settings.owner_id)),
+            str(manifest.get("account_id", self.settings.account_id)), folder, ended, standing,
+            manifest,
+        )  # fmt: skip
+        if ended:
+            self._ended[folder] = run
+            del self._journals[folder]
+        return run
+
+
+def trades(run: LocalRun) -> bool:
+    """Say if a process is there that takes commands now."""
+    return run.standing == Standing.RUNNING

@@ -1,0 +1,83 @@
+"""How a stream's frames leave: each within a time, so that who reads nothing is let go."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from alphapanda.api.clients import SLOW, Client
+from alphapanda.api.frames import Frame
+from alphapanda.api.hub import Hub
+
+SEND_S = 5.0
+FIRST = b"retry: 2000\n\n"
+
+
+class EventStream(Response):
+    """Server-Sent Events for one who watches, until he goes or is let go."""
+
+    def __init__(self, hub: Hub, client: Client, first: list[Frame]) -> None:
+        super().__init__(media_type="text/event-stream")
+        self.hub, self.client, self.first = hub, client, first
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send until there is an end."""
+        going = asyncio.create_task(gone(receive, self.client))
+        try:
+            async with asyncio.timeout(SEND_S):
+                await send({
+                    "type": "http.response.start", "status": 200,
+                    "headers": [
+                        (b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"),
+                        (b"x-accel-buffering", b"no"),
+                    ],
+                })  # fmt: skip
+                text = FIRST + b"".join(frame.as_sse() for frame in self.first)
+                await send({"type": "http.response.body", "body": text, "more_body": True})
+            async for frame in self.client.frames():
+                async with asyncio.timeout(SEND_S):
+                    await send({
+                        "type": "http.response.body", "body": frame.as_sse(), "more_body": True
+                    })  # fmt: skip
+            async with asyncio.timeout(SEND_S):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            self.client.bye = SLOW
+        except OSError:
+            pass
+        finally:
+            self.hub.leave(self.client)
+            going.cancel()
+            with suppress(asyncio.CancelledError):
+                await going
+
+
+async def gone(receive: Receive, client: Client) -> None:
+    """Notice that he has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    client.end("left")
+
+
+async def send_all(socket: WebSocket, client: Client, first: list[Frame]) -> None:
+    """Send the same frames through a WebSocket; then close it."""
+    try:
+        for frame in first:
+            await within(socket, frame)
+        async for frame in client.frames():
+            await within(socket, frame)
+        await socket.close(1012 if client.bye == "restart" else 1008)
+    except TimeoutError:
+        client.bye = SLOW
+    except (WebSocketDisconnect, RuntimeError, OSError):
+        pass
+
+
+async def within(socket: WebSocket, frame: Frame) -> None:
+    """Send a frame, in time."""
+    async with asyncio.timeout(SEND_S):
+        await socket.send_text(frame.as_text())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.api.refusals import sentence
@@ -135,12 +135,13 @@ async def activity(
 ) -> tuple[list[Told], int]:  # fmt: skip
     """Return the fills, refusals and orders of a run behind an event, and up to which event."""
     found: list[tuple[int, str, Any]] = []
-    for kind, table, *more in (
-        ("fill", Fill), ("refusal", Signal, Signal.status == SignalStatus.REJECTED),
-        ("order", Order),
-    ):  # fmt: skip
-        rows = list(await session.scalars(
-            select(table).where(table.run_id == run, table.seq > after, table.seq <= upto, *more)
+    tables: dict[str, tuple[Any, Any]] = {
+        "fill": (Fill, true()), "order": (Order, true()),
+        "refusal": (Signal, Signal.status == SignalStatus.REJECTED),
+    }  # fmt: skip
+    for kind, (table, only) in tables.items():
+        rows: list[Any] = list(await session.scalars(
+            select(table).where(table.run_id == run, table.seq > after, table.seq <= upto, only)
             .order_by(table.seq).limit(AT_ONCE)
         ))  # fmt: skip
         found += [(row.seq, kind, row) for row in rows]

@@ -84,7 +84,8 @@ def rehearse(
     wanted = rehearsals.Wanted(
         [absolute(name) for name in strategies], [str(Path(path).absolute()) for path in data],
         folder, [path.absolute() for path in instruments or ()], instrument or (), exchange,
-        repair, param or (), cash, file_or_name(limits), file_or_name(faults), speed, seed, not no_jit,
+        repair, param or (), cash, file_or_name(limits), file_or_name(faults), speed, seed,
+        not no_jit,
     )  # fmt: skip
     console = Console(stderr=True)
     done = rehearsals.rehearse(

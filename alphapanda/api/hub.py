@@ -75,6 +75,7 @@ class Hub:
         self._ring: deque[Kept] = deque(maxlen=RING)
         self._number = 0
         self._ending = False
+        self._came = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -82,10 +83,12 @@ class Hub:
         self.board = board_of(self.settings)
         await self.board.start()
         with suppress(AlphaPandaError):
-            await self._looked()
+            await self.look()
         loops = [self._watch(broker) for broker in (*BROKERS, SHARED)]
         loops += [self._look(), self._check(), self._tail(), self._whole()]
         self._tasks = [asyncio.create_task(loop, name="hub") for loop in loops]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Let everybody go, and end."""
@@ -96,6 +99,12 @@ class Hub:
             await asyncio.wait(self._tasks)
             self._tasks = []
             await self.board.stop()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:  # a mistake of ours: nobody is to watch what stands still
+            LOG.error("what the streams are fed by has ended", exc_info=error)
+            self.let_go()
 
     def let_go(self) -> None:
         """Say goodbye to all who watch, before the server closes; nobody new is let in."""
@@ -118,6 +127,7 @@ class Hub:
         if mine >= limits.streams_per_user or len(self.clients) >= limits.streams:
             raise ApiError(429, "too many streams at once: close one", headers={"Retry-After": "5"})
         self.clients.add(client)
+        self._came.set()
         first, reset = self._missed(client, after)
         topics = sorted(client.watched.topics)
         hello = {
@@ -218,10 +228,20 @@ class Hub:
     async def _look(self) -> None:
         while True:
             with suppress(AlphaPandaError):
-                await self._looked()
-            await asyncio.sleep(WATCHED_S if self.clients else IDLE_S)
+                await self.look()
+            self._came.clear()
+            await asyncio.sleep(WATCHED_S)
+            if not self.clients:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(IDLE_S):
+                        await self._came.wait()
 
-    async def _looked(self) -> None:
+    async def look(self) -> None:
+        """Look at the tables, and pass on what they have gained.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
         found = await self.tables.look(copies=isinstance(self.board, LocalLive))
         if found.changes:
             self.board.put(found.changes)

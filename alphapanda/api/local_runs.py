@@ -11,7 +11,7 @@ from typing import Any
 from alphapanda import log
 from alphapanda.config.settings import Settings
 from alphapanda.errors import AlphaPandaError
-from alphapanda.journal.journal import FILE, Journal, Standing
+from alphapanda.journal.journal import FILE, DamageError, Journal, Standing
 from alphapanda.runs.commands import registered_folders
 
 LOG = log.get(__name__)
@@ -91,9 +91,12 @@ class LocalRuns:
         journal = self._journals.setdefault(folder, Journal(folder / FILE))
         try:
             standing = journal.standing()
-        except (AlphaPandaError, OSError) as error:
+        except DamageError as error:
             self._damaged.add(folder)
             LOG.warning("a journal can't be read: its run is not commanded", error=error)
+            return None
+        except (AlphaPandaError, OSError) as error:  # another time, maybe
+            LOG.debug("a journal can't be read now", error=error)
             return None
         manifest = journal.contents.manifest
         if not manifest:

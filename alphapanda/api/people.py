@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.api.scopes import OF_KEYS, SCOPES
@@ -55,13 +55,15 @@ async def by_session(session: AsyncSession, settings: Settings, secret: str) -> 
 
 async def by_key(session: AsyncSession, key: str) -> Who | None:
     """Return whose key it is, if it is good."""
-    found: Row[Any] | None = (await session.execute(
+    found = (await session.execute(
         select(ApiKey, User).join(User, User.id == ApiKey.user_id)
         .where(ApiKey.prefix == apikeys.prefix_of(key)[:32])
     )).one_or_none()  # fmt: skip
-    if found is None or not apikeys.is_same(key, found[0].hash):
+    if found is None:
         return None
     row, user = found
+    if not apikeys.is_same(key, row.hash):
+        return None
     expired = row.expires_ns is not None and row.expires_ns <= time.time_ns()
     if row.revoked or expired or not user.active:
         return None

@@ -69,7 +69,9 @@ class ApiServer:
         assert self._task is None, "the server has been started already"
         self._socket = listening(self.settings)
         self.services.origins.at(self._socket.getsockname()[1])
-        logging.getLogger("uvicorn.error").addFilter(USUAL_FILTER)
+        logger = logging.getLogger("uvicorn.error")
+        logger.addFilter(USUAL_FILTER)
+        logger.setLevel(logging.WARNING)  # below it are addresses with their queries
         self._server = uvicorn.Server(config_of(self.app, self.settings))
         self._task = asyncio.create_task(self._serve(), name="api")
         while not self._server.started and not self._task.done():  # noqa: ASYNC110 (uvicorn's)
@@ -86,7 +88,9 @@ class ApiServer:
     async def _serve(self) -> None:
         assert self._server is not None
         assert self._socket is not None
-        await self._server._serve(sockets=[self._socket])  # signals are the process's to hear
+        # Signals are the process's to hear, and so is the end: uvicorn would exit by itself.
+        with suppress(SystemExit):
+            await self._server._serve(sockets=[self._socket])
 
     async def stop(self) -> None:
         """Say goodbye to all who watch, finish what is being answered, and close."""

@@ -110,8 +110,11 @@ class Services:
             OutsideError: if one can't start; the message says what to do.
         """
         async with AsyncExitStack() as stack:
-            for part in (self.database, Migrated(self.database), self.auth, self.hub,
-                         self.control, self.monitor, *self.more):  # fmt: skip
+            parts: tuple[Part, ...] = (
+                self.database, Migrated(self.database), self.auth, self.hub, self.control,
+                self.monitor, *self.more,
+            )  # fmt: skip
+            for part in parts:
                 try:
                     await part.start()
                 except BaseException as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.api.refusals import sentence
@@ -125,7 +125,7 @@ class TableFeed:
         for row in list(rows)[::-1]:
             now[row.id] = row.state
             if self._begun and self._commands.get(row.id) != row.state:
-                shown = {"kind": "command", **command_shown(row)}
+                shown = {"type": "command", **command_shown(row)}
                 found.told.append(Told("activity", row.owner_id, row.run_id, shown))
         self._commands = now
 
@@ -135,12 +135,13 @@ async def activity(
 ) -> tuple[list[Told], int]:  # fmt: skip
     """Return the fills, refusals and orders of a run behind an event, and up to which event."""
     found: list[tuple[int, str, Any]] = []
-    for kind, table, *more in (
-        ("fill", Fill), ("refusal", Signal, Signal.status == SignalStatus.REJECTED),
-        ("order", Order),
-    ):  # fmt: skip
-        rows = list(await session.scalars(
-            select(table).where(table.run_id == run, table.seq > after, table.seq <= upto, *more)
+    tables: dict[str, tuple[Any, Any]] = {
+        "fill": (Fill, true()), "order": (Order, true()),
+        "refusal": (Signal, Signal.status == SignalStatus.REJECTED),
+    }  # fmt: skip
+    for kind, (table, only) in tables.items():
+        rows: list[Any] = list(await session.scalars(
+            select(table).where(table.run_id == run, table.seq > after, table.seq <= upto, only)
             .order_by(table.seq).limit(AT_ONCE)
         ))  # fmt: skip
         found += [(row.seq, kind, row) for row in rows]
@@ -148,7 +149,7 @@ async def activity(
             upto = min(upto, rows[-1].seq)
     found.sort(key=lambda each: each[:2])
     told = [
-        Told("activity", row.owner_id, run, {**told_of(row), "kind": kind})
+        Told("activity", row.owner_id, run, {"type": kind, **told_of(row), "kind": kind})
         for seq, kind, row in found if seq <= upto
     ]  # fmt: skip
     return told, upto

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from alphapanda.kitesim.listings import Listing
 from alphapanda.model.calendar import (
     DAY,
@@ -39,6 +41,12 @@ class Hours:
             self._sessions = {**self._sessions, key: self.session(group, ts)}
         session = self._sessions[key]
         return session is None or phase_at(session, ts) in TRADED
+
+    def day_over(self, listings: Iterable[Listing], now: int) -> int:
+        """Return when the last session of a day is over, ns UTC; `now` if none is."""
+        groups = {session_group(listing.instrument) for listing in listings}
+        sessions = [self.session(group, now) for group in groups]
+        return max((each.changes[-1].ts for each in sessions if each is not None), default=now)
 
     def phase(self, listing: Listing, now: int) -> Phase:
         """Return the phase of an instrument."""

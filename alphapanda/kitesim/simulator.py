@@ -186,11 +186,20 @@ class Simulator:
         """Close the market: the data have ended."""
         self.ended = True
         self.exchange.end_data(self.now())
+        self._reach_close()
         self.report()
         held, self._held = self._held, {}
         for update in held.values():
             self.hub.tell("order", update)
         LOG.info("kitesim_data_end", rows=self.rows)
+
+    # Nobody has to wait for hours in which nothing comes.
+    def _reach_close(self) -> None:
+        now = self.now()
+        listings = [quote.listing for quote in self.market.quotes]
+        over = self.exchange.hours.day_over(listings, now)
+        if self.clock.speed and over > now:
+            self.clock.put(over, time.monotonic(), runs=True)
 
     async def _fill(self) -> bool:
         while self._at >= len(self._left):

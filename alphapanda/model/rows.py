@@ -227,7 +227,8 @@ class ChargeKind(IntEnum):
 class RejectionCode(IntEnum):
     """Why the risk gate refused a signal: one file in `rules/` each, but those of the gate itself.
 
-    From AUTH_LOST to PRODUCT_CUTOFF (and STALE_DATA) they are the broker's side: a report blocks, and unblocks.
+    STALE_DATA and AUTH_LOST to PRODUCT_CUTOFF may be the broker's side: a report blocks and
+    unblocks.
     """
 
     PRICE_BAND = 1

@@ -23,7 +23,9 @@ from alphapanda.runs.operator import NO_CONTROLS
 
 LOG = log.get(__name__)
 KINDS, REASONS = frozenset(map(int, ReportKind)), frozenset(map(int, Reason))
-BLOCKS = range(RejectionCode.AUTH_LOST, RejectionCode.PRODUCT_CUTOFF + 1)
+BLOCKS = frozenset({int(RejectionCode.STALE_DATA)}) | frozenset(
+    range(RejectionCode.AUTH_LOST, RejectionCode.PRODUCT_CUTOFF + 1)
+)
 LONGEST = 1_000
 """Characters that are kept of a broker's words; that some were cut is said in the last of them."""
 LONGEST_ID = 64

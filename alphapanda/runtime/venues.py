@@ -79,7 +79,8 @@ def open_zerodha(opening: Opening, stack: ExitStack) -> Venue | None:
         raise UsageError("--broker zerodha trades on live ticks: --feed kite:NSE:INFY,NSE:TCS")
     venue = ZerodhaVenue(
         opening.settings, live, instruments=opening.plan.instruments,
-        calendar=opening.plan.rules.calendar, folder=opening.folder,
+        calendar=opening.plan.rules.calendar, schedule=opening.plan.rules.schedule,
+        folder=opening.folder,
     )  # fmt: skip
     stack.callback(venue.close)
     return Held(venue, opening.sending)

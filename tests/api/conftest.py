@@ -28,11 +28,11 @@ def template(templates: databases.Templates) -> databases.Templates:
     return templates
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api(
     tmp_path_factory: pytest.TempPathFactory, template: databases.Templates
 ) -> Iterator[Serving]:
-    """Return an API with users of two owners, and a run of each."""
+    """Return an API with users of two owners and a run of each; a test leaves it as it was."""
     folder = tmp_path_factory.mktemp("api")
     shutil.copy(template.folder / databases.FILE, folder / databases.FILE)
     with serving(settings_of(folder, api=WIDE)) as made:
@@ -40,6 +40,7 @@ def api(
             for role in ("admin", "trader", "viewer"):
                 made.add_user(f"{role}-{owner}", role, owner)
             made.save(*rows_of(owner))
+        made.do(made.server.services.hub.look())
         yield made
 
 
@@ -55,12 +56,13 @@ def rows_of(owner: str) -> list[Base]:
         if kind is Order:
             values["client_order_id"] = f"{owner}-1"
         if kind is Run:
+            values["seq"] = 4
             values["manifest"] = {"options": {"limits": "default"}, "code": "abc"}
         found.append(kind(**values))
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browsers(api: Serving) -> dict[str, Browser]:
     """Return a page for each user."""
     roles = ("admin", "trader", "viewer")

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
+from alphapanda.core import changes, orders, reports
 from alphapanda.core.changes import MOST
-from alphapanda.core.state import OrderState, RequestVerb
+from alphapanda.core.state import OrderRole, OrderState, RequestVerb
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.tier import Tier
 from alphapanda.model.columns import Columns
@@ -89,13 +90,27 @@ class BrokerDay:
         self.came_out.append(said.tobytes())
         for request in requests_in(said, self.engine):
             self.receive(request)
+        self.check_orders()
 
     def receive(self, request: OrderRequest) -> None:
         """Let the broker take a request; of an order there is one change at a time."""
         if request.verb == RequestVerb.MODIFY:
             assert request.order not in self.waiting, "two changes under way"
             self.waiting.add(request.order)
+            table = self.engine.tables["orders"]
+            found = table[table["id"] == request.order]  # gone if the same batch ended it
+            exits = found[found["role"] > OrderRole.ENTRY]
+            assert set(exits["state"].tolist()) <= STANDING, "an exit that nobody acknowledged"
         self.broker.receive(request)
+
+    def check_orders(self) -> None:
+        """Check that the core's orders are as what it was told so far leaves them."""
+        table = self.engine.tables["orders"]
+        live = table[(table["id"] != 0) & (table["state"] < OrderState.CLOSED)]
+        changing = {int(n) for n in live["id"][live["modify_ts"] != NEVER]}
+        assert changing <= self.waiting, "a change that was answered is still awaited"
+        filled = live[live["filled"] != 0]
+        assert set(filled["state"].tolist()) <= {OrderState.WORKING, OrderState.UNKNOWN}
 
     def die(self) -> None:
         """Lose the process: the state is that of the journal, and what was not told comes again."""
@@ -130,6 +145,7 @@ class BrokerDay:
             self.step(ROWS, ROWS, [*self.broker.told(all_=True)])
 
 
+STANDING = {OrderState.WORKING, OrderState.PENDING_TRIGGER}
 ANSWERS = (
     ReportKind.REPLACED, ReportKind.CHANGE_REJECTED, ReportKind.CANCELLED, ReportKind.EXPIRED,
     ReportKind.REJECTED,
@@ -173,6 +189,38 @@ def test_books_are_the_brokers(seed: int) -> None:
 def test_a_process_that_dies_changes_no_trade(seed: int) -> None:
     """Started again it sends nothing twice, doubts what was not answered, and books the same."""
     check_books(BrokerDay(seed, kills=4))
+
+
+def nothing(*_: Any) -> None:
+    """Do nothing."""
+
+
+def always(*_: Any) -> bool:
+    """Say yes."""
+    return True
+
+
+SABOTAGE = [
+    ("what ended is forgotten", orders, "remember_ended", nothing),
+    ("a refused change stays", reports, "drop_change", nothing),
+    ("a new quantity is counted beside the old", reports, "release", nothing),
+    ("doubt is not lifted", reports, "arrive_first", nothing),
+    ("what is not acknowledged is changed", changes, "stands", always),
+]
+
+
+@pytest.mark.parametrize(("what", "module", "name", "broken"), SABOTAGE)
+def test_the_days_notice(
+    what: str, module: Any, name: str, broken: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part that is broken on purpose is noticed on one of the days."""
+    monkeypatch.setattr(module, name, broken)
+    for seed in range(12):
+        try:
+            check_books(BrokerDay(seed))
+        except AssertionError:
+            return
+    pytest.fail(f"nobody noticed that {what}")
 
 
 def replayed(day: BrokerDay, tier: Tier, pieces: int) -> bytes:

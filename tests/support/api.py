@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from alphapanda.api import people
@@ -39,10 +39,12 @@ class Answer(NamedTuple):
 
     @property
     def json(self) -> Any:
+        """Return the body, read as JSON."""
         return json.loads(self.body)
 
     @property
     def message(self) -> str:
+        """Return an error's sentence."""
         return str(self.json["error"]["message"])
 
 
@@ -55,10 +57,12 @@ class Serving(NamedTuple):
 
     @property
     def settings(self) -> Settings:
+        """Return its settings."""
         return self.server.settings
 
     @property
     def origin(self) -> str:
+        """Return its page's origin."""
         return f"http://127.0.0.1:{self.port}"
 
     def ask(
@@ -86,13 +90,17 @@ class Serving(NamedTuple):
             return b"".join(iter(lambda: made.recv(65_536), b""))
 
     def do(self, work: Any) -> Any:
+        """Run something on its loop."""
         return self.parts.do(work)
 
     @property
     def database(self) -> Database:
+        """Return its database."""
         return self.server.services.database
 
     def save(self, *rows: Base) -> None:
+        """Write rows, each on its own."""
+
         async def run() -> None:
             async with self.database.session(writes=True) as session:
                 for row in rows:
@@ -103,6 +111,7 @@ class Serving(NamedTuple):
         self.do(run())
 
     def add_user(self, name: str, role: str, owner: str) -> UUID:
+        """Add a user, whose password is that of all."""
         user = people.new_user(owner, name, UserRole(role), HASH)
         number = user.id
         self.save(user)
@@ -118,6 +127,7 @@ class Serving(NamedTuple):
         return Browser(self, cookie, given.json["csrf"])
 
     def forget_limits(self) -> None:
+        """Forget all logins that were counted."""
         auth = self.server.services.auth
         auth.by_account._times.clear()
         auth.by_address._times.clear()
@@ -131,20 +141,25 @@ class Browser(NamedTuple):
     csrf: str
 
     def headers(self, **more: str) -> dict[str, str]:
+        """Return what the page sends with what it writes."""
         return {
             "Cookie": self.cookie, "Origin": self.api.origin, "X-CSRF-Token": self.csrf, **more
         }  # fmt: skip
 
     def get(self, path: str) -> Answer:
+        """Read."""
         return self.api.ask("GET", path, headers={"Cookie": self.cookie})
 
     def send(self, method: str, path: str, body: Any = None, **more: str) -> Answer:
+        """Write."""
         return self.api.ask(method, path, body, self.headers(**more))
 
     def post(self, path: str, body: Any = None, **more: str) -> Answer:
+        """Write by POST."""
         return self.send("POST", path, body, **more)
 
     def step_up(self) -> None:
+        """Give the password again."""
         self.api.forget_limits()
         assert self.post(f"{V1}/auth/step-up", {"password": PASSWORD}).status == 200
 
@@ -177,18 +192,21 @@ class Events:
         while (line := self._file.readline().strip()) != b"":
             name, _, value = line.decode().partition(":")
             self.headers[name.lower()] = value.strip()
+        self._events = self._parsed()
 
-    def __enter__(self) -> Events:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
+        """Go away."""
         self._file.close()
         self._made.close()
 
     def lines(self) -> Iterator[str]:
+        """Yield the lines of the stream."""
         rest = b""
         while (size := self._file.readline().strip()) not in (b"", b"0"):
             rest += self._file.read(int(size, 16))
@@ -197,7 +215,10 @@ class Events:
             yield from (line.decode() for line in whole)
 
     def __iter__(self) -> Iterator[tuple[str, Any, str]]:
-        """Yield event, data and id."""
+        """Yield event, data and id, on from where it was left."""
+        return self._events
+
+    def _parsed(self) -> Iterator[tuple[str, Any, str]]:
         event, data, identity = "", "", ""
         for line in self.lines():
             name, _, value = line.partition(": ")

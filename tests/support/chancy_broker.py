@@ -79,7 +79,8 @@ class Broker:
         if self._one_in(10):
             self._end(order, R.REJECTED, reason=self.chance.choice([Reason.MARGIN, Reason.LAPSED]))
             return
-        self._say(R.ACKNOWLEDGED, order)
+        if request.kind != Kind.MARKET or self._one_in(2):  # else its trades prove it
+            self._say(R.ACKNOWLEDGED, order)
         if request.kind == Kind.MARKET:
             while order.open:
                 self._trade(order)

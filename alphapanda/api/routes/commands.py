@@ -35,11 +35,12 @@ async def give(request: Request) -> Response:
     if (body.scope == "account") != (not body.name):
         why = "empty for the account" if body.scope == "account" else f"the {body.scope}'s name"
         raise ApiError(422, "the body is not valid", fields=[("name", why)])
-    kills = body.verb == Verb.KILL
+    verb = Verb(body.verb)
+    kills = verb is Verb.KILL
     (services.kills_log if kills else services.commands_log).require(str(who.user))
-    if body.verb == Verb.REARM:
+    if verb is Verb.REARM:
         require_rearm(who)
-    wanted = Wanted(Verb(body.verb), body.scope, body.name, body.run, reason=body.reason)
+    wanted = Wanted(verb, body.scope, body.name, body.run, reason=body.reason)
 
     async def do() -> tuple[int, dict[str, Any]]:
         return await services.control.give(who, wanted)

@@ -57,7 +57,7 @@ async def of_run(session: AsyncSession, services: Services, run: Run) -> list[di
         select(PnlSnapshot.strategy, func.min(PnlSnapshot.pnl)).where(mine)
         .group_by(PnlSnapshot.strategy)
     )  # fmt: skip
-    lows: dict[str, int] = dict(row._tuple() for row in worst)
+    lows: dict[str, int] = {row[0]: row[1] for row in worst}
     held: dict[str, list[Valued]] = {}
     ticks = services.hub.ticks()
     for row in await session.scalars(select(Position).where(Position.run_id == run.run_id)):

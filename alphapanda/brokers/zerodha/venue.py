@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from alphapanda import log
 from alphapanda.brokers.ports import OrderRequest, Report
 from alphapanda.brokers.zerodha import sessions
 from alphapanda.brokers.zerodha.addresses import addresses_of
-from alphapanda.brokers.zerodha.clocks import clock_of
+from alphapanda.brokers.zerodha.clocks import Clock, clock_of
 from alphapanda.brokers.zerodha.live_feed import LiveFeed
 from alphapanda.brokers.zerodha.orders.gateway import Gateway
 from alphapanda.brokers.zerodha.orders.opening import Trading, open_gateway
 from alphapanda.config.settings import Settings
-from alphapanda.errors import OutsideError
+from alphapanda.errors import AlphaPandaError, OutsideError
 from alphapanda.events.events import Broker
 from alphapanda.model.calendar import DAY, IST, Calendar, ist_date, session_group
+from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Instrument
 
 LOG = log.get("zerodha.orders")
@@ -33,13 +35,15 @@ class ZerodhaVenue:
 
     def __init__(
         self, settings: Settings, live: LiveFeed, *, instruments: Sequence[Instrument],
-        calendar: Calendar, folder: Path,
+        calendar: Calendar, schedule: Schedule, folder: Path,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._live = live
         self._instruments = instruments
         self._calendar = calendar
+        self._schedule = schedule
         self._folder = folder
+        self._clock: Clock = time.time_ns
         self._gateway: Gateway | None = None
 
     def connect(self, run_id: str, history: Iterable[OrderRequest | Report]) -> Gateway:
@@ -51,7 +55,7 @@ class ZerodhaVenue:
             OutsideError: if Kite does not answer.
         """
         settings, addresses = self._settings, addresses_of(self._settings)
-        clock = clock_of(settings, addresses)
+        self._clock = clock = clock_of(settings, addresses)
         with sessions.database_of(settings) as (runner, database):
             login = sessions.require_valid(
                 runner.run(sessions.newest(database, addresses)), clock()
@@ -59,33 +63,40 @@ class ZerodhaVenue:
         token = sessions.token_of(settings, addresses, login)
         trading = Trading(
             run_id, DEPLOYMENT, self._instruments, self._folder, settings.runs_dir,
-            day=(clock() + IST) // DAY, history=history, over=self._over(clock),
+            day=(clock() + IST) // DAY, history=history, over=self._over,
         )  # fmt: skip
         gateway = open_gateway(settings, addresses, token, trading=trading)
         self._gateway = gateway
         gateway.start()
-        late = getattr(gateway, "wait_ready", lambda s: [])(READY_S)
-        if late:
+        problems = gateway.wait_ready(READY_S)
+        if problems:
             raise OutsideError(
-                f"Zerodha did not say within {READY_S:.0f} s how the account stands "
-                f"({', '.join(late)}): nothing was sent; start again"
+                f"the account is not as it must be before orders are sent: {'; '.join(problems)}"
             )
         self._live.hear = gateway.tell
         self._live.reread = lambda _: gateway.wake()
         return gateway
 
     def close(self) -> None:
-        """End the gateway; what is under way is looked up at the next start."""
+        """Close the day, if it is over, and end the gateway.
+
+        What is under way is looked up at the next start.
+        """
         self._live.hear = lambda _: None
         self._live.reread = lambda _: None
-        if self._gateway is not None:
-            self._gateway.stop()
+        gateway = self._gateway
+        if gateway is None:
+            return
+        try:
+            if all(self._over(row) for row in range(len(self._instruments))):
+                closing = gateway.close_day(self._folder, self._schedule, ist_date(self._clock()))
+                LOG.info("day closed", agrees=closing.agrees)
+        except (AlphaPandaError, AssertionError) as error:
+            LOG.warning("the day was not closed", why=str(error))
+        finally:
+            gateway.stop()
 
-    def _over(self, clock: Callable[[], int]) -> Callable[[int], bool]:
-        def over(row: int) -> bool:
-            now = clock()
-            group = session_group(self._instruments[row])
-            session = self._calendar.session(ist_date(now), group)
-            return session is None or now >= session.close
-
-        return over
+    def _over(self, row: int) -> bool:
+        now = self._clock()
+        session = self._calendar.session(ist_date(now), session_group(self._instruments[row]))
+        return session is None or now >= session.close

@@ -19,6 +19,8 @@ PROJECTED = ("page read", "page written", "page kept", "rows dropped")
 """Points of the projector."""
 SWEPT = ("part written", "part kept", "sweep finished")
 """Points of a sweep."""
+ORDERED = ("order leaving", "order answered")
+"""Points of the order gateway."""
 
 _passed: dict[str, int] = {}
 
@@ -31,7 +33,7 @@ def at(point: str) -> None:
 
 def due(point: str) -> bool:
     """Say if this is the point and the time at which to die."""
-    assert point in (*POINTS, *RELAYED, *PROJECTED, *SWEPT), point
+    assert point in (*POINTS, *RELAYED, *PROJECTED, *SWEPT, *ORDERED), point
     wanted = os.environ.get(VARIABLE)
     if not wanted:
         return False

@@ -23,7 +23,10 @@ PURE = ("model", "events", "indicators", "core", "rules")
 EXACT = ("core", "rules")
 """Packages in which a number may be money."""
 
-FOLDERS = ("alphapanda", "strategies", "tests", "docs", "backtests", "notebooks", "migrations")
+FOLDERS = (
+    "alphapanda", "strategies", "tests", "docs", "backtests", "notebooks", "schedules",
+    "migrations",
+)  # fmt: skip
 TEXTS = {".py", ".toml", ".md", ".yaml", ".yml", ".ipynb", ".sql", ".txt", ".json", ".csv"}
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md")
 COMPILER = (
@@ -32,7 +35,7 @@ COMPILER = (
     "alphapanda.engine.compiler.pointer",
 )
 """Modules that import numba, and are imported only when something is compiled."""
-SHELL = ("cli", "runs", "runtime", "sweeps", "validation")
+SHELL = ("cli", "notebook", "runs", "runtime", "schedules", "sweeps", "validation")
 """Packages that start something: they may print and catch broadly."""
 
 LINES_OF_FUNCTION = 70

@@ -17,6 +17,7 @@ from alphapanda.api.auth import AuthService
 from alphapanda.api.control import Control
 from alphapanda.api.headers import header
 from alphapanda.api.hub import Hub
+from alphapanda.api.journal_ticks import JournalTicks
 from alphapanda.api.limits import SlidingLog
 from alphapanda.api.origins import Origins
 from alphapanda.api.pages import Page, pages, serve
@@ -29,6 +30,7 @@ from alphapanda.api.routes import (
     health,
     keys,
     logs,
+    metrics,
     monitoring,
     orders,
     portfolios,
@@ -80,7 +82,7 @@ def create_app(
         OutsideError: if the page's files are not as they were released.
     """
     services = create_services(settings, monitor)
-    services.more.extend(more)
+    services.more.extend([JournalTicks(services.hub, services.control.runs), *more])
     services.hub.monitor, services.hub.auth = services.monitor, services.auth
 
     @asynccontextmanager
@@ -97,6 +99,7 @@ def create_app(
     add_handlers(app)
     add_layers(app, services)
     app.include_router(health.ROUTER)
+    app.include_router(metrics.ROUTER)
     for part in PARTS:
         app.include_router(part.ROUTER)
     if settings.api.docs:

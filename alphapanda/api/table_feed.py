@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alphapanda.api.refusals import sentence
 from alphapanda.api.shapes import alert_shown, command_shown, row_shown
 from alphapanda.config.settings import Settings
 from alphapanda.projection import changes
@@ -124,7 +125,7 @@ class TableFeed:
         for row in list(rows)[::-1]:
             now[row.id] = row.state
             if self._begun and self._commands.get(row.id) != row.state:
-                shown = {"type": "command", **command_shown(row)}
+                shown = {**command_shown(row), "kind": "command"}
                 found.told.append(Told("activity", row.owner_id, row.run_id, shown))
         self._commands = now
 
@@ -148,10 +149,20 @@ async def activity(
             upto = min(upto, rows[-1].seq)
     found.sort(key=lambda each: each[:2])
     told = [
-        Told("activity", row.owner_id, run, {"type": kind, **row_shown(row)})
+        Told("activity", row.owner_id, run, {**told_of(row), "kind": kind})
         for seq, kind, row in found if seq <= upto
     ]  # fmt: skip
     return told, upto
+
+
+def told_of(row: Any) -> dict[str, Any]:
+    """Return a row with its own kind, of order, under another name, and a refusal in words."""
+    shown = row_shown(row)
+    if "kind" in shown:
+        shown["order_kind"] = shown["kind"]
+    if isinstance(row, Signal):
+        shown["sentence"] = sentence(row)
+    return shown
 
 
 async def board_since(session: AsyncSession, run_id: str, after: int) -> list[Change]:

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
 from alphapanda.data.replay.replay import FileInfo
 from alphapanda.events.feeds import Feed, Portion
+from alphapanda.model.rows import ReportKind
+
+__all__ = ["ExecutionClient", "MarketSource", "OrderRequest", "Origin", "Report", "ReportKind"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Origin:
     notes: tuple[str, ...] = ()
     repairs: Mapping[str, int] = field(default_factory=dict)
     """Rows dropped, by reason; complete once the last row has been taken."""
+    clocks: tuple[int, ...] = ()
+    """Times, ns, that a recorded market reached without a row; each lies between two rows."""
 
 
 class MarketSource(Protocol):
@@ -82,44 +86,11 @@ class OrderRequest(NamedTuple):
     """Widest fill of MARKET and STOP, in 1e-7 of the last price."""
 
 
-class ReportKind(IntEnum):
-    """What a report says; in brackets what it carries besides its order and times."""
-
-    ACKNOWLEDGED = 0
-    """It works at the exchange (broker_order_id)."""
-    TRIGGERED = 1
-    """A stop has become a limit or market order."""
-    FILLED = 2
-    """One trade (qty, signed; price; trade_id)."""
-    REPLACED = 3
-    """A change is in force (qty, the signed total; price; trigger)."""
-    CANCELLED = 4
-    """What is left of it was cancelled (reason)."""
-    EXPIRED = 5
-    """What is left of it ended with its session."""
-    REJECTED = 6
-    """It will never be filled (reason, text)."""
-    CHANGE_REJECTED = 7
-    """A change or a cancellation did not come about: it stands as it was (reason, text)."""
-    UNKNOWN = 8
-    """Whether it works at the exchange is not known: the worse is assumed (text)."""
-    EXTERNAL_ORDER = 9
-    """An order that no run of ours sent (row, qty, price, broker_order_id, text)."""
-    EXTERNAL_POSITION = 10
-    """A position that is not ours (row; qty; price, its average)."""
-    BLOCKED = 11
-    """No new risk on an instrument (row), or with row -1 on the account (reason, text)."""
-    UNBLOCKED = 12
-    """New risk is allowed again (row or -1; reason)."""
-    CIRCUIT = 13
-    """The day's circuit limits of an instrument (row; price, the lower; trigger, the upper)."""
-
-
 class Report(NamedTuple):
     """What a broker says; it becomes a control row, so it is kept and replayed."""
 
     kind: int
-    """`ReportKind`."""
+    """`model.rows.ReportKind`."""
     order: int = 0
     """The order's number in its run, 0 where it is not about one of ours."""
     row: int = -1
@@ -137,7 +108,12 @@ class Report(NamedTuple):
 
 
 class ExecutionClient(Protocol):
-    """A venue that takes orders. The core fills paper orders itself and needs none."""
+    """A venue that takes orders. The core fills paper orders itself and needs none.
+
+    Every place is answered: by ACKNOWLEDGED, or by its end. So is every change or cancellation: by
+    REPLACED, CHANGE_REJECTED, or the order's end. UNKNOWN answers nothing, it only tells that the
+    answer is late. A report may be told twice; trades are told by order and number.
+    """
 
     async def send(self, requests: Sequence[OrderRequest]) -> None:
         """Send requests that are already in the journal, on the disk; each one once."""
@@ -148,5 +124,5 @@ class ExecutionClient(Protocol):
         ...
 
     async def open_orders(self) -> Sequence[Report]:
-        """Return the state of every order that is open at the venue."""
+        """Return an ACKNOWLEDGED report of every order of ours that is open at the venue."""
         ...

@@ -45,9 +45,11 @@ async def backlog(
         places = [place for topic in known for place in await partitions_of(consumer, topic)]
         begins: dict[Any, int] = await consumer.beginning_offsets(places)
         ends: dict[Any, int] = await consumer.end_offsets(places)
-        shares = {}
-        for place in places:
-            done = await consumer.committed(place)
-            key = (place.topic, place.partition)
-            shares[key] = Share(begins[place], ends[place], -1 if done is None else done)
-        return shares
+        # `committed` asks for one partition at a time: hundreds of questions for all topics.
+        done = await consumer._coordinator.fetch_committed_offsets(places)
+        return {
+            (place.topic, place.partition): Share(
+                begins[place], ends[place], done[place].offset if place in done else -1
+            )
+            for place in places
+        }

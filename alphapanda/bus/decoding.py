@@ -112,7 +112,9 @@ CHECKS: dict[type, Callable[[Any], str]] = {
     Tick: lambda tick: negative(last=tick.last, bid=tick.bid, ask=tick.ask),
     Bar: wrong_bar,
     FeedState: wrong_feed,
-    FeedGap: lambda gap: "" if gap.first <= gap.last else f"from {gap.first} to {gap.last}",
+    FeedGap: lambda gap: (
+        "" if gap.first <= gap.last or gap.before_ns else f"from {gap.first} to {gap.last}"
+    ),
     Order: lambda order: negative(price=order.price),
     Fill: wrong_fill,
 }

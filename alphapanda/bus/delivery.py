@@ -80,11 +80,13 @@ class Delivery:
         self.there: set[bytes] = set()
         """Letters, by identity, that need not be written a second time."""
         self.alive_s = time.monotonic()
+        self.applying = False
         self._recent: deque[float] = deque(maxlen=settings.bus.letters_a_minute + 1)
         self._alerted_s = -float(MINUTE_S)
 
     async def deliver(self, messages: Sequence[Any]) -> None:
         """Do with messages what there is to do; afterwards none of them is needed again."""
+        self.alive_s = time.monotonic()
         self.delivered.received += len(messages)
         arrived: list[Arrived] = []
         ids: set[str] = set()
@@ -142,13 +144,16 @@ class Delivery:
         chain = first.correlation_id if len(new) == 1 else None
         with log.bound(run_id=first.run_id or None, correlation_id=chain):
             for wait in waits(self.settings.bus.backoff_s):
+                self.applying = True
                 try:
                     await self.apply([one.envelope for one in new])
                 except self.outages as error:
                     LOG.warning("not applied, tried again", wait_s=wait, error=error)
-                    await self._wait(wait)
                 else:
                     return
+                finally:
+                    self.applying = False
+                await self._wait(wait)
 
     async def _wait(self, wait_s: float) -> None:
         self.delivered.errors += 1

@@ -190,16 +190,24 @@ class Processor:
                 await self._replace(self._failure(loop))
                 behind_s = None
                 continue
-            now = time.monotonic()
-            if now - self.delivery.alive_s < bus.stuck_after_s / CHECKS or not await self._behind():
+            # Looked at again when the server has answered: a page may have come meanwhile.
+            if self._alive() or not await self._behind() or self._alive():
                 behind_s = None
             elif behind_s is None:
-                behind_s = now
-            if behind_s is not None and now - max(behind_s, self.delivery.alive_s) >= (
+                behind_s = time.monotonic()
+            elif time.monotonic() - max(behind_s, self.delivery.alive_s) >= (
                 bus.stuck_after_s * (CHECKS - 1) / CHECKS
             ):
                 await self._replace(TimeoutError(f"no progress in {bus.stuck_after_s:g} s"))
                 behind_s = None
+
+    def _alive(self) -> bool:
+        """Say if something came, or was done, a moment ago, or a page is being applied.
+
+        One that is slow to apply would never be applied by a client that is new each time.
+        """
+        silent = time.monotonic() - self.delivery.alive_s
+        return self.delivery.applying or silent < self.settings.bus.stuck_after_s / CHECKS
 
     def _failure(self, loop: asyncio.Task[None]) -> BaseException | None:
         """Return why a client has ended; what is no failure of the server's would come again."""

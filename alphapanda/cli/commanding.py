@@ -184,15 +184,17 @@ def line(facts: dict[str, Any]) -> str:
     return f"{head} applied: {left}; {facts['working']} orders work"
 
 
-def confirm_account(account: str | None, settings: Settings) -> None:
+def confirm_account(account: str | None, wanted: str, what: str) -> None:
     """Ask for the account's id, which is typed where a terminal is, or given with `--account`.
 
+    `what` says what it consents to.
+
     Raises:
-        UsageError: if it is another.
+        UsageError: if it is another than wanted.
     """
     if account is None:
         if not sys.stdin.isatty():
-            raise UsageError("rearm lets orders pass again: write --account ID")
-        account = typer.prompt("rearm lets orders pass again; the account's id", err=True)
-    if account != settings.account_id:
+            raise UsageError(f"{what}: write --account ID")
+        account = typer.prompt(f"{what}; the account's id", err=True)
+    if account != wanted:
         raise UsageError(f"--account {account}: this base folder's account is another")

@@ -9,21 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from alphapanda.cli.words import STRATEGY, Json, RunFolder, Strategy, option
 from alphapanda.runs.options import ROWS, RUN, Row, python_name
 
-
-def option(*names: str, metavar: str = "", panel: str = "", text: str) -> Any:
-    """Return an option whose help shows what to write, under one of the headings."""
-    return typer.Option(
-        *names, metavar=metavar or None, rich_help_panel=panel or None, help=text,
-        show_default=False,
-    )  # fmt: skip
-
-
-STRATEGY = "NAME in strategies/, FILE.py, FILE.py:CLASS, or a run file, backtests/NAME.toml"
-Strategy = Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY)]
-RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a folder.")]
-Json = Annotated[bool, option("--json", text="Print one JSON object.")]
+__all__ = ["STRATEGY", "Json", "RunFolder", "Strategy", "option", "run_options"]
 
 
 def annotation(row: Row) -> Any:

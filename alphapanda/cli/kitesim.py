@@ -7,12 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from rich.console import Console
-
-from alphapanda import config
 from alphapanda.brokers.pacing import parse_speed
-from alphapanda.cli.flags import Json, option
 from alphapanda.cli.output import print_json
+from alphapanda.cli.words import Json, option
 from alphapanda.data.replay.replay import ReplayOptions
 from alphapanda.errors import UsageError
 
@@ -61,7 +58,8 @@ def kitesim(
     ] = None,
     faults: Annotated[
         Path | None,
-        option(metavar="FILE", panel=SERVER, text="What goes wrong, and the account; TOML."),
+        option(metavar="FILE", panel=SERVER,
+               text="What goes wrong, and the account: TOML; or calm, or rough."),
     ] = None,
     seed: Annotated[
         int, option(metavar="N", panel=SERVER, text="Of keys, tokens and chance. (default: 1)")
@@ -87,7 +85,7 @@ def kitesim(
             paths=data, instruments=instrument, exchange=exchange, repair=repair, batch_rows=BATCH
         ),
         tuple(instruments or ()), speed_of(speed),
-        redirect or config.load().zerodha.callback_url, seed, simulated(user),
+        redirect or callback_url(), seed, simulated(user),
         Script(seed=seed) if faults is None else read_script(faults, seed),
     )  # fmt: skip
     for name, value in (("port", port), ("ws-port", ws_port)):
@@ -95,6 +93,13 @@ def kitesim(
             raise UsageError(f"--{name} {value}: write a port from 0 to {PORTS - 1}.")
     simulator = Simulator(wanted)
     serve(simulator, port=port, ws_port=ws_port, json=json)
+
+
+def callback_url() -> str:
+    """Return where a person's own callback listens."""
+    from alphapanda import config  # noqa: PLC0415 (a simulator starts in less than a second)
+
+    return config.load().zerodha.callback_url
 
 
 def serve(simulator: Any, *, port: int, ws_port: int, json: bool) -> None:
@@ -116,7 +121,7 @@ def print_facts(facts: Mapping[str, Any], notes: Sequence[str]) -> None:
     lines = [f"{name:<10} {value}" for name, value in facts.items()]
     sys.stdout.write("\n".join(["SIMULATOR: no real account, no real money", *lines, ""]))
     for note in notes:
-        Console(stderr=True).print(f"note: {note}", markup=False, highlight=False)
+        sys.stderr.write(f"note: {note}\n")
 
 
 def speed_of(text: str) -> float:

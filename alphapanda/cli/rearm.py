@@ -30,7 +30,7 @@ def rearm(
     reason: Reason = "", wait: Wait = False, timeout: Timeout = 10.0, json: Json = False,
 ) -> int:  # fmt: skip
     """Lift a kill, and nothing else; the account's id is asked for."""
-    confirm_account(account, config.load())
+    confirm_account(account, config.load().account_id, "rearm lets orders pass again")
     return command_runs(
         Verb.REARM, run, scope_of(strategy, instrument), everything=everything, reason=reason,
         wait=wait, timeout=timeout, json=json,

@@ -38,13 +38,14 @@ def record(feed: Feed, out: Out = None, json: Json = False) -> None:
     with living(settings) as parts:
         parts.start(source.part)
         with orderly() as stopping:
-            done = write_down(source, folder, stopping)
+            done = write_down(source, folder, stopping, source.part.take_gaps)
         dropped = dict(source.part.dropped)
     if json:
-        print_json({"folder": str(folder), "rows": done.rows, "files": done.parts,
-                    "dropped": dropped})  # fmt: skip
+        print_json({"folder": str(folder), "rows": done.rows, "clocks": done.clocks,
+                    "files": done.parts, "dropped": dropped})  # fmt: skip
         return
-    lines = [f"{folder}: {count(done.rows)} rows in {done.parts} files"]
+    clocks = f"and {count(done.clocks)} rows of the clock"
+    lines = [f"{folder}: {count(done.rows)} rows in {done.parts} files, {clocks}"]
     lines += [f"left out: {number:,} {reason}" for reason, number in dropped.items()]
     lines.append(f"backtest on it: alphapanda backtest STRATEGY --data {folder}")
     print_table(Text("\n".join(lines)))

@@ -23,6 +23,7 @@ from alphapanda.cli.flags import STRATEGY, Json, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.show import result_table
 from alphapanda.errors import OutsideError
+from alphapanda.events.events import Broker
 from alphapanda.model.calendar import INDIA
 from alphapanda.model.money import text
 from alphapanda.model.rows import Out
@@ -33,6 +34,7 @@ from alphapanda.runs.options import RUN
 from alphapanda.runs.plan import RunPlan
 from alphapanda.runtime.parts import Wanted
 from alphapanda.runtime.roles import carry_out, chosen
+from alphapanda.runtime.venues import ALL, Sending
 
 REFRESH_S = 0.25
 FINDING = 1
@@ -55,7 +57,7 @@ def run(
     role: Annotated[
         list[str] | None,
         option(metavar="ROLE", panel=RUN, text="feed, trade, relay or project, again for each; or "
-               "api alone. (default: all but api)"),
+               "schedule or api alone. (default: the first four)"),
     ] = None,
     feed: Annotated[list[str] | None, option(metavar="FEED", panel=RUN, text=FEED)] = None,
     speed: Annotated[str | None, option(metavar="N", panel=RUN, text=SPEED)] = None,
@@ -84,9 +86,12 @@ def run(
 def carry_out_roles(
     strategies: Sequence[str], given: Mapping[str, Any], *, roles: Sequence[str],
     feed: Sequence[str], speed: str | None, out: Path | None, json: bool,
+    broker: Broker = Broker.PAPER, sending: Sending = ALL,
 ) -> int:  # fmt: skip
     """Do what the roles of this process are, and print what came of it; return the exit status."""
-    wanted = Wanted(strategies, given, feed, chosen(roles), speed, out=out)
+    wanted = Wanted(
+        strategies, given, feed, chosen(roles), speed, out=out, broker=broker, sending=sending
+    )  # fmt: skip
     try:
         with live_table(quiet=json) as show:
             result = carry_out(wanted, config.load(), show=show)

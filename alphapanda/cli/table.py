@@ -22,6 +22,8 @@ COMMANDS = {
                     "by a run file."),
     "paper": Row("alphapanda.cli.paper", "Trade on paper: a feed at its own pace, with a journal "
                  "that survives a crash."),
+    "live": Row("alphapanda.cli.live", "Trade live: real orders at a broker, on its live ticks, "
+                "with a journal that survives a crash."),
     "run": Row("alphapanda.cli.run", "Run what its roles say, in this process: all of them, or "
                "some beside others."),
     "record": Row("alphapanda.cli.record", "Keep the ticks of a live feed without trading, until "
@@ -34,6 +36,8 @@ COMMANDS = {
                   "how much of the P&L survives."),
     "charges": Row("alphapanda.cli.charges", "Print the contract note of a day's trades in one "
                    "instrument, by the rates of that day."),
+    "status": Row("alphapanda.cli.platform_status", "Show processes, runs and the health of every part; "
+                  "status 1 if one is down."),
     "pause": Row("alphapanda.cli.pause", "Take no new risk: working orders that add risk are "
                  "cancelled; what only reduces it passes."),
     "resume": Row("alphapanda.cli.resume", "Lift a pause; what was killed stays killed."),
@@ -57,6 +61,8 @@ COMMANDS = {
     "schema": Row("alphapanda.cli.schema", "Print the JSON Schema of the events."),
     "demo": Row("alphapanda.cli.demo", "Generate a session of NSE-like ticks and backtest "
                 "ema_cross on it."),
+    "rehearse": Row("alphapanda.cli.rehearse", "Trade a day live at a simulated exchange, and "
+                    "compare its book with ours; status 1 if not one."),
     "kitesim": Row("alphapanda.cli.kitesim", "Serve a simulated exchange that speaks Kite, on "
                    "loopback, over recorded data."),
     "strategies": Row("alphapanda.cli.strategies", "List the strategies with their parameters."),
@@ -67,6 +73,14 @@ COMMANDS = {
     "tail": Row("alphapanda.cli.tail", "Print a topic's events, one a line."),
     "report": Row("alphapanda.cli.report", "Make a run's HTML page again, or compare several runs "
                   "in one."),
+    "schedule list": Row("alphapanda.cli.schedule_list", "List the schedules: what runs, when "
+                         "next, how it went last; status 1 if a file is wrong."),
+    "schedule run": Row("alphapanda.cli.schedule_run", "Run a schedule's notebook now; status 1 if "
+                        "it does not go well."),
+    "schedule start": Row("alphapanda.cli.schedule_start", "Run notebooks at their times, until "
+                          "Ctrl-C."),
+    "schedule history": Row("alphapanda.cli.schedule_history", "List the runs of schedules; status "
+                            "1 if one failed or was left in the middle."),
     "data import": Row("alphapanda.cli.data_import", "Bring files into the catalogue: whole or not "
                        "at all, nothing twice, all drops told."),
     "data list": Row("alphapanda.cli.data_list", "List what the catalogue has: instruments, kinds, "
@@ -111,6 +125,7 @@ COMMANDS = {
     "runs show": Row("alphapanda.cli.runs_show", "Show one: its manifest, its events by type."),
 }  # fmt: skip
 GROUPS = {
+    "schedule": "Notebooks that run at their times, by schedules/NAME.toml.",
     "data": "Market data: import it into the catalogue, look at it, check it, make it up.",
     "instruments": "Kite's lists of instruments, one a day, under instruments/.",
     "login": "Sessions at a broker: a person logs in, once a day.",

@@ -184,6 +184,37 @@ class Zerodha(Section):
     download_timeout_s: Seconds = says("For a whole file of instruments.", 120)
 
 
+class Monitor(Section):
+    """What watches: how often, and from when on something is not well."""
+
+    period_s: Seconds = says("Between two looks.", 5)
+    lag_messages: Count = says("Messages that wait for a consumer; 20 times as many: down.", 1000)
+    lag_s: Seconds = says("Without progress while messages wait.", 20)
+    disk_low_bytes: Count = says("Free for journals, below which it is degraded.", 5_000_000_000)
+    disk_least_bytes: Count = says("The same, below which it is down; for logs too.", 1_000_000_000)
+    fsync_s: Seconds = says("For the slowest of 100 syncs to the disk.", 0.05)
+    feed_late_s: Seconds = says("Without a row while trading is open; five times as long: down.", 2)
+    cpu: float = says("Share of the machine's cores, for a minute.", 0.85, gt=0, le=1)
+    memory: float = says("Share of the machine's memory that a process uses.", 0.8, gt=0, le=1)
+    pulse_url: SecretStr = says(
+        "An https address that is fetched each minute: silence there says that this is dead.", OFF
+    )
+
+
+class Alerts(Section):
+    """Where alerts go beside the log; each is used when it is set."""
+
+    least: Literal["info", "warning", "critical"] = says("Least severity that is sent.", "warning")
+    quiet: tuple[str, ...] = says("Kinds of alerts that are shown but never sent.", ())
+    repeat_s: Seconds = says("Until a critical one that nobody acknowledged is sent again.", 900)
+    flood: Count = says("Alerts a minute, beyond which they are sent as one digest.", 10)
+    webhook_url: SecretStr = says("An https address that takes JSON by POST.", OFF)
+    webhook_key: SecretStr = says("Signs it: X-AP-Signature is HMAC-SHA256 of the body.", OFF)
+    telegram_token: SecretStr = says("Of a bot of Telegram's.", OFF)
+    telegram_chat: str = says("The chat that it writes to.", "")
+    private: bool = says("Let the webhook and the pulse be in this network.", default=False)
+
+
 class Api(Section):
     """The API and the page it serves."""
 

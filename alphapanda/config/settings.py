@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     security: sections.Security = sections.Security()
     paper: sections.Paper = sections.Paper()
     zerodha: sections.Zerodha = sections.Zerodha()
+    monitor: sections.Monitor = sections.Monitor()
+    alerts: sections.Alerts = sections.Alerts()
     api: sections.Api = sections.Api()
 
     @field_validator("base_dir", "cache_dir")
@@ -100,6 +102,11 @@ class Settings(BaseSettings):
     def strategies_dir(self) -> Path:
         """Where strategies are found by name."""
         return self.base_dir / "strategies"
+
+    @property
+    def schedules_dir(self) -> Path:
+        """Where schedules of notebooks are found by name."""
+        return self.base_dir / "schedules"
 
     @property
     def has_database(self) -> bool:

@@ -10,11 +10,12 @@ from alphapanda.core.bars import end_bar
 from alphapanda.core.charging import end_of_day
 from alphapanda.core.emit import call, emit_pnl
 from alphapanda.core.expiry import await_close, expire
-from alphapanda.core.flags import HOOK_SESSION, STRATEGIES, TICK_BARS, TIMERS
+from alphapanda.core.flags import HOOK_SESSION, PAPER, STRATEGIES, TICK_BARS, TIMERS
 from alphapanda.core.funds import equity
 from alphapanda.core.glue import open_session
-from alphapanda.core.operator import close_all_positions, obey
+from alphapanda.core.operator import close_all_positions, close_intraday, obey
 from alphapanda.core.overnight import end_session, wake
+from alphapanda.core.reports import doubt_all, hear
 from alphapanda.core.square_off import square_off, square_off_left
 from alphapanda.core.state import Core, Hook, Record
 from alphapanda.model.calendar import DAY, IST, Phase
@@ -69,6 +70,8 @@ def start_day(core: Core, ts: int) -> None:
     today = (ts + IST) // DAY
     if clock.day_ended == 0 and clock.day != 0:
         end_of_day(core)
+    if not PAPER and clock.day != 0:
+        doubt_all(core)
     clock.day = today
     clock.day_ended = 0
     clock.midnight = (today + 1) * DAY - IST
@@ -155,15 +158,20 @@ def control(core: Core, row: Record) -> None:
     if row.kind == Control.PHASE:
         change_phase(core, row.a, row.b, row.c, row.d)
     elif row.kind == Control.SQUARE_OFF:
-        square_off(core, row.a)
+        if PAPER:
+            square_off(core, row.a)
+        else:
+            close_intraday(core, row.a)
     elif row.kind == Control.EXPIRY:
         expire(core, row.a)
     elif row.kind == Control.DAY_END:
         if clock.day_ended == 0:
-            if core.config[0].always == 0:
+            if PAPER and core.config[0].always == 0:
                 square_off_left(core)
             end_of_day(core)
         clock.day_ended = 1
+    elif row.kind == Control.REPORT:
+        hear(core, row)
     elif row.kind >= Control.KILL:
         obey(core, row)
     if clock.closing != 0:
@@ -179,6 +187,7 @@ def change_phase(core: Core, group: int, phase: int, until: int, cut_off: int) -
     if phase == Phase.OPEN and was != Phase.OPEN:
         core.groups[group].open = clock.now
         core.groups[group].close = until
+        core.groups[group].intraday_end = NEVER
         start_timers(core, group, clock.now, until)
     for row in range(clock.instruments):
         instrument = core.instruments[row]
@@ -189,7 +198,8 @@ def change_phase(core: Core, group: int, phase: int, until: int, cut_off: int) -
                 await_close(instrument, until, clock.midnight - DAY)
                 open_session(core, row)
                 wake(core, row, 0)
-            if was == Phase.OPEN and phase != Phase.OPEN and core.config[0].day_bars == 0:
+            ends = was == Phase.OPEN and phase != Phase.OPEN
+            if PAPER and ends and core.config[0].day_bars == 0:
                 end_session(core, row)
     if was == Phase.OPEN and phase != Phase.OPEN:
         stop_timers(core, group)

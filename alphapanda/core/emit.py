@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alphapanda.core.flags import WARM
 from alphapanda.core.state import Core, Hook, Record
 from alphapanda.model.rows import Out
 
@@ -69,8 +70,10 @@ def emit_pnl(core: Core, strategy: int) -> None:
 def call(
     core: Core, hook: int, strategy: int, instance: int, row: int, a: int, b: int, c: int
 ) -> None:
-    """Queue a hook; it runs before the core turns to anything later."""
+    """Queue a hook, which runs before anything later does; before the run begins there is none."""
     clock = core.clock[0]
+    if WARM and clock.now < core.config[0].begin:
+        return
     entry = core.calls[clock.n_calls]
     entry.hook = hook
     entry.strategy = strategy

@@ -9,6 +9,7 @@ from __future__ import annotations
 from alphapanda.core.book import move
 from alphapanda.core.charging import booked_change, current_fees, exact, pay
 from alphapanda.core.emit import emit, emit_pnl
+from alphapanda.core.flags import PAPER
 from alphapanda.core.orders import end_all
 from alphapanda.core.state import Core, Record, SettledBy
 from alphapanda.model.calendar import DAY, IST, MINUTE
@@ -53,7 +54,8 @@ def see_close(instrument: Record, ts: int, last: int, before: int) -> None:
 
 def expire(core: Core, row: int) -> None:
     """Settle a contract; one on a share with all on the same share that expire with it."""
-    end_all(core, row, -1, Out.EXPIRED, Reason.EXPIRED)
+    if PAPER:
+        end_all(core, row, -1, Out.EXPIRED, Reason.EXPIRED)
     instrument = core.instruments[row]
     if instrument.held == 0:
         return

@@ -5,6 +5,9 @@ As they stand here the loop is in its general form, which tests hold equal to ev
 
 from __future__ import annotations
 
+PAPER = 1
+"""The core fills orders itself; 0: orders are sent, and what a broker reports moves them."""
+
 STRATEGIES = 1
 """How many strategies run, 0 if only the clock knows; the account's ledger stands behind theirs."""
 
@@ -28,6 +31,9 @@ OPEN_INTEREST = 0
 
 SIZES = 0
 """The source says how much was traded (QTY or VOLUME)."""
+
+WARM = 1
+"""Rows before the run's begin may come, to warm up indicators."""
 
 TICK_BARS = 1
 """Some strategy wants bars that the core has to build."""

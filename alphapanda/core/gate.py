@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from alphapanda.core.emit import emit, emit_order, emit_request
+from alphapanda.core.flags import PAPER
 from alphapanda.core.funds import needed_funds, valued_at
 from alphapanda.core.glue import refusal
+from alphapanda.core.halts import halting
 from alphapanda.core.matching import protected
 from alphapanda.core.orders import (
     append,
@@ -52,7 +54,15 @@ def gate(core: Core) -> None:
 def answer_new(core: Core, request: Record) -> None:
     """Turn a request into a signal, and the signal into an order or a refusal."""
     announce(core, request)
-    decide_on(core, request, refusal(core, request))
+    decide_on(core, request, code_of(core, request))
+
+
+def code_of(core: Core, request: Record) -> int:
+    """Return the code that refuses a request, of a rule or of the broker's side; 0 if none does."""
+    code = refusal(core, request)
+    if not PAPER and code == 0:
+        code = halting(core, request)
+    return code
 
 
 def announce(core: Core, request: Record) -> None:
@@ -122,6 +132,8 @@ def place(core: Core, request: Record) -> None:
         order.target = request.target
         order.trail = request.trail
         clock.reserved += 2
+    order.goal = request.qty
+    order.level = request.trigger
     last = core.instruments[request.row].last
     order.basis = valued_at(core, request)
     if request.kind == Kind.MARKET:
@@ -195,9 +207,12 @@ def answer_modify(core: Core, request: Record) -> None:
         return
     order = core.orders[slot]
     complete(request, order)
+    if not PAPER and (order.modify_ts != NEVER or order.state == OrderState.UNKNOWN):
+        refuse(core, request, RejectionCode.CHANGE_UNDER_WAY)
+        return
     blocked, extra = order.blocked, order.extra
     release(core, order)
-    code = refusal(core, request)
+    code = code_of(core, request)
     if code == 0 and order.state == OrderState.ASLEEP:
         change_asleep(core, order, request, blocked)
         return
@@ -229,6 +244,9 @@ def change(core: Core, order: Record, request: Record, blocked: int) -> None:
     hold(core, order, blocked)
     count_message(core, request.strategy)
     request.qty += order.filled
+    order.goal = request.qty
+    order.level = request.trigger
+    order.own_change = 0
     emit_request(core, Out.MODIFY, request)
 
 
@@ -237,6 +255,8 @@ def change_asleep(core: Core, order: Record, request: Record, blocked: int) -> N
     order.qty = request.qty + order.filled
     order.price = request.price
     order.trigger = request.trigger
+    order.goal = order.qty
+    order.level = request.trigger
     hold(core, order, blocked)
 
 

@@ -11,12 +11,23 @@ from typing import Any
 from alphapanda.core.book import mark
 from alphapanda.core.clock import advance, control
 from alphapanda.core.expiry import see_close
-from alphapanda.core.flags import BARS_IN, DAY_BARS, OPEN_INTEREST, QTY, QUEUED, QUOTES, VOLUME
+from alphapanda.core.flags import (
+    BARS_IN,
+    DAY_BARS,
+    OPEN_INTEREST,
+    PAPER,
+    QTY,
+    QUEUED,
+    QUOTES,
+    VOLUME,
+    WARM,
+)
 from alphapanda.core.gate import gate
 from alphapanda.core.glue import decide, dispatch, see_row
 from alphapanda.core.matching import match
 from alphapanda.core.operator import close_positions
 from alphapanda.core.overnight import end_session, wake
+from alphapanda.core.reports import follow
 from alphapanda.core.state import Core
 from alphapanda.model.calendar import Phase
 
@@ -131,6 +142,8 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
 def count_outside(core: Core, phase: int, ts: int) -> None:
     """Count a row that comes outside continuous trading: it sets the last price, nothing else."""
     clock = core.clock[0]
+    if WARM and ts < core.config[0].begin:
+        return
     if phase == Phase.PRE_OPEN:
         clock.pre_open += 1
     elif phase == Phase.AUCTION:
@@ -145,7 +158,10 @@ def count_outside(core: Core, phase: int, ts: int) -> None:
 
 
 def match_row(core: Core, row: int) -> None:
-    """Match a row; the bar of a whole day is the one day of a DAY order."""
+    """Match a row, if no broker does; the bar of a whole day is the one day of a DAY order."""
+    if not PAPER:
+        follow(core, row)
+        return
     if not (DAY_BARS and core.config[0].day_bars != 0):
         match(core, row)
         return

@@ -8,19 +8,17 @@ fills on the row that made it, but for the stop of a bracket on the bar that fil
 from __future__ import annotations
 
 from alphapanda.core.book import book
+from alphapanda.core.brackets import place_exits, shrink_sibling, trailing
 from alphapanda.core.charging import charge_extra, current_fees
 from alphapanda.core.emit import call_fill, call_order, emit_order
 from alphapanda.core.flags import BARS_IN, HOOK_FILL, HOOK_ORDER, QUOTES, SIZES
 from alphapanda.core.orders import (
-    block,
+    count_anew,
     done,
     finish,
     open_qty,
-    place_exits,
     release,
-    shrink_sibling,
     sweep,
-    trailing,
     unblock,
 )
 from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record, repeat_slot
@@ -104,11 +102,7 @@ def apply_change(core: Core, order: Record) -> None:
     order.qty = wanted
     order.price = order.new_price
     order.trigger = order.new_trigger
-    if order.system == Maker.STRATEGY:
-        if order.kind != Kind.MARKET:
-            order.basis = order.trigger if order.kind == Kind.STOP else order.price
-        block(core, order, wanted - order.filled)
-    open_qty(core, order, wanted - order.filled)
+    count_anew(core, order)
     queue_up(core, order)
     emit_order(core, Out.MODIFIED, order)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from alphapanda.core.changes import may_repeat
 from alphapanda.core.context import AUTO
 from alphapanda.core.emit import emit
+from alphapanda.core.flags import PAPER
 from alphapanda.core.gate import announce, decide_on
 from alphapanda.core.glue import closing_refusal
-from alphapanda.core.orders import request_cancel
+from alphapanda.core.orders import place_of, request_cancel
+from alphapanda.core.square_off import intraday
 from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record, RequestVerb
 from alphapanda.core.stops import (
     covers,
@@ -56,18 +59,6 @@ def say(core: Core, row: Record) -> None:
     emit(core, Out.COMMAND, strategy, instrument, order, 0, 0, row.kind, row.a, row.c, row.d)
 
 
-def place_of(core: Core, number: int) -> int:
-    """Return the slot of a live order, or -1."""
-    for row in range(core.clock[0].instruments):
-        slot = core.instruments[row].first
-        while slot >= 0:
-            order = core.orders[slot]
-            if order.id == number and order.state != OrderState.CLOSED:
-                return int(slot)
-            slot = order.next
-    return -1
-
-
 def flatten(core: Core, scope: int, number: int) -> None:
     """Pause a scope, cancel all that works in it, and close what it holds once that is through."""
     set_paused(core, scope, number, 1)
@@ -76,10 +67,26 @@ def flatten(core: Core, scope: int, number: int) -> None:
         for strategy in range(clock.strategies):
             if covers(scope, number, strategy, row):
                 wait_for_close(core, strategy, row, 1)
-                cancel_working(core, strategy, row)
+                cancel_working(core, strategy, row, Reason.OPERATOR)
 
 
-def cancel_working(core: Core, strategy: int, row: int) -> bool:
+def close_intraday(core: Core, group: int) -> None:
+    """Close a group's intraday positions at a broker, as a flatten does, ahead of its square-off.
+
+    From now on what only reduces them passes; the broker's own square-off would cost a fee.
+    """
+    clock = core.clock[0]
+    core.groups[group].intraday_end = clock.now
+    clock.guarded = 1
+    for row in range(clock.instruments):
+        if core.instruments[row].group == group:
+            for strategy in range(clock.strategies):
+                if intraday(core, strategy, row):
+                    wait_for_close(core, strategy, row, 1)
+                    cancel_working(core, strategy, row, Reason.SQUARE_OFF)
+
+
+def cancel_working(core: Core, strategy: int, row: int, reason: int) -> bool:
     """Ask for the cancellation of what a strategy has working on an instrument; say if any has."""
     found = False
     slot = core.instruments[row].first
@@ -87,7 +94,8 @@ def cancel_working(core: Core, strategy: int, row: int) -> bool:
         order = core.orders[slot]
         live = order.state != OrderState.CLOSED and not squares_off(order)
         if live and order.strategy == strategy:
-            request_cancel(core, order, Reason.OPERATOR)
+            if PAPER or may_repeat(core, order):
+                request_cancel(core, order, reason)
             found = True
         slot = order.next
     return found
@@ -110,7 +118,7 @@ def close_positions(core: Core, row: int) -> None:
     works = False
     for strategy in range(clock.strategies):
         if core.positions[strategy * clock.instruments + row].closing != 0:
-            if cancel_working(core, strategy, row):
+            if cancel_working(core, strategy, row, Reason.OPERATOR):
                 works = True
     if works:
         return

@@ -2,16 +2,16 @@
 
 IN_FLIGHT ──▶ WORKING ──▶ CLOSED            an order leaves its list only in `sweep`, so that
    └──▶ PENDING_TRIGGER ──▶ WORKING         whoever walks a list may end any order on it
+any of these ◀──▶ UNKNOWN, at a broker
 
 An exit sleeps between sessions (`core/overnight.py`), and is IN_FLIGHT again at the next open.
 """
 
 from __future__ import annotations
 
-from alphapanda.core.emit import call_order, emit_end, emit_order
-from alphapanda.core.flags import BARS_IN, HOOK_ORDER
+from alphapanda.core.emit import call_order, emit_end
+from alphapanda.core.flags import HOOK_ORDER, PAPER
 from alphapanda.core.funds import needed_funds
-from alphapanda.core.protection import automatic
 from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record, message_slot
 from alphapanda.model.rows import NEVER, Kind, Out, Reason
 
@@ -71,6 +71,18 @@ def find(core: Core, row: int, strategy: int, number: int) -> int:
     return -1
 
 
+def place_of(core: Core, number: int) -> int:
+    """Return the slot of a live order, or -1."""
+    for row in range(core.clock[0].instruments):
+        slot = core.instruments[row].first
+        while slot >= 0:
+            order = core.orders[slot]
+            if order.id == number and order.state != OrderState.CLOSED:
+                return int(slot)
+            slot = order.next
+    return -1
+
+
 def may_touch(order: Record) -> bool:
     """Say if a strategy may change or cancel an order: it lives, and the broker did not make it."""
     if order.state == OrderState.CLOSED:
@@ -126,6 +138,16 @@ def release(core: Core, order: Record) -> None:
     order.extra = 0
 
 
+def count_anew(core: Core, order: Record) -> None:
+    """Block funds for an order by its present terms, and count what it may still fill."""
+    left = order.qty - order.filled
+    if order.system == Maker.STRATEGY:
+        if order.kind != Kind.MARKET:
+            order.basis = order.trigger if order.kind == Kind.STOP else order.price
+        block(core, order, left)
+    open_qty(core, order, left)
+
+
 def hold(core: Core, order: Record, blocked: int) -> None:
     """Block funds for an order and count what it may still fill as working."""
     order.blocked = blocked
@@ -136,6 +158,7 @@ def hold(core: Core, order: Record, blocked: int) -> None:
 def finish(core: Core, order: Record, type_: int, reason: int) -> None:
     """End an order that will not be filled further, and say so (of a sleeping one it was said)."""
     release(core, order)
+    order.reason = reason
     if order.state != OrderState.ASLEEP:
         emit_end(core, type_, order, reason)
     done(core, order, type_)
@@ -144,12 +167,60 @@ def finish(core: Core, order: Record, type_: int, reason: int) -> None:
 def done(core: Core, order: Record, type_: int) -> None:
     """Mark an order for the next sweep; an entry that ends empty frees its exits' slots."""
     clock = core.clock[0]
+    if not PAPER:
+        if order.state == OrderState.UNKNOWN:
+            core.instruments[order.row].unknowns -= 1
+        if type_ != Out.FILL:
+            remember_ended(core, order)
     order.state = OrderState.CLOSED
     clock.finished += 1
     if order.role == OrderRole.ENTRY and order.filled == 0:
         clock.reserved -= 2
     if HOOK_ORDER:
         call_order(core, order, type_)
+
+
+def remember_ended(core: Core, order: Record) -> None:
+    """Keep an order that ends with something unfilled: a fill of it may be reported late."""
+    clock = core.clock[0]
+    kept = core.ended[clock.ended % len(core.ended)]
+    clock.ended += 1
+    copy_order(order, kept)
+    if order.modify_ts != NEVER and abs(order.qty + order.more) > abs(order.qty):
+        kept.qty += order.more
+
+
+def copy_order(order: Record, kept: Record) -> None:
+    """Copy what an order is, to where it is kept; what works of it is no part of that."""
+    kept.id = order.id
+    kept.state = OrderState.CLOSED
+    kept.strategy = order.strategy
+    kept.row = order.row
+    kept.qty = order.qty
+    kept.filled = order.filled
+    kept.kind = order.kind
+    kept.price = order.price
+    kept.trigger = order.trigger
+    kept.tif = order.tif
+    kept.product = order.product
+    kept.cancel_ts = NEVER
+    kept.modify_ts = NEVER
+    kept.more = 0
+    kept.extra = 0
+    kept.blocked = 0
+    kept.modifications = order.modifications
+    kept.reason = order.reason
+    kept.group = order.group
+    kept.role = order.role
+    kept.stop = order.stop
+    kept.target = order.target
+    kept.trail = order.trail
+    kept.system = order.system
+    kept.value = order.value
+    kept.brokerage = order.brokerage
+    kept.pair_brokerage = order.pair_brokerage
+    kept.basis = order.basis
+    kept.protection = order.protection
 
 
 def clear(order: Record) -> None:
@@ -173,6 +244,11 @@ def clear(order: Record) -> None:
     order.reason = Reason.STRATEGY
     order.system = Maker.STRATEGY
     order.protection = 0
+    order.was = OrderState.IN_FLIGHT
+    order.goal_reason = Reason.STRATEGY
+    order.own_change = 0
+    order.next_message = 0
+    order.next_trail = 0
 
 
 def place_system(
@@ -197,127 +273,11 @@ def place_system(
     order.cause = clock.cause
     order.system = Maker.CORE
     order.basis = 0
+    order.goal = qty
+    order.level = trigger
     append(core, slot, row)
     open_qty(core, order, qty)
     return slot
-
-
-def place_exits(core: Core, entry: Record, qty: int) -> None:
-    """After a fill of a bracket's entry, place its stop and target, or enlarge them."""
-    if entry.filled != qty:
-        enlarge_exits(core, entry, qty)
-        return
-    core.clock[0].reserved -= 2
-    if entry.stop != 0 or entry.trail != 0:
-        slot = place_system(
-            core, entry.strategy, entry.row, -qty, Kind.STOP, 0, first_stop(core, entry)
-        )
-        stop = core.orders[slot]
-        stop.trail = entry.trail
-        stop.protection = stop_protection(core, entry)
-        stop.role = OrderRole.STOP
-        stop.group = entry.id
-        if BARS_IN:
-            join_bar(core, stop)
-        count_message(core, entry.strategy)
-        emit_order(core, Out.ORDER, stop)
-    if entry.target != 0:
-        slot = place_system(core, entry.strategy, entry.row, -qty, Kind.LIMIT, entry.target, 0)
-        target = core.orders[slot]
-        target.role = OrderRole.TARGET
-        target.group = entry.id
-        count_message(core, entry.strategy)
-        emit_order(core, Out.ORDER, target)
-
-
-def join_bar(core: Core, stop: Record) -> None:
-    """Let a new stop meet the rest of the bar that filled its entry: all of it came later.
-
-    Of a fill at the open that is the whole bar, the open itself included.
-    """
-    clock = core.clock[0]
-    config = core.config[0]
-    stop.ts = clock.now - config.interval + config.latency
-    if core.instruments[stop.row].inside == 0:
-        stop.cause = -1
-
-
-def market_price(instrument: Record) -> int:
-    """Return where the market stands: the last price, or where a bar is while it is matched."""
-    return int(instrument.met) if BARS_IN else int(instrument.last)
-
-
-def first_stop(core: Core, entry: Record) -> int:
-    """Return where a bracket's stop begins: where it is given, or its trail off the market."""
-    if entry.stop != 0:
-        return int(entry.stop)
-    instrument = core.instruments[entry.row]
-    return trailing(instrument, -entry.qty, market_price(instrument), entry.trail)
-
-
-def trailing(instrument: Record, qty: int, last: int, gap: int) -> int:
-    """Return the trigger of a trailing stop of `qty` (signed) that is `gap` away from the market.
-
-    Of prices off the tick (adjusted ones) it is rounded towards the market, the safe side.
-    """
-    tick = max(instrument.tick, 1)
-    if qty > 0:
-        return int((last + gap) // tick * tick)
-    return int(-((gap - last) // tick) * tick)
-
-
-def stop_protection(core: Core, entry: Record) -> int:
-    """Return a stop's protection: its entry's own, or what a LIMIT entry has none of, the band."""
-    if entry.protection != 0:
-        return int(entry.protection)
-    instrument = core.instruments[entry.row]
-    return automatic(instrument.segment, market_price(instrument))
-
-
-def enlarge_exits(core: Core, entry: Record, qty: int) -> None:
-    """Let the live exits of a bracket cover `qty` more."""
-    slot = core.instruments[entry.row].first
-    while slot >= 0:
-        order = core.orders[slot]
-        if (
-            order.group == entry.id
-            and order.role > OrderRole.ENTRY
-            and order.state != OrderState.CLOSED
-        ):
-            open_qty(core, order, -qty)
-            order.qty -= qty
-            count_message(core, order.strategy)
-            emit_order(core, Out.MODIFIED, order)
-        slot = order.next
-
-
-def shrink_sibling(core: Core, exit_: Record, qty: int) -> None:
-    """After a fill of one exit, its sibling covers that much less; at nothing it is cancelled.
-
-    What is left of the entry is cancelled too: nothing would protect a later fill of it.
-    """
-    slot = core.instruments[exit_.row].first
-    while slot >= 0:
-        order = core.orders[slot]
-        if order.state != OrderState.CLOSED and order.id == exit_.group:
-            count_message(core, order.strategy)
-            finish(core, order, Out.CANCELLED, Reason.OCO)
-        elif (
-            order.state != OrderState.CLOSED and order.group == exit_.group and order.id != exit_.id
-        ):
-            count_message(core, order.strategy)
-            cut_exit(core, order, qty)
-        slot = order.next
-
-
-def cut_exit(core: Core, order: Record, qty: int) -> None:
-    """Take `qty` (signed as the exit) off an exit order."""
-    if abs(order.qty - order.filled) <= abs(qty):
-        finish(core, order, Out.CANCELLED, Reason.OCO)
-        return
-    open_qty(core, order, -qty)
-    order.qty -= qty
-    emit_order(core, Out.MODIFIED, order)
 
 
 def end_all(core: Core, row: int, strategy: int, type_: int, reason: int) -> None:

@@ -5,10 +5,19 @@ Between two sessions nothing protects a position: no exchange holds its stop (do
 
 from __future__ import annotations
 
+from alphapanda.core.changes import want
 from alphapanda.core.emit import call_order, emit_end, emit_order
-from alphapanda.core.flags import HOOK_ORDER
+from alphapanda.core.flags import HOOK_ORDER, PAPER
 from alphapanda.core.matching import apply_change, arrive, execute, outside_circuit
-from alphapanda.core.orders import count_message, finish, open_qty, sweep
+from alphapanda.core.orders import (
+    count_anew,
+    count_message,
+    finish,
+    open_qty,
+    release,
+    remember_ended,
+    sweep,
+)
 from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record
 from alphapanda.model.rows import NEVER, Kind, Out, Reason
 
@@ -27,6 +36,23 @@ def end_session(core: Core, row: int) -> None:
                 finish(core, order, Out.EXPIRED, Reason.SESSION_END)
         slot = order.next
     sweep(core, row)
+
+
+def end_at_broker(core: Core, order: Record) -> None:
+    """End an order whose session is over, as the broker says; an exit of what is held sleeps."""
+    if order.role <= OrderRole.ENTRY or order.cancel_ts != NEVER or not holds(core, order):
+        finish(core, order, Out.EXPIRED, Reason.SESSION_END)
+        return
+    if order.modify_ts != NEVER:
+        order.price = order.new_price
+        order.level = order.new_trigger
+    release(core, order)
+    order.modify_ts = NEVER
+    order.more = 0
+    count_anew(core, order)
+    sleep(core, order)
+    order.trigger = order.level
+    want(core, order, order.goal, Reason.OCO)
 
 
 def close_forced(core: Core, row: int) -> None:
@@ -61,6 +87,11 @@ def stays(core: Core, order: Record) -> bool:
         apply_change(core, order)
         if order.state == OrderState.CLOSED:
             return True
+    return holds(core, order)
+
+
+def holds(core: Core, order: Record) -> bool:
+    """Say if a strategy holds what an order would close."""
     held = core.positions[order.strategy * core.clock[0].instruments + order.row].qty
     return bool(held > 0) if order.qty < 0 else bool(held < 0)
 
@@ -91,6 +122,12 @@ def wake(core: Core, row: int, since: int) -> None:
 def send_anew(core: Core, order: Record, since: int) -> None:
     """Send an exit as a new order; outside the circuit limits none can stand, and that is said."""
     clock = core.clock[0]
+    if not PAPER:
+        price = order.trigger if order.role == OrderRole.STOP else order.price
+        if outside_circuit(core.instruments[order.row], price):
+            emit_end(core, Out.FAILED, order, Reason.CIRCUIT)
+            return
+        remember_ended(core, order)
     clock.last_id += 1
     order.id = clock.last_id
     order.qty -= order.filled
@@ -102,6 +139,12 @@ def send_anew(core: Core, order: Record, since: int) -> None:
     if order.role == OrderRole.STOP:
         order.kind = Kind.STOP
         order.price = 0
+    order.goal = order.qty
+    order.level = order.trigger
+    order.cancel_ts = NEVER
+    order.modifications = 0
+    order.next_message = 0
+    order.next_trail = 0
     count_message(core, order.strategy)
     emit_order(core, Out.ORDER, order)
     price = order.trigger if order.kind == Kind.STOP else order.price

@@ -20,17 +20,21 @@ CLOCK = ints(
     "free slots reserved finished instruments strategies guarded closing",
     "forced forced_row forced_ts",
     "outside pre_open auction post_close outside_from outside_to",
+    "halts ended",
 )
 """One record: time, counters, and how many entries the growing tables hold. `cause`: input row;
 `guarded`: 1 once an operator paused something; `closing`: positions that a flatten will close;
 `forced`: square-off orders closed at the last price, with the first one's instrument and time;
-`outside`: rows that came while their market was closed, with the first and last of them."""
+`outside`: rows that came while their market was closed, with the first and last of them. Of a core
+whose orders are sent: `halts`, why the broker's side lets no new risk of the account pass, a bit a
+code; `ended`, how many orders ended with something unfilled."""
 
 CONFIG = ints(
-    "latency slippage slippage_random seed limit_fill volume_share always interval day_bars",
+    "latency slippage slippage_random seed limit_fill volume_share always interval day_bars begin",
 )
 """One record of settings; slippage in 1e-7 of the price, volume_share in 1e-7 of traded volume.
-`day_bars`: a row is a whole day, so orders made at its end are for the next one's open."""
+`day_bars`: a row is a whole day, so orders made at its end are for the next one's open; `begin`:
+rows before this time feed indicators and bars only."""
 
 INSTRUMENT = ints(
     "ts last held first phase traded phase_end tail",
@@ -42,6 +46,7 @@ INSTRUMENT = ints(
     "physical family",
     "bought sold bought_value sold_value due_buy due_sell pair_buy pair_sell",
     "stock opening settled leaving seller seller_row",
+    "halts unknowns",
 )
 """The market and our own book of it (order list, holders, net quantity), then facts of the day.
 `volumeless`: its volume is 0 throughout, so it limits no fill. `met`: the price at which the market
@@ -49,7 +54,8 @@ stands while a bar is matched; `inside`: its open is over.
 `close_*`: what its closing value is told from; `settled_*`: how a contract settled, and
 `physical`, `family`: whether by delivery, and with which others. `bought` .. `pair_sell`: what the
 account traded today for delivery, and what its orders would owe, by both rates. `stock`: the
-first row of the same share, whose `opening` .. `seller_row` are the account's holding of it."""
+first row of the same share, whose `opening` .. `seller_row` are the account's holding of it.
+`halts`: as the clock's; `unknowns`: orders on it of which nobody knows whether they work."""
 
 POSITION = ints(
     "qty cost realised charges open_buy open_sell product fees margin_rate margin_short margin",
@@ -76,9 +82,14 @@ ORDER = ints(
     "cancel_ts modify_ts more new_price new_trigger modifications reason extra",
     "group role stop target trail system value brokerage pair_brokerage basis blocked ahead",
     "protection",
+    "was goal level goal_reason own_change next_message next_trail",
 )
 """A live order. `qty` is signed; `ts` the earliest fill; `next` the slot behind it in its list. A
-change on its way adds `more` to `qty`; `extra` of it counts as working already."""
+change on its way adds `more` to `qty`; `extra` of it counts as working already.
+
+Of an order at a broker: `was`, its state before it became UNKNOWN; `goal`, the signed total that
+is wanted of it, and `level`, the trigger (`core/changes.py`); `own_change`: 1 if the change under
+way is the core's own; `next_*`: the earliest time of the core's next message about it."""
 
 REQUEST = ints(
     "id verb strategy row qty kind price trigger tif product order stop target trail system",
@@ -94,7 +105,8 @@ BAR = ints("start end open high low close volume rows done")
 
 INTERVAL = ints("length next_end")
 TIMER = ints("strategy period offset next number group")
-GROUP = ints("phase open close square_off used")
+GROUP = ints("phase open close square_off used intraday_end")
+"""`intraday_end`: since when intraday positions are being closed, ahead of the broker."""
 BIND = ints("instance leg")
 
 FEES = ints(
@@ -121,10 +133,11 @@ TABLES: dict[str, np.dtype[Any]] = {
     "clock": CLOCK, "config": CONFIG, "instruments": INSTRUMENT, "positions": POSITION,
     "ledgers": LEDGER, "limits": LIMITS, "orders": ORDER, "requests": REQUEST, "calls": CALL,
     "bars": BAR, "intervals": INTERVAL, "timers": TIMER, "groups": GROUP, "binds": BIND,
-    "fees": FEES, "notes": NOTE, "out": OUT, "controls": CONTROL,
+    "fees": FEES, "notes": NOTE, "ended": ORDER, "out": OUT, "controls": CONTROL,
     "heap": np.dtype("<f8"), "ring": np.dtype("<i8"),
 }  # fmt: skip
-"""The tables every core has; strategies add their own records."""
+"""The tables every core has; strategies add their own records. `ended`: the last orders that ended
+with something unfilled, in a ring, because a broker may still report a fill of one."""
 
 Record = Any
 """A record of a table: a numba record when compiled, a proxy in plain Python."""
@@ -162,14 +175,20 @@ class Limit(NamedTuple):
 
 
 class OrderState(IntEnum):
-    """States of a live order; a finished order leaves the table."""
+    """States of a live order; a finished order leaves the table.
+
+    What is on its way to an order lies across its state: a cancellation while `cancel_ts` is not
+    NEVER, a change while `modify_ts` is not.
+    """
 
     IN_FLIGHT = 0
     WORKING = 1
     PENDING_TRIGGER = 2
     """Its trigger has not been reached."""
-    CLOSED = 3
-    ASLEEP = 4
+    UNKNOWN = 3
+    """Whether it works at the exchange is not known: it counts as if it did."""
+    CLOSED = 4
+    ASLEEP = 5
     """An exit between two sessions: at no exchange, sent anew at the next open."""
 
 

@@ -8,7 +8,9 @@ others. The broker's own square-off is never touched.
 
 from __future__ import annotations
 
+from alphapanda.core.changes import want
 from alphapanda.core.emit import emit, emit_order
+from alphapanda.core.flags import PAPER
 from alphapanda.core.funds import needed_funds
 from alphapanda.core.orders import count_message, finish, hold, release, request_cancel, working_qty
 from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record
@@ -196,6 +198,8 @@ def trim(core: Core, row: int) -> None:
             held = core.positions[order.strategy * clock.instruments + row].qty
             if reduces(held, order.qty):
                 cut_to(core, order, held)
+            elif not PAPER:
+                want(core, order, order.filled, Reason.PAUSED)
             else:
                 count_message(core, order.strategy)
                 finish(core, order, Out.CANCELLED, Reason.PAUSED)
@@ -205,6 +209,10 @@ def trim(core: Core, row: int) -> None:
 def cut_to(core: Core, order: Record, held: int) -> None:
     """Let an order fill no more than is held against it, by present terms and by a change's."""
     if abs(working_qty(order)) <= abs(held):
+        return
+    if not PAPER:
+        if abs(order.goal - order.filled) > abs(held):
+            want(core, order, order.filled - held, Reason.PAUSED)
         return
     position = core.positions[order.strategy * core.clock[0].instruments + order.row]
     left = order.qty - order.filled

@@ -1,4 +1,4 @@
-"""Control rows of a replay: session phases, square-off, expiry and day end, out of the calendar."""
+"""Control rows of a replay: phases, square-off, expiry and day end of the calendar; the clock."""
 
 from __future__ import annotations
 
@@ -37,15 +37,30 @@ class Row(NamedTuple):
 
 def session_controls(
     calendar: Calendar, days: Iterable[date], groups: Sequence[SessionGroup],
-    *, expiries: Mapping[int, int],
+    *, expiries: Mapping[int, int], clocks: Sequence[int] = (), lead_ns: int = 0,
 ) -> Controls:  # fmt: skip
     """Return the control rows of the given days in order of time, `at` still 0.
 
     `expiries` maps instrument rows to the ns at which their last session ends; after the days none
     does. They settle once closing values are known, and the day's notes are made after that.
+    `clocks` are the times, ns, that a running market reached without a row. The square-off comes
+    `lead_ns` before the broker's own, up to which intraday orders are still taken.
     """
-    if calendar.is_always:
-        return np.empty(0, CONTROL)
+    rows = [Row(ts, Control.TIME) for ts in clocks]
+    if not calendar.is_always:
+        rows += calendar_rows(calendar, days, groups, expiries, lead_ns)
+    rows.sort(key=lambda row: (row.ts, ORDER[row.kind], row.a))
+    made = np.zeros(len(rows), CONTROL)
+    for name in Row._fields:
+        made[name] = [getattr(row, name) for row in rows]
+    return made
+
+
+def calendar_rows(
+    calendar: Calendar, days: Iterable[date], groups: Sequence[SessionGroup],
+    expiries: Mapping[int, int], lead_ns: int,
+) -> list[Row]:  # fmt: skip
+    """Return what the calendar says of some days, in no order."""
     rows: list[Row] = []
     end = 0
     settle = {row: settled_at(calendar, ts) for row, ts in expiries.items()}
@@ -53,16 +68,12 @@ def session_controls(
         end = day_start_ns(day) + DAY
         sessions = [s for group in groups if (s := calendar.session(day, group)) is not None]
         for session in sessions:
-            rows += phase_rows(session)
+            rows += phase_rows(session, lead_ns)
         if sessions:
             settled = [ts for ts in settle.values() if ist_date(ts) == day]
             rows.append(Row(max([*settled, *(s.close for s in sessions)]), Control.DAY_END))
     rows += [Row(settle[row], Control.EXPIRY, row) for row, ts in expiries.items() if ts <= end]
-    rows.sort(key=lambda row: (row.ts, ORDER[row.kind], row.a))
-    made = np.zeros(len(rows), CONTROL)
-    for name in Row._fields:
-        made[name] = [getattr(row, name) for row in rows]
-    return made
+    return rows
 
 
 def settled_at(calendar: Calendar, ts: int) -> int:
@@ -83,11 +94,13 @@ ORDER = {
     Control.PHASE: 1,
     Control.EXPIRY: 2,
     Control.DAY_END: 3,
+    Control.TIME: 4,
 }
-"""What comes first at one time: positions close, trading ends, contracts settle, notes are made."""
+"""What comes first at one time: positions close, trading ends, contracts settle, notes are made,
+and the clock has reached it."""
 
 
-def phase_rows(session: Session) -> Iterator[Row]:
+def phase_rows(session: Session, lead_ns: int) -> Iterator[Row]:
     """Yield one group's phases of a day and its square-off."""
     cut_off = NEVER if session.square_off is None else session.square_off
     ends = [change.ts for change in session.changes[1:]]
@@ -95,7 +108,7 @@ def phase_rows(session: Session) -> Iterator[Row]:
     for change, end in zip(session.changes, ends, strict=True):
         yield Row(change.ts, Control.PHASE, session.group, change.phase, end, cut_off)
     if session.square_off is not None:
-        yield Row(session.square_off, Control.SQUARE_OFF, session.group)
+        yield Row(session.square_off - lead_ns, Control.SQUARE_OFF, session.group)
 
 
 class Placer:

@@ -75,6 +75,7 @@ def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
         "calls": 6 * orders + (timers + intervals + 6) * positions + 64,
         "bars": max(intervals * instruments, 1), "intervals": intervals, "timers": timers,
         "groups": 8, "binds": positions, "fees": fees, "notes": len(NOTES),
+        "ended": 1 if program.shape.flags["PAPER"] else orders,
         "out": setup.sizes.out + 14 * orders + 18 * positions + 6 * requests * strategies + 64,
         "controls": CONTROLS, "heap": max(heap, 1),
         "ring": (strategies + 1) * MESSAGES + positions * (2 * REPEATS + 3 * PLACED),
@@ -114,11 +115,13 @@ def fill_clock(tables: Tables, setup: Setup, shape: Shape) -> None:
     config["volume_share"] = setup.paper.volume_share
     config["always"] = setup.always
     config["interval"] = shape.data_interval
+    config["begin"] = setup.begin_ns
     config["day_bars"] = shape.flags["DAY_BARS"] and not setup.always
     tables["intervals"]["length"] = shape.intervals
     tables["intervals"]["next_end"] = NEVER
     tables["ledgers"]["cash"][-1] = setup.cash
     tables["groups"]["square_off"] = NEVER
+    tables["groups"]["intraday_end"] = NEVER
 
 
 def fill_instruments(tables: Tables, setup: Setup) -> None:

@@ -60,6 +60,8 @@ class Setup:
     always: bool = False
     paper: Paper = field(default_factory=Paper)
     sizes: Limit = field(default_factory=Limit)
+    begin_ns: int = 0
+    """Rows before this time feed indicators and bars only."""
     expiries: Mapping[int, int] = field(default_factory=dict)
     """Instrument row to the ns at which it expires."""
     windows: Mapping[str, int] = field(default_factory=dict)

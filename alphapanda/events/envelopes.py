@@ -24,7 +24,7 @@ from alphapanda.events.events import (
     event_id,
 )
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import Texts, Verb
+from alphapanda.model.commands import Verb
 from alphapanda.model.instruments import Product
 from alphapanda.model.money import text, to_scaled
 from alphapanda.model.rows import (
@@ -37,9 +37,11 @@ from alphapanda.model.rows import (
     Out,
     Reason,
     RejectionCode,
+    ReportKind,
     Scope,
     Tif,
 )
+from alphapanda.model.texts import CommandTexts, ReportTexts, Texts, worded
 
 TYPES: dict[Out, EventType] = {
     Out.SIGNAL: EventType.TRADING_SIGNAL,
@@ -59,6 +61,11 @@ TYPES: dict[Out, EventType] = {
     Out.PNL: EventType.PNL_SNAPSHOT,
     Out.KILLED: EventType.TRADING_STOPPED,
     Out.COMMAND: EventType.COMMAND,
+    Out.UNKNOWN: EventType.ORDER_UNKNOWN,
+    Out.EXTERNAL_ORDER: EventType.EXTERNAL_ORDER,
+    Out.EXTERNAL_POSITION: EventType.EXTERNAL_POSITION,
+    Out.BROKER_SESSION: EventType.BROKER_SESSION,
+    Out.RECONCILED: EventType.RECONCILED,
 }
 """The event that each type of output row is."""
 
@@ -68,7 +75,19 @@ ENUMS: dict[str, type[IntEnum]] = {
 }  # fmt: skip
 ABSENT = {"row": -1}
 """What a row holds in a field that its event does not show; 0 if it is not here."""
-BESIDE: dict[Out, tuple[str, ...]] = {Out.COMMAND: ("name", "command", "by", "reason")}
+OF_ACCOUNT = (Out.EXTERNAL_ORDER, Out.EXTERNAL_POSITION, Out.BROKER_SESSION, Out.RECONCILED)
+"""Rows about no strategy."""
+ANSWERS = (
+    Out.ACKNOWLEDGED, Out.MODIFIED, Out.TRIGGERED, Out.CANCELLED, Out.EXPIRED, Out.FAILED,
+    Out.FILL, Out.UNKNOWN, *OF_ACCOUNT,
+)  # fmt: skip
+"""Rows that say what a report said, with its words and the exchange's time."""
+SENT = {Out.ORDER, Out.MODIFY, Out.CANCEL}
+REPORTED = ("trade_id", "broker_order_id", "exchange_ns", "text")
+BESIDE: dict[Out, tuple[str, ...]] = {
+    Out.COMMAND: ("name", "command", "by", "reason"),
+    **dict.fromkeys((*ANSWERS, *SENT), REPORTED),
+}
 """Fields of an event that its row does not hold."""
 
 ENDED = (Out.REJECTED, Out.CANCELLED, Out.EXPIRED, Out.FAILED)
@@ -126,13 +145,30 @@ class Inputs:
             return "control", number
         return "market", cause - self._before.cause - 1 - number
 
-    def texts(self, cause: int) -> Texts:
+    def command(self, cause: int) -> CommandTexts:
         """Return what the command behind an output row says in words."""
         place = self.place(cause)
         assert place is not None, "a command is of its own batch"
-        before = self._controls[: place[1]]
-        number = int(((before["kind"] >= Control.KILL) & (before["c"] != 0)).sum())
-        return self._texts[number] if number < len(self._texts) else Texts("")
+        found = self._words(place[1])
+        return found if isinstance(found, CommandTexts) else CommandTexts("")
+
+    def report(self, kind: Out, cause: int, order: int) -> dict[str, Any]:
+        """Return what the report that an output row repeats says beside it; nothing of others."""
+        place = self.place(cause)
+        if place is None or place[0] != "control":
+            return {}
+        row = self._controls[place[1]]
+        if row["kind"] != Control.REPORT or row["b"] != order:
+            return {}
+        if kind == Out.UNKNOWN and row["a"] != ReportKind.UNKNOWN:
+            return {}
+        found = self._words(place[1])
+        words = found._asdict() if isinstance(found, ReportTexts) else {}
+        return {"exchange_ns": int(row["d"]), **words}
+
+    def _words(self, control: int) -> Texts | None:
+        number = int(worded(self._controls[:control]).sum())
+        return self._texts[number] if number < len(self._texts) else None
 
     def after(self) -> Position:
         """Return the position behind the batch."""
@@ -210,7 +246,11 @@ class Translator:
         values = {f.name: f.write(row[f.column]) for f in self._fields[kind]}
         if kind == Out.COMMAND:
             name = values["strategy"] or values["instrument"] or ""
-            values |= {"name": name, **inputs.texts(row[CAUSE])._asdict()}
+            values |= {"name": name, **inputs.command(row[CAUSE])._asdict()}
+        elif kind in ANSWERS:
+            payload = PAYLOADS[TYPES[kind]].__struct_fields__
+            said = inputs.report(kind, row[CAUSE], row[ORDER])
+            values |= {name: value for name, value in said.items() if name in payload}
         made = Envelope(
             id=own, type=TYPES[kind], ts=row[TS], key=self._key(kind, row, values), source="core",
             version=VERSION, broker=self.broker, run_id=self.run_id, seq=self.seq,
@@ -252,15 +292,22 @@ class Translator:
                 self._ended.popitem(last=False)
 
     def _key(self, kind: Out, row: tuple[int, ...], values: Mapping[str, Any]) -> str:
-        if kind in (Out.SIGNAL, Out.VALIDATED, Out.REJECTED):
-            return f"{values['strategy']}:{values['instrument']}"
-        if kind in (Out.PNL, Out.CHARGE):
-            return str(values["strategy"])
-        if kind == Out.KILLED:
-            return self.run_id
-        if kind == Out.COMMAND:
-            return str(values["scope"])
-        return f"{self.run_id}:{row[ORDER]}"
+        match kind:
+            case Out.SIGNAL | Out.VALIDATED | Out.REJECTED:
+                key = f"{values['strategy']}:{values['instrument']}"
+            case Out.PNL | Out.CHARGE:
+                key = str(values["strategy"])
+            case Out.KILLED | Out.BROKER_SESSION | Out.RECONCILED:
+                key = self.run_id
+            case Out.COMMAND:
+                key = str(values["scope"])
+            case Out.EXTERNAL_ORDER:
+                key = f"{self.run_id}:{values.get('broker_order_id', '')}"
+            case Out.EXTERNAL_POSITION:
+                key = values["instrument"] or self.run_id
+            case _:
+                key = f"{self.run_id}:{row[ORDER]}"
+        return key
 
 
 def rows_of(
@@ -276,6 +323,8 @@ def row_of(envelope: Envelope, fields: Sequence[Field]) -> tuple[int, ...]:
     """Return the output row that an envelope was made of."""
     row = list(EMPTY)
     row[TS], row[TYPE] = envelope.ts, OUTS[envelope.type]
+    if row[TYPE] in OF_ACCOUNT:
+        row[STRATEGY] = -1
     for field in fields:
         row[field.column] = field.read(getattr(envelope.data, field.name))
     return tuple(row)
@@ -331,8 +380,8 @@ def names(values: Sequence[str]) -> Writing:
 
 
 OUTS = {event: out for out, event in TYPES.items()}
-TS, CAUSE, TYPE, ORDER, GROUP, QTY = (
-    OUT_FIELDS.index(name) for name in ("ts", "cause", "type", "order", "group", "qty")
+TS, CAUSE, TYPE, STRATEGY, ORDER, GROUP, QTY = (
+    OUT_FIELDS.index(name) for name in ("ts", "cause", "type", "strategy", "order", "group", "qty")
 )
 FILLED = column(Out.FILL, "filled")
 EMPTY = tuple(ABSENT.get(name, 0) for name in OUT_FIELDS)

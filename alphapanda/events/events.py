@@ -90,6 +90,11 @@ class EventType(StrEnum):
     PNL_SNAPSHOT = "pnl_snapshot"
     COMMAND = "command"
     TRADING_STOPPED = "trading_stopped"
+    ORDER_UNKNOWN = "order_unknown"
+    EXTERNAL_ORDER = "external_order"
+    EXTERNAL_POSITION = "external_position"
+    BROKER_SESSION = "broker_session"
+    RECONCILED = "reconciled"
     RUN_STATE = "run_state"
     SYSTEM_ERROR = "system_error"
 
@@ -164,12 +169,20 @@ class FeedState(Payload, frozen=True, kw_only=True):
     last: Int = -1
 
 
-class FeedGap(Payload, frozen=True, kw_only=True):
-    """Rows `first` to `last` of a feed never came."""
+class FeedGap(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """Rows `first` to `last` of a feed never came.
+
+    Of a live feed nobody knows how many: `last` is before `first`, the row behind the gap, and the
+    times are those of the rows around it.
+    """
 
     feed: Text
     first: Int
     last: Int
+    after_ns: Count = 0
+    before_ns: Count = 0
+    instruments: Count = 0
+    why: Short = ""
 
 
 class SessionPhase(Payload, frozen=True, kw_only=True):
@@ -210,8 +223,11 @@ class Rejection(Payload, frozen=True, kw_only=True):
     kind: Int
 
 
-class Order(Payload, frozen=True, kw_only=True):
-    """An order's terms; `group` is the entry order of its bracket, 0 for none."""
+class Order(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """An order's terms; `group` is the entry order of its bracket, 0 for none.
+
+    What a broker reported has its number there, and the exchange's time (0 where it is not known).
+    """
 
     cause: Count
     strategy: Text
@@ -224,10 +240,15 @@ class Order(Payload, frozen=True, kw_only=True):
     kind: Text
     tif: Text
     product: Text
+    broker_order_id: Short = ""
+    exchange_ns: Count = 0
 
 
-class OrderEnd(Payload, frozen=True, kw_only=True):
-    """Why what is left of an order (`qty`) will not be filled, or is asked not to be."""
+class OrderEnd(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """Why what is left of an order (`qty`) will not be filled, or is asked not to be.
+
+    `text` is what a broker said of it.
+    """
 
     cause: Count
     strategy: Text
@@ -240,10 +261,35 @@ class OrderEnd(Payload, frozen=True, kw_only=True):
     kind: Text
     filled: Int
     product: Text
+    broker_order_id: Short = ""
+    exchange_ns: Count = 0
+    text: Long = ""
 
 
-class Fill(Payload, frozen=True, kw_only=True):
-    """A fill: signed quantity, its charges, the P&L it realised before them, what is held after."""
+class OrderUnknown(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether an order works at the exchange is not known; `qty` of it may still be filled."""
+
+    cause: Count
+    strategy: Text
+    instrument: Text
+    order: Count
+    group: Count
+    qty: Int
+    price: Money
+    trigger: Money
+    kind: Text
+    filled: Int
+    product: Text
+    broker_order_id: Short = ""
+    exchange_ns: Count = 0
+    text: Long = ""
+
+
+class Fill(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """A fill: signed quantity, its charges, the P&L it realised before them, what is held after.
+
+    At a broker it is one trade, of that `trade_id` on the exchange's day.
+    """
 
     cause: Count
     strategy: Text
@@ -256,6 +302,55 @@ class Fill(Payload, frozen=True, kw_only=True):
     realised: Money
     position: Int
     filled: Int
+    trade_id: Short = ""
+    broker_order_id: Short = ""
+    exchange_ns: Count = 0
+
+
+class ExternalOrder(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """An order in the account that no run of ours sent; null: none of the run's instruments."""
+
+    cause: Count
+    instrument: Short | None
+    qty: Int
+    price: Money
+    broker_order_id: Short = ""
+    exchange_ns: Count = 0
+    text: Long = ""
+
+
+class ExternalPosition(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """A position in the account that is not ours; `price` is what it cost on average."""
+
+    cause: Count
+    instrument: Short | None
+    qty: Int
+    price: Money
+    exchange_ns: Count = 0
+    text: Long = ""
+
+
+class BrokerSession(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """The broker's side takes no new risk (`blocked` 1) for the reason `code`, or again does (0).
+
+    On an instrument, or, where that is null, of the account.
+    """
+
+    cause: Count
+    instrument: Short | None
+    code: Text
+    blocked: Int
+    exchange_ns: Count = 0
+    text: Long = ""
+
+
+class Reconciled(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """Broker and journal were compared; `qty` things differ, and `text` says which."""
+
+    cause: Count
+    qty: Int
+    exchange_ns: Count = 0
+    text: Long = ""
 
 
 class Charge(Payload, frozen=True, kw_only=True):
@@ -349,6 +444,11 @@ PAYLOADS: dict[EventType, type[Payload]] = {
     EventType.PNL_SNAPSHOT: Pnl,
     EventType.COMMAND: Command,
     EventType.TRADING_STOPPED: Stopped,
+    EventType.ORDER_UNKNOWN: OrderUnknown,
+    EventType.EXTERNAL_ORDER: ExternalOrder,
+    EventType.EXTERNAL_POSITION: ExternalPosition,
+    EventType.BROKER_SESSION: BrokerSession,
+    EventType.RECONCILED: Reconciled,
     EventType.RUN_STATE: RunState,
     EventType.SYSTEM_ERROR: PartFailure,
 }

@@ -6,7 +6,7 @@ reads the topics has the columns of the recording, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_type_hints
@@ -58,6 +58,45 @@ class Feed(NamedTuple):
     instruments: tuple[Instrument, ...]
     days: tuple[date, ...]
     rows: int | None
+    before: tuple[date, ...] = ()
+    """Days ahead of `days`, whose rows only warm up indicators."""
+
+
+def facts_of(feed: Feed) -> dict[str, Any]:
+    """Return a feed as a JSON document keeps it, but for how many rows it has."""
+    return {
+        "feed": feed.id,
+        "market": {
+            "kind": feed.kind, "interval_ns": feed.interval_ns,
+            "columns": sorted(feed.columns), "names": list(feed.names),
+            "days": [str(day) for day in feed.days],
+            **({"before": [str(day) for day in feed.before]} if feed.before else {}),
+        },
+        "instruments": [instrument.facts() for instrument in feed.instruments],
+    }  # fmt: skip
+
+
+def kept_in(document: Mapping[str, Any]) -> Feed:
+    """Return the feed that a document keeps; how many rows it has is not in it."""
+    market = document["market"]
+    return Feed(
+        document["feed"], market["kind"], market["interval_ns"], frozenset(market["columns"]),
+        tuple(market["names"]), tuple(map(Instrument.of, document["instruments"])),
+        tuple(map(date.fromisoformat, market["days"])), None,
+        tuple(map(date.fromisoformat, market.get("before", ()))),
+    )  # fmt: skip
+
+
+class LiveGap(NamedTuple):
+    """A time in which rows of a live feed could not come: nobody knows how many did not."""
+
+    after_ns: int
+    """The last row before it, or when it was noticed where there was none."""
+    before_ns: int
+    """The first row behind it."""
+    instruments: int
+    """Of how many instruments."""
+    why: str
 
 
 class Portion(NamedTuple):
@@ -117,6 +156,16 @@ def gap(feed: str, first: int, last: int, *, ts: int) -> Envelope:
     own = event_id(ts, feed, "gap", first, last)
     data = FeedGap(feed=feed, first=first, last=last)
     return alone(EventType.FEED_GAP, own, ts, key=feed, source=feed, data=data)
+
+
+def live_gap(feed: str, first: int, gap: LiveGap) -> Envelope:
+    """Return the event of a gap of a live feed, behind which its row `first` comes."""
+    own = event_id(gap.before_ns, feed, "live gap", gap.after_ns, gap.why)
+    data = FeedGap(
+        feed=feed, first=first, last=first - 1, after_ns=gap.after_ns, before_ns=gap.before_ns,
+        instruments=gap.instruments, why=gap.why,
+    )  # fmt: skip
+    return alone(EventType.FEED_GAP, own, gap.before_ns, key=feed, source=feed, data=data)
 
 
 def phases(feed: Feed, calendar: Calendar) -> list[Envelope]:

@@ -14,9 +14,9 @@ import numpy as np
 from msgspec import Meta
 
 from alphapanda.events.events import Broker, RunStatus
+from alphapanda.journal.packing import control_dtype
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import Texts
-from alphapanda.model.rows import CONTROL
+from alphapanda.model.texts import WORDS
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Words = Annotated[str, Meta(max_length=4_096)]
@@ -75,6 +75,7 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True):
     envelopes: Count
     missed: Count = 0
     texts: list[list[str]] = []
+    wide: bool = False
 
 
 class _Status(msgspec.Struct):
@@ -141,10 +142,10 @@ def head(payload: bytes) -> dict[str, Any]:
     told = fits(found, _Head, "its batch")
     if not set(told.columns) <= {*Columns._fields} or len({*told.columns}) != len(told.columns):
         raise StrangeError(f"its batch has columns that are none: {told.columns}")
-    if any(len(words) != len(Texts._fields) for words in told.texts):
-        raise StrangeError("its batch has words of commands that are none")
+    if any(len(words) != WORDS for words in told.texts):
+        raise StrangeError("its batch has words that no command or report says")
     width = sum(4 if name == "row" else 8 for name in told.columns)
-    at += width * told.rows + CONTROL.itemsize * told.controls
+    at += width * told.rows + control_dtype(found).itemsize * told.controls
     lines = payload.count(b"\n", at) + 1 if told.envelopes else 0
     if at > len(payload) or lines != told.envelopes or (not lines and at != len(payload)):
         raise StrangeError("its batch holds other rows or envelopes than its head says")

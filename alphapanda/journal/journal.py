@@ -16,7 +16,7 @@ from alphapanda.journal.checking import StrangeError
 from alphapanda.journal.packing import Batch, pack, unpack
 from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer, written
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import Texts
+from alphapanda.model.texts import Texts
 
 FILE = "journal.apj"
 FORMAT = 1

@@ -38,12 +38,14 @@ def cut(request: web.Request) -> None:
     raise CutError
 
 
-async def before(request: web.Request, fault: Fault | None) -> web.Response | Refusal | None:
+async def before(
+    request: web.Request, fault: Fault | None, seed: int
+) -> web.Response | Refusal | None:
     """Return what answers in the place of the exchange; None: it may act."""
     if fault is None:
         return None
     if fault.do == "delay":
-        await asyncio.sleep(fault.seconds)
+        await asyncio.sleep(fault.lasts(seed))
         return None
     if fault.do == "cut-before":
         cut(request)
@@ -66,13 +68,13 @@ def page(fault: Fault) -> web.Response:
 
 
 async def after(
-    request: web.Request, fault: Fault | None, answer: Answer
+    request: web.Request, fault: Fault | None, answer: Answer, seed: int
 ) -> Answer | web.StreamResponse:
     """Return what a client gets of an answer."""
     if fault is None:
         return answer
     if fault.do == "delay-after":
-        await asyncio.sleep(fault.seconds)
+        await asyncio.sleep(fault.lasts(seed))
     elif fault.do == "cut-after":
         cut(request)
     elif fault.do == "half-body":

@@ -39,6 +39,11 @@ class Candles:
         candle[2], candle[3] = max(candle[2], high), min(candle[3], low)
         candle[4], candle[5], candle[6] = last, candle[5] + volume, oi
 
+    def divide(self, ratio: int) -> None:
+        """Divide all prices: shares were split."""
+        for candle in self._kept:
+            candle[1:5] = [price // ratio for price in candle[1:5]]
+
     def between(self, first: int, last: int, interval: str) -> Iterator[Candle]:
         """Yield the candles that start from one time to another, both included."""
         made: Candle | None = None

@@ -316,9 +316,15 @@ class Exchange:
         trade = Trade(self._trade_number, order, qty, price, now)
         self.trades.append(trade)
         order.filled, order.value = order.filled + qty, order.value + qty * price
+        order.fills.append((qty, price))
         order.exchange_ts = order.update_ts = now
         self.account.book(trade)
-        self._write("trade", trade=trade.number, order=order.order_id, qty=qty, price=price)
+        terms = order.terms
+        self._write(
+            "trade", trade=trade.number, order=order.order_id, qty=qty, price=price,
+            key=terms.listing.key, side=terms.side, product=terms.product, tag=terms.tag,
+            app=order.app,
+        )  # fmt: skip
         if order.filled == order.qty:
             order.cancelled = 0
             self._move(order, orders.COMPLETE)

@@ -62,6 +62,10 @@ class Triggers:
         if isinstance(found, Refusal):
             return found
         kind, listing, last, legs = found
+        return self.add(kind, listing, last, legs, now)
+
+    def add(self, kind: str, listing: Listing, last: int, legs: list[Leg], now: int) -> Gtt:
+        """Keep a trigger whose terms are right."""
         gtt = Gtt(FIRST_ID + len(self.all), kind, listing, last, legs, now, now)
         self.all[gtt.number] = gtt
         return gtt

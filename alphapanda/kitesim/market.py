@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alphapanda.kitesim.candles import Candles
+from alphapanda.kitesim.hours import Hours
 from alphapanda.kitesim.listings import Listing
 from alphapanda.model.calendar import ist_date
 from alphapanda.model.instruments import Segment
 
 BAND = {Segment.EQUITY: 20, Segment.FUTURES: 10, Segment.INDEX: 0, Segment.OPTIONS: 0}
 """Circuit limits in percent of the previous close, 0: none."""
+
+PRICED = frozenset({"last", "open", "high", "low", "bid", "ask"})
 
 Row = Mapping[str, int]
 """One row of data: the columns that it has, by name."""
@@ -53,6 +56,8 @@ class Quote:
     """How far the price went with the last row."""
     lower_circuit: int = 0
     upper_circuit: int = 0
+    divided: int = 1
+    """By what the prices of the data are divided: shares were split."""
     candles: Candles = field(default_factory=Candles)
 
     @property
@@ -67,6 +72,7 @@ class Quote:
 
     def see(self, row: Row, *, bars: bool) -> None:
         """Take a row of data in."""
+        row = self._now_priced(row)
         last, before = row.get("last", self.last), self.volume
         self.ts = row["ts"]
         if last:
@@ -92,10 +98,10 @@ class Quote:
         self.taken_bid = self.taken_ask = 0
         self.reach_low = (row.get("low") if bars else 0) or self.last
         self.reach_high = (row.get("high") if bars else 0) or self.last
-        if self.last:
-            self._remember(row, bars=bars)
 
-    def _remember(self, row: Row, *, bars: bool) -> None:
+    def remember(self, row: Row, *, bars: bool) -> None:
+        """Take the row that was seen last into the candles."""
+        row = self._now_priced(row)
         last = self.last
         prices = (last, last, last, last)
         if bars:  # a bar's row comes at its end
@@ -107,6 +113,11 @@ class Quote:
             )
         ts = self.ts - 1 if bars else self.ts
         self.candles.see(ts, prices, volume=max(self.traded, 0), oi=self.oi)
+
+    def _now_priced(self, row: Row) -> Row:
+        if self.divided == 1:
+            return row
+        return {n: v // self.divided if n in PRICED else v for n, v in row.items()}
 
     def _traded(self, row: Row, *, bars: bool) -> int:
         if bars:
@@ -123,6 +134,14 @@ class Quote:
             self.lower_circuit = -(-self.close * (100 - percent) // 100 // tick) * tick
             self.upper_circuit = self.close * (100 + percent) // 100 // tick * tick
 
+    def split(self, ratio: int) -> None:
+        """Divide prices from now on, and those of the candles that were."""
+        self.divided *= ratio
+        self.last //= ratio
+        self.close //= ratio
+        self.candles.divide(ratio)
+        self.band()
+
     def next_day(self) -> None:
         """Begin a day: what was last is the previous close."""
         self.close = self.last
@@ -135,12 +154,15 @@ class Quote:
 class Market:
     """All quotes, and the time of the last row."""
 
-    def __init__(self, listings: tuple[Listing, ...], *, bars: bool) -> None:
+    def __init__(
+        self, listings: tuple[Listing, ...], *, bars: bool, hours: Hours | None = None
+    ) -> None:
         self.quotes = [Quote(listing) for listing in listings]
         """By the data's number of the instrument."""
         self.by_key = {quote.listing.key: quote for quote in self.quotes}
         self.by_token = {quote.listing.token: quote for quote in self.quotes}
         self.bars = bars
+        self._hours = hours
         self.ts = 0
 
     def show(self, number: int, row: Row) -> None:
@@ -155,6 +177,12 @@ class Market:
         quote.traded = 0 if "volume" in row or "qty" in row else -1
         quote.band()
 
+    def relist(self, quote: Quote, listing: Listing) -> None:
+        """Give a quote's instrument another listing."""
+        del self.by_token[quote.listing.token]
+        quote.listing = listing
+        self.by_token[listing.token] = quote
+
     def see(self, number: int, row: Row) -> Quote:
         """Take a row of data in and return its instrument's quote."""
         if self.ts and ist_date(row["ts"]) != ist_date(self.ts):
@@ -162,5 +190,8 @@ class Market:
                 quote.next_day()
         self.ts = row["ts"]
         quote = self.quotes[number]
+        ts = row["ts"] - 1 if self.bars else row["ts"]
         quote.see(row, bars=self.bars)
+        if quote.last and (self._hours is None or self._hours.in_candles(quote.listing, ts)):
+            quote.remember(row, bars=self.bars)
         return quote

@@ -84,6 +84,8 @@ class Order:
     filled: int = 0
     value: int = 0
     """Sum of price x quantity of its fills."""
+    fills: list[tuple[int, int]] = field(default_factory=list)
+    """Quantity and price of each."""
     cancelled: int = 0
     tags: list[str] = field(default_factory=list)
     request_ts: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
@@ -30,15 +31,15 @@ def rows_of(batch: Columns) -> Iterator[Numbered]:
         yield Numbered(values[0], values[at], dict(zip(names, values, strict=True)))
 
 
-def first_rows(options: ReplayOptions) -> dict[int, Row]:
+def first_rows(replay: Replay) -> dict[int, Row]:
     """Return each instrument's first row.
 
     Raises:
         UsageError: the data are none, or not fit to run.
     """
     found: dict[int, Row] = {}
-    with open_replay(options) as replay:
-        for batch in replay.batches():
+    with closing(replay.batches()) as batches:
+        for batch in batches:
             numbers, places = np.unique(batch.row, return_index=True)
             for number, place in zip(numbers.tolist(), places.tolist(), strict=True):
                 if number not in found:
@@ -56,6 +57,8 @@ class Recording:
 
     def __init__(self, options: ReplayOptions) -> None:
         self.replay: Replay = open_replay(options)
+        self.firsts = first_rows(self.replay)
+        """Each instrument's first row."""
         self._batches = self.replay.batches()
 
     def take(self) -> list[Numbered] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import time
@@ -17,7 +18,16 @@ from alphapanda.kitesim import breaking
 from alphapanda.kitesim.call import Answer, Call, Csv, Page, Raw, Redirect, Route, read_json
 from alphapanda.kitesim.logins import INVALID
 from alphapanda.kitesim.orders import Refusal
-from alphapanda.kitesim.routes import control, costs, gtt, login, market, orders, portfolio
+from alphapanda.kitesim.routes import (
+    control,
+    costs,
+    gtt,
+    login,
+    market,
+    orders,
+    others,
+    portfolio,
+)
 from alphapanda.kitesim.script import AFTER, BEFORE
 from alphapanda.kitesim.simulator import Simulator
 
@@ -29,6 +39,7 @@ ROUTES = tuple(
         portfolio.ROUTES,
         gtt.ROUTES,
         costs.ROUTES,
+        others.ROUTES,
         control.ROUTES,
     )
 )
@@ -65,13 +76,19 @@ def answering(sim: Simulator, route: Route) -> Any:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         key, token = credentials(request)
-        now = sim.now()
+        params, keys, body = await parameters(request)
+        if route.kind != "sim" and (wait_s := sim.wait_s()):
+            await asyncio.sleep(wait_s)
+        now, moves = sim.now(), request.path.startswith("/orders") and request.method != "GET"
+        if moves:
+            sim.receive(request.method, request.path, params)
         if route.kind not in ("login", "sim"):
             refusal = sim.logins.refusal(key, token, now) if key or token else INVALID
             refusal = refusal or sim.limits.take(route.kind, time.monotonic())
             if refusal is not None:
+                if moves:
+                    sim.ledger.write("turned away", sim.market.ts, text=refusal.message)
                 return refused(refusal)
-        params, keys, body = await parameters(request)
         call = Call(sim, request.match_info, params, keys, body, now, token)
         if route.kind == "sim":
             found = route.answer(call)
@@ -90,17 +107,17 @@ async def with_faults(request: web.Request, call: Call, route: Route) -> Answer:
     for fault in (early, late):
         if fault is not None:
             sim.ledger.write("fault", sim.market.ts, do=fault.do, fault=fault.number)
-    instead = await breaking.before(request, early)
+    instead = await breaking.before(request, early, sim.seed)
     if instead is not None:
         return instead
     found = route.answer(call)
     answer = await found if isawaitable(found) else found
     if late is not None and isinstance(answer, dict) and "order_id" in answer:
         if late.do == "hide":
-            sim.hide(answer["order_id"], late.seconds)
+            sim.hide(answer["order_id"], late.lasts(sim.seed))
         elif late.do == "fill-after-cancel":
-            sim.fill_late(answer["order_id"], late.seconds)
-    return await breaking.after(request, late, answer)
+            sim.fill_late(answer["order_id"], late.lasts(sim.seed))
+    return await breaking.after(request, late, answer, sim.seed)
 
 
 async def parameters(request: web.Request) -> tuple[Mapping[str, str], tuple[str, ...], Any]:

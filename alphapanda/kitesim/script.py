@@ -1,10 +1,13 @@
 """The fault script: what goes wrong, and when; a TOML file, decided by the seed where by chance.
 
 [account]      cash = "500000", holdings = [{name = "NSE:INFY", quantity = 10, average = "1500"}]
-[exchange]     latency_s, margin = "call" or "row", largest_fill, unlisted_address, limits,
-               postback = "http://127.0.0.1:PORT/"
+[exchange]     latency_s, answer_s = [least, most] of real time, margin = "call" or "row",
+               largest_fill, unlisted_address, limits, postback = "http://127.0.0.1:PORT/"
 [[instrument]] name, close, lower, upper
-[[fault]]      do, and when: route, call, every, tag, at, instrument, probability, times
+[[fault]]      do, and when: route, call, every, tag, at, after, repeat, instrument, probability,
+               times; seconds, or from seconds to upto, by chance
+
+`calm` and `rough` are shipped beside this file.
 """
 
 from __future__ import annotations
@@ -33,14 +36,18 @@ AFTER = (
 TICKS = (
     "drop-tick", "double-tick", "late-tick", "absurd-tick", "zero-time", "stale-time", "odd-packet",
 )  # fmt: skip
-UPDATES = ("drop-update", "double-update", "flat-update", "late-update")
+UPDATES = ("drop-update", "double-update", "flat-update", "late-update", "swap-update")
 HANDSHAKES = ("close-after-handshake", "refuse-handshake")
 HOURS = (
     "end-token", "silent", "reset", "close", "foreign-order", "fire-gtt", "circuit", "clock-jump",
+    "split", "new-token",
 )  # fmt: skip
 """At a time of the market."""
 KINDS = (*BEFORE, *AFTER, *TICKS, *UPDATES, *HANDSHAKES, *HOURS)
 CHANCES = 1 << 32
+SECOND = 1_000_000_000
+SHIPPED = ("calm", "rough")
+"""Scripts that are files of this package; a path to another is written out."""
 
 
 @dataclass(slots=True)
@@ -58,36 +65,73 @@ class Fault:
     instrument: str = "*"
     at: time | None = None
     """From this time of the market on, IST."""
+    after: float = 0.0
+    """From so many seconds of the market after the day's first row on."""
+    repeat: float = 0.0
+    """Again each so many seconds of the market, where it is met at an hour."""
     probability: float = 1.0
     times: int = 0
-    """At most so often; 0: once where `call` or `at` is given, else always."""
+    """At most so often; 0: once at a call, at a time of the day or of what has no other, else
+    always."""
     seconds: float = 1.0
+    upto: float = 0.0
+    """Between `seconds` and this, as the seed decides; 0: `seconds`."""
     status: int = 500
     text: str = "SIMULATOR: a fault of the script."
     error_type: str = "GeneralException"
     side: str = "BUY"
     qty: int = 1
     price: str = "0"
+    ratio: int = 10
+    """New shares for an old one, of a split."""
     number: int = 0
     seen: int = 0
     used: int = 0
+    next_ns: int = 0
+    """Before it nothing happens again."""
 
-    def meets(self, seed: int, now: int) -> bool:
-        """Count something that fits, and say if it goes wrong now."""
+    def meets(self, seed: int, now: int, begin: int = 0) -> bool:
+        """Count something that fits, and say if it goes wrong now; `begin`: the day's first row."""
         self.seen += 1
-        most = self.times or (1 if self.call or self.at is not None else 0)
-        if (most and self.used >= most) or not self.due(now):
+        most = self.times or int(self.once)
+        if (most and self.used >= most) or not self.due(now, begin):
             return False
         if (self.call and self.seen != self.call) or (self.every and self.seen % self.every):
             return False
-        chance = int(digest(seed, f"fault {self.number} {self.seen}")[:8], 16)
-        if chance >= self.probability * CHANCES:
+        self.next_ns = self.following(now, begin)
+        if self.chance(seed, "") >= self.probability:
             return False
         self.used += 1
         return True
 
-    def due(self, now: int) -> bool:
+    # Counted from where it began, so that it does not matter when somebody looked.
+    def following(self, now: int, begin: int) -> int:
+        """Return from when on it may happen again."""
+        if not self.repeat:
+            return now
+        start, step = begin + round(self.after * SECOND), round(self.repeat * SECOND)
+        return start + ((now - start) // step + 1) * step
+
+    def chance(self, seed: int, of: str) -> float:
+        """Return a number from 0 to 1 that the seed decides, another each time it is met."""
+        return int(digest(seed, f"fault{of} {self.number} {self.seen}")[:8], 16) / CHANCES
+
+    def lasts(self, seed: int) -> float:
+        """Return its seconds."""
+        if self.upto <= self.seconds:
+            return self.seconds
+        return self.seconds + (self.upto - self.seconds) * self.chance(seed, " seconds")
+
+    @property
+    def once(self) -> bool:
+        """Whether it happens once, where nothing says how often."""
+        of_hour = (self.at is not None or self.do in HOURS) and not self.repeat
+        return self.call > 0 or of_hour
+
+    def due(self, now: int, begin: int = 0) -> bool:
         """Say if its time of the day has come."""
+        if now < max(begin + round(self.after * SECOND), self.next_ns):
+            return False
         if self.at is None:
             return True
         of_day = (now + IST) % DAY // 1_000_000_000
@@ -103,6 +147,8 @@ class Script:
     instruments: Sequence[Mapping[str, Any]] = ()
     faults: list[Fault] = field(default_factory=list)
     seed: int = 1
+    begin_ns: int = 0
+    """The day's first row."""
 
     def of_call(self, kinds: Sequence[str], what: str, tag: str, now: int) -> Fault | None:
         """Return the fault that a call meets: METHOD /path, and its order's tag."""
@@ -120,29 +166,32 @@ class Script:
 
     def of_hour(self, now: int) -> list[Fault]:
         """Return the faults whose time has come."""
-        found = [f for f in self.faults if f.do in HOURS and f.at is not None]
-        return [f for f in found if not f.used and f.due(now) and f.meets(self.seed, now)]
+        found = [f for f in self.faults if f.do in HOURS and f.due(now, self.begin_ns)]
+        return [f for f in found if f.meets(self.seed, now, self.begin_ns)]
 
     def _first(self, fitting: Any, now: int) -> Fault | None:
-        met = [fault for fault in fitting if fault.meets(self.seed, now)]
+        met = [fault for fault in fitting if fault.meets(self.seed, now, self.begin_ns)]
         return met[0] if met else None
 
 
 KNOWN = {
     "account": {"cash", "holdings"},
-    "exchange": {"latency_s", "margin", "largest_fill", "unlisted_address", "limits", "postback"},
+    "exchange": {"latency_s", "answer_s", "margin", "largest_fill", "unlisted_address", "limits",
+                 "postback"},
     "instrument": {"name", "close", "lower", "upper"},
-    "fault": {f.name for f in fields(Fault)} - {"number", "seen", "used"},
-}
+    "fault": {f.name for f in fields(Fault)} - {"number", "seen", "used", "next_ns"},
+}  # fmt: skip
 
 
 def read_script(path: Path, seed: int) -> Script:
-    """Return the script in a file.
+    """Return the script in a file, or a shipped one by its name.
 
     Raises:
         UsageError: naming the file, the table and the key that does not fit.
         OutsideError: the file can't be read.
     """
+    if str(path) in SHIPPED:
+        path = Path(__file__).with_name("scripts") / f"{path}.toml"
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -191,8 +240,10 @@ def fault_of(row: Mapping[str, Any], where: str, number: int) -> Fault:
             values["at"] = time.fromisoformat(values["at"])
         except ValueError as error:
             raise UsageError(f"{where}: at = {row['at']!r} is no time such as 10:15:00.") from error
-    if do in HOURS and values.get("at") is None:
-        raise UsageError(f"{where}: {do} needs a time of the market, at = 10:15:00.")
+    if do in HOURS and values.get("at") is None and not values.get("after"):
+        raise UsageError(
+            f"{where}: {do} needs a time of the market, at = 10:15:00, or after = 60 seconds."
+        )
     plain = Fault(do)
     for name, value in values.items():
         default = getattr(plain, name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import InvalidOperation
+from typing import Any
 
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.kitesim.account import Holding
@@ -10,6 +12,8 @@ from alphapanda.kitesim.checks import Rules
 from alphapanda.kitesim.listings import Listings
 from alphapanda.kitesim.market import Market
 from alphapanda.kitesim.script import Script
+from alphapanda.model.calendar import ist_date
+from alphapanda.model.instruments import Freezes
 from alphapanda.model.money import to_scaled
 
 MARGINS = ("call", "row")
@@ -81,3 +85,54 @@ def price(value: object, key: str) -> int:
         return to_scaled(str(value))
     except InvalidOperation as error:
         raise UsageError(f"{key} = {value!r} is not an amount of rupees.") from error
+
+
+def answer_s(script: Script) -> tuple[float, float]:
+    """Return the least and the most that an answer takes.
+
+    Raises:
+        UsageError: if they are none.
+    """
+    given = script.exchange.get("answer_s", (0.0, 0.0))
+    try:
+        least, most = map(float, given)
+    except (TypeError, ValueError):
+        least, most = 1.0, 0.0
+    if not 0 <= least <= most:
+        raise UsageError(f"[exchange] answer_s = {given!r}: write two seconds, as [0.02, 0.08].")
+    return least, most
+
+
+def with_freezes(listings: Listings, start: int) -> Listings:
+    """Return listings with the freeze quantities that are known of the data's day."""
+    freezes, day = Freezes.builtin(), ist_date(start)
+
+    def completed(listing: Any) -> Any:
+        instrument = listing.instrument
+        freeze = instrument.freeze_quantity or freezes.at(instrument.underlying, day)
+        return replace(listing, instrument=replace(instrument, freeze_quantity=freeze))
+
+    return listings.replaced([completed(listing) for listing in listings.all])
+
+
+def unknown(kind: str, columns: frozenset[str]) -> list[str]:
+    """Return what data do not tell, and what stands for it."""
+    notes = [
+        (
+            "previous close: the first price of each instrument; circuit limits: 20 % around it "
+            "for shares, 10 % for futures, none else"
+        ),
+        (
+            "margins: full value of deliveries and bought options, 20 % intraday, 15 % of futures "
+            "and sold options; Zerodha's depend on contract and day"
+        ),
+        "depth: the best bid and ask alone" if columns & {"bid", "ask"} else
+        "depth: none; orders fill at the last price",
+    ]  # fmt: skip
+    if not columns & {"bid_qty", "ask_qty"}:
+        notes.append("sizes of bid and ask: none; an order that arrives fills whole")
+    if not columns & {"volume", "qty"}:
+        notes.append("traded quantities: none; volumes are 0")
+    if kind == "bar":
+        notes.append("bars: one tick at the end of each")
+    return notes

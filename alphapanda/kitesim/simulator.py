@@ -6,14 +6,15 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alphapanda import log
 from alphapanda.data.replay.replay import ReplayOptions
+from alphapanda.kitesim import charges
 from alphapanda.kitesim.account import Account
 from alphapanda.kitesim.answers import update_row
 from alphapanda.kitesim.clock import VirtualClock
@@ -22,16 +23,22 @@ from alphapanda.kitesim.gtt import Triggers
 from alphapanda.kitesim.hours import Hours
 from alphapanda.kitesim.ledger import Ledger
 from alphapanda.kitesim.limits import Limits
-from alphapanda.kitesim.listings import Listings, listings_of
-from alphapanda.kitesim.logins import Logins, app_of
+from alphapanda.kitesim.listings import listings_of
+from alphapanda.kitesim.logins import Logins, app_of, digest
 from alphapanda.kitesim.market import Market, Quote
 from alphapanda.kitesim.orders import Order, Refusal, Terms
-from alphapanda.kitesim.recording import Numbered, Recording, first_rows
-from alphapanda.kitesim.script import HANDSHAKES, TICKS, UPDATES, Fault, Script
-from alphapanda.kitesim.setting_up import holdings_of, rules_of, set_prices
+from alphapanda.kitesim.recording import Numbered, Recording
+from alphapanda.kitesim.script import CHANCES, HANDSHAKES, TICKS, UPDATES, Fault, Script
+from alphapanda.kitesim.setting_up import (
+    answer_s,
+    holdings_of,
+    rules_of,
+    set_prices,
+    unknown,
+    with_freezes,
+)
 from alphapanda.kitesim.ticker import Hub
 from alphapanda.model.calendar import Calendar, ist_date
-from alphapanda.model.instruments import Freezes
 from alphapanda.model.money import to_scaled
 
 LOG = log.get(__name__)
@@ -64,27 +71,34 @@ class Simulator:
     """The state behind both servers."""
 
     def __init__(self, wanted: Wanted) -> None:
-        firsts = first_rows(wanted.data)
         self.recording = Recording(wanted.data)
+        firsts = self.recording.firsts
         replay = self.recording.replay
         start = min(row["ts"] for row in firsts.values())
         listings, notes = listings_of(replay.names, wanted.instruments)
         self.listings = with_freezes(listings, start)
         self.notes = [*replay.notes, *notes, *unknown(replay.kind, replay.columns)]
-        self.market = Market(self.listings.all, bars=replay.kind == "bar")
+        hours = Hours(Calendar.nse())
+        self.market = Market(self.listings.all, bars=replay.kind == "bar", hours=hours)
         for number, row in firsts.items():
             self.market.show(number, row)
         self.market.ts = start
         self.script = wanted.script
+        self.script.begin_ns = start
         set_prices(self.market, self.script)
         self.seed = wanted.seed
         self.app = app_of(wanted.seed, wanted.user_id, wanted.redirect)
         self.logins = Logins(self.app, wanted.seed)
         cash = to_scaled(str(self.script.account.get("cash", CASH)))
+        self.first_cash = cash
         self.account = Account(wanted.user_id, cash, holdings_of(self.script, self.listings))
+        self.charged: list[dict[str, Any]] = []
+        """The charges of the orders of days that are over."""
+        self.arrivals: list[dict[str, int]] = []
+        """When requests came, by this machine's clock, which the ledger leaves out."""
         self.ledger = Ledger({"seed": wanted.seed, "user_id": wanted.user_id})
         self.exchange = Exchange(
-            self.market, self.account, Hours(Calendar.nse()), ledger=self.ledger,
+            self.market, self.account, hours, ledger=self.ledger,
             rules=rules_of(self.script),
         )  # fmt: skip
         self.triggers = Triggers(self._place_triggered)
@@ -93,6 +107,11 @@ class Simulator:
         self.hub = Hub(self.market, self.begin)
         self.hub.spoil = self._tick_fault
         self.latency_s = float(self.script.exchange.get("latency_s", LATENCY_S))
+        self.answer_s = answer_s(self.script)
+        self.calls = 0
+        """Of REST that were answered."""
+        self.of_next_day: list[Callable[[], None]] = []
+        """What happens when the next day begins."""
         self.act: Callable[[Fault], None] = lambda _: None
         """Does what a fault of an hour says."""
         self.rows = 0
@@ -100,6 +119,8 @@ class Simulator:
         self.ended = False
         self.on_update: list[Callable[[dict[str, Any]], None]] = []
         self._hidden: dict[str, float] = {}
+        self._held: dict[str, dict[str, Any]] = {}
+        """Updates that wait for a later one of their order, by its id."""
         self._begun = asyncio.Event()
         self._left: list[Numbered] = []
         self._at = 0
@@ -152,18 +173,33 @@ class Simulator:
 
     def hours_pass(self) -> None:
         """Do what the hour asks for."""
-        for fault in self.script.of_hour(self.now()):
-            self.ledger.write("fault", self.market.ts, do=fault.do, fault=fault.number)
-            self.act(fault)
+        self._go_wrong(self.now())
         self.exchange.pass_time(self.now())
         self.report()
+
+    def _go_wrong(self, now: int) -> None:
+        for fault in self.script.of_hour(now):
+            self.ledger.write("fault", self.market.ts, do=fault.do, fault=fault.number)
+            self.act(fault)
 
     def end(self) -> None:
         """Close the market: the data have ended."""
         self.ended = True
         self.exchange.end_data(self.now())
+        self._reach_close()
         self.report()
+        held, self._held = self._held, {}
+        for update in held.values():
+            self.hub.tell("order", update)
         LOG.info("kitesim_data_end", rows=self.rows)
+
+    # Nobody has to wait for hours in which nothing comes.
+    def _reach_close(self) -> None:
+        now = self.now()
+        listings = [quote.listing for quote in self.market.quotes]
+        over = self.exchange.hours.day_over(listings, now)
+        if self.clock.speed and over > now:
+            self.clock.put(over, time.monotonic(), runs=True)
 
     async def _fill(self) -> bool:
         while self._at >= len(self._left):
@@ -184,9 +220,14 @@ class Simulator:
     def _next_day(self, ts: int) -> None:
         self.exchange.end_session(self.now())
         self.report()
+        self.charged += charges.of_orders(self.exchange.orders.values(), ist_date(self.now()))
         self.exchange.next_day()
+        for change in self.of_next_day:
+            change()
+        self.of_next_day.clear()
         self.limits.orders = 0
         self.clock.put(ts, time.monotonic(), runs=False)
+        self.script.begin_ns = ts
         self._begun.clear()
 
     def _pass_rows(self, due: int) -> None:
@@ -199,6 +240,7 @@ class Simulator:
             self._pass(entry)
 
     def _pass(self, entry: Numbered) -> None:
+        self._go_wrong(entry.ts)
         self._at += 1
         self.rows += 1
         quote = self.market.see(entry.number, entry.row)
@@ -265,10 +307,16 @@ class Simulator:
             self.hub.tell_text(json.dumps(flat))
         elif do == "late-update" and fault is not None:
             loop = asyncio.get_running_loop()
-            loop.call_later(fault.seconds, self.hub.tell, "order", update)
+            loop.call_later(fault.lasts(self.seed), self.hub.tell, "order", update)
+        elif do == "swap-update" and order.order_id not in self._held and not order.is_final:
+            self._held[order.order_id] = update
+            return
         elif do != "drop-update":
             for _ in range(2 if do == "double-update" else 1):
                 self.hub.tell("order", update)
+        before = self._held.pop(order.order_id, None)
+        if before is not None:
+            self.hub.tell("order", before)
 
     def _tick_fault(self, quote: Quote) -> Fault | None:
         return self.script.of_instrument(TICKS, quote.listing.key, "", self.now())
@@ -277,6 +325,19 @@ class Simulator:
         """Return what goes wrong with a new connection of the ticker."""
         fault = self.script.of_instrument(HANDSHAKES, "", "", self.now())
         return None if fault is None else fault.do
+
+    def wait_s(self) -> float:
+        """Return how long an answer of REST takes, as the seed decides."""
+        self.calls += 1
+        least, most = self.answer_s
+        part = int(digest(self.seed, f"answer {self.calls}")[:8], 16) / CHANCES
+        return least + (most - least) * part
+
+    def receive(self, method: str, path: str, params: Mapping[str, str]) -> None:
+        """Write down a request that may move orders, whatever becomes of it."""
+        self.arrivals.append({"entry": len(self.ledger.entries) + 1, "real_ns": time.time_ns()})
+        self.ledger.write("received", self.market.ts, method=method, path=path,
+                          tag=params.get("tag", ""), body=dict(params))  # fmt: skip
 
     def _place_triggered(self, terms: Terms, now: int, number: int) -> Order | Refusal:
         self.ledger.write("gtt", self.market.ts, verb="fire", trigger=number)
@@ -305,10 +366,16 @@ class Simulator:
             key: {"quantity": held.quantity, "t1": held.t1, "used": held.used}
             for key, held in sorted(self.account.holdings.items())
         }
+        today = charges.of_orders(self.exchange.orders.values(), ist_date(self.now()))
+        charged = [*self.charged, *today]
         return self.ledger.export(
             {
                 "cash": self.account.cash_now(),
                 "opening_cash": self.account.cash,
+                "first_cash": self.first_cash,
+                "available": self.exchange.available(),
+                "charges": charged,
+                "charges_total": sum(row["total"] for row in charged),
                 "positions": positions,
                 "holdings": holdings,
             }
@@ -318,38 +385,3 @@ class Simulator:
         """Let the data go."""
         with suppress(ValueError):  # the generator runs in its thread still
             self.recording.close()
-
-
-def with_freezes(listings: Listings, start: int) -> Listings:
-    """Return listings with the freeze quantities that are known of the data's day."""
-    freezes, day = Freezes.builtin(), ist_date(start)
-
-    def completed(listing: Any) -> Any:
-        instrument = listing.instrument
-        freeze = instrument.freeze_quantity or freezes.at(instrument.underlying, day)
-        return replace(listing, instrument=replace(instrument, freeze_quantity=freeze))
-
-    return listings.replaced([completed(listing) for listing in listings.all])
-
-
-def unknown(kind: str, columns: frozenset[str]) -> list[str]:
-    """Return what data do not tell, and what stands for it."""
-    notes = [
-        (
-            "previous close: the first price of each instrument; circuit limits: 20 % around it "
-            "for shares, 10 % for futures, none else"
-        ),
-        (
-            "margins: full value of deliveries and bought options, 20 % intraday, 15 % of futures "
-            "and sold options; Zerodha's depend on contract and day"
-        ),
-        "depth: the best bid and ask alone" if columns & {"bid", "ask"} else
-        "depth: none; orders fill at the last price",
-    ]  # fmt: skip
-    if not columns & {"bid_qty", "ask_qty"}:
-        notes.append("sizes of bid and ask: none; an order that arrives fills whole")
-    if not columns & {"volume", "qty"}:
-        notes.append("traded quantities: none; volumes are 0")
-    if kind == "bar":
-        notes.append("bars: one tick at the end of each")
-    return notes

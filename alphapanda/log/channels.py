@@ -19,6 +19,7 @@ PARTS = {
     "feed": "market_data",
     "journal": "trading",
     "kitesim": "market_data",
+    "monitor": "monitoring",
     "performance": "performance",
     "projection": "monitoring",
     "runs.paper": "trading",

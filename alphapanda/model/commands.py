@@ -1,9 +1,8 @@
-"""Commands of an operator: the closed list of verbs, and what one says in words."""
+"""Commands of an operator: the closed list of verbs."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from alphapanda.model.rows import Control
 
@@ -22,12 +21,3 @@ class Verb(StrEnum):
     def control(self) -> Control:
         """The kind of control row that carries it."""
         return Control[self.name]
-
-
-class Texts(NamedTuple):
-    """What a command says beside its control row, whose fields are all ints."""
-
-    command: str
-    """Its id."""
-    by: str = ""
-    reason: str = ""

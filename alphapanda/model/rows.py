@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-CONTROL_FIELDS = ("at", "ts", "kind", "a", "b", "c", "d")
-"""`at`: the market row of the batch before which the control row runs; `a`..`d` by kind."""
+NARROW_FIELDS = ("at", "ts", "kind", "a", "b", "c", "d")
+CONTROL_FIELDS = (*NARROW_FIELDS, "row", "qty", "price", "trigger", "reason")
+"""`at`: the market row of the batch before which the control row runs; `a`..`d` by kind; what
+comes behind them is of a REPORT alone."""
 
 OUT_FIELDS = (
     "ts", "cause", "type", "strategy", "row", "order", "group", "qty", "price", "a", "b", "c", "d",
@@ -17,6 +19,8 @@ OUT_FIELDS = (
 `group`: the entry order of the bracket that an order belongs to, 0 for none."""
 
 CONTROL = np.dtype([(name, "<i8") for name in CONTROL_FIELDS])
+NARROW = np.dtype([(name, "<i8") for name in NARROW_FIELDS])
+"""A control row without what only a REPORT has; so a journal keeps batches that have none."""
 OUT = np.dtype([(name, "<i8") for name in OUT_FIELDS])
 
 
@@ -46,6 +50,45 @@ class Control(IntEnum):
     """Pause, cancel everything, then close what is held."""
     CANCEL = 10
     """Cancel one order, whoever placed it (0, its number)."""
+    REPORT = 11
+    """The broker says something (`ReportKind`, number of the order or 0); `c` is the report's
+    number in the run, `d` when it happened by the exchange's clock, 0 if that is not known."""
+
+
+class ReportKind(IntEnum):
+    """What a report says; in brackets what it carries besides its order and times."""
+
+    ACKNOWLEDGED = 0
+    """It works at the exchange (broker_order_id)."""
+    TRIGGERED = 1
+    """A stop has become a limit or market order."""
+    FILLED = 2
+    """One trade (qty, signed; price; trade_id)."""
+    REPLACED = 3
+    """A change is in force (qty, the signed total; price; trigger)."""
+    CANCELLED = 4
+    """What is left of it was cancelled (reason; 0: as was asked, or else by somebody outside)."""
+    EXPIRED = 5
+    """What is left of it ended with its session."""
+    REJECTED = 6
+    """It will never be filled (reason, 0 for REJECTED; text)."""
+    CHANGE_REJECTED = 7
+    """A change or a cancellation did not come about: it stands as it was (reason, text)."""
+    UNKNOWN = 8
+    """Whether it works at the exchange is not known: the worse is assumed (text)."""
+    EXTERNAL_ORDER = 9
+    """An order that no run of ours sent (row or -1, qty, price, broker_order_id, text)."""
+    EXTERNAL_POSITION = 10
+    """A position that is not ours (row or -1; qty; price, its average; text)."""
+    BLOCKED = 11
+    """No new risk on an instrument (row), or with row -1 on the account (reason, a code from
+    AUTH_LOST to PRODUCT_CUTOFF; text). Each reason blocks by itself."""
+    UNBLOCKED = 12
+    """That reason blocks no more (row or -1; reason)."""
+    CIRCUIT = 13
+    """The day's circuit limits of an instrument (row; price, the lower; trigger, the upper)."""
+    RECONCILED = 14
+    """Broker and journal were compared (qty, how many things differ; text)."""
 
 
 class Scope(IntEnum):
@@ -78,6 +121,14 @@ class Out(IntEnum):
     COMMAND = 17
     """A command of an operator begins to act. `strategy` and `row` are those of its scope; of a
     CANCEL they are its order's, -1 if no order of that number works."""
+    UNKNOWN = 18
+    """Whether an order works at the exchange is not known; `qty` is what may still be filled."""
+    EXTERNAL_ORDER = 19
+    EXTERNAL_POSITION = 20
+    BROKER_SESSION = 21
+    """The broker's side lets no new risk pass (`blocked` 1), or lets it again (0)."""
+    RECONCILED = 22
+    """Broker and journal were compared; `qty` things differ."""
 
 
 OUT_MEANING: dict[Out, tuple[str, str, str, str]] = {
@@ -98,6 +149,11 @@ OUT_MEANING: dict[Out, tuple[str, str, str, str]] = {
     Out.PNL: ("realised", "unrealised", "charges", "pnl"),
     Out.KILLED: ("code", "scope", "", ""),
     Out.COMMAND: ("verb", "scope", "number", "requested_ns"),
+    Out.UNKNOWN: ("trigger", "kind", "filled", "product"),
+    Out.EXTERNAL_ORDER: ("", "", "", ""),
+    Out.EXTERNAL_POSITION: ("", "", "", ""),
+    Out.BROKER_SESSION: ("code", "blocked", "", ""),
+    Out.RECONCILED: ("", "", "", ""),
 }
 
 
@@ -138,6 +194,26 @@ class Reason(IntEnum):
     """An operator cancelled it, or flattens its instrument."""
     OVERNIGHT = 11
     """An exit whose day is over; it is sent anew when its session opens again."""
+    REJECTED = 12
+    """Broker or exchange refused it, for a reason that has no word here."""
+    LAPSED = 13
+    """It never reached the broker: nothing was found under its tag."""
+    AUTH = 14
+    """The broker's session is gone."""
+    RATE = 15
+    """More messages than the broker takes."""
+    IP = 16
+    """The broker does not take orders from this address."""
+    SYNC = 17
+    """What the broker has does not agree with the run."""
+    DRY_RUN = 18
+    """A rehearsal: nothing was sent."""
+    MARGIN = 19
+    """The broker finds too little margin."""
+    HOLDINGS = 20
+    """The broker finds no such holdings, or no authorisation to sell them."""
+    EXTERNAL = 21
+    """Somebody else ended it: the broker, the exchange, or a person at the terminal."""
 
 
 class ChargeKind(IntEnum):
@@ -149,7 +225,11 @@ class ChargeKind(IntEnum):
 
 
 class RejectionCode(IntEnum):
-    """Why the risk gate refused a signal; each is one file in `rules/`, but two of the gate."""
+    """Why the risk gate refused a signal: one file in `rules/` each, but those of the gate itself.
+
+    STALE_DATA and AUTH_LOST to PRODUCT_CUTOFF may be the broker's side: a report blocks and
+    unblocks.
+    """
 
     PRICE_BAND = 1
     TICK_SIZE = 2
@@ -178,6 +258,22 @@ class RejectionCode(IntEnum):
     TRIGGER_TICK = 23
     STOP_TICK = 24
     TARGET_TICK = 25
+    AUTH_LOST = 26
+    """The broker's session is gone; a login brings it back."""
+    READ_ONLY = 27
+    """The run may look but not send."""
+    BLOCKED_UNKNOWN = 28
+    """Whether an order on the instrument works is not known."""
+    NOT_TODAYS_MASTER = 29
+    """The list of instruments is not today's."""
+    DAILY_LIMIT_RESERVE = 30
+    """What is left of the day's messages is kept for exits."""
+    PRODUCT_CUTOFF = 31
+    """The broker takes no new orders of the product today."""
+    CHANGE_UNDER_WAY = 32
+    """A change of the order has been sent and is not answered, or its state is not known."""
+    BROKER = 33
+    """The broker refused a change or a cancellation; the value is its `Reason`."""
 
 
 NEVER = (1 << 63) - 1

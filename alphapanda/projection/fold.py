@@ -32,7 +32,7 @@ REFUSED = "refused"
 """The stage that counts events that could not be true."""
 CHANGE = "rejected_change"
 """The stage of refusals that answer no signal, but a change or cancellation of an order."""
-ORDERS = (model.Order, model.OrderEnd, model.Fill)
+ORDERS = (model.Order, model.OrderEnd, model.OrderUnknown, model.Fill)
 SIGNALS = (model.Signal, model.Rejection)
 MOVES = (model.Fill, model.Charge)
 FINAL = (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.FAILED)
@@ -66,6 +66,7 @@ class Fold:
             EventType.ORDER_TRIGGERED: self._triggered,
             EventType.ORDER_MODIFY_SENT: self._asked,
             EventType.ORDER_CANCEL_SENT: self._asked,
+            EventType.ORDER_UNKNOWN: self._doubted,
             EventType.ORDER_FILLED: self._filled,
             **dict.fromkeys(ENDS, self._ended),
             EventType.CHARGE_BOOKED: self._charge,
@@ -240,6 +241,9 @@ class Fold:
 
     def _touch(self, event: Envelope, row: Row) -> None:
         row.seq, row.updated_ns = event.seq, event.ts
+        told = getattr(event.data, "broker_order_id", "")
+        if told:
+            row.broker_order_id = name(told)
 
     def _asked(self, event: Envelope) -> None:
         self._touch(event, self._known(event))
@@ -255,8 +259,17 @@ class Fold:
         self._touch(event, row)
         return row
 
+    # A change that leaves nothing to fill is how a broker says that the order is filled.
     def _modified(self, event: Envelope) -> None:
-        self._terms(event)
+        row = self._terms(event)
+        if row.filled == row.quantity:
+            row.status = OrderStatus.FILLED
+
+    def _doubted(self, event: Envelope) -> None:
+        row = self._known(event)
+        if row.status not in FINAL:
+            row.status = OrderStatus.UNKNOWN
+        self._touch(event, row)
 
     def _acknowledged(self, event: Envelope) -> None:
         row = self._terms(event)
@@ -293,8 +306,9 @@ class Fold:
         bounded(cost, position.realised + realised, position.charges + charges)
         self.fills.append(Row(
             **self._base(event), seq=event.seq, event_id=uuid(event.id), order_id=told.order,
-            trade_id=None, instrument=name(told.instrument), side=side(signed),
-            quantity=quantity, price=price, charges=charges, realised=realised,
+            trade_id=name(told.trade_id) if told.trade_id else None,
+            instrument=name(told.instrument), side=side(signed), quantity=quantity,
+            price=price, charges=charges, realised=realised,
         ))  # fmt: skip
         if row is not None:
             row.filled += quantity

@@ -18,13 +18,14 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.events.events import Envelope, encode
 from alphapanda.events.topics import BROKERS, topic_of, topics
+from alphapanda.net.tasks import waits
 from alphapanda.projection.projector import Projector
 from alphapanda.projection.tables import Refused
 
 NAME = "project"
 TOPICS = sorted({name for broker in BROKERS for name in topics(broker)})
 PAGE = 5_000
-LOOK_S = 0.5
+FIRST_LOOK_S, LOOK_S = 0.05, 0.5
 
 
 class Message(NamedTuple):
@@ -85,12 +86,12 @@ class TopicReader:
         """
         first = await self._shares()
         total = sum(share.waiting for share in first.values())
-        now = first
+        now, wait = first, waits(FIRST_LOOK_S, most_s=LOOK_S)
         while any(now[place].committed < share.end for place, share in first.items()
                   if share.waiting):  # fmt: skip
             await self.processor.health()
             await self.projector.database.health()
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(next(wait))
             now = await self._shares()
             if show is not None:
                 left = sum(

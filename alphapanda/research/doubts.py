@@ -42,6 +42,14 @@ SETTLES = {
     RejectionCode.TRIGGER_TICK: TICK,
     RejectionCode.STOP_TICK: TICK,
     RejectionCode.TARGET_TICK: TICK,
+    RejectionCode.AUTH_LOST: "`alphapanda login` brings the broker's session back",
+    RejectionCode.READ_ONLY: "what the run found in doubt is told in its log; mend that first",
+    RejectionCode.BLOCKED_UNKNOWN: "it passes once the broker says what became of the order",
+    RejectionCode.NOT_TODAYS_MASTER: "`alphapanda instruments fetch` gets today's list",
+    RejectionCode.DAILY_LIMIT_RESERVE: "fewer orders and changes in a day",
+    RejectionCode.PRODUCT_CUTOFF: "enter intraday positions earlier in the day",
+    RejectionCode.CHANGE_UNDER_WAY: "wait for on_order before the next change",
+    RejectionCode.BROKER: "the refused change's own words are in the journal",
 }
 
 

@@ -310,6 +310,14 @@ def rule_words() -> dict[str, str]:
     words |= {
         RejectionCode.UNKNOWN_ORDER.name: "A cancel or a change names an order that is not open.",
         RejectionCode.ORDER_CAPACITY.name: "The order table is full.",
+        RejectionCode.AUTH_LOST.name: "The broker's session is gone.",
+        RejectionCode.READ_ONLY.name: "The run may look, but not send.",
+        RejectionCode.BLOCKED_UNKNOWN.name: "Nobody knows whether an order there works.",
+        RejectionCode.NOT_TODAYS_MASTER.name: "The list of instruments is not today's.",
+        RejectionCode.DAILY_LIMIT_RESERVE.name: "The day's last messages are kept for exits.",
+        RejectionCode.PRODUCT_CUTOFF.name: "The broker takes no new orders of the product today.",
+        RejectionCode.CHANGE_UNDER_WAY.name: "A change of the order is not answered yet.",
+        RejectionCode.BROKER.name: "The broker refused a change or a cancellation.",
     }
     return {name: text.partition(": ")[2] or text for name, text in words.items()}
 

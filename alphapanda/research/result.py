@@ -59,11 +59,15 @@ class Gatherer:
     """
 
     def __init__(
-        self, names: Names, cash: int, directory: RunDirectory | None, *, step: int = 60 * 10**9
-    ) -> None:
+        self, names: Names, cash: int, directory: RunDirectory | None, *, step: int = 60 * 10**9,
+        begin_ns: int = 0,
+    ) -> None:  # fmt: skip
         self.names = names
         self.cash = cash
         self.directory = directory
+        self.begin_ns = begin_ns
+        self.warm_rows = 0
+        """Market rows before the run's begin."""
         self.digest = hashlib.sha256()
         self.counts = np.zeros(len(Out) + 1, np.int64)
         self.codes = np.zeros(len(RejectionCode) + 1, np.int64)
@@ -122,6 +126,10 @@ class Gatherer:
 
     def close_batch(self, batch: Columns, _controls: Any, _texts: Any = ()) -> None:
         """Take the market rows that the chunks since the last call came of."""
+        before = int(np.searchsorted(batch.ts, self.begin_ns)) if self.begin_ns else 0
+        if before:
+            self.warm_rows += before
+            batch = batch.slice(before, batch.rows)
         if batch.rows:
             self._take_days(batch.ts)
         fills = np.concatenate([*self._fills[self._seen :], np.empty(0, OUT)])

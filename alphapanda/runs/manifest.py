@@ -16,6 +16,7 @@ from alphapanda import config
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.program import package_sources
 from alphapanda.engine.compiler.sources import text_of
+from alphapanda.events.feeds import facts_of
 from alphapanda.runs.identity import made_with, versions
 from alphapanda.runs.imported import hashes, imported_by
 from alphapanda.runs.options import stored
@@ -50,28 +51,25 @@ def source_sha(spec: Spec) -> str:
     return hashlib.sha256(text_of(spec.file).encode()).hexdigest()
 
 
+LONGEST = 55
+"""Characters of a folder's name in a run's id, which no table has over 64 of."""
 FILES = ("costs", "limits")
 """Options that may name a file, whose text the journal keeps."""
 
 
 def document(plan: RunPlan, *, name: str, mode: str, broker: str) -> dict[str, Any]:
     """Return a run as a JSON document, with an id that no other run has."""
-    feed, options, settings = plan.feed, plan.options, config.load()
+    options, settings = plan.options, config.load()
     return {
-        "run_id": f"{name}-{secrets.token_hex(4)}",
+        "run_id": f"{name[:LONGEST]}-{secrets.token_hex(4)}",
         "begun_ns": time.time_ns(),
         "mode": mode,
         "broker": broker,
+        **({"sent": True} if plan.sent else {}),
         "owner_id": settings.owner_id,
         "account_id": settings.account_id,
         **manifest(plan, ""),
-        "feed": feed.id,
-        "market": {
-            "kind": feed.kind, "interval_ns": feed.interval_ns,
-            "columns": sorted(feed.columns), "names": list(feed.names),
-            "days": [str(day) for day in feed.days],
-        },
-        "instruments": [instrument.facts() for instrument in plan.instruments],
+        **facts_of(plan.feed),
         "enrolments": [
             {"rows": list(e.rows), "products": [p.name for p in e.products]}
             for e in plan.enrolments

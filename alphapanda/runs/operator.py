@@ -11,8 +11,8 @@ import numpy as np
 from alphapanda.core.state import OrderRole, OrderState
 from alphapanda.engine.controls import Controls
 from alphapanda.engine.engine import Engine
-from alphapanda.model.commands import Texts
 from alphapanda.model.rows import CONTROL
+from alphapanda.model.texts import CommandTexts
 from alphapanda.runs.commands import SCOPES, Command, Refusal, number_of
 from alphapanda.runs.inbox import CommandInbox
 
@@ -36,7 +36,7 @@ class Operator:
         self._instruments = instruments
         self._taken: list[Command] = []
 
-    def take(self, ts: int) -> tuple[Controls, tuple[Texts, ...]]:
+    def take(self, ts: int) -> tuple[Controls, tuple[CommandTexts, ...]]:
         """Return the control rows of the commands that wait, at the time `ts`, and their texts."""
         taken: list[tuple[Command, int]] = []
         for command in self._inbox.due():
@@ -55,7 +55,7 @@ class Operator:
             self.given += 1
             row["c"], row["d"] = self.given, command.requested_ns
         self._taken = [command for command, _ in taken]
-        texts = tuple(Texts(each.id, each.by, each.reason) for each in self._taken)
+        texts = tuple(CommandTexts(each.id, each.by, each.reason) for each in self._taken)
         return controls, texts
 
     def settle(self) -> None:

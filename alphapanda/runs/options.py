@@ -122,6 +122,17 @@ class Options:
     last: Annotated[date | None, Opt(readings.DATE, DATA, "DATE", "Last day, inclusive.", "to")] = (
         None
     )
+    warm: Annotated[
+        bool,
+        Opt(
+            readings.FLAG,
+            DATA,
+            "",
+            "With --from, no earlier rows feed the indicators.",
+            "no_warm",
+            negated=True,
+        ),
+    ] = True
     cash: Annotated[int, Opt(readings.MONEY, RULES, "RUPEES", "At the start.")] = to_scaled(
         "1000000"
     )
@@ -181,7 +192,8 @@ class Options:
             RUN,
             "TIER",
             "How the loop is made: quick links a new strategy to a compiled core, full compiles "
-            "both as one, auto runs few rows in Python, else full if it is kept, else quick. "
+            "both as one, auto runs few rows in Python, else full if it is kept or a sweep is "
+            "long, else quick. "
             "The results are the same.",
             shapes=False,
         ),

@@ -1,4 +1,4 @@
-"""Trading on paper: a feed through the core, every step in the journal at once.
+"""Trading, on paper or at a broker: a feed through the core, every step in the journal at once.
 
 A run that was stopped, or killed, goes on where its journal ends when it is started again with the
 same `--out`. It ends with the same tables, digest and journal as if it had never stopped.
@@ -8,36 +8,52 @@ from __future__ import annotations
 
 import gc
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from alphapanda import faults, log
-from alphapanda.brokers.ports import MarketSource
+from alphapanda.brokers.ports import ExecutionClient, MarketSource, OrderRequest, Report
 from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.journal.records import LockError, torn_first, written
+from alphapanda.model.columns import Columns
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory, make_folder
 from alphapanda.runs import manifest, recorder
 from alphapanda.runs.commands import KILL, load_key, refuse_killed, registered
 from alphapanda.runs.identity import differing, made_by
 from alphapanda.runs.inbox import FileInbox
+from alphapanda.runs.line import Line
 from alphapanda.runs.operator import Operator
 from alphapanda.runs.output import write_run
 from alphapanda.runs.plan import RunPlan
+from alphapanda.runs.reports import Reports
 from alphapanda.runs.runner import ActiveRun, start
-from alphapanda.runs.session import blaming
+from alphapanda.runs.sending import Sender, doubts
+from alphapanda.runs.session import Session, blaming
 from alphapanda.runs.stopping import orderly
 from alphapanda.runs.summary import totals
 
 LOG = log.get(__name__)
+SILENCE_S = 10.0
+"""So long a venue may say nothing at the end of a feed while an answer of it is awaited."""
 PERFORMANCE = log.get("performance")
 Show = Callable[["PaperRun"], None]
+
+
+class Venue(Protocol):
+    """Where a run's orders go: what opens its client, given what the run sent and heard so far."""
+
+    broker: Broker
+
+    def connect(self, run_id: str, history: Iterable[OrderRequest | Report]) -> ExecutionClient:
+        """Return the client of a run; of one that goes on, behind its history."""
+        ...
 
 
 @dataclass
@@ -50,11 +66,12 @@ class PaperRun:
 
 def run_paper(
     plan: RunPlan, source: MarketSource, folder: Path, journal: Journal | None, *,
-    base: Path | None = None, show: Show | None = None,
+    base: Path | None = None, show: Show | None = None, venue: Venue | None = None,
 ) -> Result:  # fmt: skip
-    """Trade on paper until the feed ends, into a folder; go on if its journal has not ended.
+    """Trade until the feed ends, into a folder; go on if its journal has not ended.
 
-    With a base folder, which has the key that signs commands, an operator can command the run.
+    Orders go to the venue, if there is one, else the core fills them. With a base folder, which
+    has the key that signs commands, an operator can command the run.
 
     Raises:
         UsageError: while `kill --all` holds for the base folder.
@@ -64,8 +81,10 @@ def run_paper(
         refuse_killed(base)
     make_folder(folder)
     with RunDirectory(folder, joins=True) as directory:
+        assert plan.sent == (venue is not None), "a plan says whether its orders are sent"
         run = start(plan, source, directory)
-        document = manifest.document(plan, name=folder.name, mode="paper", broker=Broker.PAPER)
+        mode, broker = ("paper", Broker.PAPER) if venue is None else ("live", venue.broker)
+        document = manifest.document(plan, name=folder.name, mode=mode, broker=broker)
         if journal is None:
             kept = recorder.begin(plan, run.session.engine, folder, document)
         else:
@@ -81,7 +100,11 @@ def run_paper(
                 "run begins" if journal is None else "run goes on", feed=before["feed"],
                 strategies=plan.names, row=rows_taken(journal),
             )  # fmt: skip
-            with frozen_garbage(), measured(run):
+            with (
+                frozen_garbage(),
+                measured(run),
+                connected(run, kept, journal, venue, run_id=before["run_id"]),
+            ):
                 stopped = trade(PaperRun(run, kept), journal, show=show)
             if stopped:
                 kept.pause()
@@ -91,6 +114,32 @@ def run_paper(
             facts = ("digest", "fills", "orders", "pnl", "charges")
             LOG.info("run ended", **{name: result.summary[name] for name in facts})
             return result
+
+
+@contextmanager
+def connected(
+    run: ActiveRun, kept: recorder.Recorder, journal: Journal | None, venue: Venue | None, *,
+    run_id: str,
+) -> Iterator[None]:  # fmt: skip
+    """Send what the core says from now on to the venue, and let it hear what is reported there.
+
+    What an earlier process of the run sent without an answer is in doubt until the venue tells.
+    """
+    if venue is None:
+        yield
+        return
+    before = () if journal is None else recorder.history(run, journal)
+    reports = Reports(given=kept.reports, booked=kept.booked)
+    reports.put(*doubts(run.session.engine))
+    line = Line(venue.connect(run_id, before), reports)
+    run.session.reports = reports
+    run.session.sinks.append(Sender(run.session.engine, line.submit))
+    line.start()
+    try:
+        line.look()
+        yield
+    finally:
+        line.stop()
 
 
 def operator_of(
@@ -193,10 +242,21 @@ def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> boo
                 show(paper)
         if stopping():
             return True
+        hear_out(session)
         if not paper.recorder.finished:
             session.finish(always=run.plan.rules.calendar.is_always)
+            hear_out(session)
     faults.at("feed ended")
     return False
+
+
+def hear_out(session: Session) -> None:
+    """Take a venue's reports until all that was sent is answered, or it is silent for long."""
+    reports = session.reports
+    if reports is None:
+        return
+    while reports.came.wait(SILENCE_S if doubts(session.engine) else 0):
+        session.advance(Columns.of())
 
 
 def end_run(run: ActiveRun, kept: recorder.Recorder, directory: RunDirectory) -> Result:

@@ -11,14 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.brokers.ports import MarketSource
+from alphapanda.brokers.recorded import RecordedSource, recording_at
 from alphapanda.brokers.replay import FULL_SPEED, ReplaySource
 from alphapanda.data.instruments import read_masters
-from alphapanda.data.replay.replay import FileInfo, Replay, ReplayOptions, open_replay
+from alphapanda.data.replay.replay import FileInfo, Replay, ReplayOptions
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.setup import Enrolment
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.events.feeds import Feed
-from alphapanda.model.calendar import DAY, Calendar, SessionGroup, session_group
+from alphapanda.model.calendar import (
+    DAY,
+    Calendar,
+    SessionGroup,
+    day_start_ns,
+    session_group,
+)
 from alphapanda.model.charges import Schedule
 from alphapanda.model.classes import PAIR
 from alphapanda.model.contracts import by_name
@@ -28,7 +35,9 @@ from alphapanda.model.notes import Note, Rank
 from alphapanda.runs import discovery
 from alphapanda.runs.closing_notes import volume_notes
 from alphapanda.runs.options import Entry, Options
+from alphapanda.runs.recordings import as_it_came
 from alphapanda.runs.settling import last_session, notes_on_expiries, notes_on_names
+from alphapanda.runs.warming import open_warm, warm_days, warming_notes
 
 SMALL_BATCH = 8_192
 """Rows at once in plain Python, which can be stopped between batches, and in a journal."""
@@ -56,6 +65,10 @@ class RunPlan:
     enrolments: tuple[Enrolment, ...]
     rules: Rules
     notes: tuple[str, ...] = ()
+    clocks: tuple[int, ...] = ()
+    """Times that the recorded market reached without a row."""
+    sent: bool = False
+    """Orders go to a broker, and its reports move them; else the core fills them itself."""
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -66,6 +79,19 @@ class RunPlan:
     def names(self) -> list[str]:
         """The strategies' names, numbered where one runs more than once."""
         return strategy_names(self.specs)
+
+    @property
+    def all_days(self) -> tuple[date, ...]:
+        """The days of all rows, those that only warm up indicators too."""
+        return (*self.feed.before, *self.feed.days)
+
+    @property
+    def begin_ns(self) -> int:
+        """When the run begins, behind the rows that warm up indicators; 0 if there are none."""
+        first = self.options.first
+        if first is None or not self.feed.before:
+            return 0
+        return day_start_ns(first) + int(self.bars)
 
     @property
     def bars(self) -> bool:
@@ -108,15 +134,19 @@ def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
 def open_recording(
     options: Options, specs: Sequence[Spec], *, speed: float = FULL_SPEED,
     slice_rows: int | None = None,
-) -> Iterator[ReplaySource]:  # fmt: skip
-    """Yield the recording that options name, open.
+) -> Iterator[ReplaySource | RecordedSource]:  # fmt: skip
+    """Yield the data that options name, open; a recording of `record` or of a run as it came.
 
     Raises:
         UsageError: for anything wrong in the data, the options or the instruments.
     """
-    with open_replay(replay_options(options, specs)) as replay:
-        notes = list(replay.notes)
-        calendar = read_calendar(options.calendar)
+    if any(recording_at(Path(path)) for path in options.data):
+        yield as_it_came(options, speed=speed, slice_rows=slice_rows)
+        return
+    calendar = read_calendar(options.calendar)
+    reading = replay_options(options, specs)
+    with open_warm(options, reading, specs, calendar) as replay:
+        notes = [*replay.notes, *warming_notes(options, replay.days)]
         listed = named(options, replay, notes, calendar)
         instruments = tuple(
             replace(instrument, has_volume=row not in replay.silent)
@@ -149,14 +179,15 @@ def bind(
         *margin_notes(plan),
         *volume,
     )
-    return replace(plan, notes=notes)
+    return replace(plan, notes=notes, clocks=origin.clocks)
 
 
 def feed_of(options: Options, replay: Replay, instruments: tuple[Instrument, ...]) -> Feed:
     """Return what the rows of a recording are."""
+    before = warm_days(options, replay.days)
     return Feed(
         feed_id(options, replay), replay.kind, replay.interval_ns, replay.columns, replay.names,
-        instruments, replay.days, replay.rows,
+        instruments, replay.days[len(before) :], replay.rows, before,
     )  # fmt: skip
 
 
@@ -169,6 +200,7 @@ def feed_id(options: Options, replay: Replay) -> str:
         *([options.calendar] if replay.kind == "bar" else []),
         *([("price_scale", options.price_scale)] if options.price_scale > 1 else []),
         *(["keep_repeats"] if options.keep_repeats else []),
+        *[("warm", str(day)) for day in warm_days(options, replay.days)[:1]],
     )  # fmt: skip
     return "replay:" + hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]
 

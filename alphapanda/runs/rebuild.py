@@ -6,16 +6,15 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.setup import Enrolment
 from alphapanda.errors import AlphaPandaError, UsageError
-from alphapanda.events.feeds import Feed
+from alphapanda.events.feeds import kept_in
 from alphapanda.model.charges import Schedule
-from alphapanda.model.instruments import Instrument, Product
+from alphapanda.model.instruments import Product
 from alphapanda.model.limits import load_limits
 from alphapanda.runs import discovery, plan
 from alphapanda.runs.identity import other_modules
@@ -49,7 +48,6 @@ def plan_of(document: Mapping[str, Any], *, recorded_code: bool) -> plan.RunPlan
     Raises:
         UsageError: if a strategy no longer loads, or is not as it was.
     """
-    market = document["market"]
     specs = tuple(
         spec_of(facts, source, recorded_code=recorded_code)
         for facts, source in zip(document["strategies"], document["sources"], strict=True)
@@ -61,12 +59,8 @@ def plan_of(document: Mapping[str, Any], *, recorded_code: bool) -> plan.RunPlan
         for spec, facts, bound in zip(
             specs, document["strategies"], document["enrolments"], strict=True)
     )  # fmt: skip
-    feed = Feed(
-        document["feed"], market["kind"], market["interval_ns"], frozenset(market["columns"]),
-        tuple(market["names"]), tuple(map(Instrument.of, document["instruments"])),
-        tuple(map(date.fromisoformat, market["days"])), None,
-    )  # fmt: skip
-    return plan.RunPlan(options, feed, (), specs, enrolments, rules(document))
+    return plan.RunPlan(options, kept_in(document), (), specs, enrolments, rules(document),
+                        sent=bool(document.get("sent", False)))  # fmt: skip
 
 
 def rules(document: Mapping[str, Any]) -> plan.Rules:

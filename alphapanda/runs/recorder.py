@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from alphapanda import config, faults
+from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.engine.engine import Engine
 from alphapanda.errors import UsageError
 from alphapanda.events.envelopes import Translator, rows_of
@@ -16,10 +17,13 @@ from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import Texts
 from alphapanda.model.rows import Control
+from alphapanda.model.texts import Texts, worded
+from alphapanda.model.texts import commands as commands_of
 from alphapanda.runs.plan import RunPlan
+from alphapanda.runs.reports import reports_in
 from alphapanda.runs.runner import ActiveRun
+from alphapanda.runs.sending import requests_in
 from alphapanda.runs.session import Collector, Session
 
 CRASHED = "goes on after a crash"
@@ -43,6 +47,10 @@ class Recorder:
         self._collected = Collector()
         self.commands: list[str] = []
         """Ids of the commands that the journal has."""
+        self.reports = 0
+        """How many reports it has from earlier processes, and ..."""
+        self.booked: set[tuple[int, str]] = set()
+        """... the trades among them, each with its order."""
         self.finished = False
         """Whether the journal has the control rows behind the feed's last row."""
 
@@ -62,7 +70,7 @@ class Recorder:
     def close_batch(self, batch: Columns, controls: Any, texts: Sequence[Texts] = ()) -> None:
         """Write one batch: what came in, and what came out of it."""
         said = self._collected.drain()
-        self.commands += [text.command for text in texts]
+        self.commands += commands_of(texts)
         if not (batch.rows or len(controls) or len(said) or self._missed):
             return
         self.gaps.take(self._missed, batch)
@@ -124,8 +132,9 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
     first = restored(run.plan, engine, journal)
     commands: list[str] = []
     finished = False
-    times = 0
+    times = worded_rows = 0
     gaps = Gaps()
+    booked: set[tuple[int, str]] = set()
     for number, batch in enumerate(journal.batches()):
         rows = told(batch, translator)
         gaps.take(batch.missed, batch.columns)
@@ -138,19 +147,38 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
             )
         run.gatherer.take(rows)
         run.gatherer.close_batch(batch.columns, batch.controls, batch.texts)
-        commands += [text.command for text in batch.texts]
+        commands += commands_of(batch.texts)
         run.session.rows += batch.columns.rows
         ticks = int((batch.controls["kind"] == Control.TIME).sum())
         times += ticks
+        worded_rows += int(worded(batch.controls).sum())
+        booked.update(trades_in(batch))
         finished = not (batch.columns.rows or batch.texts or ticks)
-    run.session.skip_controls(translator.position.controls - len(commands) - times)
+    fed = worded_rows + (0 if run.plan.clocks else times)  # those did not lie ready
+    run.session.skip_controls(translator.position.controls - fed)
     if not stopped:
         notes.append(CRASHED)
         writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
     final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
     made = Recorder(engine, writer, translator, status=final)
     made.commands, made.finished, made.gaps = commands, finished, gaps
+    made.reports, made.booked = worded_rows - len(commands), booked
     return made
+
+
+def trades_in(batch: Batch) -> Iterator[tuple[int, str]]:
+    """Yield the trades that a batch's reports told of, each with its order."""
+    for report in reports_in(batch.controls, batch.texts):
+        if report.kind == ReportKind.FILLED:
+            yield report.order, report.trade_id
+
+
+def history(run: ActiveRun, journal: Journal) -> Iterator[OrderRequest | Report]:
+    """Yield what a run sent and was told so far, in order, for a client that goes on with it."""
+    translator = translator_of(run.plan, journal.contents.manifest)
+    for batch in journal.batches():
+        yield from reports_in(batch.controls, batch.texts)
+        yield from requests_in(told(batch, translator), run.session.engine)
 
 
 # The state of a strategy in plain Python is no part of a snapshot: it is run from the start.

@@ -23,6 +23,8 @@ from alphapanda.runs.plan import RunPlan, expiries, used_groups
 from alphapanda.runs.session import Session, blaming
 from alphapanda.runs.stopping import orderly
 
+LEAD_NS = 180_000_000_000
+"""So long before the broker squares off we close intraday positions ourselves, for no fee."""
 Progress = Callable[[int, int, int], None]
 """Called with rows done, rows in all, fills so far."""
 
@@ -46,17 +48,26 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
     engine = make_engine(plan, settles)
     build_s = perf_counter() - started
     days = plan.feed.days
-    controls = session_controls(plan.rules.calendar, days, used_groups(plan), expiries=settles)
+    controls = session_controls(
+        plan.rules.calendar,
+        plan.all_days,
+        used_groups(plan),
+        expiries=settles,
+        clocks=plan.clocks,
+        lead_ns=LEAD_NS if plan.sent else 0,
+    )
     names = Names(plan.names, [instrument.name for instrument in plan.instruments])
     step = step_ns(len(days), len(plan.instruments))
-    gatherer = Gatherer(names, plan.options.cash, directory, step=step)
+    gatherer = Gatherer(names, plan.options.cash, directory, step=step, begin_ns=plan.begin_ns)
     session = Session(engine, [gatherer], placer=Placer(controls, bars=plan.bars))
     return ActiveRun(plan, source, session, gatherer, build_s)
 
 
-def make_engine(plan: RunPlan, settles: Mapping[int, int]) -> Engine:
-    """Load or compile the loop, and fill a core for the run."""
-    rows = plan.feed.rows
+def make_engine(
+    plan: RunPlan, settles: Mapping[int, int], *, rows: int | None = None
+) -> Engine:  # fmt: skip
+    """Load or compile the loop, for so many rows if the feed does not know; fill a core."""
+    rows = plan.feed.rows if rows is None else rows
     program = load_program(plan, jit=plan.options.jit, tier=plan.options.tier, rows=rows)
     with blaming(plan.specs, lambda: "start"):
         return Engine(program, setup_of(plan, settles))
@@ -66,8 +77,14 @@ def load_program(
     plan: RunPlan, *, jit: bool, tier: Tier, rows: int | None = None
 ) -> Program:  # fmt: skip
     """Return the loop for a plan's strategies and columns: loaded, or compiled."""
-    shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan))
+    shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan),
+                  warm=bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
     return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
+
+
+def prepare(plan: RunPlan) -> None:
+    """Have the loop of a plan ready, compiled if need be, before its rows begin to come."""
+    load_program(plan, jit=plan.options.jit, tier=plan.options.tier, rows=plan.feed.rows)
 
 
 def covers_all(plan: RunPlan) -> tuple[bool, ...]:
@@ -81,8 +98,8 @@ def setup_of(plan: RunPlan, settles: Mapping[int, int]) -> Setup:
     options = plan.options
     return Setup(
         instruments=plan.instruments, strategies=plan.enrolments, schedule=plan.rules.schedule,
-        limits=plan.rules.limits, first_day=plan.feed.days[0], cash=options.cash,
-        always=plan.rules.calendar.is_always, expiries=settles,
+        limits=plan.rules.limits, first_day=plan.all_days[0], cash=options.cash,
+        always=plan.rules.calendar.is_always, expiries=settles, begin_ns=plan.begin_ns,
         paper=Paper(
             latency_ns=options.latency, slippage=options.slippage, seed=options.seed,
             limit_fill=options.limit_fill, volume_share=options.volume_share,

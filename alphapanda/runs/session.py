@@ -18,9 +18,10 @@ from alphapanda.engine.engine import Engine
 from alphapanda.errors import AlphaPandaError, UsageError
 from alphapanda.model.calendar import INDIA
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import Texts
 from alphapanda.model.rows import OUT
+from alphapanda.model.texts import Texts
 from alphapanda.runs.operator import NO_CONTROLS, Operator
+from alphapanda.runs.reports import Reports
 
 Rows = NDArray[Any]
 """Output rows, records of `model.rows.OUT`."""
@@ -50,12 +51,13 @@ class Session:
 
     def __init__(
         self, engine: Engine, sinks: Sequence[Sink] = (), *, placer: Placer | None = None,
-        operator: Operator | None = None,
+        operator: Operator | None = None, reports: Reports | None = None,
     ) -> None:  # fmt: skip
         self.engine = engine
         self.sinks = list(sinks)
         self.placer = placer
         self.operator = operator
+        self.reports = reports
         self.rows = 0
         """Market rows fed."""
         self.engine_s = 0.0
@@ -90,19 +92,22 @@ class Session:
             sink.close_batch(batch, controls, texts)
 
     def advance(self, batch: Columns, clock_ns: int = 0) -> None:
-        """Run market rows, with what the calendar says of their time; first the commands that wait.
+        """Run market rows, with what the calendar says of their time; first what waits.
 
-        A batch without rows runs commands alone, at the time that the core has reached; or, with a
-        time that a running market has reached, what is due until then.
+        Of that, reports come before commands. A batch without rows runs it alone, at the time that
+        the core has reached; or, with a time that a running market has reached, what is due until
+        then.
         """
         assert self.placer is not None
         controls = self.placer.take(batch) if batch.rows else NO_CONTROLS
         if clock_ns > self.now and not batch.rows:
             controls = self.placer.until(clock_ns)
-        texts: Sequence[Texts] = ()
-        if self.operator is not None and (batch.rows or self.now):
-            commands, texts = self.operator.take(self.now or int(batch.ts[0]))
-            controls = np.concatenate([commands, controls])
+        texts: tuple[Texts, ...] = ()
+        for part in (self.operator, self.reports):
+            if part is not None and (batch.rows or self.now):
+                came, words = part.take(self.now or int(batch.ts[0]))
+                controls = np.concatenate([came, controls])
+                texts = (*words, *texts)
         if batch.rows or len(controls):
             self.feed(batch, controls, texts)
         if self.operator is not None and texts:
@@ -118,7 +123,7 @@ class Session:
         assert self.placer is not None
         rest = self.placer.rest()
         if always:
-            rest = day_end(self.last_ns or self.now)
+            rest = np.concatenate([rest, day_end(self.last_ns or self.now)])
         self.feed(Columns.of(), rest)
 
 

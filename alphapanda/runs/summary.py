@@ -92,7 +92,8 @@ def describe(run: ActiveRun) -> dict[str, Any]:
     ledgers = engine.tables["ledgers"]
     return {
         "status": run.status,
-        "ticks": session.rows,
+        "ticks": session.rows - run.gatherer.warm_rows,
+        **({"warm_rows": run.gatherer.warm_rows} if run.gatherer.warm_rows else {}),
         "charges": int(ledgers["charges"][:-1].sum()),
         "charges_by": {k: text(v) for k, v in charges_by(engine, run.gatherer).items() if v},
         "engine_s": round(session.engine_s, 6),

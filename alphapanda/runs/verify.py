@@ -89,7 +89,8 @@ def verify(path: Path, *, progress: Progress | None = None, recorded_code: bool 
     if other_code:
         raise UsageError(other_code)
     plan = rebuilt(manifest, recorded_code=recorded_code)
-    engine = make_engine(plan, expiries(plan))
+    total = sum(place.rows for place in journal.contents.batches)
+    engine = make_engine(plan, expiries(plan), rows=total)
     translator = translator_of(plan, manifest)
     found = Verdict(manifest["run_id"], standing)
     found.notes += other_versions(manifest, plan)
@@ -98,7 +99,6 @@ def verify(path: Path, *, progress: Progress | None = None, recorded_code: bool 
     elif journal.contents.torn is not None:
         found.notes.append(f"{journal.contents.torn.size:,} bytes at the end were never finished")
     digest, gaps = hashlib.sha256(), Gaps()
-    total = sum(place.rows for place in journal.contents.batches)
     for batch in journal.batches():
         if not within(batch.columns, len(plan.instruments)):
             raise DamageError(

@@ -8,14 +8,16 @@ from alphapanda import log
 from alphapanda.brokers.zerodha import circuits, dumps
 from alphapanda.brokers.zerodha.addresses import addresses_of
 from alphapanda.brokers.zerodha.clocks import SimulatorClock
+from alphapanda.brokers.zerodha.limits_of_day import EVERY_S
 from alphapanda.brokers.zerodha.live_feed import CONNECTIONS, Hours, LiveFeed, LiveSource, feed_of
+from alphapanda.brokers.zerodha.quotes import Circuits, with_circuits
 from alphapanda.brokers.zerodha.sessions import logged_in
 from alphapanda.brokers.zerodha.sieve import LATE_NS
 from alphapanda.brokers.zerodha.ticker import PER_CONNECTION
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Calendar, ist_date
-from alphapanda.model.instruments import Masters
+from alphapanda.model.instruments import Instrument, Masters
 
 LOG = log.get("zerodha.feed")
 
@@ -45,12 +47,20 @@ def open_live(settings: Settings, names: Sequence[str], *, calendar: Calendar) -
         f"no circuit limits known of {name}: the rule PRICE_BAND has none for it"
         for name in found.unknown
     )
+
+    # A login of its own: the day's session may be another one by then.
+    def read(listed: Sequence[Instrument]) -> Circuits:
+        with logged_in(settings) as client:
+            return with_circuits(client, listed)
+
+    feed = feed_of(found.instruments, today)
     speed = clock.speed if isinstance(clock, SimulatorClock) else 1.0
     live = LiveFeed(
         settings, addresses_of(settings), found.instruments, clock=clock, hours=hours,
-        late_ns=round(LATE_NS * max(speed, 1.0)),
+        late_ns=round(LATE_NS * max(speed, 1.0)), feed=feed.id, read=read,
+        every_s=EVERY_S / max(speed, 1.0),
     )  # fmt: skip
-    return LiveSource(live, feed_of(found.instruments, today), notes=notes)
+    return LiveSource(live, feed, notes=notes)
 
 
 def require_exchanges(known: object, used: set[str]) -> None:

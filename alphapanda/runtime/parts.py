@@ -13,14 +13,18 @@ from alphapanda import log
 from alphapanda.brokers.ports import MarketSource
 from alphapanda.bus.feed_sender import FeedSender
 from alphapanda.config.settings import Settings
+from alphapanda.engine.compiler.program import package_sources
 from alphapanda.errors import AlphaPandaError
 from alphapanda.events.events import Broker, Envelope
 from alphapanda.events.feeds import Feed
-from alphapanda.journal.journal import FILE, Journal
+from alphapanda.journal.journal import FILE, Journal, manifest_of
+from alphapanda.journal.records import Reader
+from alphapanda.monitor.beating import Heartbeat
 from alphapanda.runtime.failing import failure_told
 from alphapanda.runtime.lifecycle import Part, Parts
 from alphapanda.runtime.projecting import RunProjector
 from alphapanda.runtime.relaying import RunRelay
+from alphapanda.runtime.venues import ALL, Sending
 
 AGAIN = "started again, it goes on"
 
@@ -36,12 +40,14 @@ class Role(StrEnum):
     """Publishes what the journal holds."""
     PROJECT = "project"
     """Keeps the tables and the board: by the journal beside a run, else by the topics."""
+    SCHEDULE = "schedule"
+    """Runs notebooks at their times; alone in its process."""
     API = "api"
     """Serves the API and its page; alone in its process."""
 
 
-TOGETHER = frozenset(Role) - {Role.API}
-"""What a process does that was not told what to do."""
+OF_A_RUN = frozenset({Role.FEED, Role.TRADE, Role.RELAY, Role.PROJECT})
+"""What a process does that is told no roles."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,13 @@ class Wanted:
     strategies: Sequence[str]
     given: Mapping[str, Any]
     feed: Sequence[str]
-    roles: frozenset[Role] = TOGETHER
+    roles: frozenset[Role] = OF_A_RUN
     speed: str | None = None
     out: Path | None = None
     broker: Broker = Broker.PAPER
     """Where its orders go; the core fills those on paper."""
+    sending: Sending = ALL
+    """What of them leaves."""
 
 
 @dataclass
@@ -121,12 +129,32 @@ def begun(process: Process, parts: Parts, stack: ExitStack) -> Process:
     log.start(process.settings)
     made = {role: PARTS[role](process) for role in PARTS if role in process.roles}
     process.parts = {role: part for role, part in made.items() if part is not None}
-    parts.start(*process.parts.values())
+    words = "+".join(role for role in Role if role in process.roles)
+    beat = Heartbeat(
+        process.settings, words, code=package_sources().hex(), parts=process.parts,
+        run_id=RunName(process.folder),
+    )  # fmt: skip
+    parts.start(*process.parts.values(), beat)
     stack.enter_context(failure_told(
-        process.settings, parts, "+".join(role for role in Role if role in process.roles),
-        lambda: concerned(process),
+        process.settings, parts, words, lambda: concerned(process)
     ))  # fmt: skip
     return process
+
+
+class RunName:
+    """The id of the run in a folder, once its journal has begun; asked at every beat."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._file = None if folder is None else folder / FILE
+        self._name = ""
+
+    def __call__(self) -> str:
+        """Return it, or an empty string."""
+        if not self._name and self._file is not None and self._file.is_file():
+            with suppress(OSError, AlphaPandaError, StopIteration):
+                first = next(Reader(self._file).records())
+                self._name = str(manifest_of(first.payload, self._file)["run_id"])
+        return self._name
 
 
 def concerned(process: Process) -> str:

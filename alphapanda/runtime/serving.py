@@ -10,7 +10,9 @@ from typing import Any
 from alphapanda import log
 from alphapanda.brokers.pacing import NAP_S
 from alphapanda.config.settings import Settings
+from alphapanda.engine.compiler.program import package_sources
 from alphapanda.errors import UsageError
+from alphapanda.monitor.beating import Heartbeat
 from alphapanda.runs.stopping import orderly
 from alphapanda.runtime.lifecycle import Parts
 from alphapanda.runtime.parts import Role, Wanted
@@ -27,7 +29,9 @@ def serve(wanted: Wanted, settings: Settings, parts: Parts, stack: ExitStack) ->
         raise UsageError("--role api alone serves; what trades is a process of its own")
     log.start(settings)
     server = server_of(settings)
+    beat = Heartbeat(settings, str(Role.API), code=package_sources().hex(), parts={"api": server})
     parts.start(server)
+    parts.start(beat)
     sys.stderr.write(f"the API is at {server.address}; Ctrl-C stops\n")
     with orderly() as asked:
         while not asked():
@@ -44,8 +48,9 @@ def server_of(settings: Settings) -> Any:
     """
     try:
         from alphapanda.api.server import ApiServer  # noqa: PLC0415 (FastAPI)
+        from alphapanda.monitor.observing import Monitor  # noqa: PLC0415 (Prometheus' client)
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the API needs the package {error.name}: pip install 'alphapanda[api]'"
         ) from None
-    return ApiServer(settings)
+    return ApiServer(settings, monitor=Monitor(settings))

@@ -51,6 +51,8 @@ class SourceKind(NamedTuple):
     """Refuses settings without which it can't be."""
     ours: bool = False
     """This process reads it from files: it chooses the data and the speed."""
+    known: bool = False
+    """What its rows are is known before its part is started, which lets time run."""
 
 
 def open_replay(opening: Opening, stack: ExitStack) -> MarketSource:
@@ -106,7 +108,9 @@ def asked_of_kite(settings: Settings) -> None:
 SOURCES: dict[str, SourceKind] = {
     "replay": SourceKind("replay:PATH", open_replay, ours=True),
     "bus": SourceKind("bus: or bus:FEED", open_bus, require=served),
-    "kite": SourceKind("kite:NSE:INFY,NSE:TCS or kite:", open_kite, require=asked_of_kite),
+    "kite": SourceKind(
+        "kite:NSE:INFY,NSE:TCS or kite:", open_kite, require=asked_of_kite, known=True
+    ),
 }
 """Sources by the word before the colon. A new one is a line here and a file in `brokers/`."""
 

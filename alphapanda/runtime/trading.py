@@ -1,4 +1,4 @@
-"""The trading part of a process: a feed through the core, on paper."""
+"""The trading part of a process: a feed through the core, and its orders to where they go."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from alphapanda.runs.folders import default_out
 from alphapanda.runs.options import Options
 from alphapanda.runs.paper import Show, rows_taken, run_paper, unfinished
 from alphapanda.runs.plan import bind, load_strategies, rules_of
+from alphapanda.runs.runner import prepare
 from alphapanda.runs.stopping import orderly
+from alphapanda.runtime import venues
 from alphapanda.runtime.lifecycle import Parts
 from alphapanda.runtime.parts import Process, Role, Wanted, begun
 from alphapanda.runtime.servers import ready
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 def trade(
     wanted: Wanted, settings: Settings, parts: Parts, stack: ExitStack, show: Show | None
 ) -> Result:
-    """Trade on paper until the feed ends."""
+    """Trade until the feed ends."""
     feed = parse_feed(wanted.feed)
     speed = feed.speed(wanted.speed)
     feed.kind.require(settings)
@@ -47,10 +49,17 @@ def trade(
     source = feed.kind.open(Opening(
         settings, parts, options, specs, feed.places, speed, rows_taken(journal), known
     ), stack)  # fmt: skip
+    sent = wanted.broker in venues.SENT
+    if feed.kind.known:  # compiling takes a minute, in which a market would go by
+        prepare(replace(bind(options, rules, source, specs, arguments), sent=sent))
     process = begun(Process(settings, wanted.roles, folder, source=source), parts, stack)
-    plan = bind(options, rules, source, specs, arguments)
+    plan = replace(bind(options, rules, source, specs, arguments), sent=sent)
+    opening = venues.Opening(settings, plan, source, folder, wanted.sending)
+    venue = venues.VENUES[wanted.broker](opening, stack)
     try:
-        result = run_paper(plan, source, folder, journal, base=settings.base_dir, show=show)
+        result = run_paper(
+            plan, source, folder, journal, base=settings.base_dir, show=show, venue=venue
+        )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"it goes on with --out {wanted.out or folder}") from None
     left = [followed(parts, process.parts.get(role)) for role in (Role.RELAY, Role.PROJECT)]

@@ -162,7 +162,8 @@ class Fill(Projected, Base):
 
     __tablename__ = "fills"
     __table_args__ = (
-        UniqueConstraint("run_id", "trade_id"),
+        # The exchange's numbers begin anew each day, in each segment; an order has one of both.
+        UniqueConstraint("run_id", "order_id", "trade_id"),
         of_broker(),
         one_of("side", Side),
         check("quantity_sign", "quantity > 0"),

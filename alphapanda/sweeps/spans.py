@@ -105,7 +105,10 @@ def placed(market: Market, days: Sequence[date], more: Any, numbers: Any) -> Spa
     plan, bars = market.plan, market.plan.bars
     settles = {row: ts for row, ts in market.settles.items() if start < ts <= end}
     inside = [day for day in market.days if first <= day <= last]
-    controls = session_controls(plan.rules.calendar, inside, used_groups(plan), expiries=settles)
+    clocks = [ts for ts in plan.clocks if start <= ts < end]
+    controls = session_controls(
+        plan.rules.calendar, inside, used_groups(plan), expiries=settles, clocks=clocks
+    )
     both = np.concatenate([more, controls])
     placer = Placer(both[np.argsort(both["ts"], kind="stable")], bars=bars)
     everything = (first, last) == (market.days[0], market.days[-1])
@@ -113,7 +116,7 @@ def placed(market: Market, days: Sequence[date], more: Any, numbers: Any) -> Spa
     batches = [(batch, placer.take(batch)) for batch in rows]
     rest = placer.rest()
     if plan.rules.calendar.is_always:  # nothing closes the last day but the end of the data
-        rest = day_end(int(batches[-1][0].ts[-1]))
+        rest = np.concatenate([rest, day_end(int(batches[-1][0].ts[-1]))])
     return Span(batches, rest, numbers)
 
 

@@ -47,6 +47,9 @@ from alphapanda.sweeps.windows import windows
 Progress = Callable[[int, int], None]
 """Called with combinations done and combinations in all."""
 
+LONG = 50_000_000
+"""Rows, over all combinations, beyond which a loop of one piece wins back what making it takes."""
+
 FLUSH_S = 0.5
 """Seconds between parts on the disk, of a young sweep; of an old one, a hundredth of its age."""
 
@@ -80,6 +83,7 @@ def run(
 ) -> SweepResult:
     """Run a sweep from its options, into a folder if `--out` or `out` names one."""
     began = perf_counter()
+    options = replace(options, warm=False)
     if len(options.strategies) != 1:
         raise UsageError("a sweep is of one strategy")
     entry = options.strategies[0]
@@ -110,7 +114,9 @@ def workers(made: Sweep) -> list[Worker]:
     """Compile the loop, and fill a core for each thread."""
     plan, spec = made.market.plan, made.grid.spec
     compiled = made.options.jit and spec.compiled
-    tier = Tier.FULL if made.options.tier == Tier.AUTO else made.options.tier  # many runs
+    tier = made.options.tier
+    if tier == Tier.AUTO and made.jobs * made.market.rows > LONG:
+        tier = Tier.FULL
     program = load_program(plan, jit=made.options.jit, tier=tier)
     first = setup_of(plan, made.market.settles)
     made.threads = 1

@@ -40,6 +40,9 @@ Done = Callable[[int], None]
 MOST_ROWS = 20_000_000
 """Rows held in memory at once: some 2 GB where quotes are among them."""
 
+AGAIN = 6
+"""Runs over the rows that a check makes at least: what decides if compiling is worth it."""
+
 STEP = 65_536
 PLAIN_STEP = 2_048
 """Rows fed at once, between which a run shows progress and can be interrupted."""
@@ -91,9 +94,10 @@ class Lab:
         self._program = None
 
     def engine(self, setup: Setup | None = None) -> Engine:
-        """Return a core at its start. Plain hooks keep objects in the loop: each has its own."""
-        if self._program is None or self.plain:
-            self._program = load_program(self.plan, jit=self.jit, tier=self.plan.options.tier)
+        """Return a core at its start. In plain Python the loop keeps objects: each has its own."""
+        if self._program is None or self._program.step is not None:
+            tier, rows = self.plan.options.tier, self.rows * AGAIN
+            self._program = load_program(self.plan, jit=self.jit, tier=tier, rows=rows)
         with blaming(self.plan.specs, lambda: "start"):
             return Engine(self._program, self.setup() if setup is None else setup)
 
@@ -109,7 +113,7 @@ class Lab:
         controls = self.controls[self.controls["at"] >= self.rows].copy()
         controls["at"] = 0
         if self.plan.rules.calendar.is_always:  # nothing closes the last day but the end of data
-            return day_end(int(self.columns.ts[-1]))
+            return np.concatenate([controls, day_end(int(self.columns.ts[-1]))])
         return controls
 
     def feed(self, engine: Engine, start: int, stop: int, *, step: int = 0) -> Table:
@@ -147,13 +151,16 @@ def open_lab(options: Options) -> Lab:
     Raises:
         UsageError: for anything wrong in the options, the strategies or the data.
     """
+    options = replace(options, warm=False)
     specs, arguments = load_strategies(options)
     rules = rules_of(options)
     with open_recording(options, specs) as source:
         plan = bind(options, rules, source, specs, arguments)
         columns = joined(source)
     groups = used_groups(plan)
-    controls = session_controls(rules.calendar, plan.feed.days, groups, expiries=expiries(plan))
+    controls = session_controls(
+        rules.calendar, plan.feed.days, groups, expiries=expiries(plan), clocks=plan.clocks
+    )
     return Lab(plan, columns, placed(controls, columns, bars=plan.bars), options.jit)
 
 

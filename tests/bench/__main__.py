@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alphapanda.model.columns import Columns
-from tests.bench import indicators, latency, streaming, trading, workloads
+from tests.bench import feed, indicators, latency, streaming, trading, workloads
 
 PAIRS = 5
 CLI = [sys.executable, "-c", "from alphapanda.cli import main; main()"]
@@ -186,7 +186,7 @@ def resident() -> float:
 
 def main() -> None:
     """Measure and print."""
-    known = ["A", "B", "C", "D", "latency", "indicators", "memory", "processes", "trading",
+    known = ["A", "B", "C", "D", "latency", "feed", "indicators", "memory", "processes", "trading",
              "streaming"]  # fmt: skip
     names = sys.argv[1:] or known
     say(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}, load "
@@ -199,10 +199,9 @@ def main() -> None:
     if "D" in names:
         with tempfile.TemporaryDirectory() as folder:
             sweep(Path(folder))
-    if "latency" in names:
-        latency.measure(say)
-    if "indicators" in names:
-        indicators.measure(say)
+    for name, part in (("latency", latency), ("feed", feed), ("indicators", indicators)):
+        if name in names:
+            part.measure(say)
     if "memory" in names:
         memory()
     if "processes" in names:

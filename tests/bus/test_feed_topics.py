@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from alphapanda.brokers.ports import Portion
 from alphapanda.bus import feed_sender, topic_reader, topics
 from alphapanda.bus.feed_reader import FeedReader
 from alphapanda.bus.feed_sender import FeedSender, messages
-from alphapanda.bus.feed_states import Announced, announced
+from alphapanda.bus.feed_states import STATES, Announced, announced
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.events.events import Envelope, EventType, FeedStatus, decode
@@ -24,8 +24,7 @@ from alphapanda.events.feeds import Feed, begin_ns, envelopes, phases, state
 from alphapanda.model.calendar import Calendar
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument
-from tests.support.events import LARGE, name_of_own, send, settings_for, until
-from tests.support.servers import own
+from tests.support.events import LARGE, forget, name_of_own, send, settings_for, until
 from tests.support.servers.kafka import Kafka
 
 NAMES = tuple(f"NSE:S{number}" for number in range(9))
@@ -116,7 +115,7 @@ async def gaps(settings: Settings, feed: Feed) -> list[tuple[int, int]]:
 def test_a_feed_arrives_as_it_was_sent(kafka_address: str, tmp_path: Path) -> None:
     """All rows in order and bit for bit, though they come over four partitions; then it is over."""
     settings, feed = settings_of(tmp_path, kafka_address), feed_of_own()
-    batch = rows(30_000, feed)
+    batch = rows(9_000, feed)
 
     async def go() -> tuple[FeedReader, list[tuple[int, Columns]]]:
         await publish(settings, feed, batch)
@@ -126,8 +125,8 @@ def test_a_feed_arrives_as_it_was_sent(kafka_address: str, tmp_path: Path) -> No
     same(found, batch)
     assert reader.feed == feed
     assert (reader.over, reader.bad, reader.replaced) == (True, 0, 0)
-    _, rest = asyncio.run(read(settings, feed.id, first=29_990))
-    same(rest, batch.slice(29_990, 30_000))
+    _, rest = asyncio.run(read(settings, feed.id, first=8_990))
+    same(rest, batch.slice(8_990, 9_000))
 
 
 def test_a_sender_that_was_killed_goes_on_without_a_hole(
@@ -250,9 +249,9 @@ def test_an_outage_is_no_gap(own_kafka: Kafka, tmp_path: Path) -> None:
     async def trouble(reader: FeedReader) -> None:
         await until(lambda: reader._order.held > 0)
         own_kafka.kill()
-        reader.settings = hasty(settings, gap_after_s=5)
+        reader.settings = hasty(settings, stuck_after_s=0.2, gap_after_s=1)
         began = time.monotonic()
-        await until(lambda: reader.outages > 6 and time.monotonic() - began > 6, 100)
+        await until(lambda: reader.outages > 6 and time.monotonic() - began > 2, 100)
         reader.settings = settings
         own_kafka.start()  # by this thread, with which it would die
         await send(settings, messages(events[500:600]))
@@ -353,12 +352,11 @@ def test_the_types_are_of_the_table(kafka_address: str, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def no_feeds(tmp_path: Path) -> Iterator[Settings]:
-    """Return settings with a server on which no other test's feed is still running."""
-    with own(Kafka) as server:
-        settings = settings_for(tmp_path, server.url)
-        asyncio.run(topics.bootstrap(settings, ["replay"]))
-        yield settings
+def no_feeds(tmp_path: Path, own_kafka: Kafka) -> Settings:
+    """Return settings with a server that knows of no other test's feed."""
+    settings = settings_of(tmp_path, own_kafka.url, message_bytes=LARGE)
+    asyncio.run(forget(settings, STATES))
+    return settings
 
 
 def test_whichever_feed_runs_is_never_one_that_has_ended(

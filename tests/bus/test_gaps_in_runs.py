@@ -25,7 +25,7 @@ from alphapanda.runs.verify import verify
 from tests.runs.alike import alike
 from tests.runs.alike import envelopes as kept
 from tests.support.events import send, settings_for
-from tests.support.running import process, session
+from tests.support.running import called, process, session
 
 pytestmark = pytest.mark.core
 
@@ -54,13 +54,13 @@ def test_a_hole_is_kept_and_what_follows_keeps_its_place(
 ) -> None:
     """Killed behind the hole or not: verified, and chains begin with the ticks that there were."""
     bus = {"ALPHAPANDA_BUS__SERVERS": kafka_address, "ALPHAPANDA_BUS__GAP_AFTER_S": "0.5"}
-    assert process("bootstrap", cwd=tmp_path, **bus).status == 0
+    assert called("bootstrap", cwd=tmp_path, **bus).status == 0
     feed, places = asyncio.run(published(tmp_path, kafka_address))
     words = ["run", "--role", "trade", "ema_cross", "--feed", f"bus:{feed}", *RULES, "--out"]
-    whole = process(*words, "whole", cwd=tmp_path, **bus)
+    whole = called(*words, "whole", cwd=tmp_path, **bus)
     assert whole.status == 1, whole.err
     assert process(*words, "killed", cwd=tmp_path, **bus, **{VARIABLE: "batch kept:2"}).status < 0
-    again = process(*words, "killed", cwd=tmp_path, **bus)
+    again = called(*words, "killed", cwd=tmp_path, **bus)
     assert again.status == 1, again.err
     assert json.loads(whole.out)["gaps"] == json.loads(again.out)["gaps"]
     assert json.loads(whole.out)["digest"] == json.loads(again.out)["digest"]
@@ -81,13 +81,13 @@ def test_holes_are_shown_wherever_the_run_is(kafka_address: str, tmp_path: Path)
     """Missing rows at the feed's start, inside it and at its end are counted, with their times."""
     holes = range(5), range(300, 461), range(2_990, 3_000)
     bus = {"ALPHAPANDA_BUS__SERVERS": kafka_address, "ALPHAPANDA_BUS__GAP_AFTER_S": "0.5"}
-    assert process("bootstrap", cwd=tmp_path, **bus).status == 0
+    assert called("bootstrap", cwd=tmp_path, **bus).status == 0
     data = session(3, 1_000)
     feed, places = asyncio.run(published(tmp_path, kafka_address, holes=holes, data=data))
     total, missed = len(places), 5 + 161 + 10
     assert total == 3_000
     words = ["run", "--role", "trade", "ema_cross", "--feed", f"bus:{feed}", *RULES, "--out"]
-    told = process(*words, str(tmp_path / "runs" / "one"), cwd=tmp_path, **bus)
+    told = called(*words, str(tmp_path / "runs" / "one"), cwd=tmp_path, **bus)
     assert told.status == 1, told.err
     summary = json.loads(told.out)
     said = f"with gaps: {missed} rows of 3,000 in 3 gaps, from the feed's start to its end"
@@ -97,12 +97,12 @@ def test_holes_are_shown_wherever_the_run_is(kafka_address: str, tmp_path: Path)
         "missed": missed, "rows": 3_000, "gaps": 3, "from_ns": None, "to_ns": None,
     }  # fmt: skip
     given = {"cwd": tmp_path, "ALPHAPANDA_BASE_DIR": str(tmp_path)}
-    listed = process("runs", "list", **given).out
+    listed = called("runs", "list", **given).out
     assert "with gaps: 176 rows of 3,000" in " ".join(listed.split())
-    facts = json.loads(process("runs", "list", "--json", **given).out)["runs"][0]
+    facts = json.loads(called("runs", "list", "--json", **given).out)["runs"][0]
     assert (facts["rows"], facts["missed"]) == (total - missed, missed)
-    assert json.loads(process("runs", "show", "one", "--json", **given).out)["gaps"] == said
-    found = json.loads(process("verify", "one", "--json", **given).out)
+    assert json.loads(called("runs", "show", "one", "--json", **given).out)["gaps"] == said
+    found = json.loads(called("verify", "one", "--json", **given).out)
     assert (found["identical"], found["gaps"]["missed"], found["notes"][0]) == (True, missed, said)
     page = (tmp_path / "runs" / "one" / "report.html").read_text()
     assert f'"partial":"{said}' in page.replace('": "', '":"')

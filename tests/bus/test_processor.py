@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,33 @@ def test_two_members_share_and_hand_over(settings: Settings) -> None:
 
     asyncio.run(go())
     assert sorted(table.rows) == list(range(400))
+
+
+def test_who_is_slow_to_apply_is_not_stuck(tmp_path: Path, kafka_address: str) -> None:
+    """A page that takes longer than a client may be silent is not begun again for ever."""
+    settings = settings_for(tmp_path, kafka_address, stuck_after_s=1)
+    run = name_of_own()
+    table, cancelled = Table(run), []
+
+    async def slow(envelopes: Sequence[Envelope]) -> None:
+        try:
+            if not table.rows and any(one.run_id == run for one in envelopes):
+                await asyncio.sleep(3)
+        except asyncio.CancelledError:
+            cancelled.append(len(envelopes))
+            raise
+        await table.apply(envelopes)
+
+    async def go() -> None:
+        await topics.bootstrap(settings, ["replay"])
+        await send(settings, [message(fill(run, seq, orders=1)) for seq in range(20)])
+        reader = Processor(settings, name=run, topics=[FILLS], apply=slow)
+        await reader.start()
+        await until(lambda: len(table.rows) == 20)
+        await reader.stop()
+
+    asyncio.run(go())
+    assert (table.rows, cancelled) == ([*range(20)], [])
 
 
 def test_a_stuck_consumer_is_replaced(

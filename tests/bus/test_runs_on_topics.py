@@ -20,7 +20,7 @@ from alphapanda.faults import RELAYED, VARIABLE
 from alphapanda.journal.journal import Journal
 from tests.runs.alike import envelopes
 from tests.support.events import LARGE
-from tests.support.running import PROGRAM, process, session
+from tests.support.running import PROGRAM, called, process, session
 from tests.support.servers.kafka import Kafka
 from tests.support.servers.process import wait_until
 
@@ -33,11 +33,11 @@ def test_backtest_and_paper_publish_what_their_journals_hold(
     """Every envelope of the journal is on its topic once; the digests are the same."""
     bus = {"ALPHAPANDA_BUS__SERVERS": kafka_address}
     rules = ["--limits", "wide", "--param", "fast=50", "--param", "slow=200", "--json"]
-    assert process("bootstrap", cwd=tmp_path, **bus).status == 0
+    assert called("bootstrap", cwd=tmp_path, **bus).status == 0
     told = [
-        process("backtest", "ema_cross", "--data", session(2, 6_000), "--bus", "--out", "one",
+        called("backtest", "ema_cross", "--data", session(2, 6_000), "--bus", "--out", "one",
                 *rules, cwd=tmp_path, **bus),
-        process("paper", "ema_cross", "--feed", f"replay:{session(2, 6_000)}", "--speed", "max",
+        called("paper", "ema_cross", "--feed", f"replay:{session(2, 6_000)}", "--speed", "max",
                 "--out", "two", *rules, cwd=tmp_path, **bus),
     ]  # fmt: skip
     assert [run.status for run in told] == [0, 0], [run.err for run in told]
@@ -45,13 +45,13 @@ def test_backtest_and_paper_publish_what_their_journals_hold(
     for name, broker in (("one", "replay"), ("two", "paper")):
         kept = [json.loads(line) for line in envelopes(tmp_path / name)]
         fills = [event["id"] for event in kept if event["type"] == "order_filled"]
-        tail = process("tail", f"{broker}.orders.filled", "--limit", "100000", "--json",
+        tail = called("tail", f"{broker}.orders.filled", "--limit", "100000", "--json",
                        cwd=tmp_path, **bus)  # fmt: skip
         found = [message["envelope"] for message in json.loads(tail.out)["messages"]]
         mine = [event["id"] for event in found if event["run_id"] == kept[0]["run_id"]]
         assert fills
         assert mine == fills
-    again = process("relay", str(tmp_path / "one"), cwd=tmp_path, **bus)
+    again = called("relay", str(tmp_path / "one"), cwd=tmp_path, **bus)
     assert again.status == 0
     total = len(envelopes(tmp_path / "one"))
     assert f"{total:,} envelopes: 0 sent now, {total:,} by earlier processes" in again.out
@@ -59,7 +59,7 @@ def test_backtest_and_paper_publish_what_their_journals_hold(
     cursor = tmp_path / "one" / "relay.cursor"
     cursor.write_bytes((tmp_path / "two" / "relay.cursor").read_bytes())
     for words in ([], ["--again"]):
-        told = process("relay", str(tmp_path / "one"), *words, "--json", cwd=tmp_path, **bus)
+        told = called("relay", str(tmp_path / "one"), *words, "--json", cwd=tmp_path, **bus)
         assert told.status == 0, told.err
         done = json.loads(told.out)
         assert (done["sent"], done["earlier"]) == (total, 0)
@@ -76,14 +76,14 @@ def test_killed_where_its_relay_is_a_run_arrives(
     words = ["paper", "ema_cross", "--feed", f"replay:{session(2, 6_000)}", "--speed", "1000x",
              "--limits", "wide", "--param", "fast=50", "--param", "slow=200", "--out", "run",
              "--json"]  # fmt: skip
-    assert process("bootstrap", cwd=tmp_path, **bus).status == 0
+    assert called("bootstrap", cwd=tmp_path, **bus).status == 0
     killed = process(*words, cwd=tmp_path, **bus, **{VARIABLE: f"{point}:{count}"})
     assert killed.status == -signal.SIGKILL
-    again = process(*words, cwd=tmp_path, **bus)
+    again = called(*words, cwd=tmp_path, **bus)
     if again.status == 2:  # the run had ended: what was left to do is the relay's
-        again = process("relay", "run", cwd=tmp_path, **bus)
+        again = called("relay", "run", cwd=tmp_path, **bus)
     assert again.status == 0, again.err
-    assert process("verify", "run", cwd=tmp_path).status == 0
+    assert called("verify", "run", cwd=tmp_path).status == 0
     kept = [json.loads(line) for line in envelopes(tmp_path / "run")]
     settings = Settings(base_dir=tmp_path, bus=sections.Bus(enabled=True, servers=kafka_address))
     for topic in ("paper.signals.validated", "paper.orders.filled", "paper.pnl.snapshots"):
@@ -108,17 +108,17 @@ def by_key(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
 def test_without_a_server_a_run_is_kept_and_told(tmp_path: Path) -> None:
     """With nobody at the address the run is whole with its journal, and status 3 says why."""
     nobody = {"ALPHAPANDA_BUS__SERVERS": "localhost:9", "ALPHAPANDA_BUS__CONNECT_TIMEOUT_S": "2"}
-    told = process("backtest", "ema_cross", "--data", session(1, 2_000), "--limits", "wide",
+    told = called("backtest", "ema_cross", "--data", session(1, 2_000), "--limits", "wide",
                    "--bus", "--out", "run", "--json", cwd=tmp_path, **nobody)  # fmt: skip
     assert told.status == 3
     assert "localhost:9" in told.err
     assert envelopes(tmp_path / "run")
-    assert process("verify", str(tmp_path / "run"), cwd=tmp_path).status == 0
+    assert called("verify", str(tmp_path / "run"), cwd=tmp_path).status == 0
 
 
 def test_what_can_not_be_published_is_not_run(tmp_path: Path) -> None:
     """Without a server in the settings `--bus` is a mistake, told before the run."""
-    told = process("backtest", "ema_cross", "--data", session(1, 2_000), "--bus", "--out", "run",
+    told = called("backtest", "ema_cross", "--data", session(1, 2_000), "--bus", "--out", "run",
                    cwd=tmp_path)  # fmt: skip
     assert told.status == 2
     assert "ALPHAPANDA_BUS__SERVERS" in told.line
@@ -130,7 +130,7 @@ def test_who_does_not_wait_for_a_silent_server_has_the_result(
 ) -> None:
     """At the end of a run Ctrl-C ends the waiting, not the run: result, status 3, and a remedy."""
     bus = {"ALPHAPANDA_BUS__SERVERS": own_topics.bus.servers}
-    assert process("bootstrap", "--broker", "paper", cwd=tmp_path,
+    assert called("bootstrap", "--broker", "paper", cwd=tmp_path,
                    **bus, ALPHAPANDA_BUS__MESSAGE_BYTES=str(LARGE)).status == 0  # fmt: skip
     run = tmp_path / "run"
     words = ["paper", "ema_cross", "--feed", f"replay:{session(2, 6_000)}", "--speed", "1000x",
@@ -150,7 +150,7 @@ def test_who_does_not_wait_for_a_silent_server_has_the_result(
     assert trading.returncode == 3, err
     assert f"after that: alphapanda relay {run}" in err
     assert json.loads(out)["digest"] == Journal.open(run).contents.digest
-    again = process("relay", str(run), cwd=tmp_path, **bus)
+    again = called("relay", str(run), cwd=tmp_path, **bus)
     assert again.status == 0, again.err
     fills = [event["id"] for event in map(json.loads, envelopes(run))
              if event["type"] == "order_filled"]  # fmt: skip

@@ -115,8 +115,8 @@ def test_command_line_survives_it_all(tmp_path: Path) -> None:
                            capture_output=True)  # fmt: skip
     assert (json.loads(third.stdout)["digest"] in digests, third.stderr) == (True, "")
     assert stamps(cached) == before
-    for file in cached.rglob("*.nbc"):
-        file.write_bytes(file.read_bytes()[:-100])
+    smallest = min(cached.rglob("*.nbc"), key=lambda file: file.stat().st_size)  # not the core
+    smallest.write_bytes(smallest.read_bytes()[:-100])
     nowhere = {**env, "ALPHAPANDA_CACHE_DIR": "", "XDG_CACHE_HOME": "", "HOME": "/dev/null"}
     done = subprocess.run([PROGRAM, *WORDS], cwd=tmp_path, env=nowhere, text=True, check=True,
                           capture_output=True)  # fmt: skip

@@ -12,8 +12,9 @@ from alphapanda.events.envelopes import Translator, rows_of
 from alphapanda.events.events import Command, Envelope, EventType, decode, encode
 from alphapanda.events.topics import topic_of
 from alphapanda.model.columns import Columns
-from alphapanda.model.commands import Texts, Verb
+from alphapanda.model.commands import Verb
 from alphapanda.model.rows import Control, Scope
+from alphapanda.model.texts import CommandTexts
 from tests.support.harness import SECOND, T0, Desk, controls, opens, present, tick_strategy, ticks
 
 NAMES: dict[str, Any] = {"strategies": ("cross",), "instruments": ("NSE:X",)}
@@ -23,11 +24,13 @@ SENT = [
     (Verb.REARM, Scope.STRATEGY, 0), (Verb.FLATTEN, Scope.INSTRUMENT, 0),
     (Verb.CANCEL, Scope.ACCOUNT, 99),
 ]  # fmt: skip
-TEXTS = tuple(Texts(f"id-{n}", "Priya", "ब" * n) for n in range(1, len(SENT) + 1))
+TEXTS = tuple(CommandTexts(f"id-{n}", "Priya", "ब" * n) for n in range(1, len(SENT) + 1))
 ROWS = ticks(*[100.0] * 8)
 
 
-def events(batches: list[tuple[Columns, Any, tuple[Texts, ...]]]) -> tuple[list[Envelope], Any]:
+def events(
+    batches: list[tuple[Columns, Any, tuple[CommandTexts, ...]]],
+) -> tuple[list[Envelope], Any]:
     """Return the envelopes of a day with every verb, and its rows."""
     script = {0: lambda ctx: (buy(ctx, 1), buy_limit(ctx, 1, 1_000))}
     engine = Desk(always=False).engine([tick_strategy(script)], present(ROWS))

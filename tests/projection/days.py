@@ -165,7 +165,7 @@ async def tables_of(tables: Tables, run_id: str, broker: str = "replay") -> Part
     return found
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 20) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 90) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(within_s):
         while not await check():  # noqa: ASYNC110 (what it waits for is in another process)

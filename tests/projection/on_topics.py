@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from alphapanda.bus.backlog import backlog
+from alphapanda.bus.client import GROUP, kafka, opened
+from alphapanda.bus.processor import consuming
 from alphapanda.config.settings import Settings
 from alphapanda.events.events import Envelope
-from alphapanda.projection.from_topics import TopicReader
+from alphapanda.projection.from_topics import NAME, TOPICS, TopicReader
 from alphapanda.projection.projector import Projector
 from alphapanda.projection.tables import Tables
 from alphapanda.store.database import Database
@@ -35,8 +38,21 @@ def reading(settings: Settings, work: Callable[[TopicReader], Awaitable[Any]]) -
 
 async def to_the_end(reader: TopicReader) -> None:
     """Wait until all is taken in that is there now."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(200):
         await reader.caught_up()
+
+
+async def pass_over(settings: Settings) -> None:
+    """Let the projector's group begin behind all that is on the topics now."""
+    shares = await backlog(settings, f"{GROUP}.{NAME}", TOPICS)
+    ends = {
+        kafka().TopicPartition(*place): share.end for place, share in shares.items() if share.end
+    }
+    client = kafka().AIOKafkaConsumer(**consuming(settings, f"{GROUP}.{NAME}"))
+    async with opened(client, settings) as consumer:
+        consumer.assign([*ends])
+        if ends:
+            await consumer.commit(ends)
 
 
 def sent(settings: Settings, events: Sequence[Envelope]) -> None:

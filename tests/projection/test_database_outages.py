@@ -13,11 +13,12 @@ import pytest
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.projection.follower import Follower, Source
-from tests.projection.days import by_way, eventually, source
+from alphapanda.store.database import Database
+from tests.projection.days import by_way, eventually, rows_of, source
 from tests.projection.made_up import fresh, trades
-from tests.projection.test_follower import compared, following, to_the_end
+from tests.projection.test_follower import compared, following, taken_at_once, to_the_end
 from tests.support.servers import databases, own
-from tests.support.servers.databases import run_sql
+from tests.support.servers.databases import run_sql, using
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.proxy import Proxy
 
@@ -147,10 +148,10 @@ def test_struck_between_any_two_answers(
     A COMMIT whose answer was lost is done or not; what a blackhole held back arrives afterwards.
     """
     monkeypatch.setattr("alphapanda.projection.follower.BACKOFF_S", 0.02)
-    struck = 0
+    struck, runs = 0, dict[int, str]()
     steps = STEPS if SOAK or fault == "cut" else STEPS[::2]
     for answers in steps:
-        run = fresh()
+        runs[answers] = run = fresh()
         hit = asyncio.Event()
 
         def strike(hit: asyncio.Event = hit) -> None:
@@ -167,10 +168,16 @@ def test_struck_between_any_two_answers(
 
         far.way.after(answers, strike)
         following(far.settings, source(trades(run, 12)), work, page=30)
-        compared(far.direct, run, 12)
         struck += hit.is_set()
         far.way.heal()
     assert struck == len(steps)
+
+    async def all_alike(database: Database) -> None:
+        wanted = await taken_at_once(database, 12)
+        for answers, run in runs.items():
+            assert await rows_of(database, run) == wanted, answers
+
+    using(far.direct, all_alike)
 
 
 @pytest.mark.parametrize("fault", ["frozen", "silent", "slow"])

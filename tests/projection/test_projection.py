@@ -16,11 +16,22 @@ from sqlalchemy import select
 
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.events.events import Envelope, EventType, RunState, event_id
+from alphapanda.events.events import (
+    Envelope,
+    EventType,
+    Fill,
+    Order,
+    OrderUnknown,
+    Payload,
+    Reconciled,
+    RunState,
+    event_id,
+)
 from alphapanda.projection.projector import Projector
 from alphapanda.projection.tables import MOST, Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Held, Run
+from tests.projection import made_up
 from tests.projection.days import check_recount, day, rows_of
 from tests.projection.made_up import fresh, trades
 from tests.support.cases import Case, cases
@@ -283,6 +294,47 @@ def test_a_stray_event_belongs_to_no_run(migrated_database: Settings) -> None:
         assert len(applied.refused) == len(strays) + 1
         async with database.session() as session:
             assert list(await session.scalars(select(Run.run_id))) == ["a run"]
+
+    using(migrated_database, work)
+
+
+def test_a_broker_fills_its_columns(migrated_database: Settings) -> None:
+    """Its numbers are in orders and fills; one in doubt is unknown until somebody tells.
+
+    The exchange's trade numbers begin anew: two orders may have the same.
+    """
+    run_id = fresh()
+    terms: dict[str, Any] = {
+        "cause": 0, "strategy": "s", "instrument": "NSE:INFY", "group": 0, "qty": 2,
+        "price": "10.00", "trigger": "0.00", "kind": "LIMIT", "product": "CNC",
+    }  # fmt: skip
+    told: list[tuple[EventType, Payload]] = []
+    for order in (1, 2):
+        told += [
+            (EventType.ORDER_PLACED, Order(**terms, tif="DAY", order=order)),
+            (EventType.ORDER_UNKNOWN, OrderUnknown(**terms, order=order, filled=0)),
+        ]  # fmt: skip
+    fill = {name: terms[name] for name in ("cause", "strategy", "instrument", "group", "price")}
+    for order in (1, 2):
+        told.append((EventType.ORDER_FILLED, Fill(
+            **fill, order=order, qty=1, charges="0.00", realised="0.00", position=order, filled=1,
+            trade_id="7", broker_order_id=f"25{order}", exchange_ns=made_up.START_NS,
+        )))  # fmt: skip
+    told.append((EventType.ORDER_ACKNOWLEDGED, Order(**terms, tif="DAY", order=1)))
+    told.append((EventType.RECONCILED, Reconciled(cause=0, qty=0)))
+    events = [
+        made_up.event(run_id, seq, kind, data, f"{run_id}:{getattr(data, 'order', 0)}")
+        for seq, (kind, data) in enumerate(told)
+    ]
+
+    async def work(database: Database) -> None:
+        assert (await Tables(database).apply(events)).refused == []
+        found = await rows_of(database, run_id)
+        orders = {row["order_id"]: row for row in found["orders"]}
+        assert [(orders[n]["status"], orders[n]["broker_order_id"]) for n in (1, 2)] == [
+            ("open", "251"), ("unknown", "252"),
+        ]  # fmt: skip
+        assert [row["trade_id"] for row in found["fills"]] == ["7", "7"]
 
     using(migrated_database, work)
 

@@ -18,7 +18,7 @@ from alphapanda.store.database import Database
 from tests.projection.days import environment, rows_of
 from tests.projection.made_up import fresh, trades
 from tests.projection.on_topics import sent
-from tests.support.running import Told, process, session
+from tests.support.running import Told, called, session
 from tests.support.servers.databases import using
 
 RULES = ["--limits", "wide", "--param", "fast=3", "--param", "slow=8", "--json"]
@@ -40,7 +40,7 @@ def rows(settings: Settings, run: str) -> dict[str, Any]:
 
 
 def rebuilt(settings: Settings, *words: str) -> Told:
-    return process("project", "--rebuild", "--json", *words, cwd=settings.base_dir,
+    return called("project", "--rebuild", "--json", *words, cwd=settings.base_dir,
                    **environment(settings))  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_events_that_wait_for_others_are_not_lost_either(settings: Settings) -> 
 @pytest.mark.core
 def test_runs_whose_journals_are_here_are_made_of_them(settings: Settings) -> None:
     """A backtest that never reached the topics is made again from its journal, manifest and all."""
-    told = process("backtest", "ema_cross", "--data", session(2, 3_000), "--journal", "--out",
+    told = called("backtest", "ema_cross", "--data", session(2, 600), "--journal", "--out",
                    str(settings.runs_dir / "mine"), *RULES, cwd=settings.base_dir,
                    **environment(settings))  # fmt: skip
     assert told.status == 0, told.err
@@ -111,8 +111,9 @@ def test_a_journal_that_was_cut_costs_nothing(
     """Named, or among all: its run stays as it is in the tables, and the reason is told."""
     settings = migrated_database
     folder = settings.runs_dir / "mine"
-    told = process("backtest", "ema_cross", "--data", session(2, 12_000), "--journal", "--out",
-                   str(folder), *RULES, cwd=settings.base_dir, **environment(settings))  # fmt: skip
+    told = called("backtest", "ema_cross", "--data", session(2, 1_500), "--journal", "--out",
+                   str(folder), "--batch", "1000", *RULES, cwd=settings.base_dir,
+                   **environment(settings))  # fmt: skip
     assert told.status == 0, told.err
     journal = Journal.open(folder)
     run = str(journal.contents.manifest["run_id"])

@@ -24,7 +24,7 @@ from tests.support.running import PROGRAM, Told, left, process, session
 pytestmark = pytest.mark.core
 
 SILENT: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-ROWS = 12_000
+ROWS = 5_000
 RANDOM_KILLS = int(os.environ.get("ALPHAPANDA_TEST_KILLS", "3"))
 """`make soak` asks for 200."""
 
@@ -32,21 +32,21 @@ RANDOM_KILLS = int(os.environ.get("ALPHAPANDA_TEST_KILLS", "3"))
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make checkpoints often enough that there are some."""
-    monkeypatch.setenv("ALPHAPANDA_PAPER__CHECKPOINT_ROWS", "3000")
+    monkeypatch.setenv("ALPHAPANDA_PAPER__CHECKPOINT_ROWS", "1500")
 
 
 def words(out: str, *more: str, speed: str = "max") -> list[str]:
     """Return the command that trades a made-up session on paper."""
     feed = f"replay:{session(2, ROWS)}"
     return ["paper", "ema_cross", "--feed", feed, "--speed", speed, "--limits", "wide",
-            "--param", "fast=50", "--param", "slow=200", "--out", out, "--json", *more]  # fmt: skip
+            "--param", "fast=20", "--param", "slow=80", "--out", out, "--json", *more]  # fmt: skip
 
 
 def backtest(folder: Path) -> dict[str, Any]:
     """Backtest the same session with a journal; return its summary."""
     told = process(
         "backtest", "ema_cross", "--data", session(2, ROWS), "--limits", "wide", "--param",
-        "fast=50", "--param", "slow=200", "--journal", "--json", "--out", "run", cwd=folder,
+        "fast=20", "--param", "slow=80", "--journal", "--json", "--out", "run", cwd=folder,
     )  # fmt: skip
     assert told.status == 0, told.err
     return dict(json.loads(told.out))
@@ -94,7 +94,7 @@ def test_a_run_file_is_taken(tmp_path: Path, whole: tuple[dict[str, Any], list[A
     """A run file says strategy, parameters and rules; its data give way to the feed."""
     (tmp_path / "mine.toml").write_text(
         'strategy = "ema_cross"\ndata = "elsewhere"\nlimits = "wide"\nout = "not here"\n'
-        "[params]\nfast = 50\nslow = 200\n"
+        "[params]\nfast = 20\nslow = 80\n"
     )
     feed = f"replay:{session(2, ROWS)}"
     told = process("paper", "mine.toml", "--feed", feed, "--speed", "max", "--out", "run",
@@ -162,7 +162,7 @@ def test_stopped_in_order_it_goes_on(
     number: signal.Signals, tmp_path: Path, whole: tuple[dict[str, Any], list[Any]]
 ) -> None:
     """A signal stops it within 10 s, status 130; started again it ends as if nothing had been."""
-    with subprocess.Popen([PROGRAM, *words("run", speed="60x")], cwd=tmp_path, text=True,
+    with subprocess.Popen([PROGRAM, *words("run", speed="300x")], cwd=tmp_path, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:  # fmt: skip
         until = time.monotonic() + 60
         while not (tmp_path / "run" / FILE).exists() or len(envelopes_of(tmp_path / "run")) < 20:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from alphapanda.brokers.ports import MarketSource
+from alphapanda.brokers.ports import (
+    ExecutionClient,
+    MarketSource,
+    OrderRequest,
+    Report,
+    ReportKind,
+)
+from alphapanda.core.state import RequestVerb
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import OUT, Out
 from alphapanda.runs.session import Sink
@@ -55,3 +63,55 @@ def check_sink(sink: Sink, kept: Callable[[], object], *, batch: Columns, contro
     buffer.view(np.int64)[:] = -7
     sink.close_batch(batch, controls)  # type: ignore[arg-type]
     assert kept() == [Out.PNL] * 4
+
+
+async def check_client(
+    client: ExecutionClient, *, works: OrderRequest, fills: OrderRequest, settled_s: float = 60.0
+) -> None:
+    """Hold a client to the port, at a venue where one new order works and the other is filled.
+
+    Each message is answered; what is open is told; trades add up and have numbers of their own.
+    """
+    heard: list[Report] = []
+    hearing = asyncio.create_task(listen(client, heard))
+    await client.send([works, fills])
+    await until(lambda: filled(heard, fills.order) == fills.qty, settled_s, heard)
+    await until(lambda: bool(kinds(heard, works.order)), settled_s, heard)
+    assert ReportKind.ACKNOWLEDGED in kinds(heard, works.order)
+    found = await client.open_orders()
+    assert [report.order for report in found] == [works.order]
+    assert found[0].kind == ReportKind.ACKNOWLEDGED
+    await client.send([works._replace(verb=int(RequestVerb.CANCEL))])
+    await until(lambda: ReportKind.CANCELLED in kinds(heard, works.order), settled_s, heard)
+    assert await client.open_orders() == []
+    hearing.cancel()
+    trades = [report for report in heard if report.kind == ReportKind.FILLED]
+    assert all(report.trade_id and report.price > 0 for report in trades)
+    assert all(report.broker_order_id for report in trades)
+    assert {report.order for report in heard if report.order} <= {works.order, fills.order}
+
+
+async def listen(client: ExecutionClient, heard: list[Report]) -> None:
+    """Keep what a client reports."""
+    async for report in client.reports():
+        heard += [report]
+
+
+async def until(done: Callable[[], bool], longest_s: float, heard: list[Report]) -> None:
+    """Wait until a client has reported something."""
+    for _ in range(round(longest_s * 50)):
+        if done():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"it did not come in {longest_s:.0f} s; what came: {heard}")
+
+
+def kinds(heard: Sequence[Report], order: int) -> list[int]:
+    """Return the kinds of reports of an order."""
+    return [report.kind for report in heard if report.order == order]
+
+
+def filled(heard: Sequence[Report], order: int) -> int:
+    """Return how much of an order was filled, each trade counted once."""
+    trades = {r.trade_id: r.qty for r in heard if r.kind == ReportKind.FILLED and r.order == order}
+    return sum(trades.values())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from alphapanda.bus.client import connection, kafka, opened
 from alphapanda.bus.publisher import Publisher, Record
 from alphapanda.bus.relay import addressed
 from alphapanda.config.settings import Settings
@@ -100,7 +101,16 @@ async def send(settings: Settings, records: Sequence[Record]) -> None:
         await publisher.stop()
 
 
-async def until(is_so: Callable[[], bool], timeout_s: float = 30) -> None:
+async def forget(settings: Settings, topic: str) -> None:
+    """Let the server delete all that lies on a topic, as it does when it is old."""
+    client = kafka().admin.AIOKafkaAdminClient(**connection(settings))
+    async with opened(client, settings) as admin:
+        (told,) = await admin.describe_topics([topic])
+        places = [kafka().TopicPartition(topic, one["partition"]) for one in told["partitions"]]
+        await admin.delete_records(dict.fromkeys(places, kafka().admin.RecordsToDelete(-1)))
+
+
+async def until(is_so: Callable[[], bool], timeout_s: float = 90) -> None:
     """Wait until something is so; fail if it never comes."""
     async with asyncio.timeout(timeout_s):
         while not is_so():  # noqa: ASYNC110 (it asks about what has no event)

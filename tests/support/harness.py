@@ -25,7 +25,7 @@ from alphapanda.model.charges import Schedule
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Exchange, Instrument, OptionType, Product, Segment
 from alphapanda.model.limits import LimitSet, lifted, load_limits
-from alphapanda.model.rows import CONTROL, NEVER, Control, Out, Scope
+from alphapanda.model.rows import CONTROL, NEVER, Control, Out, ReportKind, Scope
 
 DAY = date(2026, 11, 23)
 SECOND = 1_000_000_000
@@ -132,7 +132,8 @@ def controls(*rows: tuple[Any, ...], columns: Columns | None = None) -> Any:
     made = np.zeros(len(rows), CONTROL)
     for place, (ts, kind, *rest) in enumerate(rows):
         made[place]["ts"], made[place]["kind"] = ts, kind
-        for name, value in zip("abcd", rest, strict=False):
+        named = rest.pop() if len(rest) > len("abcd") else {}
+        for name, value in [*zip("abcd", rest, strict=False), *named.items()]:
             made[place][name] = value
     if columns is not None:
         side = "right" if len(columns.open) else "left"
@@ -153,6 +154,11 @@ def opens(until: int, cut_off: int = NEVER, group: int = 0) -> tuple[Any, ...]:
 def closes(at: int, group: int = 0) -> tuple[Any, ...]:
     """Return the control row with which trading ends."""
     return phase(at, Phase.CLOSED, T0 + 86_400 * SECOND, NEVER, group)
+
+
+def report(ts: int, kind: ReportKind, order: int = 0, **fields: int) -> tuple[Any, ...]:
+    """Return a control row of a report; other fields (row, qty, price ...) by name."""
+    return ts, Control.REPORT, kind, order, 0, 0, fields
 
 
 def killed(ts: int, scope: Scope, number: int = 0) -> tuple[Any, ...]:
@@ -262,12 +268,14 @@ class Desk:
     interval: int = 0
     jit: bool = False
     tier: Tier = Tier.AUTO
+    sent: bool = False
+    """Orders are sent to a broker, whose reports move them."""
 
     def program(self, classes: Sequence[type], columns: Iterable[str]) -> Program:
         """Return the loop for some strategies over data with these columns."""
         specs = tuple(spec_of(cls) for cls in classes)
         whole = tuple(spec.binding.kind == "each" for spec in specs)
-        shape = Shape(specs, self.interval, frozenset(columns), whole)
+        shape = Shape(specs, self.interval, frozenset(columns), whole, paper=not self.sent)
         return build(shape, jit=self.jit, cache_dir=cache_dir(), tier=self.tier)
 
     def engine(self, classes: Sequence[type], columns: Iterable[str], **arguments: Any) -> Engine:

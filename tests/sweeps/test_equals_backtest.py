@@ -21,8 +21,8 @@ pytestmark = pytest.mark.core
 STATS = ("return", "sharpe", "sortino", "max_drawdown", "trips", "hit_rate")
 
 
-def compare(strategy: Any, grid: dict[str, Any], **options: Any) -> Any:
-    result = alphapanda.sweep(strategy, grid=grid, metric="pnl", **options)
+def compare(strategy: Any, grid: dict[str, Any], tier: str = "auto", **options: Any) -> Any:
+    result = alphapanda.sweep(strategy, grid=grid, metric="pnl", tier=tier, **options)
     fills, pnl = 0, Decimal(0)
     for row in result.table.to_pylist():
         params = {name: row[name] for name in grid}
@@ -41,8 +41,8 @@ def compare(strategy: Any, grid: dict[str, Any], **options: Any) -> Any:
 
 
 def test_a_grid_of_averages() -> None:
-    """On two shares, with NSE sessions; combinations that the class refuses are skipped."""
-    result = compare(SMA_CROSS, GRID, data=bars(), **WAYS)
+    """On two shares, by a loop of one piece; combinations that the class refuses are skipped."""
+    result = compare(SMA_CROSS, GRID, tier="full", data=bars(), **WAYS)
     assert (result.summary["combos"], result.summary["skipped"]) == (7, 2)
 
 

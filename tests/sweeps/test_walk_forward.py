@@ -48,7 +48,7 @@ def test_training_is_a_backtest_of_its_days() -> None:
         assert row["window"] == 1
         alone = alphapanda.backtest(
             SMA_CROSS, bars(), params={name: row[name] for name in GRID},
-            from_=first["train"][0], to=first["train"][1], **WAYS,
+            from_=first["train"][0], to=first["train"][1], no_warm=True, **WAYS,
         )  # fmt: skip
         assert row["pnl"] == Decimal(alone.summary["pnl"])
         assert row["sharpe"] == alone.stats["sharpe"]
@@ -71,11 +71,19 @@ def test_the_test_days_start_flat_and_warm() -> None:
     test = told[0]["test"]
     params = {"fast": 5, "slow": 30}
     through = alphapanda.backtest(
-        SMA_CROSS, bars(), params=params, from_=told[0]["train"][0], to=test[1], **WAYS
+        SMA_CROSS,
+        bars(),
+        params=params,
+        from_=told[0]["train"][0],
+        to=test[1],
+        no_warm=True,
+        **WAYS,
     )
     days = [ts.date() for ts in through.table("fills")["ts"].to_pylist()]
     on_test_days = sum(day >= date.fromisoformat(test[0]) for day in days)
-    cold = alphapanda.backtest(SMA_CROSS, bars(), params=params, from_=test[0], to=test[1], **WAYS)
+    cold = alphapanda.backtest(
+        SMA_CROSS, bars(), params=params, from_=test[0], to=test[1], no_warm=True, **WAYS
+    )
     fills = told[0]["out_of_sample"]["fills"]
     assert on_test_days <= fills <= on_test_days + 2, "but for what is bought at the first signal"
     assert fills != cold.summary["fills"]

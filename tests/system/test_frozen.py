@@ -28,7 +28,7 @@ from tests.projection.days import environment, eventually, rows_of
 from tests.projection.made_up import fresh, trades
 from tests.projection.on_topics import compared, reading, to_the_end
 from tests.support.events import message, send
-from tests.support.running import PROGRAM, process, session
+from tests.support.running import PROGRAM, called, session
 from tests.support.servers.databases import using
 from tests.support.servers.kafka import Kafka
 
@@ -51,6 +51,7 @@ def frozen_relay(run: Path, last: int, settings: Settings) -> subprocess.Popen[b
         while cursor.load() < 0:
             assert relay.poll() is None
             assert time.monotonic() < until
+            time.sleep(0.005)  # what a page takes is far longer
         relay.send_signal(signal.SIGSTOP)
         if cursor.load() + 2 * PAGE < last:
             return relay
@@ -64,7 +65,7 @@ def frozen_relay(run: Path, last: int, settings: Settings) -> subprocess.Popen[b
 def test_a_relay_that_was_taken_for_dead_changes_nothing(settings: Settings) -> None:
     """Woken when another has ended its work, it sends a page again and leaves the cursor there."""
     run = settings.base_dir / "run"
-    told = process("backtest", "ema_cross", "--data", session(3, 6_000), "--limits", "wide",
+    told = called("backtest", "ema_cross", "--data", session(3, 4_500), "--limits", "wide",
                    "--param", "fast=3", "--param", "slow=8", "--journal", "--out", "run",
                    cwd=settings.base_dir, **environment(settings))  # fmt: skip
     assert told.status == 0, told.err
@@ -81,7 +82,7 @@ def test_a_relay_that_was_taken_for_dead_changes_nothing(settings: Settings) -> 
     using(settings, lambda database: Tables(database).clear())
     relay = frozen_relay(run, journal.seq, settings)
     try:
-        told = process("relay", str(run), cwd=settings.base_dir, **environment(settings))
+        told = called("relay", str(run), cwd=settings.base_dir, **environment(settings))
         assert told.status == 0, told.err
         last = FileCursor(run / CURSOR).load()
         assert last >= journal.seq - 1

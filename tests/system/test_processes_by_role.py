@@ -18,7 +18,7 @@ from alphapanda.journal.journal import FILE, STOPPED, Journal
 from alphapanda.runs.verify import verify
 from tests.runs.alike import alike, envelopes
 from tests.support.events import LARGE
-from tests.support.running import PROGRAM, Told, command, process, session
+from tests.support.running import PROGRAM, Told, called, command, session
 from tests.support.servers.kafka import Kafka
 from tests.support.servers.process import wait_until
 
@@ -125,7 +125,7 @@ class Deployment:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """Return summary and folder of the backtest that every run must equal."""
     folder = tmp_path_factory.mktemp("whole")
-    told = process("backtest", "ema_cross", "--data", session(3, ROWS), *RULES, "--journal",
+    told = called("backtest", "ema_cross", "--data", session(3, ROWS), *RULES, "--journal",
                    "--json", "--out", "run", cwd=folder)  # fmt: skip
     assert told.status == 0, told.err
     return json.loads(told.out), folder / "run"
@@ -136,13 +136,13 @@ def feed_of(run: Path) -> str:
 
 
 def made_topics(folder: Path, server: Kafka) -> None:
-    told = process("bootstrap", cwd=folder, ALPHAPANDA_BUS__SERVERS=server.url, **LARGER)
+    told = called("bootstrap", cwd=folder, ALPHAPANDA_BUS__SERVERS=server.url, **LARGER)
     assert told.status == 0, told.err
 
 
 def published(folder: Path, address: str, run_id: str) -> list[str]:
     """Return the ids of a run's fills on the topic, as they lie there."""
-    told = process("tail", "paper.orders.filled", "--limit", "1000000", "--json", cwd=folder,
+    told = called("tail", "paper.orders.filled", "--limit", "1000000", "--json", cwd=folder,
                    ALPHAPANDA_BUS__SERVERS=address)  # fmt: skip
     found = [message["envelope"] for message in json.loads(told.out)["messages"]]
     return [event["id"] for event in found if event["run_id"] == run_id]

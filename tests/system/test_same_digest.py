@@ -70,6 +70,14 @@ def test_plain_python_over_a_quote_recording() -> None:
     assert plain.digest == alphapanda.backtest(file, data, **options).digest
 
 
+def test_a_plain_strategy_within_a_compiled_core() -> None:
+    """Hooks in Python have the same bytes whether the rest of each row is compiled or not."""
+    file = str(ROOT / "strategies" / "quiet_reversal.py")
+    plain = alphapanda.backtest(file, nifty(), jit=False, **DAY)
+    assert plain.summary["fills"] > 0
+    assert plain.digest == alphapanda.backtest(file, nifty(), tier="quick", **DAY).digest
+
+
 @pytest.mark.parametrize(
     ("seed", "zone"), [("0", "UTC"), ("1", "Asia/Kolkata"), ("4242", "America/New_York")]
 )

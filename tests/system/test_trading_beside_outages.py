@@ -19,7 +19,7 @@ from alphapanda.runtime.projecting import RunProjector
 from alphapanda.store.database import Database
 from tests.cli.test_project import RULES, board_of, kept, projected, recounted, started, taken_in
 from tests.projection.days import by_way, tables_of, with_redis
-from tests.support.running import MONDAY, process, session
+from tests.support.running import MONDAY, called, session
 from tests.support.servers import databases
 from tests.support.servers.databases import using
 from tests.support.servers.process import wait_until
@@ -42,7 +42,7 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def undisturbed(hour: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the summary of a backtest of the same rows."""
-    told = process("backtest", *WORDS, "--data", hour, "--out", "run",
+    told = called("backtest", *WORDS, "--data", hour, "--out", "run",
                    cwd=tmp_path_factory.mktemp("undisturbed"))  # fmt: skip
     assert told.status == 0, told.err
     return dict(json.loads(told.out))
@@ -109,7 +109,7 @@ def compared_board(settings: Settings, run_id: str) -> None:
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run with a journal that has ended."""
     folder = tmp_path_factory.mktemp("ended")
-    told = process("backtest", *WORDS, "--data", session(2, ROWS), "--journal", "--out", "run",
+    told = called("backtest", *WORDS, "--data", session(2, ROWS), "--journal", "--out", "run",
                    cwd=folder)  # fmt: skip
     assert told.status == 0, told.err
     return folder / "run"

@@ -12,21 +12,26 @@ from typing import Any
 
 from alphapanda import log
 from alphapanda.brokers.pacing import NAP_S
-from alphapanda.brokers.ports import Origin
+from alphapanda.brokers.ports import Origin, Report, ReportKind
 from alphapanda.brokers.zerodha import sessions
 from alphapanda.brokers.zerodha.addresses import Addresses
 from alphapanda.brokers.zerodha.clocks import Clock, time_text
 from alphapanda.brokers.zerodha.dialling import Limits
+from alphapanda.brokers.zerodha.gaps import Gaps
 from alphapanda.brokers.zerodha.inbox import Inbox
+from alphapanda.brokers.zerodha.limits_of_day import EVERY_S, LimitsOfDay, Read
 from alphapanda.brokers.zerodha.packets import decode
 from alphapanda.brokers.zerodha.sieve import Sieve
 from alphapanda.brokers.zerodha.ticker import PER_CONNECTION, Session, State, Ticker
+from alphapanda.bus.feed_sender import messages
+from alphapanda.bus.publisher import Publisher
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
-from alphapanda.events.feeds import Feed, Portion
+from alphapanda.events.feeds import Feed, LiveGap, Portion, live_gap
 from alphapanda.model.calendar import Calendar, Phase, ist_date, session_group
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument
+from alphapanda.model.rows import RejectionCode
 from alphapanda.net.tasks import see_alive
 from alphapanda.store.database import Database
 
@@ -99,11 +104,19 @@ class LiveFeed:
 
     def __init__(
         self, settings: Settings, addresses: Addresses, instruments: Sequence[Instrument], *,
-        clock: Clock, hours: Hours, limits: Limits | None = None, late_ns: int,
+        clock: Clock, hours: Hours, limits: Limits | None = None, late_ns: int, feed: str = "",
+        read: Read | None = None, every_s: float = EVERY_S,
     ) -> None:  # fmt: skip
         tokens = [instrument.token for instrument in instruments]
         self.inbox = Inbox()
         self.sieve = Sieve(tokens, late_ns=late_ns)
+        self.gaps = Gaps(len(tokens))
+        self.hear: Callable[[Report], None] = lambda _: None
+        """Takes what the feed says of instruments: new circuit limits; BLOCKED while they are
+        stale, then UNBLOCKED. Called on the loop of the process's parts, as is `reread`."""
+        self.reread: Callable[[str], None] = lambda _: None
+        """Told that the order book may have changed: with an order's id out of an update, or with
+        nothing when a connection was made again, and updates may have been missed."""
         self.torn = self.unknown = 0
         self.lost = 0
         """Times that a connection was lost."""
@@ -112,6 +125,11 @@ class LiveFeed:
         self._database = Database(settings)
         self._key = settings.zerodha.api_key.get_secret_value()
         self._tasks: list[asyncio.Task[None]] = []
+        self._feed = feed
+        self._publisher = Publisher(settings) if settings.bus.enabled and feed else None
+        self._telling: set[asyncio.Task[None]] = set()
+        self._told: list[LiveGap] = []
+        self._limits = read and LimitsOfDay(instruments, read, clock, self._say, every_s=every_s)
         self._said_slow, self._slow_ns = float("-inf"), late_ns // SLOW
         self._guard = threading.Lock()
         """Over the sieve and what it gave: rows and the clock must come in the order of time."""
@@ -120,7 +138,8 @@ class LiveFeed:
         self.tickers = [
             Ticker(
                 addresses.feed, tokens[at : at + PER_CONNECTION], self._session, self._take,
-                noticed=self._notice, market_open=lambda: hours.trading(clock()),
+                noticed=self._noticing(range(at, min(at + PER_CONNECTION, len(tokens)))),
+                market_open=lambda: hours.trading(clock()),
                 family=settings.zerodha.address_family, limits=limits,
             )
             for at in range(0, len(tokens), PER_CONNECTION)
@@ -129,7 +148,11 @@ class LiveFeed:
     async def start(self) -> None:
         """Open the database, and begin to dial."""
         await self._database.start()
+        if self._publisher is not None:
+            await self._publisher.start()
         self._tasks = [asyncio.create_task(ticker.run()) for ticker in self.tickers]
+        if self._limits:
+            self._tasks.append(asyncio.create_task(self._limits.run()))
 
     async def stop(self) -> None:
         """Close the connections."""
@@ -137,6 +160,9 @@ class LiveFeed:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        await asyncio.gather(*self._telling, return_exceptions=True)
+        if self._publisher is not None:
+            await self._publisher.stop()
         await self._database.stop()
 
     async def health(self) -> None:
@@ -164,7 +190,9 @@ class LiveFeed:
             "exact repeats": counts.repeats, "of instruments not asked for": counts.foreign,
             "overtaken before they were read": self.inbox.overtaken,
             "packets of unknown length": self.unknown, "torn frames": self.torn,
-            "connections lost": self.lost, "stops, during which nothing was seen": self.stops,
+            "connections lost": self.lost, "gaps, in which nothing could come": self.gaps.count,
+            "times that circuit limits were not read": self._limits.failed if self._limits else 0,
+            "stops, during which nothing was seen": self.stops,
             **counts.quarantined,
         }  # fmt: skip
         return {name: number for name, number in found.items() if number}
@@ -183,7 +211,9 @@ class LiveFeed:
         if len(found.ticks):
             now_ns = self.clock()
             with self._guard:
-                self.inbox.put(self.sieve.take(found.ticks, now_ns))
+                rows = self.sieve.take(found.ticks, now_ns)
+                self.inbox.put(rows)
+            self._see_fresh(rows)
             self._see_lag()
 
     def reach(self, ts: int) -> tuple[Columns, int]:
@@ -197,11 +227,53 @@ class LiveFeed:
             self._said_slow = now
             LOG.warning("ticks are late", lag_ms=self.sieve.lag_ns // 10**6)
 
-    def _notice(self, what: str, why: str) -> None:
-        if what == State.DIALLING and why:
-            self.lost += 1
-        if what == State.AUTH_LOST:
-            LOG.error("no session for the feed: alphapanda login zerodha", why=why)
+    def _say(self, report: Report) -> None:
+        self.hear(report)
+
+    def take_gaps(self) -> Sequence[LiveGap]:
+        """Return the gaps that have ended since the last call; from any thread."""
+        told, self._told = self._told, []
+        return told
+
+    # What a connection says of itself, with the rows of its instruments.
+    def _noticing(self, rows: range) -> Callable[[str, str], None]:
+        opened = [0]
+
+        def notice(what: str, why: str) -> None:
+            if what == State.DIALLING and why:
+                self.lost += 1
+            if what == State.AUTH_LOST:
+                LOG.error("no session for the feed: alphapanda login zerodha", why=why)
+            if opened[0] and ((what == State.DIALLING and why) or what == State.AUTH_LOST):
+                self._lose(rows, why)
+            if what == State.OPEN:
+                opened[0] += 1
+                if opened[0] > 1:
+                    self.reread("")
+            elif what == "order":
+                self.reread(why)
+
+        return notice
+
+    def _lose(self, rows: range, why: str) -> None:
+        after_ns = self.sieve.reach(0) or self.clock()
+        for row in self.gaps.lose(rows.start, rows, after_ns, why):
+            self.hear(Report(ReportKind.BLOCKED, row=row, reason=RejectionCode.STALE_DATA,
+                             text=f"the feed was lost: {why}"))  # fmt: skip
+
+    def _see_fresh(self, rows: Columns) -> None:
+        for row in self.gaps.see(rows):
+            self.hear(Report(ReportKind.UNBLOCKED, row=row, reason=RejectionCode.STALE_DATA))
+        ended = self.gaps.take()
+        self._told += ended
+        for gap in ended:
+            LOG.warning("gap in the feed", after_ns=gap.after_ns, before_ns=gap.before_ns,
+                        instruments=gap.instruments, why=gap.why)  # fmt: skip
+        if ended and self._publisher is not None:
+            events = [live_gap(self._feed, self.sieve.counts.passed, gap) for gap in ended]
+            task = asyncio.get_running_loop().create_task(self._publisher.insist(messages(events)))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
 
 class LiveSource:

@@ -67,6 +67,10 @@ class Shape:
     columns: frozenset[str]
     whole: tuple[bool, ...]
     """By strategy: bound to each instrument of the run, so that a row is its own instance."""
+    warm: bool = False
+    """Rows come first that only warm up indicators."""
+    paper: bool = True
+    """Orders are filled by the core; else they are sent, and reports say what becomes of them."""
 
     @property
     def intervals(self) -> tuple[int, ...]:
@@ -85,6 +89,7 @@ class Shape:
         intervals = bool(self.intervals)
         queued = bool(hooks & {"on_fill", "on_order", "on_time", "on_session"}) or intervals
         return {
+            "PAPER": int(self.paper),
             "STRATEGIES": len(self.specs),
             "BARS_IN": int(self.data_interval > 0),
             "DAY_BARS": int(self.data_interval > 0 and self.data_interval % DAY == 0),
@@ -93,6 +98,7 @@ class Shape:
             "VOLUME": int("volume" in has),
             "OPEN_INTEREST": int("oi" in has),
             "SIZES": int("volume" in has or "qty" in has),
+            "WARM": int(self.warm),
             "TICK_BARS": int(intervals),
             "TIMERS": int("on_time" in hooks),
             "HOOK_FILL": int("on_fill" in hooks),
@@ -329,8 +335,10 @@ def series_text(
 
 def decide(shape: Shape) -> list[str]:
     """Return the calls of on_tick, and of on_bar for the data's own bars."""
-    lines = ["def decide(core, row):", "    clock = core.clock[0]",
-             "    instrument = core.instruments[row]"]  # fmt: skip
+    lines = ["def decide(core, row):", "    clock = core.clock[0]"]
+    if shape.warm:
+        lines += ["    if clock.now < core.config[0].begin:", "        return"]
+    lines.append("    instrument = core.instruments[row]")
     own = ("instrument.open, instrument.high, instrument.low, instrument.last, instrument.traded"
            if shape.data_interval else "0, 0, 0, 0, instrument.traded")  # fmt: skip
     for k, spec in enumerate(shape.specs):

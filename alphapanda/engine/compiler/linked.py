@@ -7,6 +7,7 @@ way of calling, so an exception in a hook comes out of the core as it would if t
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
@@ -42,6 +43,7 @@ def place_of(builder: Any, core: Any, name: str) -> Any:
     return builder.gep(table, [WORD(NAMES.index(name))])
 
 
+@cache
 def linked(name: str) -> Any:
     """Return a function for compiled code that calls another one by its address in the handle."""
 
@@ -73,6 +75,7 @@ def with_arguments(name: str, typed: Any) -> Any:
     return scope[name]
 
 
+@cache
 def publish(name: str) -> Any:
     """Return a function for compiled code that writes where the function of a name is."""
 

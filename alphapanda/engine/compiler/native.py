@@ -38,6 +38,10 @@ class Bound(NamedTuple):
     key: str
 
 
+LOADED: dict[tuple[Path, str, str], Entry] = {}
+"""Entries of this process: machine code is never given back, so none is loaded twice."""
+
+
 def load(bound: Bound, function: str, specs: Sequence[Spec], cache_dir: Path) -> Entry:
     """Return a bound function compiled, from disk if these sources were compiled before.
 
@@ -47,6 +51,9 @@ def load(bound: Bound, function: str, specs: Sequence[Spec], cache_dir: Path) ->
     from numba.core.errors import NumbaError  # noqa: PLC0415
 
     text, scope, binder, key = bound
+    place = cache_dir, key, function
+    if place in LOADED and cache.kept(cache_dir, key):
+        return LOADED[place]
     module = register(f"alphapanda_loop_{key}", scope, binder)
     users = binder.users()
     with cache.folder(cache_dir, key, text) as folder:
@@ -57,6 +64,7 @@ def load(bound: Bound, function: str, specs: Sequence[Spec], cache_dir: Path) ->
             message = blame.uncompilable(error, specs, users)
             raise UsageError(message) from None
         blame.check_types(binder.replaced, users)
+    LOADED[place] = made
     return made
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import operator
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -213,6 +214,7 @@ def table_len(table: Any) -> Any:
     return length if isinstance(table, Table) else None
 
 
+@cache
 def caster(tables: Tables) -> Any:
     """Return a function for compiled code that takes an address for tables of this type."""
 

@@ -44,7 +44,7 @@ LADDERS = ("refusal", "closing_refusal")
 GLUE = (*LADDERS, *FROM_STRATEGIES)
 SOURCES = ("model", "events", "core", "indicators", "rules", "engine")
 GENERAL = {
-    "STRATEGIES": 0, "TICK_BARS": 1, "TIMERS": 1, "HOOK_FILL": 1, "HOOK_ORDER": 1,
+    "STRATEGIES": 0, "WARM": 1, "TICK_BARS": 1, "TIMERS": 1, "HOOK_FILL": 1, "HOOK_ORDER": 1,
     "HOOK_SESSION": 1, "QUEUED": 1,
 }  # fmt: skip
 """Flags of a core that serves any strategies."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from alphapanda.errors import UsageError
 from alphapanda.kitesim.call import Answer, Call, Raw, Route
 from alphapanda.kitesim.orders import Refusal
@@ -15,7 +17,9 @@ def clock(call: Call) -> Answer:
 
 
 def ledger(call: Call) -> Answer:
-    """Return the book of what happened."""
+    """Return the book of what happened; `arrivals` adds when requests came, by the real clock."""
+    if call.params.get("arrivals"):
+        return Raw({"arrivals": call.sim.arrivals, **json.loads(call.sim.export())})
     return Raw(call.sim.export())
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from alphapanda.kitesim.account import COMMODITY, margin
 from alphapanda.kitesim.answers import rupees
 from alphapanda.kitesim.call import Answer, Call, Route
+from alphapanda.kitesim.charges import note_of
 from alphapanda.kitesim.orders import Refusal, Terms
 from alphapanda.kitesim.terms import place_terms
 from alphapanda.model.calendar import ist_date
-from alphapanda.model.charges import NoteFill, Schedule, contract_note
-from alphapanda.model.instruments import CASH, Product, Segment
+from alphapanda.model.instruments import CASH, Segment
 
 PARTS = ("span", "exposure", "option_premium", "additional", "bo", "cash", "var")
 
@@ -88,15 +88,8 @@ def margin_row(call: Call, terms: Terms) -> dict[str, Any]:
 
 def charges_row(call: Call, terms: Terms, price: int) -> dict[str, Any]:
     """Return an order's charges by the rates of the day, not rounded as a contract note is."""
-    schedule, day = Schedule.zerodha(), ist_date(call.now)
-    instrument = terms.listing.instrument
-    product = Product[terms.product] if terms.product in Product.__members__ else Product.CNC
-    rates = schedule.rates(
-        day, schedule.class_of(instrument, product, day), instrument.exchange
-    )._replace(note_rounding=0)
-    qty = terms.qty * terms.listing.multiplier
-    note = contract_note([NoteFill(terms.buys, qty, price, 1)], rates)
-    tax = "ctt" if instrument.exchange in COMMODITY else "stt"
+    note = note_of(terms, [(terms.qty, price)], ist_date(call.now))
+    tax = "ctt" if terms.listing.instrument.exchange in COMMODITY else "stt"
     return {
         "transaction_tax": rupees(note.stt), "transaction_tax_type": tax if note.stt else "",
         "exchange_turnover_charge": rupees(note.exchange),

@@ -71,11 +71,6 @@ def authorise(call: Call) -> Answer:
     return {"request_id": digest(call.sim.seed, "authorise")[:32]}
 
 
-def nothing(call: Call) -> Answer:
-    """Return an empty list: auctions and mutual funds are not simulated."""
-    return []
-
-
 def funds(call: Call) -> Answer:
     """Return the money of both segments, or of one."""
     blocked = call.sim.exchange.blocked()
@@ -95,11 +90,7 @@ ROUTES = (
     Route("GET", "/portfolio/holdings", "other", holdings),
     Route("GET", "/portfolio/holdings/compact", "other", holdings),
     Route("GET", "/portfolio/holdings/summary", "other", summary),
-    Route("GET", "/portfolio/holdings/auctions", "other", nothing),
     Route("POST", "/portfolio/holdings/authorise", "other", authorise),
     Route("GET", "/user/margins", "other", funds),
     Route("GET", "/user/margins/{segment}", "other", funds),
-    Route("GET", "/mf/orders", "other", nothing),
-    Route("GET", "/mf/sips", "other", nothing),
-    Route("GET", "/mf/holdings", "other", nothing),
 )

@@ -6,17 +6,23 @@ import asyncio
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from alphapanda.brokers.ports import Report, ReportKind
 from alphapanda.brokers.zerodha import clocks, dumps, sessions
 from alphapanda.brokers.zerodha.addresses import addresses_of
-from alphapanda.brokers.zerodha.live_feed import Hours, feed_of
+from alphapanda.brokers.zerodha.dialling import Limits
+from alphapanda.brokers.zerodha.live_feed import Hours, LiveFeed, feed_of
+from alphapanda.brokers.zerodha.quotes import Circuits
 from alphapanda.data.instruments import COLUMNS
 from alphapanda.errors import UsageError
+from alphapanda.events.events import decode, encode
+from alphapanda.events.feeds import live_gap
 from alphapanda.journal.journal import Journal
 from alphapanda.model.calendar import Calendar, ist_date
 from alphapanda.model.instruments import Exchange, Instrument, Segment
@@ -138,6 +144,11 @@ def test_ticks_are_recorded_and_replayed(
     assert done.status == 0, done.err
     found = json.loads(done.out)
     assert (found["rows"], found["dropped"]["exact repeats"]) == (2 * TICKS, TICKS)
+    beside = duckdb.sql(
+        f"SELECT kind, count(*) FROM read_parquet('{out}/_controls/*.parquet') GROUP BY ALL"
+    ).fetchall()
+    assert dict(beside)["gap"] == 1
+    assert dict(beside).get("time", 0) == found["clocks"]
     rows = duckdb.sql(
         f"SELECT instrument, last, volume FROM read_parquet('{out}/*.parquet') ORDER BY ts LIMIT 2"
     ).fetchall()
@@ -145,6 +156,74 @@ def test_ticks_are_recorded_and_replayed(
     again = command("backtest", "ema_cross", "--data", str(out), "--no-jit", "--json",
                     "--out", str(base / "again"), capsys=capsys)  # fmt: skip
     assert again.status == 0, again.err
+
+
+def lost_and_found(kite: Kite) -> Act:
+    """Return what sends a tick, is lost, sends the same again, as Kite does, and then a new one."""
+    stamp = OPEN_NS // SECOND
+
+    async def act(desk: Desk, connection: Any) -> None:
+        old = framed(full(INFY, 150_000, stamp=stamp), full(TCS, 300_000, stamp=stamp))
+        await connection.send(old)
+        if len(desk.queries) == 1:
+            await asyncio.sleep(0.2)
+            await cut(desk, connection)
+            return
+        await connection.send('{"type": "order", "data": {"order_id": "77"}}')
+        await connection.send(framed(full(INFY, 150_100, stamp=stamp + 1, volume=2)))
+        await stay(desk, connection)
+
+    return act
+
+
+def test_a_gap_is_told_until_each_instrument_has_something_new(kite: Kite, base: Path) -> None:
+    """Blocked while stale, the gap told, the order book read again, circuits when they change."""
+    settings = kite.settings(base)
+    today = ist_date(OPEN_NS)
+    listed = [Instrument(f"NSE:{name}", Exchange.NSE, Segment.EQUITY, 500, 1, token)
+              for name, token in (("INFY", INFY), ("TCS", TCS))]  # fmt: skip
+    wider = [replace(listed[0], lower_circuit=1, upper_circuit=2), listed[1]]
+    reports: list[Report] = []
+    reread: list[str] = []
+
+    def now() -> int:
+        return OPEN_NS
+
+    async def run(url: str) -> LiveFeed:
+        made = LiveFeed(
+            settings, addresses_of(settings)._replace(feed=url), listed, clock=now,
+            hours=Hours(Calendar.nse(), listed, today), limits=Limits(first_wait_s=0.05),
+            late_ns=60 * SECOND, read=lambda _: Circuits((*wider,), ()), every_s=0.05,
+        )  # fmt: skip
+        heard = asyncio.Event()
+
+        def hear(report: Report) -> None:
+            reports.append(report)
+            if {ReportKind.UNBLOCKED, ReportKind.CIRCUIT} <= {each.kind for each in reports}:
+                heard.set()
+
+        made.hear, made.reread = hear, reread.append
+        await made.start()
+        await asyncio.wait_for(heard.wait(), 60)
+        await made.stop()
+        return made
+
+    with ticking(lost_and_found(kite)) as url:
+        made = asyncio.run(run(url))
+    blocked = [r.row for r in reports if r.kind == ReportKind.BLOCKED]
+    assert sorted(blocked) == [0, 1]
+    assert [r.row for r in reports if r.kind == ReportKind.UNBLOCKED] == [0]
+    assert made.gaps.stale.tolist() == [1]
+    circuits = [(r.row, r.price, r.trigger) for r in reports if r.kind == ReportKind.CIRCUIT]
+    assert circuits == [(0, 1, 2)]
+    assert reread == ["", "77"]
+    (gap,) = made.take_gaps()
+    assert (gap.after_ns, gap.before_ns) == (OPEN_NS + 1, OPEN_NS + SECOND)
+    assert gap.instruments == 2
+    assert made.dropped["gaps, in which nothing could come"] == 1
+    told = live_gap("kite:x", 3, gap)
+    assert decode(encode(told)) == told
+    assert (told.data.first, told.data.last, told.data.before_ns) == (3, 2, gap.before_ns)
 
 
 REFUSED = [

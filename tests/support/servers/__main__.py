@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from tests.support.servers import kafka, postgres, redis
@@ -63,11 +64,14 @@ def install(packages: list[str]) -> bool:
 def provision() -> int:
     """Install and download; without a server tests are skipped, but not in CI."""
     packages, lacks = missing(), ""
-    if packages and not install(packages):
-        lacks = f"not installed: sudo apt-get install {' '.join(packages)}"
-    if not os.environ.get(kafka.VARIABLE):
+    with ThreadPoolExecutor(1) as pool:
+        files = None if os.environ.get(kafka.VARIABLE) else pool.submit(kafka.fetch)
+        if packages and not install(packages):
+            lacks = f"not installed: sudo apt-get install {' '.join(packages)}"
+    if files is not None:
         try:
-            kafka.fetch()
+            files.result()
+            kafka.make_ready()
         except MissingError as error:
             lacks = f"{lacks}; {error}".lstrip("; ")
     if lacks:

@@ -65,7 +65,7 @@ class Server:
     dies_by = signal.SIGKILL
     """Sent by the kernel when the process that started it is gone."""
     stops_by = signal.SIGTERM
-    start_timeout_s = 30
+    start_timeout_s = 120
     stop_timeout_s = 15
     environment: Mapping[str, str] = {}
 

@@ -1,0 +1,63 @@
+// Is everything well: parts, processes, the pipeline's equation, lag, latency, alerts.
+
+import { get } from "./api.js";
+import { alertLine } from "./now.js";
+import { UNKNOWN, bytes, clock, count, moment, percent, span } from "./numbers.js";
+import { Table, el, note, put, section } from "./ui.js";
+
+const TONES = { ok: "up", degraded: "warn", late: "warn", down: "down", gone: "down", unknown: "warn", off: "stale" };
+const SIGNS = { ok: "✓", degraded: "!", late: "!", down: "✕", gone: "✕", unknown: "?", off: "·" };
+const state = (value) => ({ text: `${SIGNS[value] || "?"} ${value}`, tone: TONES[value] || "" });
+
+export function healthPage(app) {
+  const alerts = el("div", {}), wrong = el("div", { id: "impossible" });
+  const parts = new Table([
+    { label: "Part", text: true, value: (row) => row.part }, { label: "State", text: true, value: (row) => state(row.state) },
+    { label: "What is so", text: true, long: true, value: (row) => row.text || "" }, { label: "Looked", value: (row) => (row.looked_ns ? clock(row.looked_ns) : UNKNOWN) },
+    { label: "Took", value: (row) => (row.looked_ns ? `${row.took_ms.toFixed(1)} ms` : UNKNOWN), phone: false }, { label: "Must", text: true, value: (row) => (row.must ? "yes" : ""), phone: false },
+  ], { key: (row) => row.part, label: "Parts", empty: "Nobody looks: there is no monitor." });
+  let codes = new Set();
+  const processes = new Table([
+    { label: "Process", text: true, value: (row) => `${row.role} ${row.pid}` }, { label: "State", text: true, value: (row) => state(row.state) }, { label: "Beat", value: (row) => `${span(row.age_s)} ago` },
+    { label: "CPU", value: (row) => (row.cpu === null ? UNKNOWN : percent(row.cpu, 0)) }, { label: "Memory", value: (row) => bytes(row.rss_bytes) }, { label: "Loop lag", value: (row) => `${(row.loop_lag_s * 1000).toFixed(0)} ms` },
+    { label: "Files", value: (row) => count(row.fds), phone: false }, { label: "Disk free", value: (row) => bytes(row.disks.runs) },
+    { label: "Code", text: true, value: (row) => ({ text: row.code.slice(0, 8), tone: codes.size > 1 ? "down" : "", title: codes.size > 1 ? "Processes of different code: start them all anew." : row.code }) },
+    { label: "Up since", value: (row) => moment(row.started_ns), phone: false }, { label: "Its parts", text: true, long: true, value: (row) => Object.entries(row.parts).map(([name, text]) => `${name}: ${text}`).join("; ") },
+  ], { key: (row) => row.id, label: "Processes", empty: "No process beats." });
+  const runs = new Table([
+    { label: "Run", text: true, value: (row) => row.run }, { label: "Equation", text: true, value: (row) => ({ text: `${count(row.raw)} raw = ${count(row.validated)} validated + ${count(row.rejected)} rejected + ${count(row.pending)} pending`, tone: row.raw === row.validated + row.rejected + row.pending ? "up" : "down" }) },
+    { label: "Event", value: (row) => count(row.seq) }, { label: "Status", text: true, value: (row) => row.status },
+    { label: "What can't be", text: true, long: true, value: (row) => ({ text: row.impossible.join("; ") || "nothing", tone: row.impossible.length ? "down" : "" }) },
+  ], { key: (row) => row.run, label: "Pipeline", empty: "No run is in the tables." });
+  const latency = new Table([
+    { label: "Step", text: true, value: (row) => row.step }, ...["p50", "p95", "p99"].map((name) => ({ label: name, value: (row) => (row[name] === null || row[name] === undefined ? { text: UNKNOWN, title: "Nobody has measured it." } : `${(row[name] * 1000).toFixed(2)} ms`) })),
+  ], { key: (row) => row.step, label: "Latency", empty: "Nobody has measured it." });
+  const lag = el("div", {}), letters = el("div", {});
+  const node = el("div", {}, alerts, wrong, section("Parts", parts.node), section("Processes", processes.node), section("Pipeline", runs.node), el("div", { class: "two" }, section("Latency", latency.node), section("Lag and dead letters", lag, letters)));
+
+  const rows = (told) => (told && told.parts ? Object.entries(told.parts).map(([part, each]) => ({ part, ...each })) : []);
+  const optional = async (path) => { try { return await get(path); } catch (error) { return { error: error.message }; } };
+  async function refresh() {
+    const [services, pipeline, steps, behind, dead] = await Promise.all([get("/services"), get("/monitoring/pipeline"), optional("/monitoring/latency"), optional("/monitoring/lag"), optional("/monitoring/letters")]);
+    codes = new Set(services.items.filter((each) => each.state !== "gone").map((each) => each.code));
+    processes.set(services.items);
+    runs.set(pipeline.items);
+    latency.set(Object.entries(steps).filter(([, each]) => each && typeof each === "object").map(([step, each]) => ({ step, ...each })));
+    put(lag, lagOf(behind));
+    put(letters, note(dead.error || (dead.enabled === false ? "No bus, so no dead letters." : `${count((dead.items || []).length)} dead letters`)));
+    update();
+  }
+  function update() {
+    parts.set(rows(app.live.health));
+    const bad = Object.values((app.live.pipeline && app.live.pipeline.more) || {}).filter((each) => each.impossible && each.impossible.length);
+    put(wrong, bad.map((each) => el("div", { class: "loud" }, el("p", {}, el("b", {}, `${each.run_id}: `), each.impossible.join("; ")))));
+    put(alerts, [...app.live.alerts.values()].sort((a, b) => b.last_ns - a.last_ns).slice(0, 20).map((row) => alertLine(app, row)));
+  }
+  return { node, refresh, update, every: 4000, always: true };
+}
+function lagOf(told) {
+  if (told.error) return note(told.error);
+  if (told.enabled === false) return note("There is no bus: events are read from the journals.");
+  const waiting = (told.items || []).filter((each) => each.waiting);
+  return waiting.length ? el("ol", { class: "list" }, waiting.slice(0, 12).map((each) => el("li", {}, `${count(each.waiting)} wait on ${each.topic}/${each.partition}`))) : note("No message waits.");
+}

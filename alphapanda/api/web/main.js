@@ -1,0 +1,245 @@
+// The page: who is there, which run is looked at, which of the seven pages is shown.
+
+import { get, keepToken, post, query, whenLoggedOut, whoAmI } from "./api.js";
+import { dayPage } from "./day.js";
+import { healthPage } from "./health.js";
+import { Live } from "./live.js";
+import { loginPage } from "./login.js";
+import { logsPage } from "./logs.js";
+import { clock, moment, rupees, span, toneOf, units, UNKNOWN } from "./numbers.js";
+import { nowPage } from "./now.js";
+import { ordersPage } from "./orders.js";
+import { totalPnl } from "./pnl.js";
+import { riskPage } from "./risk.js";
+import { stopBar } from "./stop.js";
+import { strategiesPage } from "./strategies.js";
+import { attempt, el, put, say } from "./ui.js";
+
+const PAGES = [["now", "Now", nowPage, "n"], ["orders", "Orders", ordersPage, "o"], ["strategies", "Strategies", strategiesPage, "s"],
+  ["risk", "Risk", riskPage, "r"], ["health", "Health", healthPage, "h"], ["logs", "Logs", logsPage, "l"], ["day", "Day", dayPage, "d"]];
+const WORKING = ["submitted", "unknown", "open", "triggered"], ALIVE = ["running"];
+const root = document.getElementById("app");
+
+class App {
+  constructor(user) {
+    this.user = user;
+    this.live = new Live();
+    this.runs = [];
+    this.run = null;
+    this.chosen = "";
+    this.instruments = [];
+    this.risk = null;
+    this.dip = null;
+    this.page = null;
+    this.timers = [];
+  }
+  may(scope) { return this.user.scopes.includes(scope); }
+  running() { return this.run !== null && this.run.standing === "running"; }
+  // The market's own time: a replay trades a day of the past.
+  now() { return Math.max(0, ...[...this.live.ticks.values()].map((tick) => Number(tick.ts) || 0)) || null; }
+  positions() { return this.run ? [...this.live.part(this.run.run, "positions").values()] : []; }
+  working() { return this.run ? [...this.live.part(this.run.run, "orders").values()].filter((row) => WORKING.includes(row.status)) : []; }
+  // While a run trades, by the newest prices; when it is over, as the core has booked it last.
+  sums() {
+    const sums = totalPnl(this.positions(), (name) => this.live.tick(name));
+    const booked = this.run ? [...this.live.part(this.run.run, "pnl").values()] : [];
+    if (this.running() || !booked.length) return sums;
+    const total = (name) => booked.reduce((sum, row) => sum + units(row[name]), 0n);
+    return { ...sums, realised: total("realised"), unrealised: total("unrealised"), charges: total("charges"), net: total("pnl"), missing: [] };
+  }
+  // What stands still of the run: pauses and kills that nobody has lifted.
+  stopped() { return this.risk && this.risk.stopped ? this.risk.stopped : []; }
+  paused() { return this.stopped().some((each) => each.scope === "account" && ["pause", "flatten"].includes(each.verb)); }
+  lossLeft() {
+    const rows = this.risk && this.risk.limits ? this.risk.limits.filter((each) => each.rule === "loss" && each.used !== null) : [];
+    if (!rows.length) return { left: null, share: null, tone: "", why: "no loss limit, or nothing was booked" };
+    const row = rows.reduce((a, b) => (Number(b.share || 0) > Number(a.share || 0) ? b : a)), used = units(row.used) ?? 0n, limit = units(row.limit);
+    const share = Number(row.share || 0);
+    return { left: limit - (used > 0n ? used : 0n), share, tone: share > 0.8 ? "down" : share > 0.5 ? "warn" : "", why: `of ${row.name || "the account"}: ${rupees(limit)}` };
+  }
+
+  async start() {
+    const parts = ["run", "session", "feed", "market", "status", "dip"].map((name) => [name, el("span", { id: `fact-${name}` })]);
+    this.facts = Object.fromEntries(parts);
+    this.badge = el("span", { class: "badge" });
+    this.total = el("span", { class: "big", id: "net", "data-base": "big", "aria-label": "net P&L" });
+    this.chooser = el("select", { id: "run", "aria-label": "Run", onchange: () => this.choose(this.chooser.value) });
+    this.banner = el("div", { class: "banner", role: "alert", id: "banner", hidden: true });
+    this.links = PAGES.map(([name, label, , key]) => el("a", { href: `#/${name}`, title: `g ${key}` }, label));
+    this.stops = stopBar({
+      run: () => this.run && this.run.run, open: () => this.sums().open, paused: () => this.paused(), mute: () => this.live.mute,
+      running: () => this.running(), may: (scope) => this.may(scope),
+    });
+    this.body = el("main", { id: "main" });
+    put(root, el("header", {}, this.banner,
+      el("div", { class: "top" }, this.badge, this.total, el("div", { class: "facts" }, parts.map(([, node]) => node)),
+        this.chooser, this.stops.node,
+        el("button", { type: "button", class: "small", id: "theme", title: "Dark or light", onclick: turnTheme }, "◐"),
+        el("button", { type: "button", class: "small", id: "logout", title: `${this.user.name}, ${this.user.role}`, onclick: () => this.logOut() }, "Log out")),
+      el("nav", { "aria-label": "Pages" }, this.links)), this.body,
+    el("footer", {}, "Times are Indian. Charts by ", el("a", { href: "https://www.tradingview.com/", rel: "noreferrer noopener", target: "_blank" }, "TradingView Lightweight Charts™"), ", © TradingView, Inc., Apache License 2.0. Keys: g and n o s r h l d for pages, / for the filter."));
+    window.addEventListener("hashchange", () => this.show());
+    document.addEventListener("keydown", keys);
+    this.live.on(() => this.update());
+    await this.readRuns();
+    await this.live.begin();
+    this.timers.push(setInterval(() => this.readRuns().catch(() => {}), 5000));
+    await this.show();
+  }
+  stop() {
+    this.timers.forEach(clearInterval);
+    clearInterval(this.live.timer);
+    this.live.begun = false;
+    this.live.close();
+    if (this.refresher) clearInterval(this.refresher);
+  }
+  async logOut() {
+    await attempt(() => post("/auth/logout"));
+    location.reload();
+  }
+
+  async readRuns() {
+    const told = await get("/runs" + query({ limit: 50 }));
+    this.runs = told.items;
+    const trading = this.runs.filter((run) => run.standing && ALIVE.includes(run.standing));
+    const known = this.runs.find((run) => run.run === this.chosen);
+    const next = known || trading[0] || this.runs.find((run) => run.mode !== "backtest") || this.runs[0] || null;
+    const label = (run) => `${run.run} · ${run.mode} · ${run.standing || run.status}`;
+    const options = this.runs.map(label).join();
+    if (this.options !== options) {
+      this.options = options;
+      put(this.chooser, this.runs.map((run) => el("option", { value: run.run }, label(run))));
+    }
+    if (next && (!this.run || this.run.run !== next.run)) await this.select(next);
+    else if (next) this.run = next;
+    if (next) this.chooser.value = next.run;
+    this.chooser.hidden = this.runs.length < 2;
+    this.update();
+  }
+  async choose(name) {
+    this.chosen = name;
+    const run = this.runs.find((each) => each.run === name);
+    if (run) await attempt(() => this.select(run));
+    await this.show();
+  }
+  async select(run) {
+    this.run = run;
+    this.risk = null;
+    this.dip = null;
+    const told = await get(`/runs/${encodeURIComponent(run.run)}`);
+    this.instruments = (told.manifest.market && told.manifest.market.names) || [];
+    this.live.select(run.run, this.instruments);
+    await this.readRisk();
+  }
+  async readRisk() {
+    if (!this.run) return;
+    const run = this.run.run;
+    const [risk, folios] = await Promise.all([get("/risk" + query({ run })), get(`/portfolios/${encodeURIComponent(run)}/pnl`)]);
+    this.risk = risk.items.find((each) => each.run === run) || null;
+    const booked = dipOf(folios);
+    if (booked !== null && (this.dip === null || booked < this.dip)) this.dip = booked;
+  }
+
+  go(page, values = {}) { location.hash = `#/${page}${query(values)}`; }
+  values() { return Object.fromEntries(new URLSearchParams(location.hash.split("?")[1] || "")); }
+  async show() {
+    const name = (location.hash.split("?")[0] || "#/now").slice(2) || "now";
+    const [, label, make] = PAGES.find((each) => each[0] === name) || PAGES[0];
+    clearInterval(this.refresher);
+    this.page = make(this, this.values());
+    put(this.body, this.run || name === "health" || name === "logs" ? this.page.node : emptyPage());
+    document.title = `${label} · Alpha Panda`;
+    this.links.forEach((link, index) => (PAGES[index][1] === label ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
+    const page = this.page;
+    const refresh = async () => {
+      if (document.hidden || (!this.run && !page.always)) return;
+      try { await this.readRisk(); await page.refresh(); } catch (error) { if (this.page === page && error.status) say(this.facts.status, error.message, "down"); }
+    };
+    this.refresher = setInterval(refresh, page.every || 4000);
+    await refresh();
+    this.update();
+  }
+
+  update() {
+    const { run, live } = this;
+    this.banner.hidden = !live.mute;
+    if (live.mute) say(this.banner, `Not live since ${clock(live.lost * 1e6)}: what you see is old, and only Kill works.`);
+    document.body.classList.toggle("mute", live.mute);
+    const open = [...live.alerts.values()].filter((row) => row.state === "open").length;
+    put(this.links[4], "Health", open ? el("b", { title: `${open} open alerts` }, String(open)) : null);
+    this.stops.update();
+    if (!run) { say(this.total, UNKNOWN); return; }
+    const isLive = run.mode === "live";
+    this.badge.className = `badge ${isLive ? "live" : run.mode === "paper" ? "paper" : ""}`;
+    this.badge.textContent = isLive ? "LIVE" : run.mode.toUpperCase();
+    const sums = this.sums();
+    if (sums.net !== null && (this.dip === null || sums.net < this.dip)) this.dip = sums.net;
+    say(this.total, rupees(sums.net, { sign: true }), toneOf(sums.net), sums.net === null ? `no price of ${sums.missing.join(", ")} yet` : "net P&L: realised + unrealised − charges");
+    say(this.facts.run, `${run.account} · ${run.run}`);
+    const at = this.now(), came = [...live.ticks.values()].map((tick) => tick.came).filter((each) => each !== null);
+    const age = came.length ? (performance.now() - Math.max(...came)) / 1000 : null;
+    say(this.facts.session, at ? sessionOf(at) : "no row yet");
+    say(this.facts.feed, this.running() ? `feed ${age === null ? "has not moved yet" : `${span(age)} ago`}` : "feed over", this.running() && age !== null && age > 5 ? "warn" : "");
+    say(this.facts.market, at ? moment(at) : "");
+    const standing = run.standing || run.status;
+    say(this.facts.status, `run ${standing}`, standing === "running" || standing === "ended" ? "" : "warn");
+    say(this.facts.dip, `worst ${rupees(this.dip)}`, toneOf(this.dip));
+    if (this.page) this.page.update();
+  }
+}
+
+// Phases of trading in shares, by the market's own time; the calendar's word is the server's.
+function sessionOf(ns) {
+  const minute = Math.floor(((Number(ns) / 1e9 + 19800) % 86400) / 60);
+  if (minute < 540) return "closed";
+  if (minute < 555) return "pre-open";
+  return minute < 930 ? `open, ${span((930 - minute) * 60)} to the close` : "closed";
+}
+// The lowest net P&L of all strategies together, by the booked snapshots.
+export function dipOf(told) {
+  const last = {}, points = [];
+  for (const [name, rows] of Object.entries(told.series)) for (const [ts, pnl] of rows) points.push([Number(ts), name, units(pnl)]);
+  points.sort((a, b) => a[0] - b[0]);
+  let lowest = null, sum = 0n;
+  for (const [, name, pnl] of points) {
+    sum += pnl - (last[name] || 0n);
+    last[name] = pnl;
+    if (lowest === null || sum < lowest) lowest = sum;
+  }
+  return lowest;
+}
+function emptyPage() {
+  return el("div", { class: "card", id: "empty" }, el("h3", {}, "No run yet"), el("p", {}, "Start one, and it appears here: alphapanda paper STRATEGY --feed replay:PATH"));
+}
+function turnTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches, now = document.documentElement.dataset.theme || (dark ? "dark" : "light");
+  setTheme(now === "dark" ? "light" : "dark");
+}
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  try { localStorage.setItem("theme", theme); } catch { /* a browser that keeps nothing */ }
+}
+let afterG = 0;
+function keys(event) {
+  if (event.target.closest("input, select, textarea, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "/") { const found = document.querySelector("#filter"); if (found) { event.preventDefault(); found.focus(); } return; }
+  if (event.key === "g") { afterG = Date.now(); return; }
+  const page = PAGES.find((each) => each[3] === event.key);
+  if (page && Date.now() - afterG < 1500) location.hash = `#/${page[0]}`;
+  afterG = 0;
+}
+
+let app = null;
+function logIn(why = "") {
+  if (app) app.stop();
+  app = null;
+  keepToken(null);
+  loginPage(root, (user) => begin(user), why);
+}
+async function begin(user) {
+  app = new App(user);
+  try { await app.start(); } catch (error) { put(root, el("div", { class: "card" }, el("h3", {}, "The page can't begin"), el("p", {}, error.message), el("button", { type: "button", onclick: () => location.reload() }, "Again"))); }
+}
+whenLoggedOut(() => { if (app) logIn("You were logged out."); });
+try { const kept = localStorage.getItem("theme"); if (kept) document.documentElement.dataset.theme = kept; } catch { /* a browser that keeps nothing */ }
+whoAmI().then(begin, (error) => logIn(error.status === 401 ? "" : error.message));

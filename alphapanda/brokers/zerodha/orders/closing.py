@@ -1,0 +1,130 @@
+"""The end of a day: all orders over, all trades in, positions equal, charges as the broker's.
+
+Charges are computed from our own trades by the rules of a contract note and compared with what the
+broker computes for the same orders. What is not equal keeps the run open, for a person to see.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from alphapanda import files
+from alphapanda.brokers.zerodha.orders.bodies import EXCHANGES, REGULAR
+from alphapanda.brokers.zerodha.orders.reading import OddError, number
+from alphapanda.brokers.zerodha.orders.reconciling import Books
+from alphapanda.brokers.zerodha.orders.state import State, Tracked
+from alphapanda.errors import OutsideError
+from alphapanda.model.charges import NoteFill, Rates, Schedule, contract_note
+from alphapanda.model.instruments import CASH, Exchange, Product
+from alphapanda.model.money import SCALE, to_rupees
+
+NAME = "closing.json"
+WITHIN = SCALE
+"""One rupee: what rounding to the rupee may differ by."""
+COMPARED = (*CASH, Exchange.NFO, Exchange.BFO)
+"""Elsewhere a contract's size is not its lot, and charges are left to the contract note."""
+
+
+@dataclass(frozen=True)
+class Closing:
+    """How a day ended; amounts scaled."""
+
+    open_orders: tuple[int, ...]
+    missing_trades: tuple[int, ...]
+    differing: tuple[str, ...]
+    """Positions that nothing explains."""
+    charges: int
+    broker_charges: int | None
+    """None: the broker has not said."""
+    not_compared: tuple[int, ...] = ()
+    """Orders whose charges were not compared."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the day may be closed."""
+        told = self.broker_charges is not None
+        near = told and abs(self.charges - (self.broker_charges or 0)) <= WITHIN
+        return near and not (self.open_orders or self.missing_trades or self.differing)
+
+    def write(self, folder: Path) -> None:
+        """Write the report of the day's end.
+
+        Raises:
+            OutsideError: if the disk does not take it.
+        """
+        facts: dict[str, Any] = {**asdict(self), "agrees": self.agrees}
+        try:
+            files.write_text(folder / NAME, json.dumps(facts, indent=1))
+        except OSError as error:
+            raise OutsideError(f"{folder / NAME}: {error}; free space or mend the disk") from error
+
+
+def traded(state: State) -> list[Tracked]:
+    """Return the orders whose charges can be compared."""
+    return [
+        one for one in state.orders.values()
+        if one.fills and state.instruments[one.row].exchange in COMPARED
+    ]  # fmt: skip
+
+
+def charge_rows(state: State) -> list[dict[str, Any]]:
+    """Return the orders of a day as the broker's calculator takes them."""
+    return [
+        {
+            "order_id": one.broker_id,
+            "exchange": EXCHANGES[state.instruments[one.row].exchange],
+            "tradingsymbol": state.instruments[one.row].symbol,
+            "transaction_type": "BUY" if one.sign > 0 else "SELL", "variety": REGULAR,
+            "product": one.terms.product, "order_type": one.terms.kind, "quantity": one.booked,
+            "average_price": float(to_rupees(sum(q * p for q, p in one.fills)) / one.booked),
+        }
+        for one in traded(state)
+    ]  # fmt: skip
+
+
+def charges_of(state: State, schedule: Schedule, day: date) -> int:
+    """Return what our trades of a day cost, scaled, before the note's rounding to the rupee."""
+    notes: dict[Rates, list[NoteFill]] = {}
+    for one in traded(state):
+        instrument, product = state.instruments[one.row], Product(one.request.product)
+        charge_class = schedule.class_of(instrument, product, day)
+        rates = schedule.rates(day, charge_class, instrument.exchange)._replace(note_rounding=0)
+        fills = (NoteFill(one.sign > 0, qty, price, one.order) for qty, price in one.fills)
+        notes.setdefault(rates, []).extend(fills)
+    return sum(contract_note(fills, rates).total for rates, fills in notes.items())
+
+
+def broker_charges_of(data: Any, orders: int) -> int | None:
+    """Return the sum of the broker's charges, scaled; None if it is not of so many orders."""
+    if not isinstance(data, list) or len(data) != orders:
+        return None
+    total = 0
+    for row in data:
+        charges = row.get("charges") if isinstance(row, Mapping) else None
+        if not isinstance(charges, Mapping):
+            return None
+        try:
+            total += int(number(charges, "total") * SCALE)
+        except OddError:
+            return None
+    return total
+
+
+def close(
+    state: State, books: Books, data: Any, *, schedule: Schedule, day: date
+) -> Closing:  # fmt: skip
+    """Return how a day has ended; `data`: the broker's answer about `charge_rows`."""
+    orders = state.orders.values()
+    compared = {one.order for one in traded(state)}
+    return Closing(
+        tuple(one.order for one in orders if not one.is_over),
+        tuple(one.order for one in orders if one.filled > one.booked),
+        tuple(sorted(" ".join(key) for key in books.differs)),
+        charges_of(state, schedule, day), broker_charges_of(data, len(compared)),
+        tuple(one.order for one in orders if one.fills and one.order not in compared),
+    )  # fmt: skip

@@ -1,0 +1,102 @@
+"""Zerodha as a venue: the gateway of a run, opened with today's session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from alphapanda import log
+from alphapanda.brokers.ports import OrderRequest, Report
+from alphapanda.brokers.zerodha import sessions
+from alphapanda.brokers.zerodha.addresses import addresses_of
+from alphapanda.brokers.zerodha.clocks import Clock, clock_of
+from alphapanda.brokers.zerodha.live_feed import LiveFeed
+from alphapanda.brokers.zerodha.orders.gateway import Gateway
+from alphapanda.brokers.zerodha.orders.opening import Trading, open_gateway
+from alphapanda.config.settings import Settings
+from alphapanda.errors import AlphaPandaError, OutsideError
+from alphapanda.events.events import Broker
+from alphapanda.model.calendar import DAY, IST, Calendar, ist_date, session_group
+from alphapanda.model.charges import Schedule
+from alphapanda.model.instruments import Instrument
+
+LOG = log.get("zerodha.orders")
+DEPLOYMENT = "AP"
+"""On the tags of runs that are no deployment's."""
+READY_S = 30.0
+"""In which the order book has to be read before anything trades."""
+
+
+class ZerodhaVenue:
+    """Opens the gateway of a run, and lets the feed's updates wake it."""
+
+    broker = Broker.ZERODHA
+
+    def __init__(
+        self, settings: Settings, live: LiveFeed, *, instruments: Sequence[Instrument],
+        calendar: Calendar, schedule: Schedule, folder: Path,
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._live = live
+        self._instruments = instruments
+        self._calendar = calendar
+        self._schedule = schedule
+        self._folder = folder
+        self._clock: Clock = time.time_ns
+        self._gateway: Gateway | None = None
+
+    def connect(self, run_id: str, history: Iterable[OrderRequest | Report]) -> Gateway:
+        """Return the gateway of a run, which has read the order book.
+
+        Raises:
+            NoSessionError: without a session.
+            LockError: if another process trades this account's run.
+            OutsideError: if Kite does not answer.
+        """
+        settings, addresses = self._settings, addresses_of(self._settings)
+        self._clock = clock = clock_of(settings, addresses)
+        with sessions.database_of(settings) as (runner, database):
+            login = sessions.require_valid(
+                runner.run(sessions.newest(database, addresses)), clock()
+            )  # fmt: skip
+        token = sessions.token_of(settings, addresses, login)
+        trading = Trading(
+            run_id, DEPLOYMENT, self._instruments, self._folder, settings.runs_dir,
+            day=(clock() + IST) // DAY, history=history, over=self._over,
+        )  # fmt: skip
+        gateway = open_gateway(settings, addresses, token, trading=trading)
+        self._gateway = gateway
+        gateway.start()
+        problems = gateway.wait_ready(READY_S)
+        if problems:
+            raise OutsideError(
+                f"the account is not as it must be before orders are sent: {'; '.join(problems)}"
+            )
+        self._live.hear = gateway.tell
+        self._live.reread = lambda _: gateway.wake()
+        return gateway
+
+    def close(self) -> None:
+        """Close the day, if it is over, and end the gateway.
+
+        What is under way is looked up at the next start.
+        """
+        self._live.hear = lambda _: None
+        self._live.reread = lambda _: None
+        gateway = self._gateway
+        if gateway is None:
+            return
+        try:
+            if all(self._over(row) for row in range(len(self._instruments))):
+                closing = gateway.close_day(self._folder, self._schedule, ist_date(self._clock()))
+                LOG.info("day closed", agrees=closing.agrees)
+        except (AlphaPandaError, AssertionError) as error:
+            LOG.warning("the day was not closed", why=str(error))
+        finally:
+            gateway.stop()
+
+    def _over(self, row: int) -> bool:
+        now = self._clock()
+        session = self._calendar.session(ist_date(now), session_group(self._instruments[row]))
+        return session is None or now >= session.close

@@ -1,0 +1,142 @@
+"""`alphapanda rehearse`: a day traded live at the simulated exchange, no account needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from alphapanda import config
+from alphapanda.cli.flags import STRATEGY, Json, option
+from alphapanda.cli.output import print_json, print_table, whole_table
+from alphapanda.errors import UsageError
+from alphapanda.model.calendar import INDIA
+from alphapanda.research.table import count
+from alphapanda.runs.discovery import find
+
+DATA, RUN = "Data", "Run"
+FINDING = 1
+
+
+def rehearse(
+    strategies: Annotated[list[str], typer.Argument(metavar="STRATEGY...", help=STRATEGY)],
+    data: Annotated[
+        list[str] | None,
+        option(metavar="PATH", panel=DATA, text="The day: ticks, quotes or bars; again for each."),
+    ] = None,
+    instruments: Annotated[
+        list[Path] | None,
+        option(metavar="CSV", panel=DATA, text="Kite's instrument file, for tokens, lots, ticks."),
+    ] = None,
+    instrument: Annotated[
+        list[str] | None,
+        option(metavar="NAME", panel=DATA, text="Only these; for legs in their order."),
+    ] = None,
+    exchange: Annotated[
+        str | None, option(metavar="NAME", panel=DATA, text="Of names without one.")
+    ] = None,
+    repair: Annotated[
+        bool, option("--repair", panel=DATA, text="Drop defective rows and count them.")
+    ] = False,
+    param: Annotated[
+        list[str] | None, option(metavar="NAME=VALUE", panel=RUN, text="Of the only strategy.")
+    ] = None,
+    cash: Annotated[str, option(metavar="RUPEES", panel=RUN, text="In the account.")] = "1000000",
+    limits: Annotated[
+        str, option(metavar="LIMITS", panel=RUN, text="default, wide, or a TOML file.")
+    ] = "default",
+    faults: Annotated[
+        str, option(metavar="FAULTS", panel=RUN, text="calm, rough, or a file of faults.")
+    ] = "calm",
+    speed: Annotated[
+        str, option(metavar="N", panel=RUN, text="Of the market; answers take real time.")
+    ] = "60x",
+    seed: Annotated[int, option(metavar="N", panel=RUN, text="Of what goes wrong.")] = 1,
+    out: Annotated[
+        Path | None,
+        option(metavar="FOLDER", panel=RUN, text="Run directory. (default: runs/TIME-rehearsal)"),
+    ] = None,
+    json: Json = False,
+) -> int:  # fmt: skip
+    """Trade a day live at a simulated exchange, and compare its book with ours; status 1 if not one.
+
+    \b
+    No account is needed, and no setting of yours is read: an exchange on this machine plays the
+    data, answers late, or wrongly, and keeps a ledger of its own.
+      alphapanda rehearse ema_cross --data data --faults rough
+    """  # noqa: D301, E501 (click keeps the lines below its mark as they are)
+    from alphapanda.rehearsal import rehearse as rehearsals  # noqa: PLC0415 (loads DuckDB)
+
+    if not data:
+        raise UsageError("no data are named: --data FILE, a folder or a pattern")
+    folder = (out or default_folder()).expanduser().absolute()
+    if folder.exists() or folder.with_name(f"{folder.name}-base").exists():
+        raise UsageError(f"--out {folder}: there is something already; choose another")
+    wanted = rehearsals.Wanted(
+        [absolute(name) for name in strategies], [str(Path(path).absolute()) for path in data],
+        folder, [path.absolute() for path in instruments or ()], instrument or (), exchange,
+        repair, param or (), cash, file_or_name(limits), file_or_name(faults), speed, seed,
+    )  # fmt: skip
+    console = Console(stderr=True)
+    done = rehearsals.rehearse(
+        wanted, lambda line: None if json else console.print(f"{line} ...", highlight=False)
+    )
+    if json:
+        print_json(facts_of(done))
+    else:
+        print_rehearsed(done)
+        sys.stdout.write(f"the run: {folder}\n")
+    return 0 if done.fine else FINDING
+
+
+def default_folder() -> Path:
+    """Return a run folder of its own."""
+    return config.load().runs_dir / f"{datetime.now(INDIA):%Y%m%d-%H%M%S}-rehearsal"
+
+
+def absolute(name: str) -> str:
+    """Return a strategy by its file and class, which any process finds."""
+    spec = find(name)
+    return f"{spec.file}:{spec.cls.__name__}"
+
+
+def file_or_name(text: str) -> str:
+    """Return a file's path from anywhere, or a name as it is."""
+    return str(Path(text).absolute()) if Path(text).suffix else text
+
+
+def facts_of(done: Any) -> dict[str, Any]:
+    """Return the object of `--json`."""
+    facts = dataclasses.asdict(done.comparison)
+    return {**facts, "verify": done.verify, "digest": done.digest, "faults": done.faults,
+            "fills": done.summary.get("fills"), "pnl": done.summary.get("pnl"),
+            "charges": done.summary.get("charges")}  # fmt: skip
+
+
+def print_rehearsed(done: Any) -> None:
+    """Print what happened, for a person."""
+    found = done.comparison
+    table = whole_table()
+    rows = {
+        "orders sent": count(found.orders_sent), "trades in both books": count(found.trades),
+        "duplicates": count(found.duplicates), "lost": count(found.lost),
+        "unknown, resolved": f"{count(found.unknown)}, {count(found.unknown_resolved)}",
+        "foreign trades": count(found.foreign),
+        "positions": "equal" if found.position_equal else "DIFFERENT",
+        "cash of trades": "equal" if found.cash_equal else "DIFFERENT",
+        "verify": done.verify,
+        "what went wrong": ", ".join(f"{n} x {what}" for what, n in done.faults.items())
+        or "nothing",
+        "P&L after charges": str(done.summary.get("pnl")),
+    }  # fmt: skip
+    for name, value in rows.items():
+        table.add_row(name, Text(value))
+    for line in found.differences[:10]:
+        table.add_row("difference", Text(line))
+    print_table(table)

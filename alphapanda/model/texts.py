@@ -1,0 +1,53 @@
+"""What commands and reports say in words, beside their control rows, whose fields are all ints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from alphapanda.model.rows import Control
+
+
+class CommandTexts(NamedTuple):
+    """The words of an operator's command."""
+
+    command: str
+    """Its id."""
+    by: str = ""
+    reason: str = ""
+
+
+class ReportTexts(NamedTuple):
+    """The words of a broker's report."""
+
+    broker_order_id: str = ""
+    trade_id: str = ""
+    text: str = ""
+    """The broker's own words."""
+
+
+Texts = CommandTexts | ReportTexts
+WORDS = len(CommandTexts._fields)
+"""How many words each has."""
+
+
+def worded(controls: Any) -> Any:
+    """Return by control row if it has words beside it: what was numbered as it came in has."""
+    return (controls["kind"] >= Control.KILL) & (controls["c"] != 0)
+
+
+def texts_of(controls: Any, words: Iterable[Sequence[str]]) -> tuple[Texts, ...]:
+    """Return the words of control rows, in order, as texts of commands or of reports."""
+    kinds = controls["kind"][np.flatnonzero(worded(controls))].tolist()
+    made = []
+    for number, each in enumerate(words):
+        reported = number < len(kinds) and kinds[number] == Control.REPORT
+        made.append(ReportTexts(*each) if reported else CommandTexts(*each))
+    return tuple(made)
+
+
+def commands(texts: Iterable[Texts]) -> list[str]:
+    """Return the ids of the commands among texts."""
+    return [each.command for each in texts if isinstance(each, CommandTexts)]

@@ -1,0 +1,1 @@
+"""Watches the platform: heartbeats, health, the pipeline's counts, metrics, alerts."""

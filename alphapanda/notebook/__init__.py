@@ -1,0 +1,1 @@
+"""Notebooks that explore, watch and steer."""

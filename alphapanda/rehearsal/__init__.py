@@ -1,0 +1,1 @@
+"""A rehearsal: live trading against the simulated exchange, and its ledger against our journal."""

@@ -1,0 +1,166 @@
+"""One rehearsal: a day at the simulated exchange, traded live, and the books compared."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alphapanda.data.replay.replay import ReplayOptions, open_replay
+from alphapanda.errors import OutsideError, UsageError
+from alphapanda.events.events import decode
+from alphapanda.journal.journal import Journal
+from alphapanda.kitesim.script import SHIPPED
+from alphapanda.rehearsal.comparing import Comparison, compare
+from alphapanda.rehearsal.stage import USER, Stage, free_port, last_words, simulator
+
+LEDGER = "ledger.json"
+"""The exchange's own book, kept in the run's folder."""
+GAPS, IDENTICAL = (0, 1), "identical"
+Show = Callable[[str], None]
+"""Takes a line on what happens now."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to rehearse."""
+
+    strategies: Sequence[str]
+    """Absolute: FILE, or FILE:CLASS."""
+    data: Sequence[str]
+    out: Path
+    instruments: Sequence[Path] = ()
+    instrument: Sequence[str] = ()
+    exchange: str | None = None
+    repair: bool = False
+    params: Sequence[str] = ()
+    """As NAME=VALUE."""
+    cash: str = "1000000"
+    limits: str = "default"
+    faults: str = "calm"
+    speed: str = "60x"
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What came of it."""
+
+    comparison: Comparison
+    verify: str
+    digest: str
+    summary: dict[str, Any] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
+    """What went wrong at the exchange, and how often."""
+
+    @property
+    def fine(self) -> bool:
+        """Whether both books are one, and the run replays."""
+        return self.comparison.equal and self.verify == IDENTICAL
+
+
+def rehearse(wanted: Wanted, show: Show) -> Rehearsed:
+    """Trade a day live at a simulator, stop, compare its ledger with the journal, and verify.
+
+    Raises:
+        UsageError: for what can't be rehearsed.
+        OutsideError: if a process of it fails; with what it said.
+    """
+    names = feed_names(wanted)
+    base = wanted.out.with_name(f"{wanted.out.name}-base")
+    base.mkdir(parents=True)
+    callback = f"http://127.0.0.1:{free_port()}/"
+    show("the simulated exchange opens")
+    with simulator(simulator_words(wanted, base), base=base, callback=callback) as sim:
+        stage = Stage(base, callback, sim)
+        show("tables, login, the day's instruments")
+        stage.run("db", "upgrade")
+        stage.run("login", "zerodha", "--request-token", stage.request_token())
+        stage.run("instruments", "fetch")
+        show(f"live on {', '.join(names)}")
+        told = stage.run(*live_words(wanted, names), fine=GAPS)
+        if not told.stdout:
+            raise OutsideError(f"live failed: {last_words(told.stderr)}")
+        show("the exchange's book against the journal")
+        ledger = stage.ledger()
+        (wanted.out / LEDGER).write_text(json.dumps(ledger))
+        verdict = stage.run("verify", str(wanted.out), "--json", fine=(0, 1, 2))
+    found = json.loads(verdict.stdout) if verdict.stdout else {}
+    summary = json.loads(told.stdout)
+    batches = Journal.open(wanted.out).batches()
+    events = (decode(line) for batch in batches for line in batch.envelopes)
+    return Rehearsed(
+        compare(ledger, events), IDENTICAL if verdict.returncode == 0 else "different",
+        str(found.get("digest", summary["digest"])), summary, faults_of(ledger),
+    )  # fmt: skip
+
+
+def feed_names(wanted: Wanted) -> list[str]:
+    """Return the instruments of the feed: those that are chosen, or all of the data."""
+    reading = ReplayOptions(
+        paths=wanted.data, instruments=tuple(wanted.instrument) or None,
+        exchange=wanted.exchange, repair=wanted.repair,
+    )  # fmt: skip
+    with open_replay(reading) as replay:
+        found = list(replay.names)
+    if wanted.instrument and set(wanted.instrument) <= set(found):
+        return list(wanted.instrument)  # legs: in their order
+    return found
+
+
+def simulator_words(wanted: Wanted, base: Path) -> list[str]:
+    """Return what the simulator is started with."""
+    words = [word for path in wanted.data for word in ("--data", path)]
+    words += [word for path in wanted.instruments for word in ("--instruments", str(path))]
+    words += [word for name in wanted.instrument for word in ("--instrument", name)]
+    if wanted.exchange is not None:
+        words += ["--exchange", wanted.exchange]
+    if wanted.repair:
+        words.append("--repair")
+    script = base / "faults.toml"
+    script.write_text(script_text(wanted.faults, wanted.cash), encoding="utf-8")
+    return [*words, "--faults", str(script), "--seed", str(wanted.seed), "--speed", wanted.speed,
+            "--user", USER]  # fmt: skip
+
+
+def script_text(faults: str, cash: str) -> str:
+    """Return a script of faults with the cash of the account.
+
+    Raises:
+        UsageError: if it can't be read, or has an account of its own.
+    """
+    shipped = Path(__file__).parents[1] / "kitesim" / "scripts" / f"{faults}.toml"
+    path = shipped if faults in SHIPPED else Path(faults)
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(
+            f"--faults {faults}: {error}; write calm, rough, or a file of faults"
+        ) from None
+    if "account" in document:
+        if "cash" in document["account"]:
+            raise UsageError(f"--faults {faults}: leave cash out of [account]; --cash says it")
+        return text.replace("[account]", f'[account]\ncash = "{cash}"', 1)
+    return f'{text}\n[account]\ncash = "{cash}"\n'
+
+
+def live_words(wanted: Wanted, names: Sequence[str]) -> list[str]:
+    """Return the command that trades live."""
+    words = ["live", *wanted.strategies, "--broker", "zerodha", "--account", USER, "--feed",
+             f"kite:{','.join(names)}", "--cash", wanted.cash, "--limits", wanted.limits,
+             "--out", str(wanted.out), "--json"]  # fmt: skip
+    words += [word for text in wanted.params for word in ("--param", text)]
+    return words + [word for name in wanted.instrument for word in ("--instrument", name)]
+
+
+def faults_of(ledger: dict[str, Any]) -> dict[str, int]:
+    """Return what went wrong at the exchange, and how often, most often first."""
+    counts: dict[str, int] = {}
+    for entry in ledger["entries"]:
+        if entry["kind"] == "fault":
+            counts[entry["do"]] = counts.get(entry["do"], 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,95 @@
+"""Where a run's orders go: one table of brokers, and what a run may send there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from alphapanda.brokers.holding import DryRun, Holding
+from alphapanda.brokers.ports import ExecutionClient, MarketSource, OrderRequest, Report
+from alphapanda.config.settings import Settings
+from alphapanda.errors import UsageError
+from alphapanda.events.events import Broker
+from alphapanda.runs.paper import Venue
+from alphapanda.runs.plan import RunPlan
+
+
+class Sending(NamedTuple):
+    """What of a run's orders leaves."""
+
+    dry_run: bool = False
+    """Nothing: each order ends at once."""
+    read_only: bool = False
+    """Nothing but cancellations, and what closes."""
+    max_orders: int | None = None
+
+
+ALL = Sending()
+"""Every order leaves."""
+
+
+class Opening(NamedTuple):
+    """What it takes to open a venue."""
+
+    settings: Settings
+    plan: RunPlan
+    source: MarketSource
+    folder: Path
+    sending: Sending
+
+
+class Held:
+    """A venue that lets pass what may be sent."""
+
+    def __init__(self, venue: Venue, sending: Sending) -> None:
+        self.broker = venue.broker
+        self._venue = venue
+        self._sending = sending
+
+    def connect(self, run_id: str, history: Iterable[OrderRequest | Report]) -> ExecutionClient:
+        """Return the client of a run, held back as was wanted."""
+        if self._sending.dry_run:
+            return DryRun()
+        client = self._venue.connect(run_id, history)
+        if self._sending.read_only:
+            return Holding(client, 0)
+        if self._sending.max_orders is not None:
+            return Holding(client, self._sending.max_orders)
+        return client
+
+
+def no_venue(_wished: Opening, _stack: ExitStack) -> Venue | None:
+    """Return no venue: the core fills paper orders itself."""
+    return None
+
+
+def open_zerodha(opening: Opening, stack: ExitStack) -> Venue | None:
+    """Return Zerodha, closed with the stack.
+
+    Raises:
+        UsageError: if the rows are not Kite's live ones.
+    """
+    from alphapanda.brokers.zerodha.live_feed import LiveFeed  # noqa: PLC0415 (requests, Twisted)
+    from alphapanda.brokers.zerodha.venue import ZerodhaVenue  # noqa: PLC0415
+
+    live = opening.source.part
+    if not isinstance(live, LiveFeed):
+        raise UsageError("--broker zerodha trades on live ticks: --feed kite:NSE:INFY,NSE:TCS")
+    venue = ZerodhaVenue(
+        opening.settings, live, instruments=opening.plan.instruments,
+        calendar=opening.plan.rules.calendar, schedule=opening.plan.rules.schedule,
+        folder=opening.folder,
+    )  # fmt: skip
+    stack.callback(venue.close)
+    return Held(venue, opening.sending)
+
+
+VENUES: dict[Broker, Callable[[Opening, ExitStack], Venue | None]] = {
+    Broker.PAPER: no_venue,
+    Broker.ZERODHA: open_zerodha,
+}
+"""Where orders go, by broker. A new one is a line here and a folder in `brokers/`."""
+SENT = frozenset(VENUES) - {Broker.PAPER}
+"""Brokers that orders are sent to."""

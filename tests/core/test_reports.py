@@ -1,0 +1,368 @@
+"""Orders that are sent: nothing but a report fills, ends, triggers or changes one."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from alphapanda import bracket, buy, buy_limit, cancel, modify, sell_limit
+from alphapanda.core.changes import PACE_NS, RETRY_NS
+from alphapanda.core.state import OrderState
+from alphapanda.model.calendar import Phase
+from alphapanda.model.rows import Control, Out, Reason, RejectionCode, ReportKind, Scope
+from tests.support.harness import (
+    SECOND,
+    T0,
+    Heard,
+    Played,
+    Script,
+    closes,
+    listener,
+    opens,
+    phase,
+    play,
+    report,
+    rs,
+    ticks,
+)
+
+R = ReportKind
+UNTIL = T0 + 3600 * SECOND
+LONG = ticks(*[100.0] * 60)
+"""A price that would fill any market order on paper."""
+
+
+def at(second: float, kind: ReportKind, order: int = 1, **fields: int) -> Any:
+    """Return a report so many seconds after the open."""
+    return report(T0 + int(second * SECOND), kind, order, **fields)
+
+
+def filled(second: float, qty: int, price: float = 100.0, order: int = 1) -> Any:
+    """Return a trade."""
+    return at(second, R.FILLED, order, qty=qty, price=rs(price))
+
+
+def sent(script: Script, *events: Any, rows: Any = LONG, **desk: Any) -> Played:
+    """Run rows of a core whose orders are sent, with these reports."""
+    return play(rows, script, events=[opens(UNTIL), *events], sent=True, **desk)
+
+
+def ends(played: Played) -> list[tuple[str, int, int]]:
+    """Return type, order and reason of every end."""
+    return [(r.type.name, r.order, r.a) for r in played.of(Out.CANCELLED, Out.EXPIRED, Out.FAILED)]
+
+
+def messages(played: Played) -> list[tuple[str, int, int, int]]:
+    """Return what is sent to the broker: type, order, quantity, and of the others the trigger."""
+    found = played.of(Out.ORDER, Out.MODIFY, Out.CANCEL)
+    return [(r.type.name, r.order, r.qty, 0 if r.type == Out.CANCEL else r.a) for r in found]
+
+
+def test_without_reports_nothing_happens_to_an_order() -> None:
+    """Rows that would fill it on paper, and the end of its session, leave it as it was sent."""
+    played = sent({0: lambda ctx: buy(ctx, 10)}, closes(T0 + 30 * SECOND))
+    assert played.life(1) == ["ORDER"]
+    assert played.field("positions", "open_buy") == 10
+
+
+def test_a_life_by_reports() -> None:
+    """Acknowledged, filled in parts at the trades' own prices; cash and position are exact."""
+    played = sent(
+        {0: lambda ctx: buy(ctx, 10)}, at(2, R.ACKNOWLEDGED), filled(3, 4, 100.05),
+        filled(4, 6, 99.95),
+    )  # fmt: skip
+    assert played.life(1) == ["ORDER", "ACKNOWLEDGED", "FILL", "FILL"]
+    assert [(f.qty, f.price) for f in played.fills] == [(4, 100.05), (6, 99.95)]
+    assert played.field("positions", "qty") == 10
+    assert played.field("ledgers", "cash") == -(4 * rs(100.05) + 6 * rs(99.95))
+    assert played.field("positions", "open_buy") == 0
+    assert played.field("orders", "id") == 0, "its slot is free"
+
+
+def test_a_fill_proves_what_came_before() -> None:
+    """A trade that is reported first acknowledges its order, and triggers its stop."""
+    played = sent(
+        {0: lambda ctx: bracket(ctx, 10, stop=rs(98))}, filled(2, 10), filled(4, -10, 98, 2)
+    )
+    assert played.life(1) == ["ORDER", "ACKNOWLEDGED", "FILL"]
+    assert played.life(2) == ["ORDER", "ACKNOWLEDGED", "TRIGGERED", "FILL"]
+    assert played.field("positions", "qty") == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "end"),
+    [
+        (R.CANCELLED, 0, ("CANCELLED", 1, Reason.EXTERNAL)),
+        (R.CANCELLED, Reason.DRY_RUN, ("CANCELLED", 1, Reason.DRY_RUN)),
+        (R.EXPIRED, 0, ("EXPIRED", 1, Reason.SESSION_END)),
+        (R.REJECTED, 0, ("FAILED", 1, Reason.REJECTED)),
+        (R.REJECTED, Reason.MARGIN, ("FAILED", 1, Reason.MARGIN)),
+    ],
+)
+def test_ends(kind: ReportKind, reason: int, end: tuple[str, int, int]) -> None:
+    """Each end says its reason, frees what was counted, and is heard by the strategy."""
+    heard = Heard()
+    strategy = listener({0: lambda ctx: buy_limit(ctx, 10, rs(99))}, heard)
+    played = sent({}, at(2, R.ACKNOWLEDGED), at(3, kind, reason=reason), classes=[strategy])
+    assert ends(played) == [end]
+    assert played.field("positions", "open_buy") == 0
+    assert played.field("ledgers", "blocked", 1) == 0
+    assert [call[-1] for call in heard.calls if call[0] == "order"] == [
+        Out.ACKNOWLEDGED, Out[end[0]],
+    ]  # fmt: skip
+
+
+def test_a_cancellation_waits_for_its_report() -> None:
+    """Until then an order counts; what fills meanwhile is booked; the report ends the rest."""
+    script: Script = {0: lambda ctx: buy_limit(ctx, 10, rs(99)), 3: lambda ctx: cancel(ctx, 1)}
+    asked = (at(2, R.ACKNOWLEDGED), filled(5, 3, 99))
+    waiting = sent(script, *asked)
+    assert waiting.field("positions", "open_buy") == 7
+    ended = sent(script, *asked, at(6, R.CANCELLED))
+    assert ends(ended) == [("CANCELLED", 1, Reason.STRATEGY)]
+    assert (ended.field("positions", "qty"), ended.field("positions", "open_buy")) == (3, 0)
+
+
+def test_a_fill_after_the_end_is_booked() -> None:
+    """A trade that is told after the cancellation moves position and cash all the same."""
+    played = sent(
+        {0: lambda ctx: buy_limit(ctx, 10, rs(99))}, at(2, R.CANCELLED), filled(3, 4, 99),
+        filled(4, 6, 99),
+    )  # fmt: skip
+    assert played.field("positions", "qty") == 10
+    assert played.field("ledgers", "cash") == -10 * rs(99)
+    assert (played.field("positions", "open_buy"), played.field("ledgers", "open_value")) == (0, 0)
+
+
+def test_a_late_fill_of_an_entry_is_protected() -> None:
+    """An entry that was cancelled unfilled, and then filled after all, gets its exits."""
+    played = sent(
+        {0: lambda ctx: bracket(ctx, 10, stop=rs(98), target=rs(103))}, at(2, R.CANCELLED),
+        filled(3, 4),
+    )  # fmt: skip
+    assert messages(played) == [
+        ("ORDER", 1, 10, 0), ("ORDER", 2, -4, rs(98)), ("ORDER", 3, -4, 0),
+    ]  # fmt: skip
+    assert played.field("clock", "reserved") == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [filled(2, 11)], [filled(2, 10), filled(3, 1)], [filled(2, -1)], [filled(2, 5, 0)],
+        [at(2, R.CANCELLED), filled(3, 11)], [filled(2, 1, order=7)], [at(2, R.ACKNOWLEDGED, 7)],
+        [at(2, R.FILLED, qty=5, price=1), at(3, R.REPLACED, qty=4, price=1)],
+        [at(2, R.CIRCUIT, 0, row=-1)], [at(2, R.BLOCKED, 0, row=1, reason=26)],
+    ],
+)  # fmt: skip
+def test_what_cannot_be_stops_the_run(wrong: list[Any]) -> None:
+    """More than was ordered, the other side, no price, no such order: the core goes no further."""
+    with pytest.raises(AssertionError):
+        sent({0: lambda ctx: buy_limit(ctx, 10, rs(100))}, *wrong)
+
+
+def test_a_change_is_in_force_when_it_is_reported() -> None:
+    """Until then the worse of old and new terms counts, and a second change is refused."""
+    script: Script = {
+        0: lambda ctx: buy_limit(ctx, 10, rs(99)), 3: lambda ctx: modify(ctx, 1, 15, rs(98)),
+        4: lambda ctx: modify(ctx, 1, 12),
+    }  # fmt: skip
+    waiting = sent(script, at(2, R.ACKNOWLEDGED))
+    assert waiting.field("positions", "open_buy") == 15
+    assert waiting.codes() == [RejectionCode.CHANGE_UNDER_WAY]
+    done = sent(script, at(2, R.ACKNOWLEDGED), at(6, R.REPLACED, qty=15, price=rs(98)))
+    assert done.of(Out.MODIFIED)[0].qty == 15
+    assert done.field("orders", "price") == rs(98)
+    refused = sent(script, at(2, R.ACKNOWLEDGED), at(6, R.CHANGE_REJECTED, reason=Reason.RATE))
+    assert refused.field("positions", "open_buy") == 10
+    assert [(r.order, r.a, r.b) for r in refused.of(Out.REJECTED)][-1] == (
+        1, RejectionCode.BROKER, Reason.RATE,
+    )  # fmt: skip
+
+
+def test_somebody_elses_terms_are_taken() -> None:
+    """A change that was made at the terminal, or came about otherwise, is not fought."""
+    script: Script = {
+        0: lambda ctx: buy_limit(ctx, 10, rs(99)), 5: lambda ctx: modify(ctx, 1, 15),
+    }  # fmt: skip
+    played = sent(script, at(2, R.REPLACED, qty=8, price=rs(97)), at(7, R.REPLACED, qty=12))
+    assert messages(played) == [("ORDER", 1, 10, 0), ("MODIFY", 1, 15, 0)]
+    assert (played.field("orders", "qty"), played.field("positions", "open_buy")) == (12, 12)
+    assert played.field("orders", "price") == rs(97)
+
+
+def test_a_fill_proves_an_enlargement() -> None:
+    """More than the old quantity is no error while a larger one is on its way."""
+    script: Script = {
+        0: lambda ctx: buy_limit(ctx, 10, rs(99)), 3: lambda ctx: modify(ctx, 1, 15),
+    }  # fmt: skip
+    played = sent(script, at(2, R.ACKNOWLEDGED), filled(5, 15, 99), at(6, R.REPLACED, qty=15))
+    assert played.life(1) == ["ORDER", "ACKNOWLEDGED", "MODIFY", "MODIFIED", "FILL"]
+    assert played.field("positions", "qty") == 15
+
+
+def test_an_order_in_doubt_counts_and_blocks() -> None:
+    """It counts; no new risk on its instrument, but what reduces; a report frees it."""
+    script: Script = {
+        0: lambda ctx: buy(ctx, 5), 3: lambda ctx: buy_limit(ctx, 10, rs(99)),
+        6: lambda ctx: buy(ctx, 1), 7: lambda ctx: sell_limit(ctx, 5, rs(101)),
+        20: lambda ctx: buy_limit(ctx, 1, rs(95)),
+    }  # fmt: skip
+    played = sent(
+        script, filled(2, 5), at(5, R.UNKNOWN, 2), at(15, R.REJECTED, 2, reason=Reason.LAPSED)
+    )
+    assert played.of(Out.UNKNOWN)[0].qty == 10
+    assert played.codes() == [RejectionCode.BLOCKED_UNKNOWN]
+    assert ends(played) == [("FAILED", 2, Reason.LAPSED)]
+    assert [row.order for row in played.of(Out.ORDER)] == [1, 2, 4, 5]
+    doubted = sent({0: script[3]}, at(5, R.UNKNOWN))
+    assert doubted.field("positions", "open_buy") == 10
+    assert doubted.field("orders", "state") == OrderState.UNKNOWN
+
+
+def test_what_lapsed_and_returns_is_taken_back() -> None:
+    """Given up as never sent, then found at the broker: it works again, and can be cancelled."""
+    script: Script = {0: lambda ctx: buy_limit(ctx, 10, rs(99)), 9: lambda ctx: cancel(ctx, 1)}
+    lost = (at(3, R.UNKNOWN), at(4, R.REJECTED, reason=Reason.LAPSED), at(6, R.ACKNOWLEDGED))
+    played = sent(script, *lost, filled(7, 4, 99))
+    assert played.field("positions", "open_buy") == 6
+    assert played.life(1)[-1] == "CANCEL"
+
+
+def test_blocks_hold_by_reason() -> None:
+    """Two reasons block the account; each has to go; an instrument is blocked alone."""
+    script: Script = {n: lambda ctx: buy(ctx, 1) for n in (2, 4, 6, 8, 10)}
+    code = RejectionCode
+    played = sent(
+        script, at(1, R.BLOCKED, 0, row=-1, reason=code.AUTH_LOST),
+        at(1, R.BLOCKED, 0, row=-1, reason=code.READ_ONLY),
+        at(3.5, R.UNBLOCKED, 0, row=-1, reason=code.AUTH_LOST),
+        at(5.5, R.UNBLOCKED, 0, row=-1, reason=code.READ_ONLY),
+        at(7.5, R.BLOCKED, 0, row=0, reason=code.BLOCKED_UNKNOWN),
+        at(9.5, R.UNBLOCKED, 0, row=0, reason=code.BLOCKED_UNKNOWN),
+    )  # fmt: skip
+    assert played.codes() == [code.AUTH_LOST, code.READ_ONLY, code.BLOCKED_UNKNOWN]
+    assert [(r.row, r.a, r.b) for r in played.of(Out.BROKER_SESSION)[:1]] == [
+        (-1, code.AUTH_LOST, 1)
+    ]
+
+
+def test_facts_of_the_account_are_said() -> None:
+    """Orders and positions of others, and comparisons, are rows; circuit limits reach R1."""
+    played = sent(
+        {5: lambda ctx: buy_limit(ctx, 1, rs(111))}, at(1, R.EXTERNAL_ORDER, 0, row=0, qty=7),
+        at(1, R.EXTERNAL_POSITION, 0, row=-1, qty=-3, price=rs(5)), at(2, R.RECONCILED, 0, qty=2),
+        at(3, R.CIRCUIT, 0, row=0, price=rs(90), trigger=rs(110)),
+    )  # fmt: skip
+    said = played.of(Out.EXTERNAL_ORDER, Out.EXTERNAL_POSITION, Out.RECONCILED)
+    assert [(r.row, r.qty) for r in said] == [(0, 7), (-1, -3), (-1, 2)]
+    assert played.codes() == [RejectionCode.PRICE_BAND]
+    assert played.field("positions", "qty") == 0
+
+
+BRACKET: Script = {0: lambda ctx: bracket(ctx, 10, stop=rs(98), target=rs(103))}
+
+
+def test_exits_are_sent_and_enlarged_by_one_change_at_a_time() -> None:
+    """Fills of the entry that come while a change is under way go out together, once it is done."""
+    played = sent(
+        BRACKET, filled(2, 2), at(3, R.ACKNOWLEDGED, 2), at(3, R.ACKNOWLEDGED, 3), filled(4, 3),
+        filled(5, 1), filled(6, 4), at(8, R.REPLACED, 2), at(9, R.REPLACED, 3),
+    )  # fmt: skip
+    assert messages(played) == [
+        ("ORDER", 1, 10, 0), ("ORDER", 2, -2, rs(98)), ("ORDER", 3, -2, 0),
+        ("MODIFY", 2, -5, rs(98)), ("MODIFY", 3, -5, 0), ("MODIFY", 2, -10, rs(98)),
+        ("MODIFY", 3, -10, 0),
+    ]  # fmt: skip
+    assert played.field("positions", "open_sell") == 20, "both exits, by the larger of old and new"
+
+
+def test_exits_wait_until_they_are_acknowledged() -> None:
+    """An order whose number at the broker is not known is not changed."""
+    played = sent(BRACKET, filled(2, 2), filled(3, 8), at(10, R.ACKNOWLEDGED, 2))
+    assert messages(played)[3:] == [("MODIFY", 2, -10, rs(98))]
+
+
+def test_a_filled_exit_cancels_its_sibling_and_a_partial_fill_cuts_it() -> None:
+    """OCO at a broker: a change for a part, a cancellation for the whole, and reports end it."""
+    live = (filled(2, 10), at(3, R.ACKNOWLEDGED, 2), at(3, R.ACKNOWLEDGED, 3))
+    cut = sent(BRACKET, *live, filled(5, -4, 103, 3))
+    assert messages(cut)[3:] == [("MODIFY", 2, -6, rs(98))]
+    whole = sent(BRACKET, *live, filled(5, -10, 103, 3), at(7, R.CANCELLED, 2))
+    assert messages(whole)[3:] == [("CANCEL", 2, -10, 0)]
+    assert ends(whole) == [("CANCELLED", 2, Reason.OCO)]
+    assert whole.field("positions", "open_sell") == 0
+
+
+def test_a_refused_cancellation_is_repeated_after_a_while() -> None:
+    """The sibling of a filled exit must go: refused, its cancellation is sent again."""
+    live = (filled(2, 10), at(3, R.ACKNOWLEDGED, 2), at(3, R.ACKNOWLEDGED, 3))
+    played = sent(BRACKET, *live, filled(5, -10, 103, 3), at(6, R.CHANGE_REJECTED, 2))
+    sent_at = [row.ts - T0 for row in played.of(Out.CANCEL)]
+    assert sent_at[:2] == [5 * SECOND, 6 * SECOND + RETRY_NS]
+    assert len(sent_at) == 2, "while it is under way there is no third"
+
+
+def test_a_trailing_stop_moves_by_changes() -> None:
+    """It goes up with the price in steps, with time between them, and never back."""
+    prices = [100.0, 100.0, 100.0, *[100 + 0.1 * n for n in range(60)], *[99.0] * 5]
+    script: Script = {0: lambda ctx: bracket(ctx, 10, stop=0, trail=rs(2))}
+    events: list[Any] = [filled(1, 10), at(2, R.ACKNOWLEDGED, 2)]
+    events += [at(n + 0.5, R.REPLACED, 2) for n in range(3, 66)]
+    played = sent(script, *events, rows=ticks(*prices))
+    moves = played.of(Out.MODIFY)
+    assert 3 < len(moves) < 20
+    assert [r.a for r in moves] == sorted(r.a for r in moves)
+    assert min(b.ts - a.ts for a, b in pairwise(moves)) >= 5 * PACE_NS
+    assert all(r.a <= rs(100 + 0.1 * 60) - rs(2) for r in moves)
+
+
+def test_a_square_off_is_sent_before_the_brokers_own() -> None:
+    """Working intraday orders are cancelled; then, not before, an order closes what is held."""
+    script: Script = {
+        0: lambda ctx: buy(ctx, 10), 3: lambda ctx: buy_limit(ctx, 5, rs(90)),
+        15: lambda ctx: buy(ctx, 1),
+    }  # fmt: skip
+    cut = (T0 + 10 * SECOND, Control.SQUARE_OFF, 0)
+    played = sent(
+        script, filled(2, 10), at(4, R.ACKNOWLEDGED, 2), cut, at(12, R.CANCELLED, 2),
+        filled(14, -10, 100, 3),
+    )  # fmt: skip
+    assert messages(played)[2:] == [("CANCEL", 2, 5, 0), ("ORDER", 3, -10, 0)]
+    assert ends(played) == [("CANCELLED", 2, Reason.SQUARE_OFF)]
+    assert played.field("positions", "qty") == 0
+    assert played.codes() == [RejectionCode.PRODUCT_CUTOFF]
+
+
+def test_exits_of_what_is_held_sleep_and_are_sent_anew() -> None:
+    """Expired, a stop goes out again at the next open; a late fill of the old one cuts it."""
+    day = 86_400 * SECOND
+    rows = ticks(*[100.0] * 4, step=day // 2)
+    played = sent(
+        BRACKET, filled(2, 10), at(3, R.ACKNOWLEDGED, 2), at(3, R.ACKNOWLEDGED, 3),
+        closes(T0 + 9 * SECOND), at(10, R.EXPIRED, 2), at(10, R.EXPIRED, 3),
+        phase(T0 + day, Phase.OPEN, T0 + day + 3600 * SECOND),
+        report(T0 + day + SECOND, R.FILLED, 2, qty=-4, price=rs(98)), rows=rows,
+    )  # fmt: skip
+    assert messages(played)[3:] == [("ORDER", 4, -10, rs(98)), ("ORDER", 5, -10, 0)]
+    assert played.field("positions", "qty") == 6
+    assert ends(played)[:2] == [("EXPIRED", 2, Reason.OVERNIGHT), ("EXPIRED", 3, Reason.OVERNIGHT)]
+
+
+def test_what_no_report_ended_by_midnight_is_in_doubt() -> None:
+    """A day order does not outlive its day: its instrument is blocked until somebody tells."""
+    rows = ticks(*[100.0] * 4, step=43_200 * SECOND)
+    played = sent({0: lambda ctx: buy_limit(ctx, 10, rs(90))}, rows=rows)
+    assert [row.order for row in played.of(Out.UNKNOWN)] == [1]
+
+
+def test_a_flatten_closes_by_orders() -> None:
+    """All is cancelled, exits too; once the reports are in, one order closes what is held."""
+    live = (filled(2, 10), at(3, R.ACKNOWLEDGED, 2), at(3, R.ACKNOWLEDGED, 3))
+    flatten = (T0 + 5 * SECOND, Control.FLATTEN, Scope.ACCOUNT, 0, 1, 0)
+    played = sent(BRACKET, *live, flatten, at(7, R.CANCELLED, 2), at(8, R.CANCELLED, 3))
+    assert messages(played)[3:] == [
+        ("CANCEL", 2, -10, 0), ("CANCEL", 3, -10, 0), ("ORDER", 4, -10, 0),
+    ]  # fmt: skip

@@ -47,7 +47,7 @@ style: setup ## All of `make check` but the types
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-provision: ## Install PostgreSQL, Redis, Java, Kafka and a client from npm for the tests, as root or by sudo
+provision: ## Install PostgreSQL, Redis, Java, Kafka, Chromium and a client from npm for the tests, as root or by sudo
 	$(PYTHON) -m tests.support.servers provision
 	@if command -v npm >/dev/null; then mkdir -p build/npm && \
 		cp tests/kitesim/clients/js/package*.json build/npm && \

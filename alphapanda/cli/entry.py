@@ -52,7 +52,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.umask(os.umask(0o777) | 0o027)  # what a trader decides is not for all on the machine
     warnings.showwarning = note
-    code = status()
+    code = carry_out()
     try:
         sys.stdout.flush()
     except OSError as error:  # the reader has gone, `| head`; or the disk is full, `> FILE`
@@ -66,7 +66,7 @@ def note(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"alphapanda: note: {message}", file=sys.stderr)
 
 
-def status(arguments: Sequence[str] | None = None) -> int:
+def carry_out(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     try:
         # Click's main() handles interrupts and broken pipes itself; we need our own exit codes.

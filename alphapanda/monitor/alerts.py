@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import select, update
@@ -122,7 +123,7 @@ class AlertService:
                         await self._learn()
             except OutsideError as error:
                 LOG.info("what was told of before is not known", error=error)
-        self._judge(judge(view), time.monotonic(), time.time_ns())
+        self._judge(judge(view), monotonic(), time.time_ns())
         try:
             await self._save()
         except OutsideError as error:
@@ -260,12 +261,12 @@ class AlertService:
 
     # What an earlier process opened is this one's to resolve, after as many good looks.
     def _take_up(self, subject: str, row: Alert) -> None:
-        if subject in self._over or row.kind in PASSING:
+        if subject in self._over or row.kind not in LASTS:
             return
         finding = Finding(row.kind, subject, Severity(row.severity), row.text, run_id=row.run_id)
         self._active[subject] = Active(
-            finding, time.monotonic(), row.ts, row.last_ns, count=row.count, opened=True, good=0,
-            acknowledged=row.state == AlertState.ACKNOWLEDGED, sent=time.monotonic(),
+            finding, monotonic(), row.ts, row.last_ns, count=row.count, opened=True, good=0,
+            acknowledged=row.state == AlertState.ACKNOWLEDGED, sent=monotonic(),
             saved_count=row.count, saved_ns=row.last_ns, row=row.id,
         )  # fmt: skip
 
@@ -296,7 +297,7 @@ class AlertService:
             await asyncio.sleep(self._period_s)
 
     async def _beat(self, view: View) -> None:
-        now = time.monotonic()
+        now = monotonic()
         if self._pulse is None or now - self._pulsed < PULSE_S or not in_session(view.runs):
             return
         self._pulsed = now
@@ -308,6 +309,11 @@ class AlertService:
 
 PASSING = ("trading_stopped", "order_failed", "feed_gap")
 """Kinds of things that happened: a person resolves them, for they do not stop by themselves."""
+LASTS = (
+    "feed_down", "journal", "journal_disk", "loss", "order_unknown", "part_degraded", "part_down",
+    "pipeline", "process_gone", "refusals", "token_dead",
+)  # fmt: skip
+"""Kinds that our rules find again while they last; any other alert is somebody else's."""
 
 
 def message_of(finding: Finding, count: int) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from alphapanda.monitor.beats import PERIOD_S, Beat
 LOG = log.get(__name__)
 PART_S = 2.0
 """How long a part may take to say how it is."""
+OWN = ("api", "monitor", "alerts", "logs", "cache_dir")
+"""Sections that one process may have otherwise than the others: its flags set them."""
 TICK_S = 0.25
 """How often the loop is looked at for its lag."""
 
@@ -163,7 +165,8 @@ def existing(path: Path) -> Path:
 
 def config_hash(settings: Settings) -> str:
     """Return a hash of the settings that processes of one platform share; no secret is in it."""
-    text = json.dumps(shown(settings), sort_keys=True, default=str)
+    shared = {name: value for name, value in shown(settings).items() if name not in OWN}
+    text = json.dumps(shared, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

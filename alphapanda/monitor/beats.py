@@ -100,6 +100,7 @@ def remove(base: Path, beat: Beat) -> None:
     """Remove the beat of a process that ends in order; what is killed leaves its own."""
     with suppress(OSError):
         path_of(base, beat).unlink()
+        (base / FOLDER).rmdir()  # unless others beat
 
 
 def read(base: Path, now_ns: int | None = None) -> Found:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from alphapanda import log
 from alphapanda.errors import AlphaPandaError
-from alphapanda.net.tasks import noticed
+from alphapanda.net.tasks import CANCEL_S, noticed
 
 LOG = log.get(__name__)
 OLD_S = 15.0
@@ -123,7 +123,7 @@ class HealthMonitor:
             say("health", of=probe.part, state=str(reading.state), why=reading.text)
 
 
-# A probe may hang in a client that swallows its cancellation: it is left behind then, not awaited.
+# A probe may hang in a client that swallows its cancellation: then it is left behind.
 async def looked(probe: Probe) -> Reading:
     """Return what a probe finds, or that it finds nothing in time."""
     task = asyncio.ensure_future(probe.look())
@@ -133,6 +133,7 @@ async def looked(probe: Probe) -> Reading:
         if not task.done():
             task.cancel()
             task.add_done_callback(noticed)
+            await asyncio.wait([task], timeout=CANCEL_S)  # what it has open is closed first
     if not done:
         return Reading(State.DOWN, f"no answer in {probe.limit_s:g} s")
     try:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 from alphapanda.config.settings import Settings
 from alphapanda.model.calendar import Calendar, Phase, SessionGroup, ist_date
@@ -56,7 +57,7 @@ class DiskProbe:
 def sync_once(folder: Path) -> float:
     """Return how long it takes to bring a small file to the disk."""
     path = folder / f".sync-{os.getpid()}.partial"
-    begun = time.monotonic()
+    begun = monotonic()
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
@@ -64,7 +65,7 @@ def sync_once(folder: Path) -> float:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        return time.monotonic() - begun
+        return monotonic() - begun
     finally:
         with suppress(OSError):
             path.unlink()
@@ -156,7 +157,7 @@ class ProjectionProbe:
     async def look(self) -> Reading:
         """Return how far the tables are behind."""
         taken = self._taken()
-        now, behind, waited = time.monotonic(), 0, 0.0
+        now, behind, waited = monotonic(), 0, 0.0
         for run in self._runs():
             # A run that has ended and that no table knows was never to be there: a backtest.
             if run.run_id not in taken and not run.trades:
@@ -192,7 +193,7 @@ class MachineProbe:
         limits = self._settings.monitor
         cpu, memory = psutil.cpu_percent(None) / 100, psutil.virtual_memory().percent / 100
         free = shutil.disk_usage(existing(self._settings.logs_dir)).free
-        now = time.monotonic()
+        now = monotonic()
         self._busy_since = (self._busy_since or now) if cpu > limits.cpu else None
         busy = self._busy_since is not None and now - self._busy_since >= CPU_S
         text = f"cpu {cpu:.0%}, memory {memory:.0%}, {free / GIGA:,.1f} GB free for logs"

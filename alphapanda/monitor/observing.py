@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -160,7 +160,7 @@ class Monitor:
         """Return the counts of each run, and what of them can't be."""
         return {run: counts.facts() for run, counts in self.counts.runs.items()}
 
-    def services(self) -> list[dict[str, Any]]:
+    def services(self) -> list[Mapping[str, Any]]:
         """Return the processes that beat, or did until lately."""
         return [
             {**msgspec.to_builtins(seen.beat), "state": seen.state,

@@ -40,21 +40,24 @@ class DatabaseProbe:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._database: Database | None = None
+        self._opening = asyncio.Lock()
         self._head = ""
 
     async def look(self) -> Reading:
         """Return how the database is."""
         if not self._settings.has_database:
             return Reading(State.OFF, ABSENT)
-        if self._database is None:
-            made = Database(self._settings)
-            await made.start()
-            self._database = made
+        async with self._opening:
+            if self._database is None:
+                made = Database(self._settings)
+                await made.start()
+                self._database = made
         begun = time.monotonic()
         await self._database.health()
         took = time.monotonic() - begun
         if not self._head:  # read from the migrations' files, which takes as long as all the rest
-            self._head = await asyncio.to_thread(newest, self._settings) or ""
+            head = await asyncio.to_thread(newest, self._settings)
+            self._head = head or ""
         with answering(self._settings):
             async with self._database.engine.connect() as connection:
                 now = await connection.run_sync(revision_of)

@@ -131,7 +131,8 @@ def begun(process: Process, parts: Parts, stack: ExitStack) -> Process:
     process.parts = {role: part for role, part in made.items() if part is not None}
     words = "+".join(role for role in Role if role in process.roles)
     beat = Heartbeat(
-        process.settings, words, code=package_sources().hex(), parts=process.parts,
+        process.settings, words, code=package_sources().hex(),
+        parts={str(role): part for role, part in process.parts.items()},
         run_id=RunName(process.folder),
     )  # fmt: skip
     parts.start(*process.parts.values(), beat)

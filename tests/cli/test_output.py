@@ -30,7 +30,7 @@ FIELDS = {
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     """Asking what commands there are loads none of them, nor the libraries under them."""
     code = (
-        "import sys; from alphapanda import cli; cli.status(sys.argv[1:]);"
+        "import sys; from alphapanda import cli; cli.carry_out(sys.argv[1:]);"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code, *words], text=True, check=True,

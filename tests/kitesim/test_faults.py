@@ -85,7 +85,7 @@ def test_a_real_looking_user_is_refused(
     recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Simulated users begin with SIM."""
-    assert cli.status(["kitesim", "--data", str(recording), "--user", "AB1234"]) == 2
+    assert cli.carry_out(["kitesim", "--data", str(recording), "--user", "AB1234"]) == 2
     assert "SIM001" in capsys.readouterr().err
 
 

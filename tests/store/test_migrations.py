@@ -192,7 +192,8 @@ def test_an_installed_wheel_has_its_migrations_and_strategies(tmp_path: Path) ->
     script = (
         "import alphapanda; from alphapanda import cli; from alphapanda.store import migrating;"
         f"assert alphapanda.__file__.startswith({str(inside)!r}), alphapanda.__file__;"
-        "print(migrating.folder()); print([cli.status(w) for w in (['db', 'upgrade'], ['seed'])])"
+        "print(migrating.folder()); "
+        "print([cli.carry_out(w) for w in (['db', 'upgrade'], ['seed'])])"
     )
     env = {"PYTHONPATH": str(inside), "ALPHAPANDA_BASE_DIR": str(tmp_path)}
     told = run(sys.executable, "-c", script, cwd=tmp_path, env=env)

@@ -55,7 +55,7 @@ def session(shares: int = 2, rows: int = 3_000, days: int = 1, kind: Any = "tick
 def command(*words: str, capsys: pytest.CaptureFixture[str]) -> Told:
     """Run a command in this process."""
     capsys.readouterr()
-    status = cli.status(words)
+    status = cli.carry_out(words)
     said = capsys.readouterr()
     return Told(status, said.out, said.err)
 

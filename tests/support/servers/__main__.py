@@ -13,6 +13,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
+from tests.support import browser
 from tests.support.servers import kafka, postgres, redis
 from tests.support.servers.process import MissingError, Server
 
@@ -36,6 +37,8 @@ def missing() -> list[str]:
         packages += redis.PACKAGES
     if not os.environ.get(kafka.VARIABLE) and shutil.which("java") is None:
         packages += kafka.PACKAGES
+    if browser.program() is None:
+        packages += browser.PACKAGES
     return packages
 
 

@@ -474,7 +474,8 @@ def test_the_end_of_a_day_compares_charges_within_a_rupee() -> None:
 
 @pytest.mark.parametrize(
     ("carried", "held", "word"),
-    [(100, 100, ""), (100, 150, ""), (100, 1_000, "CORPORATE_ACTION"), (100, 90, "overnight"),
+    [(100, 100, ""), (100, 137, ""),
+     (100, 150, "CORPORATE_ACTION"), (100, 1_000, "CORPORATE_ACTION"), (100, 90, "overnight"),
      (100, 0, "overnight"), (100, 200, "CORPORATE_ACTION")],
 )  # fmt: skip
 def test_what_was_carried_over_the_night_is_compared(carried: int, held: int, word: str) -> None:

@@ -28,7 +28,7 @@ TONES = {State.OK: "green", State.DEGRADED: "yellow", State.DOWN: "bold red", St
          State.UNKNOWN: "yellow"}  # fmt: skip
 
 
-def platform_status(json: Json = False) -> int:
+def status(json: Json = False) -> int:
     """Show processes, runs and the health of every part; status 1 if one is down."""
     settings = config.load()
     found, runs, table = asyncio.run(look(settings))

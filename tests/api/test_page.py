@@ -1,0 +1,286 @@
+"""The page in a real browser: logged in, over a run that trades and one full of markup."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alphapanda.data.synth.sessions import synthesize
+from alphapanda.journal.journal import FILE
+from alphapanda.monitor.observing import Monitor
+from alphapanda.research.table import money
+from alphapanda.store.people import Alert
+from alphapanda.store.trading import Order, Position, Run, Signal, Stage
+from tests.store.rows import GOOD
+from tests.support.api import PASSWORD, V1, WIDE, Browser, Serving, serving, settings_of
+from tests.support.browser import Tab, chromium
+from tests.support.running import PROGRAM
+from tests.support.servers import databases
+
+PAGES = ("now", "orders", "orders?tab=fills", "orders?tab=signals", "strategies", "risk", "health",
+         "logs", "day")  # fmt: skip
+PLAIN = ("orders?tab=fills", "logs")
+"""Those that show nothing of the run with the markup."""
+EVIL = "<img src=x onerror=window.ran=1>"
+PHONE = (360, 640)
+RUN = "markup"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Return a browser for all tests here."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def desk(
+    tmp_path_factory: pytest.TempPathFactory, template: databases.Templates
+) -> Iterator[Serving]:
+    """Return an API with its monitor, over a base folder with a run whose every text is markup."""
+    folder = tmp_path_factory.mktemp("desk")
+    shutil.copy(template.folder / databases.FILE, folder / databases.FILE)
+    settings = settings_of(folder, api=WIDE, monitor={"period_s": 2})
+    with serving(settings, monitor=Monitor(settings)) as made:
+        made.add_user("mira", "admin", settings.owner_id)
+        made.save(*markup(settings.owner_id))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def trading(desk: Serving, browser: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Return a paper run in a process of its own, in the same base folder, once it trades."""
+    base = desk.settings.base_dir
+    synthesize(base / "day.parquet", day=date(2025, 8, 4), days=1, instruments=2,
+               ticks_per_instrument=2_000, seed=7)  # fmt: skip
+    environment = {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith("ALPHAPANDA_") or name == "ALPHAPANDA_CACHE_DIR"
+    }
+    words = (
+        "paper",
+        "ema_cross",
+        "--param",
+        "fast=10",
+        "--param",
+        "slow=40",
+        "--no-jit",
+        "--feed",
+        "replay:day.parquet",
+        "--speed",
+        "400x",
+        "--out",
+        "runs/desk",
+        "--json",
+    )
+    with (base / "paper.txt").open("wb") as said:
+        process = subprocess.Popen(
+            [PROGRAM, *words], cwd=base, env={**environment, "ALPHAPANDA_BASE_DIR": str(base)},
+            stdout=said, stderr=said,
+        )  # fmt: skip
+    try:
+        until = time.monotonic() + 120
+        mira = desk.log_in("mira")
+        while not (known := desk_run(mira)) or not held(mira, known):
+            assert process.poll() is None, (base / "paper.txt").read_text()
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def markup(owner: str) -> list[Any]:
+    """Return the rows of a run in which every text that others write is markup."""
+    of = {"owner_id": owner, "account_id": owner, "run_id": RUN, "strategy": EVIL}
+    found = []
+    for kind in (Run, Signal, Order, Position, Stage, Alert):
+        values = {**GOOD[kind], **{name: text for name, text in of.items() if name in GOOD[kind]}}
+        values |= {name: uuid.uuid4() for name in ("id", "event_id") if name in values}
+        more: dict[Any, dict[str, Any]] = {
+            Run: {"strategies": [EVIL], "manifest": {
+                "options": {"limits": "default"}, "market": {"names": ["NSE:INFY"]},
+                "strategies": [{"name": EVIL, "params": {EVIL: EVIL}}],
+            }},
+            Order: {"reason": EVIL, "client_order_id": EVIL[:64], "status": "failed"},
+            Alert: {"text": EVIL, "subject": EVIL},
+        }  # fmt: skip
+        found.append(kind(**{**values, **more.get(kind, {})}))
+    return found
+
+
+def desk_run(mira: Browser) -> str:
+    """Return the id of the run that trades, once it is in the tables."""
+    runs = items(mira, f"{V1}/runs")
+    return next((run["run"] for run in runs if run["run"].startswith("desk")), "")
+
+
+def items(mira: Browser, path: str) -> list[dict[str, Any]]:
+    """Return a list, empty while the database of a busy machine does not answer."""
+    told = mira.get(path)
+    assert told.status in (200, 503), told
+    found: list[dict[str, Any]] = told.json.get("items", [])
+    return found
+
+
+def held(mira: Browser, run: str) -> list[dict[str, Any]]:
+    """Return the positions of a run, all of them priced, once there are some."""
+    rows = items(mira, f"{V1}/portfolios/{run}/positions")
+    return rows if rows and all(row["unrealised"] is not None for row in rows) else []
+
+
+def tab(browser: Any, desk: Serving, **more: Any) -> Tab:
+    """Return a tab that is logged in."""
+    desk.forget_limits()
+    return Tab(browser, desk.origin, name="mira", password=PASSWORD, **more)
+
+
+def paise(amounts: list[Decimal]) -> str:
+    """Return a sum of rupees as the page shows it, recounted here."""
+    total = sum(amounts, Decimal(0)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return money(int(total * 10_000))
+
+
+def test_no_text_of_others_is_ever_markup(browser: Any, desk: Serving) -> None:
+    """Strategy names, reasons, parameters and alerts that are markup run nowhere (S27)."""
+    opened = tab(browser, desk)
+    if opened.page.is_visible("#run"):
+        opened.page.select_option("#run", RUN)
+    for name in PAGES:
+        opened.go(name)
+        if name not in PLAIN:
+            opened.shows(EVIL)
+        assert opened.page.evaluate("document.querySelectorAll('#app img').length") == 0
+    assert opened.page.evaluate("window.ran") is None
+    assert (opened.violations(), opened.errors) == ([], [])
+    opened.close()
+
+
+def test_the_login_is_a_cookie_that_no_script_reads(browser: Any, desk: Serving) -> None:
+    """The session is HttpOnly, Secure and Strict; a wrong password says one thing and stays."""
+    desk.forget_limits()
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{desk.origin}/")
+    page.fill("#name", "mira")
+    page.fill("#password", "wrong horse battery")
+    page.click("button[type=submit]")
+    page.wait_for_selector("text=the name or the password is wrong")
+    page.fill("#password", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_selector("#net")
+    (cookie,) = context.cookies()
+    assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == (True, True, "Strict")
+    assert page.evaluate("document.cookie") == ""
+    page.click("#logout")
+    page.wait_for_selector("#password")
+    assert context.cookies() == []
+    context.close()
+
+
+def test_the_pnl_is_the_apis_to_the_paisa(
+    browser: Any, desk: Serving, trading: subprocess.Popen[bytes]
+) -> None:
+    """With the market frozen, the page's net P&L is realised + unrealised - charges of the API."""
+    opened, mira = tab(browser, desk), desk.log_in("mira")
+    run = desk_run(mira)
+    opened.page.wait_for_function("!document.querySelector('#net').textContent.startsWith('–')")
+    trading.send_signal(signal.SIGSTOP)
+    try:
+        before: list[dict[str, Any]] = []
+        while before != (rows := held(mira, run)) or not rows:  # what was on its way has arrived
+            before = rows
+            time.sleep(1.5)
+        net = paise([
+            Decimal(row["realised"]) + Decimal(row["unrealised"]) - Decimal(row["charges"])
+            for row in rows
+        ])  # fmt: skip
+        opened.page.wait_for_function(
+            "(net) => document.querySelector('#net').textContent.replace('+', '') === net", arg=net
+        )
+        charges = paise([Decimal(row["charges"]) for row in rows])
+        assert opened.text("#tile-charges") == charges
+    finally:
+        trading.send_signal(signal.SIGCONT)
+    opened.close()
+
+
+def test_a_kill_is_held_for_a_second_on_a_phone(
+    browser: Any, desk: Serving, trading: subprocess.Popen[bytes]
+) -> None:
+    """No page scrolls sideways at 360 pixels; a tap does nothing, a second's hold kills the run."""
+    opened = tab(browser, desk, size=PHONE, has_touch=True, color_scheme="dark")
+    for name in PAGES:
+        opened.go(name)
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], name
+    opened.go("now")
+    opened.page.wait_for_selector("#kill:not([disabled])")
+    box = opened.page.locator("#kill").bounding_box()
+    assert box["y"] + box["height"] <= PHONE[1]
+    assert box["height"] >= 44
+    inbox = desk.settings.base_dir / "runs" / "desk" / "inbox" / "applied"
+    opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    for held_ms in (200, 1_300):
+        assert not inbox.exists()
+        opened.page.mouse.down()
+        opened.page.wait_for_timeout(held_ms)
+        opened.page.mouse.up()
+    opened.page.wait_for_selector("text=kill of desk")
+    opened.page.wait_for_selector("text=Killed: ")
+    assert len(list(inbox.glob("*.json"))) == 1
+    assert (opened.violations(), opened.errors) == ([], [])
+    opened.close()
+
+
+def test_a_page_that_hears_nothing_says_so(
+    browser: Any, desk: Serving, trading: subprocess.Popen[bytes]
+) -> None:
+    """Six seconds after the last frame there is a red line, and only the kill can be pressed."""
+    opened = tab(browser, desk)
+    opened.page.wait_for_selector("#pause:not([disabled])")
+    opened.context.set_offline(True)
+    desk.do(cut(desk))
+    opened.page.wait_for_selector("#banner:visible")
+    assert "Not live since" in opened.text("#banner")
+    assert opened.page.is_disabled("#pause")
+    assert not opened.page.is_disabled("#kill")
+    opened.context.set_offline(False)
+    opened.page.wait_for_selector("#banner", state="hidden")
+    opened.close()
+
+
+async def cut(desk: Serving) -> None:
+    """Let all streams go; the page can't come back while it is offline."""
+    for client in list(desk.server.services.hub.clients):
+        client.end("restart")
+
+
+def test_the_journal_says_the_same_as_the_page(
+    browser: Any, desk: Serving, trading: subprocess.Popen[bytes]
+) -> None:
+    """When the run is over, the page's net P&L is that of the run's summary, by the core."""
+    assert trading.wait(120) == 0, (desk.settings.base_dir / "paper.txt").read_text()
+    folder: Path = desk.settings.base_dir / "runs" / "desk"
+    assert (folder / FILE).is_file()
+    summary = json.loads((folder / "summary.json").read_text())
+    opened = tab(browser, desk)
+    opened.page.wait_for_function(
+        "(net) => document.querySelector('#net').textContent.replace('+', '') === net",
+        arg=paise([Decimal(str(summary["pnl"]))]),
+    )  # fmt: skip
+    opened.close()

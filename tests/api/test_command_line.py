@@ -34,7 +34,7 @@ def base(
 
 def add(words: list[str], typed: str, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-    status = cli.status(["users", "add", *words, "--password-stdin"])
+    status = cli.carry_out(["users", "add", *words, "--password-stdin"])
     told = capsys.readouterr()
     return status, told.out + told.err
 
@@ -108,10 +108,10 @@ def test_api_is_a_process_of_its_own(
     base: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     """S32, and F8's other half: never beside what trades; without a key it does not begin."""
-    assert cli.status(["run", "--role", "api", "--role", "trade"]) == 2
+    assert cli.carry_out(["run", "--role", "api", "--role", "trade"]) == 2
     assert "--role api alone" in capsys.readouterr().err
     monkeypatch.delenv("ALPHAPANDA_SECURITY__KEY")
-    assert cli.status(["api", "--port", "0"]) == 2
+    assert cli.carry_out(["api", "--port", "0"]) == 2
     assert "config key" in capsys.readouterr().err
-    assert cli.status(["api", "--host", "0.0.0.0"]) == 2
+    assert cli.carry_out(["api", "--host", "0.0.0.0"]) == 2
     assert "tls_cert" in capsys.readouterr().err

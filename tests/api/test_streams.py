@@ -86,7 +86,7 @@ def test_a_page_sees_its_runs_and_only_those(api: Serving, page: Browser) -> Non
         filled(api, f"run-{OTHERS}", OTHERS, 101)
         filled(api, f"run-{MINE}", MINE, 101)
         told, identity = events.until("activity")
-        assert (told["type"], told["run"], told["seq"]) == ("fill", f"run-{MINE}", 101)
+        assert (told["kind"], told["run"], told["seq"]) == ("fill", f"run-{MINE}", 101)
         assert told["price"] == "1500.00"
         assert identity.partition(":")[0] == hello["epoch"]
 

@@ -87,6 +87,8 @@ class Hub:
         loops = [self._watch(broker) for broker in (*BROKERS, SHARED)]
         loops += [self._look(), self._check(), self._tail(), self._whole()]
         self._tasks = [asyncio.create_task(loop, name="hub") for loop in loops]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Let everybody go, and end."""
@@ -97,6 +99,12 @@ class Hub:
             await asyncio.wait(self._tasks)
             self._tasks = []
             await self.board.stop()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:  # a mistake of ours: nobody is to watch what stands still
+            LOG.error("what the streams are fed by has ended", exc_info=error)
+            self.let_go()
 
     def let_go(self) -> None:
         """Say goodbye to all who watch, before the server closes; nobody new is let in."""

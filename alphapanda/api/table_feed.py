@@ -125,7 +125,7 @@ class TableFeed:
         for row in list(rows)[::-1]:
             now[row.id] = row.state
             if self._begun and self._commands.get(row.id) != row.state:
-                shown = {"kind": "command", **command_shown(row)}
+                shown = {"type": "command", **command_shown(row)}
                 found.told.append(Told("activity", row.owner_id, row.run_id, shown))
         self._commands = now
 
@@ -149,7 +149,7 @@ async def activity(
             upto = min(upto, rows[-1].seq)
     found.sort(key=lambda each: each[:2])
     told = [
-        Told("activity", row.owner_id, run, {**told_of(row), "kind": kind})
+        Told("activity", row.owner_id, run, {"type": kind, **told_of(row), "kind": kind})
         for seq, kind, row in found if seq <= upto
     ]  # fmt: skip
     return told, upto

@@ -48,6 +48,9 @@ def differing(results: Sequence[Any]) -> list[tuple[str, list[str]]]:
     return [(name, cells) for name, cells in rows if len(set(cells)) > 1]
 
 
+DATA = "data (sha256)"
+
+
 def _settings(result: Any) -> dict[str, str]:
     made = {
         f"{each['name']} {name}": str(value)
@@ -60,7 +63,7 @@ def _settings(result: Any) -> dict[str, str]:
         for name, value in result.manifest["options"].items()
         if name not in ("data", "out", "batch", "jit", "tier", "journal")
     }
-    return {**made, "data (sha256)": data, **options, "code": result.manifest["code"][:16]}
+    return {**made, DATA: data, **options, "code": result.manifest["code"][:16]}
 
 
 SPELT: dict[str, Callable[[Any], str]] = {

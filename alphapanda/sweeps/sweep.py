@@ -117,7 +117,8 @@ def workers(made: Sweep) -> list[Worker]:
     tier = made.options.tier
     if tier == Tier.AUTO and made.jobs * made.market.rows > LONG:
         tier = Tier.FULL
-    program = load_program(plan, jit=made.options.jit, tier=tier)
+    rows = None if compiled else made.jobs * made.market.rows  # threads do not share plain hooks
+    program = load_program(plan, jit=made.options.jit, tier=tier, rows=rows)
     first = setup_of(plan, made.market.settles)
     made.threads = 1
     if not compiled:

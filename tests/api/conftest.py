@@ -56,6 +56,7 @@ def rows_of(owner: str) -> list[Base]:
         if kind is Order:
             values["client_order_id"] = f"{owner}-1"
         if kind is Run:
+            values["seq"] = 4
             values["manifest"] = {"options": {"limits": "default"}, "code": "abc"}
         found.append(kind(**values))
     return found

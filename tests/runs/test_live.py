@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,7 @@ from alphapanda.model.columns import Columns
 from alphapanda.model.rows import Kind
 from alphapanda.research.result import Result
 from alphapanda.runs import options
-from alphapanda.runs.live import run_live
-from alphapanda.runs.paper import unfinished
+from alphapanda.runs.paper import run_paper, unfinished
 from alphapanda.runs.plan import bind, load_strategies, open_recording, rules_of
 from alphapanda.runs.reports import Reports
 from alphapanda.runs.verify import verify
@@ -107,7 +106,8 @@ def trade(folder: Path, venue: Chancy, *, stop_at: int = -1) -> Result:
         rows = Columns._make(np.concatenate(column) for column in zip(*parts, strict=True))
         source = OneByOne(recording.feed, rows, stop_at)
         plan = bind(chosen, rules, source, specs, arguments)
-        return run_live(plan, source, venue, folder, unfinished(folder))
+        sent = replace(plan, sent=True)
+        return run_paper(sent, source, folder, unfinished(folder), venue=venue)
 
 
 def venue_of(folder: Path, seed: int = 5) -> Chancy:
@@ -166,7 +166,7 @@ class Failing(Client):
 def test_a_client_that_fails_fails_the_run(tmp_path: Path) -> None:
     """Nobody goes on trading blind: the client's own failure comes out of the run."""
     venue = venue_of(tmp_path / "run")
-    venue.connect = lambda _: Failing(venue.desk)  # type: ignore[method-assign]
+    venue.connect = lambda *_: Failing(venue.desk)  # type: ignore[method-assign]
     with pytest.raises(AssertionError, match="ZeroDivisionError"):
         trade(tmp_path / "run", venue)
 

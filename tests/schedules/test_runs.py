@@ -143,6 +143,22 @@ def watch_and_kill(
     assert "killed" in only["reason"]
 
 
+def test_the_scheduler_is_stopped_in_order(tmp_path: Path) -> None:
+    """It runs as a role too; a signal ends it with status 130, and another may begin."""
+    schedule(tmp_path)
+    env = {**os.environ, "ALPHAPANDA_BASE_DIR": str(tmp_path)}
+    for words in (["schedule", "start"], ["run", "--role", "schedule"]):
+        timer = places(tmp_path).root / "nightly" / "timer.json"
+        process = subprocess.Popen(
+            [PROGRAM, *words], env=env, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        )
+        until(timer.exists)
+        timer.unlink()
+        process.terminate()
+        assert "interrupted" in process.communicate(timeout=60)[1]
+        assert process.returncode == 130
+
+
 def test_a_full_disk_before_the_start(tmp_path: Path) -> None:
     """Where no record can be written nothing runs or stays, and the error says what to do."""
     made = schedule(tmp_path)

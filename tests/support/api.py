@@ -192,6 +192,7 @@ class Events:
         while (line := self._file.readline().strip()) != b"":
             name, _, value = line.decode().partition(":")
             self.headers[name.lower()] = value.strip()
+        self._events = self._parsed()
 
     def __enter__(self) -> Self:
         return self
@@ -214,7 +215,10 @@ class Events:
             yield from (line.decode() for line in whole)
 
     def __iter__(self) -> Iterator[tuple[str, Any, str]]:
-        """Yield event, data and id."""
+        """Yield event, data and id, on from where it was left."""
+        return self._events
+
+    def _parsed(self) -> Iterator[tuple[str, Any, str]]:
         event, data, identity = "", "", ""
         for line in self.lines():
             name, _, value = line.partition(": ")

@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = struct.Struct("<q")
 LOADED = (
-    "alembic.command", "duckdb", "pyarrow.compute", "pyarrow.parquet",
+    "alembic.command", "duckdb", "psutil", "pyarrow.compute", "pyarrow.parquet",
     "alphapanda.cli.backtest", "alphapanda.cli.output", "alphapanda.cli.paper",
     "alphapanda.cli.runs_list", "alphapanda.cli.runs_show", "alphapanda.cli.verify",
     "alphapanda.engine.compiler.linked", "alphapanda.indicators._window",
@@ -131,8 +131,11 @@ def load() -> None:
     """Import what commands need, and have numba set itself up."""
     from numba import int64, njit  # noqa: PLC0415
 
+    from alphapanda import rules  # noqa: PLC0415
+
     for name in LOADED:
         import_module(name)
+    rules.modules()
     njit((int64,))(abs_of)
     gc.freeze()
 

@@ -14,6 +14,7 @@ from alphapanda.api.answers import ApiError, answer, not_found
 from alphapanda.api.bodies import Steered, StrategyChange, read, takes
 from alphapanda.api.control import Wanted
 from alphapanda.api.lists import listed as list_of
+from alphapanda.api.local_runs import trades
 from alphapanda.api.scopes import V1
 from alphapanda.api.services import Services, services_of
 from alphapanda.api.who import Who, who_of
@@ -125,10 +126,10 @@ async def steered(request: Request, name: str, verb: Verb) -> Response:
 
 
 def running(services: Services, who: Who, name: str) -> list[str]:
-    """Return the runs of an owner that trade a strategy and have not ended."""
+    """Return the runs of an owner in which a process trades a strategy now."""
     return [
         run.run_id for run in services.control.runs.runs.values()
-        if run.owner == who.owner and not run.ended and name in run.strategies
+        if run.owner == who.owner and trades(run) and name in run.strategies
     ]  # fmt: skip
 
 

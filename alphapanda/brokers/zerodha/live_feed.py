@@ -12,7 +12,7 @@ from typing import Any
 
 from alphapanda import log
 from alphapanda.brokers.pacing import NAP_S
-from alphapanda.brokers.ports import Origin, Report, ReportKind
+from alphapanda.brokers.ports import Origin, Report
 from alphapanda.brokers.zerodha import sessions
 from alphapanda.brokers.zerodha.addresses import Addresses
 from alphapanda.brokers.zerodha.clocks import Clock, time_text
@@ -21,17 +21,17 @@ from alphapanda.brokers.zerodha.gaps import Gaps
 from alphapanda.brokers.zerodha.inbox import Inbox
 from alphapanda.brokers.zerodha.limits_of_day import EVERY_S, LimitsOfDay, Read
 from alphapanda.brokers.zerodha.packets import decode
+from alphapanda.brokers.zerodha.sessions import NoSessionError
 from alphapanda.brokers.zerodha.sieve import Sieve
 from alphapanda.brokers.zerodha.ticker import PER_CONNECTION, Session, State, Ticker
 from alphapanda.bus.feed_sender import messages
 from alphapanda.bus.publisher import Publisher
 from alphapanda.config.settings import Settings
-from alphapanda.errors import UsageError
+from alphapanda.errors import OutsideError, UsageError
 from alphapanda.events.feeds import Feed, LiveGap, Portion, live_gap
 from alphapanda.model.calendar import Calendar, Phase, ist_date, session_group
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument
-from alphapanda.model.rows import RejectionCode
 from alphapanda.net.tasks import see_alive
 from alphapanda.store.database import Database
 
@@ -112,8 +112,10 @@ class LiveFeed:
         self.sieve = Sieve(tokens, late_ns=late_ns)
         self.gaps = Gaps(len(tokens))
         self.hear: Callable[[Report], None] = lambda _: None
-        """Takes what the feed says of instruments: new circuit limits; BLOCKED while they are
-        stale, then UNBLOCKED. Called on the loop of the process's parts, as is `reread`."""
+        """Takes new circuit limits, as reports; called on the loop of the process's parts."""
+        self.mark: Callable[[Sequence[int], bool], None] = lambda _rows, _stale: None
+        """Told of instruments, by their rows, that are stale from now on, and of those that are not
+        any more. The core refuses orders at their old prices by itself, once these are too old."""
         self.reread: Callable[[str], None] = lambda _: None
         """Told that the order book may have changed: with an order's id out of an update, or with
         nothing when a connection was made again, and updates may have been missed."""
@@ -124,6 +126,7 @@ class LiveFeed:
         self._settings, self._addresses = settings, addresses
         self._database = Database(settings)
         self._key = settings.zerodha.api_key.get_secret_value()
+        self._newest: Session | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._feed = feed
         self._publisher = Publisher(settings) if settings.bus.enabled and feed else None
@@ -197,7 +200,18 @@ class LiveFeed:
         }  # fmt: skip
         return {name: number for name, number in found.items() if number}
 
+    # A database that is away when a connection is lost must not end a day's feed: the session that
+    # was good before is tried, and Kite says whether it still is.
     async def _session(self) -> Session | None:
+        try:
+            self._newest = await self._stored()
+        except NoSessionError:
+            raise
+        except OutsideError as error:
+            LOG.warning("session not read, the one before is used", why=str(error))
+        return self._newest
+
+    async def _stored(self) -> Session | None:
         login = await sessions.newest(self._database, self._addresses)
         now_ns = await asyncio.to_thread(self.clock)
         if login is None or now_ns >= login.expires_ns:
@@ -257,13 +271,11 @@ class LiveFeed:
 
     def _lose(self, rows: range, why: str) -> None:
         after_ns = self.sieve.reach(0) or self.clock()
-        for row in self.gaps.lose(rows.start, rows, after_ns, why):
-            self.hear(Report(ReportKind.BLOCKED, row=row, reason=RejectionCode.STALE_DATA,
-                             text=f"the feed was lost: {why}"))  # fmt: skip
+        self.mark(self.gaps.lose(rows.start, rows, after_ns, why), True)
 
     def _see_fresh(self, rows: Columns) -> None:
-        for row in self.gaps.see(rows):
-            self.hear(Report(ReportKind.UNBLOCKED, row=row, reason=RejectionCode.STALE_DATA))
+        if fresh := self.gaps.see(rows):
+            self.mark(fresh, False)
         ended = self.gaps.take()
         self._told += ended
         for gap in ended:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -177,7 +177,7 @@ def lost_and_found(kite: Kite) -> Act:
 
 
 def test_a_gap_is_told_until_each_instrument_has_something_new(kite: Kite, base: Path) -> None:
-    """Blocked while stale, the gap told, the order book read again, circuits when they change."""
+    """Marked while stale, the gap told, the order book read again, circuits when they change."""
     settings = kite.settings(base)
     today = ist_date(OPEN_NS)
     listed = [Instrument(f"NSE:{name}", Exchange.NSE, Segment.EQUITY, 500, 1, token)
@@ -185,6 +185,7 @@ def test_a_gap_is_told_until_each_instrument_has_something_new(kite: Kite, base:
     wider = [replace(listed[0], lower_circuit=1, upper_circuit=2), listed[1]]
     reports: list[Report] = []
     reread: list[str] = []
+    marks: list[tuple[list[int], bool]] = []
 
     def now() -> int:
         return OPEN_NS
@@ -197,12 +198,19 @@ def test_a_gap_is_told_until_each_instrument_has_something_new(kite: Kite, base:
         )  # fmt: skip
         heard = asyncio.Event()
 
-        def hear(report: Report) -> None:
-            reports.append(report)
-            if {ReportKind.UNBLOCKED, ReportKind.CIRCUIT} <= {each.kind for each in reports}:
+        def look(kinds: set[int]) -> None:
+            if ReportKind.CIRCUIT in kinds and len(marks) == 2:
                 heard.set()
 
-        made.hear, made.reread = hear, reread.append
+        def hear(report: Report) -> None:
+            reports.append(report)
+            look({each.kind for each in reports})
+
+        def mark(rows: Sequence[int], stale: bool) -> None:
+            marks.append((list(rows), stale))
+            look({each.kind for each in reports})
+
+        made.hear, made.mark, made.reread = hear, mark, reread.append
         await made.start()
         await asyncio.wait_for(heard.wait(), 60)
         await made.stop()
@@ -210,9 +218,7 @@ def test_a_gap_is_told_until_each_instrument_has_something_new(kite: Kite, base:
 
     with ticking(lost_and_found(kite)) as url:
         made = asyncio.run(run(url))
-    blocked = [r.row for r in reports if r.kind == ReportKind.BLOCKED]
-    assert sorted(blocked) == [0, 1]
-    assert [r.row for r in reports if r.kind == ReportKind.UNBLOCKED] == [0]
+    assert marks == [([0, 1], True), ([0], False)]
     assert made.gaps.stale.tolist() == [1]
     circuits = [(r.row, r.price, r.trigger) for r in reports if r.kind == ReportKind.CIRCUIT]
     assert circuits == [(0, 1, 2)]

@@ -29,7 +29,7 @@ NCO = Instrument("NCO:GOLD26JANFUT", Exchange.NCO, Segment.FUTURES, 10_000, 1)
 
 
 @given(st.text(min_size=1, max_size=40), st.integers(1, MOST - 1), st.integers(1, MOST - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_tag_says_run_and_order_and_is_its_own(run: str, order: int, other: int) -> None:
     """Twenty capitals and digits that are read back; another order or run has another."""
     tags = Tags(run, "A1")
@@ -77,7 +77,7 @@ def test_forms_hold_what_is_meant_and_no_more() -> None:
 
 
 @given(st.integers(1, 1 << 40), st.integers(1, 1 << 30), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_prices_are_plain_decimals_that_kitesim_reads_back(
     price: int, qty: int, sells: bool
 ) -> None:

@@ -24,6 +24,12 @@ LOST = ("cut-after", "half-body", "timed-out", "wrong-type", "error-200")
 """Faults of an answer to an order that was placed."""
 
 
+@pytest.fixture(autouse=True)
+def fresh_book(venue: Server) -> None:
+    """Let a row of each instrument pass, so that the book is whole again."""
+    venue.step(3)
+
+
 def placed(venue: Server, deployment: str, run: str = RUN) -> Counter[int]:
     """Return how often the exchange got each order of a run, by the exchange's own ledger."""
     tags = Tags(run, deployment)

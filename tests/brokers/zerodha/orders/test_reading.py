@@ -25,8 +25,10 @@ from alphapanda.brokers.zerodha.orders.sent import SentLog
 from alphapanda.brokers.zerodha.orders.state import Send
 from alphapanda.errors import OutsideError
 from alphapanda.journal.records import LockError
+from tests.support.orders import new
 from tests.support.shared import shared
-from tests.support.venue import Way, World, new
+from tests.support.venue import World
+from tests.support.venue_faults import Way
 
 
 def example(name: str) -> Any:
@@ -81,7 +83,7 @@ def test_a_row_that_does_not_fit_is_counted_and_the_others_are_read() -> None:
                     lambda inner: st.lists(inner, max_size=3)
                     | st.dictionaries(st.sampled_from(sorted(ODD)), inner, max_size=6),
                     max_leaves=12))  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_nothing_that_json_can_say_is_a_traceback(data: Any) -> None:
     """Whatever stands in the place of a list is told as odd, or as no list."""
     for read in (order_row, trade_row, position_row, holding_row):

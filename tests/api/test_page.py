@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -12,13 +11,11 @@ import uuid
 from collections.abc import Iterator
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alphapanda.data.synth.sessions import synthesize
-from alphapanda.journal.journal import FILE
 from alphapanda.monitor.observing import Monitor
 from alphapanda.research.table import money
 from alphapanda.store.people import Alert
@@ -272,19 +269,3 @@ async def cut(desk: Serving) -> None:
     """Let all streams go; the page can't come back while its calls are cut."""
     for client in list(desk.server.services.hub.clients):
         client.end("restart")
-
-
-def test_the_journal_says_the_same_as_the_page(
-    browser: Any, desk: Serving, trading: subprocess.Popen[bytes]
-) -> None:
-    """When the run is over, the page's net P&L is that of the run's summary, by the core."""
-    assert trading.wait(120) == 0, (desk.settings.base_dir / "paper.txt").read_text()
-    folder: Path = desk.settings.base_dir / "runs" / "desk"
-    assert (folder / FILE).is_file()
-    summary = json.loads((folder / "summary.json").read_text())
-    opened = tab(browser, desk)
-    opened.page.wait_for_function(
-        "(net) => document.querySelector('#net').textContent.replace('+', '') === net",
-        arg=paise([Decimal(str(summary["pnl"]))]),
-    )  # fmt: skip
-    opened.close()

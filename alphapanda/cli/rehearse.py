@@ -58,6 +58,9 @@ def rehearse(
         str, option(metavar="N", panel=RUN, text="Of the market; answers take real time.")
     ] = "60x",
     seed: Annotated[int, option(metavar="N", panel=RUN, text="Of what goes wrong.")] = 1,
+    no_jit: Annotated[
+        bool, option("--no-jit", panel=RUN, text="Run as plain Python: nothing is compiled.")
+    ] = False,
     out: Annotated[
         Path | None,
         option(metavar="FOLDER", panel=RUN, text="Run directory. (default: runs/TIME-rehearsal)"),
@@ -82,6 +85,7 @@ def rehearse(
         [absolute(name) for name in strategies], [str(Path(path).absolute()) for path in data],
         folder, [path.absolute() for path in instruments or ()], instrument or (), exchange,
         repair, param or (), cash, file_or_name(limits), file_or_name(faults), speed, seed,
+        not no_jit,
     )  # fmt: skip
     console = Console(stderr=True)
     done = rehearsals.rehearse(

@@ -23,6 +23,7 @@ class Topic(NamedTuple):
 
 INSTRUMENT, FEED, PAIR = "EXCHANGE:SYMBOL", "feed", "strategy:instrument"
 ORDER, STRATEGY, SCOPE, RUN = "run id:order", "strategy", "scope", "run id"
+THEIRS = "run id:broker's order"
 MARKET_READERS = ("trade", "project")
 READERS = ("project",)
 
@@ -46,7 +47,7 @@ TOPICS: dict[EventType, Topic] = {
     EventType.ORDER_EXPIRED: Topic("{broker}.orders.cancelled", ORDER, "trade", READERS),
     EventType.ORDER_FAILED: Topic("{broker}.orders.failed", ORDER, "trade", READERS),
     EventType.ORDER_UNKNOWN: Topic("{broker}.orders.unknown", ORDER, "trade", READERS),
-    EventType.EXTERNAL_ORDER: Topic("{broker}.orders.external", ORDER, "trade", READERS),
+    EventType.EXTERNAL_ORDER: Topic("{broker}.orders.external", THEIRS, "trade", READERS),
     EventType.EXTERNAL_POSITION: Topic("{broker}.pnl.snapshots", INSTRUMENT, "trade", READERS),
     EventType.CHARGE_BOOKED: Topic("{broker}.pnl.snapshots", STRATEGY, "trade", READERS),
     EventType.PNL_SNAPSHOT: Topic("{broker}.pnl.snapshots", STRATEGY, "trade", READERS),

@@ -43,6 +43,7 @@ class Wanted:
     faults: str = "calm"
     speed: str = "60x"
     seed: int = 1
+    jit: bool = True
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,7 @@ def live_words(wanted: Wanted, names: Sequence[str]) -> list[str]:
              f"kite:{','.join(names)}", "--cash", wanted.cash, "--limits", wanted.limits,
              "--out", str(wanted.out), "--json"]  # fmt: skip
     words += [word for text in wanted.params for word in ("--param", text)]
+    words += [] if wanted.jit else ["--no-jit"]
     return words + [word for name in wanted.instrument for word in ("--instrument", name)]
 
 

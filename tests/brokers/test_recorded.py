@@ -106,7 +106,7 @@ def test_it_is_read_as_it_was_written(kept: Path) -> None:
 PRICE = st.integers(0, BOUND)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=10)
 @given(st.lists(st.tuples(PRICE, PRICE, st.integers(0, (1 << 53) - 1)), min_size=1, max_size=20))
 def test_prices_come_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, given: list[tuple[int, int, int]]

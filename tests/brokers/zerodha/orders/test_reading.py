@@ -27,7 +27,8 @@ from alphapanda.errors import OutsideError
 from alphapanda.journal.records import LockError
 from tests.support.orders import new
 from tests.support.shared import shared
-from tests.support.venue import Way, World
+from tests.support.venue import World
+from tests.support.venue_faults import Way
 
 
 def example(name: str) -> Any:

@@ -6,7 +6,8 @@ import pytest
 
 from alphapanda.brokers.ports import ReportKind
 from tests.support.orders import cancel, change, new
-from tests.support.venue import FAULTS, Way, World
+from tests.support.venue import World
+from tests.support.venue_faults import FAULTS, Way
 
 ENDS = (ReportKind.REJECTED, ReportKind.CANCELLED, ReportKind.EXPIRED)
 DELAYS = range(0, 120, 2)

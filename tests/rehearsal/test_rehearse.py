@@ -1,0 +1,75 @@
+"""A rehearsal, as a user has it: one command, no account, and two books that are one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from alphapanda.journal.journal import Journal
+from alphapanda.rehearsal.rehearse import LEDGER
+from tests.support.running import ROOT, process, session
+
+FAULTS = """
+[exchange]
+answer_s = [0.005, 0.02]
+
+[[fault]]
+do = "cut-after"        # the second order is placed, and nobody is told
+route = "POST /orders/*"
+call = 2
+
+[[fault]]
+do = "half-body"
+route = "POST /orders/*"
+call = 4
+
+[[fault]]
+do = "double-update"
+
+[[fault]]
+do = "shuffle"
+route = "GET /orders"
+"""
+
+
+def rehearse(folder: Path, *words: str) -> dict[str, Any]:
+    """Rehearse a made-up day in plain Python; return the object of `--json`."""
+    told = process(
+        "rehearse", str(ROOT / "strategies" / "ema_cross.py"), "--data", session(1, 2_000),
+        "--param", "fast=100", "--param", "slow=300", "--limits", "wide", "--speed", "600x",
+        "--no-jit", "--out", str(folder / "run"), "--json", *words, cwd=folder,
+    )  # fmt: skip
+    assert told.status == 0, told.err + told.out
+    return dict(json.loads(told.out))
+
+
+def test_a_day_with_answers_that_do_not_come(tmp_path: Path) -> None:
+    """Orders whose answers were cut are found by their tags: sent once, no trade lost or twice."""
+    script = tmp_path / "faults.toml"
+    script.write_text(FAULTS)
+    told = rehearse(tmp_path, "--faults", str(script))
+    assert told["orders_sent"] >= 4
+    assert told["trades"] >= 4
+    assert (told["duplicates"], told["lost"]) == (0, 0)
+    assert told["unknown"] == told["unknown_resolved"] >= 2
+    assert told["position_equal"]
+    assert told["cash_equal"]
+    assert told["verify"] == "identical"
+    assert told["faults"]["cut-after"] == told["faults"]["half-body"] == 1
+    run = tmp_path / "run"
+    assert (run / LEDGER).is_file()
+    closing = json.loads((run / "closing.json").read_text())
+    assert closing["agrees"], closing
+    manifest = Journal.open(run).contents.manifest
+    assert (manifest["account_id"], manifest["broker"]) == ("SIM001", "zerodha")
+
+
+def test_a_folder_that_is_there_is_refused(tmp_path: Path) -> None:
+    """Nothing begins over what is there."""
+    (tmp_path / "run").mkdir()
+    told = process(
+        "rehearse", "ema_cross", "--data", session(1, 300), "--out", "run", cwd=tmp_path
+    )  # fmt: skip
+    assert told.status == 2
+    assert "choose another" in told.err

@@ -257,19 +257,19 @@ def test_a_page_that_hears_nothing_says_so(
     """Six seconds after the last frame there is a red line, and only the kill can be pressed."""
     opened = tab(browser, desk)
     opened.page.wait_for_selector("#pause:not([disabled])")
-    opened.context.set_offline(True)
+    opened.context.route("**/api/**", lambda route: route.abort())
     desk.do(cut(desk))
     opened.page.wait_for_selector("#banner:visible")
     assert "Not live since" in opened.text("#banner")
     assert opened.page.is_disabled("#pause")
     assert not opened.page.is_disabled("#kill")
-    opened.context.set_offline(False)
+    opened.context.unroute("**/api/**")
     opened.page.wait_for_selector("#banner", state="hidden")
     opened.close()
 
 
 async def cut(desk: Serving) -> None:
-    """Let all streams go; the page can't come back while it is offline."""
+    """Let all streams go; the page can't come back while its calls are cut."""
     for client in list(desk.server.services.hub.clients):
         client.end("restart")
 

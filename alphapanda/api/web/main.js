@@ -64,7 +64,7 @@ class App {
     this.badge = el("span", { class: "badge" });
     this.total = el("span", { class: "big", id: "net", "data-base": "big", "aria-label": "net P&L" });
     this.chooser = el("select", { id: "run", "aria-label": "Run", onchange: () => this.choose(this.chooser.value) });
-    this.banner = el("div", { class: "banner", role: "alert", id: "banner", hidden: true });
+    this.banner = el("div", { class: "banner", "data-base": "banner", role: "alert", id: "banner", hidden: true });
     this.links = PAGES.map(([name, label, , key]) => el("a", { href: `#/${name}`, title: `g ${key}` }, label));
     this.stops = stopBar({
       run: () => this.run && this.run.run, open: () => this.sums().open, paused: () => this.paused(), mute: () => this.live.mute,

@@ -65,14 +65,19 @@ class Repeats:
         self._here[place] = body_hash, future
         if len(self._here) > MOST:
             del self._here[next(iter(self._here))]
+        done, refusal = None, again()
         try:
             done = await self._new(place, body_hash, do, urgent=urgent, down=down)
-        except BaseException as error:
-            del self._here[place]
-            future.set_exception(again() if not isinstance(error, ApiError) else error)
-            future.exception()  # nobody else may be waiting for it
+        except ApiError as error:
+            refusal = error
             raise
-        future.set_result(done)
+        finally:
+            if done is None:
+                del self._here[place]
+                future.set_exception(refusal)
+                future.exception()  # nobody else may be waiting for it
+            else:
+                future.set_result(done)
         return said(done)
 
     async def _new(

@@ -114,19 +114,20 @@ class Services:
                 self.database, Migrated(self.database), self.auth, self.hub, self.control,
                 self.monitor, *self.more,
             )  # fmt: skip
+            stack.push(self._note)
             for part in parts:
-                try:
-                    await part.start()
-                except BaseException as error:
-                    self.failure = error
-                    LOG.exception("the API can't start", part=type(part).__name__)
-                    raise
+                await part.start()
                 stack.push_async_callback(part.stop)
             self.ready = True
             try:
                 yield
             finally:
                 self.ready = False
+
+    def _note(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is not None and self.failure is None:
+            self.failure = error
+            LOG.error("the API can't start, or has failed", exc_info=error)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:

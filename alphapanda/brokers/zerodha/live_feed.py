@@ -119,6 +119,9 @@ class LiveFeed:
         self.reread: Callable[[str], None] = lambda _: None
         """Told that the order book may have changed: with an order's id out of an update, or with
         nothing when a connection was made again, and updates may have been missed."""
+        self.renewed: Callable[[str], None] = lambda _: None
+        """Given the token of a session that is another than before: somebody has logged in again.
+        Called on the loop of the process's parts, before the connection is dialled."""
         self.torn = self.unknown = 0
         self.lost = 0
         """Times that a connection was lost."""
@@ -203,12 +206,15 @@ class LiveFeed:
     # A database that is away when a connection is lost must not end a day's feed: the session that
     # was good before is tried, and Kite says whether it still is.
     async def _session(self) -> Session | None:
+        before = self._newest
         try:
             self._newest = await self._stored()
         except NoSessionError:
             raise
         except OutsideError as error:
             LOG.warning("session not read, the one before is used", why=str(error))
+        if self._newest is not None and before not in (None, self._newest):
+            self.renewed(self._newest.token)
         return self._newest
 
     async def _stored(self) -> Session | None:

@@ -75,6 +75,7 @@ class ZerodhaVenue:
             )
         self._live.hear = gateway.tell
         self._live.reread = lambda _: gateway.wake()
+        self._live.renewed = gateway.use_token
         return gateway
 
     def close(self) -> None:
@@ -84,6 +85,7 @@ class ZerodhaVenue:
         """
         self._live.hear = lambda _: None
         self._live.reread = lambda _: None
+        self._live.renewed = lambda _: None
         gateway = self._gateway
         if gateway is None:
             return

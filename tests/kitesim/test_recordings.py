@@ -50,6 +50,7 @@ def desk(
         for name, value in variables(server, settings.base_dir).items():
             monkeypatch.setenv(name, value)
         log_in(server, config.load())
+        server.go_wrong(do="drop-tick", after=60, times=60)  # a minute in which only time passes
         yield Desk(server, settings.base_dir)
 
 

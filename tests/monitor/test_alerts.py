@@ -288,8 +288,10 @@ def test_what_fails_is_tried_again_and_noted(settings: Settings) -> None:
         await made.deliveries.start()
         await made.step(view(part()))
         await until(lambda: bool(ear.heard))
-        await made.step(view(part()))
-        found = await rows(settings, Delivery)
+        async with asyncio.timeout(30):
+            while not (found := await rows(settings, Delivery)):
+                await asyncio.sleep(0.01)
+                await made.step(view(part()))
         await made.stop()
         return found
 

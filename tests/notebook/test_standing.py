@@ -36,7 +36,7 @@ def ended(base: Path, request: pytest.FixtureRequest) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALPHAPANDA_BASE_DIR", str(base))
         words = ("paper", "ema_cross", "--no-jit", "--feed", f"replay:{base / 'day.parquet'}")
-        assert cli.status((*words, "--speed", "max", "--out", str(base / "runs" / "mine"))) == 0
+        assert cli.carry_out((*words, "--speed", "max", "--out", str(base / "runs" / "mine"))) == 0
     return base / "runs" / "mine"
 
 

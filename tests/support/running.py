@@ -76,7 +76,7 @@ def called(*words: str, cwd: Path, **variables: str) -> Told:
         patch.chdir(cwd)
         for name, value in variables.items():
             patch.setenv(name, value)
-        status = cli.status(words)
+        status = cli.carry_out(words)
     return Told(status, *(each.buffer.getvalue().decode() for each in (out, err)))
 
 

@@ -95,7 +95,6 @@ def hear_of_order(core: Core, order: Record, row: Record) -> None:
         arrive_first(core, order)
         replace(core, order, row)
     elif row.a == ReportKind.CHANGE_REJECTED:
-        arrive_first(core, order)
         reject_change(core, order, row)
     else:
         end(core, order, row)

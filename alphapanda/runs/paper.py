@@ -12,11 +12,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Protocol
+
+import numpy as np
 
 from alphapanda import faults, log
 from alphapanda.brokers.ports import ExecutionClient, MarketSource, OrderRequest, Report
+from alphapanda.core.state import OrderState
+from alphapanda.engine.engine import Engine
 from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker
 from alphapanda.journal.journal import FILE, Journal
@@ -42,6 +46,9 @@ from alphapanda.runs.summary import totals
 LOG = log.get(__name__)
 SILENCE_S = 10.0
 """So long a venue may say nothing at the end of a feed while an answer of it is awaited."""
+DOUBT_S = 240.0
+"""And so long while nobody knows if an order works: a client looks for it for some minutes."""
+NAP_S = 0.5
 PERFORMANCE = log.get("performance")
 Show = Callable[["PaperRun"], None]
 
@@ -242,21 +249,34 @@ def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> boo
                 show(paper)
         if stopping():
             return True
-        hear_out(session)
+        hear_out(session, stopping)
         if not paper.recorder.finished:
             session.finish(always=run.plan.rules.calendar.is_always)
-            hear_out(session)
+            hear_out(session, stopping)
+        if session.reports is not None and stopping():
+            return True  # answers are awaited still
     faults.at("feed ended")
     return False
 
 
-def hear_out(session: Session) -> None:
+def hear_out(session: Session, stopping: Callable[[], bool]) -> None:
     """Take a venue's reports until all that was sent is answered, or it is silent for long."""
-    reports = session.reports
-    if reports is None:
-        return
-    while reports.came.wait(SILENCE_S if doubts(session.engine) else 0):
-        session.advance(Columns.of())
+    reports, since = session.reports, monotonic()
+    while reports is not None and not stopping():
+        left = since + patience(session.engine) - monotonic()
+        if reports.came.wait(max(min(left, NAP_S), 0.0)):
+            session.advance(Columns.of())
+            since = monotonic()
+        elif left <= 0:
+            return
+
+
+def patience(engine: Engine) -> float:
+    """Return how many seconds of silence of a venue are waited out for what is not answered."""
+    orders = engine.tables["orders"]
+    if np.any((orders["id"] != 0) & (orders["state"] == OrderState.UNKNOWN)):
+        return DOUBT_S
+    return SILENCE_S if doubts(engine) else 0.0
 
 
 def end_run(run: ActiveRun, kept: recorder.Recorder, directory: RunDirectory) -> Result:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from alphapanda.brokers.ports import ExecutionClient, OrderRequest, Report, ReportKind
 from alphapanda.core.state import RequestVerb
@@ -42,12 +42,12 @@ class Holding:
     With `most` 0 it only reads: then nothing passes but cancellations, and what closes.
     """
 
-    def __init__(self, client: ExecutionClient, most: int) -> None:
+    def __init__(
+        self, client: ExecutionClient, most: int, history: Iterable[OrderRequest | Report] = ()
+    ) -> None:
         self._client = client
         self._most = most
-        self._sent = 0
-        self._held: Counter[int] = Counter()
-        """Net quantity by instrument row, as far as fills are known."""
+        self._sent, self._held = sent_and_held(history)
         self._said: asyncio.Queue[Report] = asyncio.Queue()
 
     async def send(self, requests: Sequence[OrderRequest]) -> None:
@@ -67,7 +67,7 @@ class Holding:
 
     async def reports(self) -> AsyncIterator[Report]:
         """Yield what the venue says, and what was held back."""
-        if self._most == 0:
+        if self._sent >= self._most:
             yield self._blocked()
         theirs = self._client.reports()
         hearing: asyncio.Task[Report] = asyncio.ensure_future(anext(theirs))
@@ -82,7 +82,8 @@ class Holding:
                     report = hearing.result()
                     if report.kind == ReportKind.FILLED and report.row >= 0:
                         self._held[report.row] += report.qty
-                    yield report
+                    if not (self._sent >= self._most and lifts(report)):  # it is ours that stands
+                        yield report
                     hearing = asyncio.ensure_future(anext(theirs))
         finally:
             hearing.cancel()
@@ -102,6 +103,27 @@ class Holding:
 
     def _blocked(self) -> Report:
         return Report(ReportKind.BLOCKED, reason=int(RejectionCode.READ_ONLY), text=self._why)
+
+
+def sent_and_held(history: Iterable[OrderRequest | Report]) -> tuple[int, Counter[int]]:
+    """Return how many new orders a run has sent, and what it holds by instrument row."""
+    sent: set[int] = set()
+    held: Counter[int] = Counter()
+    for entry in history:
+        if isinstance(entry, OrderRequest):
+            if entry.verb == RequestVerb.NEW:
+                sent.add(entry.order)
+        elif entry.kind == ReportKind.FILLED:
+            held[entry.row] += entry.qty
+        elif entry.reason == Reason.DRY_RUN and entry.kind == ReportKind.CANCELLED:
+            sent.discard(entry.order)
+    return len(sent), held
+
+
+def lifts(report: Report) -> bool:
+    """Say if a report lets the account take risk again that may only read."""
+    lifted = report.kind == ReportKind.UNBLOCKED and report.row < 0
+    return lifted and report.reason == RejectionCode.READ_ONLY
 
 
 def held_back(request: OrderRequest, why: str) -> Report:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from alphapanda.brokers.ports import ExecutionClient, OrderRequest
+from alphapanda.errors import OutsideError
 from alphapanda.runs.reports import Reports
 
 STOP_S = 10.0
@@ -39,7 +40,12 @@ class Line:
     def look(self) -> None:
         """Ask the client for the state of every open order; it comes as reports."""
         asked = asyncio.run_coroutine_threadsafe(self._look(), self._loop)
-        asked.result()
+        try:
+            asked.result(STOP_S)
+        except TimeoutError:
+            raise OutsideError(
+                f"the broker's client does not say within {STOP_S:.0f} s which orders are open"
+            ) from None
 
     def stop(self) -> None:
         """End once all that was handed over is with the client; take its last reports."""

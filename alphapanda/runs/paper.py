@@ -262,7 +262,7 @@ def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> boo
 def hear_out(session: Session, stopping: Callable[[], bool]) -> None:
     """Take a venue's reports until all that was sent is answered, or it is silent for long."""
     reports, since = session.reports, monotonic()
-    while reports is not None and not stopping():
+    while reports is not None and session.now and not stopping():
         left = since + patience(session.engine) - monotonic()
         if reports.came.wait(max(min(left, NAP_S), 0.0)):
             session.advance(Columns.of())

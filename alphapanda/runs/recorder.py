@@ -27,6 +27,9 @@ from alphapanda.runs.sending import requests_in
 from alphapanda.runs.session import Collector, Session
 
 CRASHED = "goes on after a crash"
+FORGOTTEN = -1
+"""How far an order may fill that has left the order table: the broker's own limit. It is over, or
+was sent; nothing is sent again by it."""
 
 
 class Recorder:
@@ -178,7 +181,8 @@ def history(run: ActiveRun, journal: Journal) -> Iterator[OrderRequest | Report]
     translator = translator_of(run.plan, journal.contents.manifest)
     for batch in journal.batches():
         yield from reports_in(batch.controls, batch.texts)
-        yield from requests_in(told(batch, translator), run.session.engine)
+        for request in requests_in(told(batch, translator), run.session.engine):
+            yield request if request.protection else request._replace(protection=FORGOTTEN)
 
 
 # The state of a strategy in plain Python is no part of a snapshot: it is run from the start.

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from alphapanda.brokers.holding import DryRun, Holding
+from alphapanda.brokers.holding import DryRun, Holding, sent_and_held
 from alphapanda.brokers.ports import ExecutionClient, MarketSource, OrderRequest, Report
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
@@ -50,14 +50,17 @@ class Held:
 
     def connect(self, run_id: str, history: Iterable[OrderRequest | Report]) -> ExecutionClient:
         """Return the client of a run, held back as was wanted."""
+        before = list(history)
         if self._sending.dry_run:
+            if sent_and_held(before)[0]:
+                raise UsageError(
+                    "--dry-run: this run has sent orders, which nobody would look after; go on "
+                    "with --read-only, or begin another --out"
+                )
             return DryRun()
-        client = self._venue.connect(run_id, history)
-        if self._sending.read_only:
-            return Holding(client, 0)
-        if self._sending.max_orders is not None:
-            return Holding(client, self._sending.max_orders)
-        return client
+        client = self._venue.connect(run_id, before)
+        most = 0 if self._sending.read_only else self._sending.max_orders
+        return client if most is None else Holding(client, most, before)
 
 
 def no_venue(_wished: Opening, _stack: ExitStack) -> Venue | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alphapanda import log
-from alphapanda.brokers.ports import OrderRequest, Report
+from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha import sessions
 from alphapanda.brokers.zerodha.addresses import addresses_of
 from alphapanda.brokers.zerodha.clocks import Clock, clock_of
@@ -20,6 +20,7 @@ from alphapanda.events.events import Broker
 from alphapanda.model.calendar import DAY, IST, Calendar, ist_date, session_group
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Instrument
+from alphapanda.model.rows import RejectionCode
 
 LOG = log.get("zerodha.orders")
 DEPLOYMENT = "AP"
@@ -76,6 +77,7 @@ class ZerodhaVenue:
         self._live.hear = gateway.tell
         self._live.reread = lambda _: gateway.wake()
         self._live.renewed = gateway.use_token
+        self._live.mark = lambda rows, stale: gateway.tell(*marked(rows, stale=stale))
         return gateway
 
     def close(self) -> None:
@@ -86,6 +88,7 @@ class ZerodhaVenue:
         self._live.hear = lambda _: None
         self._live.reread = lambda _: None
         self._live.renewed = lambda _: None
+        self._live.mark = lambda _rows, _stale: None
         gateway = self._gateway
         if gateway is None:
             return
@@ -102,3 +105,10 @@ class ZerodhaVenue:
         now = self._clock()
         session = self._calendar.session(ist_date(now), session_group(self._instruments[row]))
         return session is None or now >= session.close
+
+
+def marked(rows: Iterable[int], *, stale: bool) -> Iterator[Report]:
+    """Yield that instruments take no new risk while their ticks are missing, or do again."""
+    kind = ReportKind.BLOCKED if stale else ReportKind.UNBLOCKED
+    for row in rows:
+        yield Report(kind, row=int(row), reason=int(RejectionCode.STALE_DATA))

@@ -223,7 +223,10 @@ def unseen(
 ) -> None:  # fmt: skip
     """Give up a change that was accepted, or lost, and that the order book does not show."""
     limit_s = UNSEEN_S if change.accepted else UNANSWERED_S
-    waited = begun_s - change.answered_s >= limit_s and change.good_reads >= READS
+    reads = READS
+    if any(one.cancels for one in tracked.waiting):  # which does not wait for a change
+        limit_s, reads = 0.0, 1
+    waited = begun_s - change.answered_s >= limit_s and change.good_reads >= reads
     if change.cancels:
         lost = not change.accepted
         if change.tries >= CANCEL_TRIES:

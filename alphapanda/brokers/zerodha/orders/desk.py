@@ -64,9 +64,8 @@ class Desk:
     # --- events ---------------------------------------------------------------------------------
 
     def take(self, requests: Iterable[OrderRequest], now_s: float) -> list[Action]:
-        """Take requests that the journal has; cancellations go before the others."""
-        ordered = sorted(requests, key=lambda one: one.verb != RequestVerb.CANCEL)
-        for request in ordered:
+        """Take requests that the journal has, in its order; cancellations leave before others."""
+        for request in requests:
             assert request.order > 0, f"a request of order {request.order}"
             if request.verb == RequestVerb.NEW:
                 placing.take(self.state, request, now_s)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alphapanda import files
 from alphapanda.errors import OutsideError
+from alphapanda.journal.records import LockError
 
 
 class Epochs:
@@ -34,6 +35,28 @@ class Epochs:
         except OSError as error:
             raise OutsideError(f"{self.path}: {error.strerror or error}; mend the disk") from error
         return number
+
+    def hold(self) -> int:
+        """Lock the account for this process, and return the lock, which whoever has it closes.
+
+        Raises:
+            LockError: if another process trades the account.
+            OutsideError: if the file can't be made.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            place = self.path.with_name("orders.lock")
+            lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise OutsideError(f"{self.path}: {error.strerror or error}; mend the disk") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise LockError(
+                f"{place}: another process trades this account; stop it first"
+            ) from None
+        return lock
 
     def newest(self) -> int:
         """Return the newest number, 0 if none was taken.

@@ -190,6 +190,8 @@ def book(state: State, tracked: Tracked, trade: TradeRow, now_s: float) -> None:
     tracked.trades.add(trade.trade_id)
     tracked.fills.append((trade.qty, trade.price))
     tracked.booked += trade.qty
+    if tracked.booked > abs(tracked.terms.qty):
+        exceeded(state, tracked, trade)
     tracked.filled = max(tracked.filled, tracked.booked)
     tracked.changed_s = now_s
     key = (tracked.row, tracked.request.product)
@@ -198,9 +200,14 @@ def book(state: State, tracked: Tracked, trade: TradeRow, now_s: float) -> None:
         ReportKind.FILLED, tracked, qty=qty, price=trade.price, trade_id=trade.trade_id,
         exchange_ns=trade.ts,
     )  # fmt: skip
-    if tracked.booked > abs(tracked.terms.qty):
-        text = f"{tracked.booked} filled of {abs(tracked.terms.qty)}"
-        state.alert("filled too much", text, tracked)
+
+
+def exceeded(state: State, tracked: Tracked, trade: TradeRow) -> None:
+    """An order filled more than we know it for: somebody has enlarged it, which the book shows."""
+    text = f"{tracked.booked} filled of {abs(tracked.terms.qty)}"
+    state.alert("filled too much", text, tracked)
+    tracked.terms = tracked.terms._replace(qty=tracked.sign * tracked.booked)
+    changing.say_replaced(state, tracked, trade.ts)
 
 
 def compare(state: State, now_s: float) -> None:

@@ -7,6 +7,7 @@ The core hands over requests and takes reports; it never waits for the network. 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections import deque
@@ -45,10 +46,14 @@ class Gateway:
 
     def __init__(
         self, desk: Desk, wire: Wire, sent: SentLog, *, guard: Guard, alarm: Alarm | None = None,
-        updates: str = "", family: str = "ipv4",
+        lock: int = -1, updates: str = "", family: str = "ipv4",
     ) -> None:  # fmt: skip
-        """Put the parts together; `updates` is the address of the stream, empty for none."""
+        """Put the parts together; `updates` is the address of the stream, empty for none.
+
+        `lock` is the account's, closed in the end.
+        """
         self.desk = desk
+        self._lock = lock
         self._wire, self._sent, self._guard = wire, sent, guard
         self._alarm = alarm or note
         self._reports: deque[Report] = deque()
@@ -105,7 +110,8 @@ class Gateway:
                 self._came.wait(wait_s)
             found = list(self._reports)
             self._reports.clear()
-        self.see_alive()
+        if not found:
+            self.see_alive()
         return found
 
     def wait_ready(self, timeout_s: float) -> list[str]:
@@ -165,6 +171,9 @@ class Gateway:
             self._thread.join(STOP_S)
         self._wire.close()
         self._sent.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def approve(self, requests: Iterable[OrderRequest]) -> None:
         """Tell the guard of requests that are in the journal."""

@@ -56,10 +56,11 @@ def open_gateway(
     """Return a gateway that goes on where an earlier process of the run stopped; not yet started.
 
     Raises:
-        LockError: if another process trades this run.
+        LockError: if another process trades this run, or the account.
         OutsideError: if a file can't be read or written.
     """
     epochs = Epochs(trading.account_folder / EPOCH)
+    lock = epochs.hold()
     epoch = epochs.claim()
     sent = SentLog(trading.folder, epoch, day=trading.day)
     carried = {key: qty for key, qty in trading.positions.items() if qty}
@@ -74,7 +75,7 @@ def open_gateway(
     desk = Desk(state, Books(settings.zerodha.user_id))
     wire = Wire(settings, addresses, token)
     gateway = Gateway(
-        desk, wire, sent, guard=guard, alarm=alarm, updates=addresses.feed,
+        desk, wire, sent, guard=guard, alarm=alarm, lock=lock, updates=addresses.feed,
         family=settings.zerodha.address_family,
     )  # fmt: skip
     gateway.approve(entry for entry in history if isinstance(entry, OrderRequest))

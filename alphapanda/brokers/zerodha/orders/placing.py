@@ -204,6 +204,7 @@ def adopt(state: State, tracked: Tracked, broker_id: str, now_s: float) -> None:
     known(state, tracked, broker_id)
     tracked.changed_s = now_s
     tracked.refusal = None
+    tracked.status = ""
     if late:
         state.alert("late order", f"{was} before, {broker_id} works or worked", tracked)
     settle(state, tracked.row)

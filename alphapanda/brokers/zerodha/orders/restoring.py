@@ -41,6 +41,7 @@ def restore(
     state.actions.clear()  # the journal has it
     for order, refused in unsaid.items():
         state.say(ReportKind.REJECTED, order=order, text=f"not sent: {refused.text}")
+    state.unblock(-1, Why.IP)  # whoever starts again has mended it; else the next answer says so
     state.budget.sent_today = before.today
     for tracked in state.orders.values():
         resume_place(state, tracked, before, now_s)

@@ -268,14 +268,9 @@ class State:
         heapq.heappush(self.queue, Waiting(priority, self.number(), tracked.order, change))
 
     def reduces(self, request: OrderRequest) -> bool:
-        """Say if an order can only make a position smaller, whatever else works beside it."""
+        """Say if an order can only make a position smaller; of two exits one ends the other."""
         held = self.held.get((request.row, request.product), 0)
-        others = sum(
-            other.left for other in self.orders.values()
-            if other.row == request.row and other.request.product == request.product
-            and other.order != request.order and other.left * request.qty > 0
-        )  # fmt: skip
-        return held * request.qty < 0 and abs(request.qty + others) <= abs(held)
+        return held * request.qty < 0 and abs(request.qty) <= abs(held)
 
     def row_of(self, name: str) -> int:
         """Return an instrument's place in the run, -1 if it has none."""

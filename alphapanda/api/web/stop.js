@@ -5,13 +5,15 @@ import { command, post } from "./api.js";
 
 // What came of a command, in words.
 export function outcome(told) {
-  return told.commands.map((each) => {
+  const file = told.kill_file && told.kill_file.why ? [told.kill_file.why] : [];
+  return [...file, ...told.commands.map((each) => {
     const head = `${told.verb} of ${each.run}`;
+    if (each.failed) return `${head} was NOT given: ${each.failed}`;
     if (each.refused) return `${head} refused: ${each.refused}`;
     if (each.state !== "applied") return `${head} is on the disk; the run (${each.standing}) has not applied it yet`;
     const held = each.positions ? `${each.positions} positions stay open, ${each.with_stop ?? 0} of ${each.positions} have a stop` : "no position is open";
     return `${head} applied: ${held}; ${each.working ?? 0} orders work`;
-  }).join("\n") || `${told.verb}: no run was there to take it; none begins until it is lifted`;
+  })].join("\n") || `${told.verb}: no run was there to take it; none begins until it is lifted`;
 }
 export async function give(verb, { run = null, scope = "account", name = "", reason = "" } = {}) {
   const told = await attempt(() => command({ verb, scope, name, run, reason }));

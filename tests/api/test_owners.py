@@ -167,10 +167,10 @@ def test_the_path_of_an_address_is_a_secret(tmp_path: Path) -> None:
 
 def test_a_port_that_is_none_is_refused(tmp_path: Path) -> None:
     """It says what to write."""
+    settings = settings_of(tmp_path)  # a flag takes its place unchecked
+    section = settings.api.model_copy(update={"port": 99_999})
     with pytest.raises(UsageError, match="65535"):
-        settings = settings_of(tmp_path)  # a flag takes its place unchecked
-        listening(settings.model_copy(update={"api": settings.api.model_copy(
-            update={"port": 99_999})}))  # fmt: skip
+        listening(settings.model_copy(update={"api": section}))
 
 
 def test_an_access_token_is_not_outlived() -> None:

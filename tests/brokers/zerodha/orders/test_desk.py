@@ -127,11 +127,7 @@ def test_an_address_that_is_not_listed_halts_all_placing() -> None:
     made.run(40)
     made.send(new(4))
     made.run(5)
-    assert made.of(4, REJECTED), "another process is halted too"
-    made.do(made.desk.resume(made.now_s))
-    made.send(new(5))
-    made.run(5)
-    assert made.of(5, FILLED)
+    assert made.of(4, FILLED), "whoever starts again has mended it"
 
 
 def test_a_session_that_is_over_stops_orders_and_asks_rarely() -> None:
@@ -438,3 +434,13 @@ def test_the_end_of_a_session_refuses_a_cancellation() -> None:
     made.run(2)
     assert Why.AUTH in made.desk.state.blocks[-1] or made.of(1, REFUSED)
     assert len(made.of(1, REFUSED)) == 1
+
+
+def test_a_cancellation_in_the_batch_of_its_order_stands() -> None:
+    """Whatever stops trading in the batch that sent an order ends that order too."""
+    made = world()
+    made.send(new(1, 5, 1_000), cancel(1))
+    made.run(60)
+    ends = [kind for kind in (ReportKind.CANCELLED, REJECTED) if made.of(1, kind)]
+    assert len(ends) == 1, made.of(1, ReportKind.CHANGE_REJECTED)
+    assert not made.of(1, FILLED)

@@ -58,15 +58,15 @@ def test_the_days_loss_begins_anew_each_day(told: Serving, admin: Browser) -> No
     """Tuesday has lost what was lost since Monday's last snapshot; a quiet strategy nothing."""
     (risk,) = admin.get(f"{V1}/risk?run={RUN}").json["items"]
     used = {row["name"]: row["used"] for row in risk["limits"] if row["rule"] == "loss"}
-    assert used == {"pair": "40.0000", "single": "0.0000", "": "40.0000"}
+    assert used == {"pair": "40.00", "single": "0.00", "": "40.00"}
 
 
 def test_the_lowest_is_of_all_points_and_strategies(told: Serving, admin: Browser) -> None:
     """What two strategies book at one time is one point: -200 and then -240, never -500."""
-    assert admin.get(f"{V1}/portfolios/{RUN}/pnl").json["lowest"] == "-240.0000"
+    assert admin.get(f"{V1}/portfolios/{RUN}/pnl").json["lowest"] == "-240.00"
     alone = admin.get(f"{V1}/portfolios/{RUN}/pnl?strategy=pair").json
     rows = admin.get(f"{V1}/portfolios").json["items"]
-    assert alone["lowest"] == "-500.0000"
+    assert alone["lowest"] == "-500.00"
     assert [row["lowest"] for row in rows if (row["run"], row["strategy"]) == (RUN, "pair")] == [
         alone["lowest"]
     ]

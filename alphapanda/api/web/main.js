@@ -193,7 +193,7 @@ class App {
   update() {
     const { run, live } = this;
     this.banner.hidden = !live.mute;
-    if (live.mute) say(this.banner, `Not live since ${clock(live.lost * 1e6)}: what you see is old, and only Kill works.`);
+    if (live.mute) say(this.banner, `Not live since ${clock(live.lost * 1e6)}: what you see is old${this.running() ? ", and only Kill works" : ""}.`);
     document.body.classList.toggle("mute", live.mute);
     const open = [...live.alerts.values()].filter((row) => row.state === "open").length;
     put(this.links[4], "Health", open ? el("b", { title: `${open} open alerts` }, String(open)) : null);

@@ -75,7 +75,7 @@ export function nowPage(app) {
 function stopLine(app, each) {
   const scope = each.scope === "account" ? "the whole account" : `${each.scope} ${each.name}`;
   const at = each.since_ns || each.state_ns || each.asked_ns;
-  const since = at ? ` since ${moment(at)}` : "", by = each.by ? ` by ${each.by}` : "", why = [each.code, each.reason].filter(Boolean).join(": ");
+  const since = at ? ` since ${moment(at)}` : "", by = each.by ? ` by ${each.by}` : "", why = [each.code ?? (each.facts || {}).code, each.reason].filter(Boolean).join(": ");
   const killed = each.verb === "kill";
   return el("div", { class: killed ? "loud" : "loud warm" }, el("p", {}, el("b", {}, killed ? "Killed: " : each.verb === "flatten" ? "Flattened and paused: " : "Paused: "), scope + since + by + (why ? ` (${why})` : "")),
     killed ? (app.may("admin") ? el("button", { type: "button", class: "small", disabled: !app.acts(), onclick: () => rearm({ run: app.run.run, scope: each.scope, name: each.name || "" }) }, "Rearm") : null)

@@ -154,7 +154,7 @@ class App {
     const told = await get(`/runs/${encodeURIComponent(run.run)}`);
     this.instruments = (told.manifest.market && told.manifest.market.names) || [];
     this.live.select(run.run, this.instruments);
-    await this.readRisk();
+    try { await this.readRisk(); } catch { /* the page that is shown asks again, and says why it can't */ }
   }
   async readRisk() {
     if (!this.run) return;

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.errors import UsageError
+from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.limits import LIFTED, MONEY, LimitSet, load_limits
 from alphapanda.model.money import text
 from alphapanda.store.trading import Order, PnlSnapshot, Run
@@ -83,16 +84,28 @@ async def used_of(session: AsyncSession, run: Run, limits: LimitSet | None) -> l
 
 
 async def lost(session: AsyncSession, run: str) -> dict[str, int]:
-    """Return what each strategy, and the account (''), has lost of its P&L, since the run began."""
-    last = (
-        select(func.max(PnlSnapshot.seq)).where(PnlSnapshot.run_id == run)
-        .group_by(PnlSnapshot.strategy)
-    )  # fmt: skip
-    rows = list(await session.scalars(
-        select(PnlSnapshot).where(PnlSnapshot.run_id == run, PnlSnapshot.seq.in_(last))
-    ))  # fmt: skip
-    found = {row.strategy: -row.pnl for row in rows}
-    return {**found, "": sum(found.values())} if rows else {}
+    """Return what each strategy, and the account (''), has lost in the last day that was booked.
+
+    As R7 counts it: from the P&L that was booked last before that day, in India.
+    """
+    mine = PnlSnapshot.run_id == run
+    newest = await session.scalar(select(func.max(PnlSnapshot.ts)).where(mine))
+    if newest is None:
+        return {}
+    midnight = (newest + IST) // DAY * DAY - IST
+    now = await booked(session, mine)
+    before = await booked(session, mine, PnlSnapshot.ts < midnight)
+    found = {name: before.get(name, 0) - pnl for name, pnl in now.items()}
+    return {**found, "": sum(found.values())}
+
+
+async def booked(session: AsyncSession, *which: ColumnElement[bool]) -> dict[str, int]:
+    """Return each strategy's P&L, as the last of these snapshots has it."""
+    last = select(func.max(PnlSnapshot.seq)).where(*which).group_by(PnlSnapshot.strategy)
+    rows = await session.execute(
+        select(PnlSnapshot.strategy, PnlSnapshot.pnl).where(*which, PnlSnapshot.seq.in_(last))
+    )
+    return {row.strategy: row.pnl for row in rows}
 
 
 async def working(session: AsyncSession, run: str, strategy: str) -> int | None:

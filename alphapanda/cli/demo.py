@@ -62,7 +62,10 @@ def show_live(out: Path | None, *, speed: str, port: int) -> None:
 
     console = Console(stderr=True)
     base = demonstration.make_base(out or config.load().base_dir / "demo-live")
-    os.environ[f"{PREFIX}BASE_DIR"] = str(base)
+    wanted = demonstration.variables(base)
+    for name in set(os.environ) - set(wanted):  # settings of the user: his database, his servers
+        del os.environ[name]
+    os.environ.update(wanted)
     console.print(f"preparing a session, tables and a user in {base}")
     made = demonstration.prepare(config.load())
     with orderly() as asked, demonstration.running(made, speed=speed, port=port) as begun:

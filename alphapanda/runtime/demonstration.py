@@ -21,7 +21,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from alphapanda.config.settings import PREFIX, Settings
+from alphapanda.config.settings import FILE, PREFIX, Settings
 from alphapanda.data.synth.sessions import synthesize
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.research.rundir import claimed, make_folder
@@ -30,6 +30,9 @@ from alphapanda.store.database import Database, answering
 from alphapanda.store.words import UserRole
 
 USER = "demo"
+MADE = "demo.user"
+"""A file of the base folder: the id of the user that was made here."""
+KEY = f"{PREFIX}SECURITY__KEY"
 DAY = date(2025, 8, 4)
 TICKS, SHARES = 8_000, 5
 KEY_BYTES = 32
@@ -68,6 +71,7 @@ def make_base(base: Path) -> Path:
     """Make a base folder with a key of its own, in its own `.env`; return where it is.
 
     Raises:
+        UsageError: if it has settings of somebody's own, which may name servers.
         OutsideError: if the folder can't be written.
     """
     base = base.expanduser().absolute()
@@ -76,15 +80,32 @@ def make_base(base: Path) -> Path:
     if not path.exists():
         path.touch(mode=0o600)
         key = base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).decode()
-        path.write_text(f"{PREFIX}SECURITY__KEY={key}\n", encoding="utf-8")
+        path.write_text(f"{KEY}={key}\n", encoding="utf-8")
+    lines = path.read_text("utf-8", "replace").split("\n")
+    if (base / FILE).exists() or any(line and not line.startswith(f"{KEY}=") for line in lines):
+        raise UsageError(
+            f"{base} has settings of its own: the demonstration makes its own folder and uses no "
+            "server of yours; give --out a folder that is new"
+        )
     return base
+
+
+def variables(base: Path) -> dict[str, str]:
+    """Return the environment of a demonstration: none of the user's settings is in it."""
+    same = f"{PREFIX}CACHE_DIR"  # compiled loops serve every run
+    kept = {
+        name: value for name, value in os.environ.items()
+        if name == same or not name.startswith(PREFIX)
+    }  # fmt: skip
+    return {**kept, f"{PREFIX}BASE_DIR": str(base)}
 
 
 def prepare(settings: Settings) -> Demonstration:
     """Make a session, tables, and a user whose password is new each time.
 
     Raises:
-        UsageError: if the packages of the API are not installed.
+        UsageError: if the packages of the API are not installed, or there is a user of that name
+            that was not made here.
         OutsideError: if the database does not answer.
     """
     try:
@@ -101,16 +122,19 @@ def prepare(settings: Settings) -> Demonstration:
     migrating.upgrade(settings)
     password = secrets.token_urlsafe(12)
     asyncio.run(add_user(settings, password))
-    environment = {**os.environ, f"{PREFIX}BASE_DIR": str(base)}
-    return Demonstration(base, session, run_file, password, environment)
+    return Demonstration(base, session, run_file, password, variables(base))
 
 
 async def add_user(settings: Settings, password: str) -> None:
-    """Add the user of the demonstration, or give him the new password."""
+    """Add the user of the demonstration, or give him the new password.
+
+    Raises:
+        UsageError: if there is a user of that name that was not made here.
+    """
     from alphapanda.api import people  # noqa: PLC0415 (FastAPI)
     from alphapanda.api.passwords import hasher  # noqa: PLC0415 (argon2)
 
-    database = Database(settings)
+    database, mark = Database(settings), settings.base_dir / MADE
     await database.start()
     try:
         with answering(settings):
@@ -118,7 +142,14 @@ async def add_user(settings: Settings, password: str) -> None:
                 user = await people.named(session, USER)
                 hashed = hasher().hash(password)
                 if user is None:
-                    session.add(people.new_user(settings.owner_id, USER, UserRole.ADMIN, hashed))
+                    user = people.new_user(settings.owner_id, USER, UserRole.ADMIN, hashed)
+                    mark.write_text(f"{user.id}\n", encoding="ascii")
+                    session.add(user)
+                elif not mark.exists() or mark.read_text("ascii", "replace") != f"{user.id}\n":
+                    raise UsageError(
+                        f"the database has a user {USER} that the demonstration did not make: "
+                        "give --out a folder that is new"
+                    )
                 else:
                     user.password_hash, user.active = hashed, True
                     user.revoked_before_ns = time.time_ns()

@@ -33,6 +33,7 @@ PLAIN = ("orders?tab=fills", "logs")
 EVIL = "<img src=x onerror=window.ran=1>"
 PHONE = (360, 640)
 RUN = "markup"
+ALL_OFF = "[...document.querySelectorAll('#main table button')].every((each) => each.disabled)"
 
 
 @pytest.fixture(scope="module")
@@ -260,8 +261,24 @@ def test_a_page_that_hears_nothing_says_so(
     assert "Not live since" in opened.text("#banner")
     assert opened.page.is_disabled("#pause")
     assert not opened.page.is_disabled("#kill")
+    assert opened.page.evaluate(ALL_OFF)
     opened.context.unroute("**/api/**")
     opened.page.wait_for_selector("#banner", state="hidden")
+    opened.close()
+
+
+def test_what_is_unknown_is_not_nought(
+    browser: Any, desk: Serving, trading: subprocess.Popen[bytes]
+) -> None:
+    """A page that never hears anything says so, and shows no P&L, position or order as none."""
+    opened = tab(browser, desk)
+    opened.context.route("**/api/v1/stream*", lambda route: route.abort())
+    opened.page.reload()
+    opened.page.wait_for_selector("#banner:visible")
+    assert opened.text("#net") == "–"
+    assert (opened.text("#tile-charges"), opened.text("#tile-orders-working")) == ("–", "–")
+    assert "No position is open" not in opened.text("#main")
+    assert opened.page.is_disabled("#flatten")
     opened.close()
 
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from fastapi import APIRouter, Request
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -119,7 +119,10 @@ async def positions(request: Request, run: str) -> Response:
 async def curve(
     request: Request, run: str, strategy: Word = "", since: Moment = "", until: Moment = ""
 ) -> Response:  # fmt: skip
-    """Return the curve, thinned to at most 2,000 points: of each stretch the last is kept."""
+    """Return the curve, thinned to at most 2,000 points: of each stretch the last is kept.
+
+    `lowest` is that of all strategies together, of all points and not of the thinned ones.
+    """
     services, who = services_of(request), who_of(request.scope)
     where = [PnlSnapshot.run_id == run]
     if strategy:
@@ -133,6 +136,7 @@ async def curve(
         names = (await session.scalars(
             select(PnlSnapshot.strategy).where(*where).distinct()
         )).all()  # fmt: skip
+        low = await lowest(session, *where)
         each = max(POINTS // max(len(names), 1), 2)
         place = func.row_number().over(
             partition_by=PnlSnapshot.strategy, order_by=PnlSnapshot.seq.desc()
@@ -147,7 +151,22 @@ async def curve(
         amounts = (row[name] for name in ("pnl", "realised", "unrealised", "charges"))
         series[row["strategy"]].append([row["ts"], *map(text, amounts)])
     columns = ["ts", "pnl", "realised", "unrealised", "charges"]
-    return answer({"columns": columns, "series": series, "points": len(rows), "of": total})
+    return answer({
+        "columns": columns, "series": series, "points": len(rows), "of": total,
+        "lowest": money(low),
+    })  # fmt: skip
+
+
+async def lowest(session: AsyncSession, *where: ColumnElement[bool]) -> int | None:
+    """Return the lowest P&L of all strategies together; snapshots of one time count as one."""
+    before = func.lag(PnlSnapshot.pnl, 1, 0).over(
+        partition_by=PnlSnapshot.strategy, order_by=PnlSnapshot.seq
+    )
+    steps = select(PnlSnapshot.ts, (PnlSnapshot.pnl - before).label("step")).where(*where)
+    of = steps.subquery()
+    sums = select(func.sum(of.c.step).over(order_by=of.c.ts).label("sum")).subquery()
+    found = await session.scalar(select(func.min(sums.c.sum)))
+    return None if found is None else int(found)
 
 
 @ROUTER.get("/{run}/charges", summary="Show what a run's trading cost")

@@ -2,6 +2,7 @@
 
 const V1 = "/api/v1";
 let csrf = null;
+let killed = false;
 let onLoggedOut = () => {};
 
 export class ApiError extends Error {
@@ -12,6 +13,8 @@ export class ApiError extends Error {
   }
 }
 export function whenLoggedOut(call) { onLoggedOut = call; }
+// Whether the base folder's KILL lay there when the limits were last read.
+export const killFile = () => killed;
 export function keepToken(token) { csrf = token; }
 
 async function call(method, path, body, headers = {}) {
@@ -27,6 +30,8 @@ async function call(method, path, body, headers = {}) {
   } catch {
     throw new ApiError(0, "the API does not answer");
   }
+  const file = answer.headers.get("X-Kill-File");
+  if (file !== null) killed = file === "true";
   const text = await answer.text();
   let told = null;
   try { told = text ? JSON.parse(text) : null; } catch { told = null; }

@@ -29,7 +29,7 @@ export function dayPage(app) {
     const [all, told, pipeline] = await Promise.all([get("/portfolios" + query({ limit: 50 })), get(`/portfolios/${encodeURIComponent(run)}/pnl`), get("/monitoring/pipeline" + query({ run }))]);
     folios = all.items.filter((row) => row.run === run);
     byStrategy.set(folios);
-    const stages = (pipeline.items[0] && pipeline.items[0].stages) || {}, number = (name) => (stages[name] ? (stages[name].count ?? stages[name]) : 0);
+    const stages = pipeline.items[0] ? pipeline.items[0].stages : null, number = (name) => (!stages ? null : stages[name] ? (stages[name].count ?? stages[name]) : 0);
     shown.get("Fills").set(count(number("order_filled")));
     shown.get("Orders").set(count(number("order_placed")));
     shown.get("Refused").set(count(number("rejected_signal")), number("rejected_signal") ? "warn" : "");
@@ -50,7 +50,9 @@ export function dayPage(app) {
     set("Realised", sums.realised);
     shown.get("Charges").set(rupees(sums.charges));
     set("Worst dip", app.dip);
+    byInstrument.none(app.known() ? "Nothing was traded." : "Not known: the run's board has not come.");
     byInstrument.set(app.positions());
+    refused.none(app.risk ? "No rule has refused anything." : "Not known yet.");
     refused.set(app.risk ? app.risk.refused : []);
   }
   return { node, refresh, update, every: 5000 };

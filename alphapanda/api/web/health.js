@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { alertLine } from "./now.js";
 import { UNKNOWN, bytes, clock, count, moment, percent, span } from "./numbers.js";
-import { Table, el, note, put, section } from "./ui.js";
+import { Table, el, keep, put, section } from "./ui.js";
 
 const TONES = { ok: "up", degraded: "warn", late: "warn", down: "down", gone: "down", unknown: "warn", off: "stale" };
 const SIGNS = { ok: "✓", degraded: "!", late: "!", down: "✕", gone: "✕", unknown: "?", off: "·" };
@@ -32,32 +32,23 @@ export function healthPage(app) {
   const latency = new Table([
     { label: "Step", text: true, value: (row) => row.step }, ...["p50", "p95", "p99"].map((name) => ({ label: name, value: (row) => (row[name] === null || row[name] === undefined ? { text: UNKNOWN, title: "Nobody has measured it." } : `${(row[name] * 1000).toFixed(2)} ms`) })),
   ], { key: (row) => row.step, label: "Latency", empty: "Nobody has measured it." });
-  const lag = el("div", {}), letters = el("div", {});
-  const node = el("div", {}, alerts, wrong, section("Parts", parts.node), section("Processes", processes.node), section("Pipeline", runs.node), el("div", { class: "two" }, section("Latency", latency.node), section("Lag and dead letters", lag, letters)));
+  const node = el("div", {}, alerts, wrong, section("Parts", parts.node), section("Processes", processes.node), section("Pipeline", runs.node), section("Latency", latency.node));
 
   const rows = (told) => (told && told.parts ? Object.entries(told.parts).map(([part, each]) => ({ part, ...each })) : []);
-  const optional = async (path) => { try { return await get(path); } catch (error) { return { error: error.message }; } };
   async function refresh() {
-    const [services, pipeline, steps, behind, dead] = await Promise.all([get("/services"), get("/monitoring/pipeline"), optional("/monitoring/latency"), optional("/monitoring/lag"), optional("/monitoring/letters")]);
+    const [services, pipeline, steps] = await Promise.all([get("/services"), get("/monitoring/pipeline"), get("/monitoring/latency")]);
     codes = new Set(services.items.filter((each) => each.state !== "gone").map((each) => each.code));
     processes.set(services.items);
     runs.set(pipeline.items);
     latency.set(Object.entries(steps).filter(([, each]) => each && typeof each === "object").map(([step, each]) => ({ step, ...each })));
-    put(lag, lagOf(behind));
-    put(letters, note(dead.error || (dead.enabled === false ? "No bus, so no dead letters." : `${count((dead.items || []).length)} dead letters`)));
     update();
   }
   function update() {
     parts.set(rows(app.live.health));
     const bad = Object.values((app.live.pipeline && app.live.pipeline.more) || {}).filter((each) => each.impossible && each.impossible.length);
     put(wrong, bad.map((each) => el("div", { class: "loud" }, el("p", {}, el("b", {}, `${each.run_id}: `), each.impossible.join("; ")))));
-    put(alerts, [...app.live.alerts.values()].sort((a, b) => b.last_ns - a.last_ns).slice(0, 20).map((row) => alertLine(app, row)));
+    const rows_ = [...app.live.alerts.values()].sort((a, b) => b.last_ns - a.last_ns).slice(0, 20);
+    keep(alerts, [app.live.mute, rows_], () => rows_.map((row) => alertLine(app, row)));
   }
   return { node, refresh, update, every: 4000, always: true };
-}
-function lagOf(told) {
-  if (told.error) return note(told.error);
-  if (told.enabled === false) return note("There is no bus: events are read from the journals.");
-  const waiting = (told.items || []).filter((each) => each.waiting);
-  return waiting.length ? el("ol", { class: "list" }, waiting.slice(0, 12).map((each) => el("li", {}, `${count(each.waiting)} wait on ${each.topic}/${each.partition}`))) : note("No message waits.");
 }

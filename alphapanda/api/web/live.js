@@ -15,6 +15,8 @@ export class Live {
     this.activity = [];
     this.alerts = new Map();
     this.lastFrame = null;
+    this.beganAt = null;
+    this.late = null;
     this.lost = null;
     this.listeners = new Set();
     this.source = null;
@@ -33,6 +35,8 @@ export class Live {
     this.dirty = true;
     setTimeout(() => { this.dirty = false; for (const call of [...this.listeners]) call(this); }, 250);
   }
+  // Nothing is known of a run whose board has not come: not that it holds nothing.
+  knows(run) { return this.boards.has(run); }
   part(run, name) { return (this.boards.get(run) || new Map()).get(name) || new Map(); }
   tick(name) { return this.ticks.get(name) || null; }
   // Seconds since a price came; null where it is the first that was seen, whose age nobody knows.
@@ -66,7 +70,8 @@ export class Live {
       take(JSON.parse(event.data));
       this.touch();
     });
-    heard("hello", () => {});
+    // What came while nobody listened is sent by no one again: it is read.
+    heard("hello", () => { this.activity = []; this.readAlerts(source); this.hello(); });
     heard("beat", () => {});
     heard("board", (data) => this.take(data));
     heard("health", (data) => { this.health = data; });
@@ -103,23 +108,35 @@ export class Live {
       if (value === null) names.delete(name); else names.set(name, value);
     }
   }
+  hello() {}
+  async readAlerts(source) {
+    const late = (this.late = []);
+    try {
+      const told = await Promise.all(["open", "acknowledged"].map((state) => get("/alerts" + query({ state, limit: 100 }))));
+      if (late !== this.late) return;
+      this.late = null;
+      this.alerts = new Map(told.flatMap((each) => each.items).map((row) => [row.id, row]));
+      late.forEach((row) => this.alert(row));
+      this.touch();
+    } catch {
+      if (late === this.late) setTimeout(() => { if (source === this.source) this.readAlerts(source); }, 3000);
+    }
+  }
   alert(row) {
+    if (this.late) this.late.push(row);
     if (row.state === "resolved") this.alerts.delete(row.id); else this.alerts.set(row.id, row);
   }
-  async begin() {
+  begin() {
     this.begun = true;
-    for (const state of ["open", "acknowledged"]) {
-      const told = await get("/alerts" + query({ state, limit: 100 }));
-      told.items.forEach((row) => this.alert(row));
-    }
+    this.beganAt = Date.now();
     this.open();
     this.touch();
   }
   // A screen that is frozen must not look alive.
   watch() {
     if (!this.begun || document.hidden) return;
-    const quiet = this.lastFrame === null || Date.now() - this.lastFrame > MUTE_MS;
-    if (quiet && this.lost === null && this.lastFrame !== null) this.lost = this.lastFrame;
+    const heardAt = this.lastFrame ?? this.beganAt, quiet = Date.now() - heardAt > MUTE_MS;
+    if (quiet && this.lost === null) this.lost = heardAt;
     if (!quiet) this.lost = null;
     this.touch();
   }

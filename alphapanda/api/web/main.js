@@ -1,6 +1,6 @@
 // The page: who is there, which run is looked at, which of the seven pages is shown.
 
-import { get, keepToken, post, query, whenLoggedOut, whoAmI } from "./api.js";
+import { get, keepToken, killFile, post, query, whenLoggedOut, whoAmI } from "./api.js";
 import { dayPage } from "./day.js";
 import { healthPage } from "./health.js";
 import { Live } from "./live.js";
@@ -9,7 +9,7 @@ import { logsPage } from "./logs.js";
 import { clock, moment, rupees, span, toneOf, units, UNKNOWN } from "./numbers.js";
 import { nowPage } from "./now.js";
 import { ordersPage } from "./orders.js";
-import { totalPnl } from "./pnl.js";
+import { NOTHING_KNOWN, totalPnl } from "./pnl.js";
 import { riskPage } from "./risk.js";
 import { stopBar } from "./stop.js";
 import { strategiesPage } from "./strategies.js";
@@ -29,7 +29,9 @@ class App {
     this.chosen = "";
     this.instruments = [];
     this.risk = null;
+    this.killFile = false;
     this.dip = null;
+    this.kept = null;
     this.page = null;
     this.timers = [];
   }
@@ -37,12 +39,25 @@ class App {
   running() { return this.run !== null && this.run.standing === "running"; }
   // The market's own time: a replay trades a day of the past.
   now() { return Math.max(0, ...[...this.live.ticks.values()].map((tick) => Number(tick.ts) || 0)) || null; }
-  positions() { return this.run ? [...this.live.part(this.run.run, "positions").values()] : []; }
-  working() { return this.run ? [...this.live.part(this.run.run, "orders").values()].filter((row) => WORKING.includes(row.status)) : []; }
+  // Whether anything but a kill may be asked of the run by what is shown of it.
+  acts() { return this.running() && !this.live.mute; }
+  onBoard() { return this.run !== null && this.live.knows(this.run.run); }
+  // What the run holds has come: with the board, or from the tables where no board shows the run any more.
+  known() { return this.onBoard() || this.kept !== null; }
+  positions() {
+    if (!this.onBoard()) return this.kept ? this.kept.positions : [];
+    return [...this.live.part(this.run.run, "positions").values()];
+  }
+  working() {
+    if (!this.onBoard()) return this.kept ? this.kept.orders : [];
+    return [...this.live.part(this.run.run, "orders").values()].filter((row) => WORKING.includes(row.status));
+  }
   // While a run trades, by the newest prices; when it is over, as the core has booked it last.
-  sums() {
-    const sums = totalPnl(this.positions(), (name) => this.live.tick(name));
-    const booked = this.run ? [...this.live.part(this.run.run, "pnl").values()] : [];
+  sums(strategy = null) {
+    if (!this.known()) return NOTHING_KNOWN;
+    const mine = (rows) => (strategy === null ? rows : rows.filter((row) => row.strategy === strategy));
+    const sums = totalPnl(mine(this.positions()), (name) => this.live.tick(name));
+    const booked = mine(this.onBoard() ? [...this.live.part(this.run.run, "pnl").values()] : this.kept.folios.filter((row) => row.pnl !== null));
     if (this.running() || !booked.length) return sums;
     const total = (name) => booked.reduce((sum, row) => sum + units(row[name]), 0n);
     return { ...sums, realised: total("realised"), unrealised: total("unrealised"), charges: total("charges"), net: total("pnl"), missing: [] };
@@ -50,6 +65,14 @@ class App {
   // What stands still of the run: pauses and kills that nobody has lifted.
   stopped() { return this.risk && this.risk.stopped ? this.risk.stopped : []; }
   paused() { return this.stopped().some((each) => each.scope === "account" && ["pause", "flatten"].includes(each.verb)); }
+  // How many signals were refused, and of how many; null where it is not known.
+  refusals() {
+    if (this.onBoard()) {
+      const stages = this.live.part(this.run.run, "stages"), value = (name) => (stages.get(name) || { count: 0 }).count;
+      return [value("rejected_signal"), value("trading_signal")];
+    }
+    return [this.risk ? this.risk.refused.reduce((sum, row) => sum + row.count, 0) : null, null];
+  }
   lossLeft() {
     const rows = this.risk && this.risk.limits ? this.risk.limits.filter((each) => each.rule === "loss" && each.used !== null) : [];
     if (!rows.length) return { left: null, share: null, tone: "", why: "no loss limit, or nothing was booked" };
@@ -81,8 +104,9 @@ class App {
     window.addEventListener("hashchange", () => this.show());
     document.addEventListener("keydown", keys);
     this.live.on(() => this.update());
+    this.live.hello = () => { if (this.refresh) this.refresh(); };
     await this.readRuns();
-    await this.live.begin();
+    this.live.begin();
     this.timers.push(setInterval(() => this.readRuns().catch(() => {}), 5000));
     await this.show();
   }
@@ -126,18 +150,23 @@ class App {
     this.run = run;
     this.risk = null;
     this.dip = null;
+    this.kept = null;
     const told = await get(`/runs/${encodeURIComponent(run.run)}`);
     this.instruments = (told.manifest.market && told.manifest.market.names) || [];
     this.live.select(run.run, this.instruments);
-    await this.readRisk();
+    try { await this.readRisk(); } catch { /* the page that is shown asks again, and says why it can't */ }
   }
   async readRisk() {
     if (!this.run) return;
-    const run = this.run.run;
-    const [risk, folios] = await Promise.all([get("/risk" + query({ run })), get(`/portfolios/${encodeURIComponent(run)}/pnl`)]);
+    const { run, ended_ns: over } = this.run, path = `/portfolios/${encodeURIComponent(run)}`;
+    const [risk, curve] = await Promise.all([get("/risk" + query({ run })), get(`${path}/pnl`)]);
+    const asks = !this.onBoard() && !this.running() && !(over && this.kept);
+    const [positions, folios, orders] = asks ? await Promise.all([get(`${path}/positions`), get("/portfolios" + query({ limit: 50 })), get("/orders" + query({ run, status: "working", limit: 100 }))]) : [];
+    if (!this.run || this.run.run !== run) return;  // another one was chosen meanwhile
     this.risk = risk.items.find((each) => each.run === run) || null;
-    const booked = dipOf(folios);
-    if (booked !== null && (this.dip === null || booked < this.dip)) this.dip = booked;
+    this.killFile = killFile();
+    this.dip = units(curve.lowest);
+    if (asks) this.kept = { positions: positions.items, folios: folios.items.filter((row) => row.run === run), orders: orders.items.map((row) => ({ ...row, order_id: row.order })) };
   }
 
   go(page, values = {}) { location.hash = `#/${page}${query(values)}`; }
@@ -155,6 +184,7 @@ class App {
       if (document.hidden || (!this.run && !page.always)) return;
       try { await this.readRisk(); await page.refresh(); } catch (error) { if (this.page === page && error.status) say(this.facts.status, error.message, "down"); }
     };
+    this.refresh = refresh;
     this.refresher = setInterval(refresh, page.every || 4000);
     await refresh();
     this.update();
@@ -163,7 +193,7 @@ class App {
   update() {
     const { run, live } = this;
     this.banner.hidden = !live.mute;
-    if (live.mute) say(this.banner, `Not live since ${clock(live.lost * 1e6)}: what you see is old, and only Kill works.`);
+    if (live.mute) say(this.banner, `Not live since ${clock(live.lost * 1e6)}: what you see is old${this.running() ? ", and only Kill works" : ""}.`);
     document.body.classList.toggle("mute", live.mute);
     const open = [...live.alerts.values()].filter((row) => row.state === "open").length;
     put(this.links[4], "Health", open ? el("b", { title: `${open} open alerts` }, String(open)) : null);
@@ -173,8 +203,7 @@ class App {
     this.badge.className = `badge ${isLive ? "live" : run.mode === "paper" ? "paper" : ""}`;
     this.badge.textContent = isLive ? "LIVE" : run.mode.toUpperCase();
     const sums = this.sums();
-    if (sums.net !== null && (this.dip === null || sums.net < this.dip)) this.dip = sums.net;
-    say(this.total, rupees(sums.net, { sign: true }), toneOf(sums.net), sums.net === null ? `no price of ${sums.missing.join(", ")} yet` : "net P&L: realised + unrealised − charges");
+    say(this.total, rupees(sums.net, { sign: true }), toneOf(sums.net), sums.net === null ? (sums.missing.length ? `no price of ${sums.missing.join(", ")} yet` : "the run's board has not come") : "net P&L: realised + unrealised − charges");
     say(this.facts.run, `${run.account} · ${run.run}`);
     const at = this.now(), came = [...live.ticks.values()].map((tick) => tick.came).filter((each) => each !== null);
     const age = came.length ? (performance.now() - Math.max(...came)) / 1000 : null;
@@ -183,7 +212,7 @@ class App {
     say(this.facts.market, at ? moment(at) : "");
     const standing = run.standing || run.status;
     say(this.facts.status, `run ${standing}`, standing === "running" || standing === "ended" ? "" : "warn");
-    say(this.facts.dip, `worst ${rupees(this.dip)}`, toneOf(this.dip));
+    say(this.facts.dip, `worst ${rupees(this.dip)}`, toneOf(this.dip), "the lowest net P&L of all strategies together, as it was booked");
     if (this.page) this.page.update();
   }
 }
@@ -194,19 +223,6 @@ function sessionOf(ns) {
   if (minute < 540) return "closed";
   if (minute < 555) return "pre-open";
   return minute < 930 ? `open, ${span((930 - minute) * 60)} to the close` : "closed";
-}
-// The lowest net P&L of all strategies together, by the booked snapshots.
-export function dipOf(told) {
-  const last = {}, points = [];
-  for (const [name, rows] of Object.entries(told.series)) for (const [ts, pnl] of rows) points.push([Number(ts), name, units(pnl)]);
-  points.sort((a, b) => a[0] - b[0]);
-  let lowest = null, sum = 0n;
-  for (const [, name, pnl] of points) {
-    sum += pnl - (last[name] || 0n);
-    last[name] = pnl;
-    if (lowest === null || sum < lowest) lowest = sum;
-  }
-  return lowest;
 }
 function emptyPage() {
   return el("div", { class: "card", id: "empty" }, el("h3", {}, "No run yet"), el("p", {}, "Start one, and it appears here: alphapanda paper STRATEGY --feed replay:PATH"));

@@ -4,8 +4,8 @@ import { get, query, post } from "./api.js";
 import { activityLine } from "./words.js";
 import { UNKNOWN, clock, count, moment, percent, price, rupees, short, span, toneOf, units } from "./numbers.js";
 import { positionPnl } from "./pnl.js";
-import { give, rearm } from "./stop.js";
-import { Table, attempt, el, put, section, tile } from "./ui.js";
+import { flatten, give, rearm } from "./stop.js";
+import { Table, attempt, el, keep, put, section, tile } from "./ui.js";
 
 const STALE_S = 2;
 
@@ -41,26 +41,29 @@ export function nowPage(app) {
     if (!run) return;
     const sums = app.sums(), old = !app.running();
     const set = (name, ...rest) => shown.get(name).set(...rest);
-    const why = sums.missing.length ? `no price of ${sums.missing.slice(0, 3).map(short).join(", ")} yet` : "";
-    set("Realised", rupees(sums.realised), toneOf(sums.realised));
+    const known = app.known(), why = !known ? "the run's board has not come" : sums.missing.length ? `no price of ${sums.missing.slice(0, 3).map(short).join(", ")} yet` : "";
+    set("Realised", rupees(sums.realised), toneOf(sums.realised), known ? "" : why);
     set("Unrealised", rupees(sums.unrealised), toneOf(sums.unrealised), why, why);
-    set("Charges", rupees(sums.charges));
+    set("Charges", rupees(sums.charges), "", known ? "" : why);
     set("Exposure gross", rupees(sums.gross), "", why);
     set("Exposure net", rupees(sums.exposure), "", why);
     const working = app.working(), unknown = working.filter((row) => row.status === "unknown").length;
-    set("Orders working", count(working.length), unknown ? "warn" : "", "", unknown ? `${unknown} may be working` : "");
-    const stages = live.part(run.run, "stages"), value = (name) => (stages.get(name) || { count: 0 }).count;
-    set("Refused", count(value("rejected_signal")), value("rejected_signal") ? "warn" : "", "", `of ${count(value("trading_signal"))} signals`);
+    set("Orders working", known ? count(working.length) : UNKNOWN, unknown ? "warn" : "", "", unknown ? `${unknown} may be working` : "");
+    const [no, of] = app.refusals();
+    set("Refused", count(no), no ? "warn" : "", no === null ? why : "", of === null ? "" : `of ${count(of)} signals`);
     const loss = app.lossLeft();
     set("Loss limit left", loss.left === null ? UNKNOWN : rupees(loss.left), loss.tone, loss.why, loss.left === null ? loss.why : `${percent(loss.share, 0)} used`);
-    const rows = [...live.part(run.run, "positions").values()];
+    const rows = app.positions();
+    positions.none(known ? "No position is open." : "Positions are not known: the run's board has not come.");
+    orders.none(known ? "No order works." : "Orders are not known: the run's board has not come.");
     const all = flat.querySelector("input").checked;
     positions.set(rows.filter((row) => all || row.quantity !== 0).sort((a, b) => (a.strategy + a.instrument < b.strategy + b.instrument ? -1 : 1)));
     orders.set(working.sort((a, b) => b.ts - a.ts));
-    put(stopped, app.stopped().map((each) => stopLine(app, each)));
-    put(alerts, [...live.alerts.values()].filter((row) => !row.run || row.run === run.run).sort((a, b) => (a.severity === b.severity ? b.last_ns - a.last_ns : a.severity === "critical" ? -1 : 1)).slice(0, 4).map((row) => alertLine(app, row)));
-    const latest = [...live.activity.filter((each) => each.run === run.run)];
-    const lines = (latest.length ? latest : fills).slice(0, 20);
+    keep(stopped, [run.run, app.acts(), live.mute, app.killFile, app.stopped()], () => [app.killFile ? killFileLine(app) : null, ...app.stopped().map((each) => stopLine(app, each))]);
+    const loud = [...live.alerts.values()].filter((row) => !row.run || row.run === run.run).sort((a, b) => (a.severity === b.severity ? b.last_ns - a.last_ns : a.severity === "critical" ? -1 : 1)).slice(0, 4);
+    keep(alerts, [live.mute, loud], () => loud.map((row) => alertLine(app, row)));
+    const latest = live.activity.filter((each) => each.run === run.run), told = new Set(latest.filter((each) => each.kind === "fill").map((each) => each.seq));
+    const lines = [...latest, ...fills.filter((row) => !told.has(row.seq))].slice(0, 20);
     put(activity, lines.length ? lines.map((each) => activityLine(each)) : el("li", { class: "quiet" }, "Nothing has happened yet."));
     put(refused, signals.length ? signals.map((row) => el("li", {}, el("time", {}, clock(row.ts)), el("b", {}, `${row.strategy} ${row.side} ${count(row.quantity)} ${short(row.instrument)}: `), row.sentence || row.code))
       : el("li", { class: "quiet" }, "None was refused."));
@@ -71,19 +74,26 @@ export function nowPage(app) {
 
 function stopLine(app, each) {
   const scope = each.scope === "account" ? "the whole account" : `${each.scope} ${each.name}`;
-  const since = each.state_ns ? ` since ${moment(each.state_ns)}` : "", by = each.by ? ` by ${each.by}` : "", why = each.reason ? ` (${each.reason})` : "";
+  const at = each.since_ns || each.state_ns || each.asked_ns;
+  const since = at ? ` since ${moment(at)}` : "", by = each.by ? ` by ${each.by}` : "", why = [each.code ?? (each.facts || {}).code, each.reason].filter(Boolean).join(": ");
   const killed = each.verb === "kill";
-  return el("div", { class: killed ? "loud" : "loud warm" }, el("p", {}, el("b", {}, killed ? "Killed: " : each.verb === "flatten" ? "Flattened and paused: " : "Paused: "), scope + since + by + why),
-    killed ? (app.may("admin") ? el("button", { type: "button", class: "small", onclick: () => rearm({ run: app.run.run, scope: each.scope, name: each.name || "" }) }, "Rearm") : null)
-      : app.may("trade:control") ? el("button", { type: "button", class: "small", onclick: () => give("resume", { run: app.run.run, scope: each.scope, name: each.name || "" }) }, "Resume") : null);
+  return el("div", { class: killed ? "loud" : "loud warm" }, el("p", {}, el("b", {}, killed ? "Killed: " : each.verb === "flatten" ? "Flattened and paused: " : "Paused: "), scope + since + by + (why ? ` (${why})` : "")),
+    killed ? (app.may("admin") ? el("button", { type: "button", class: "small", disabled: !app.acts(), onclick: () => rearm({ run: app.run.run, scope: each.scope, name: each.name || "" }) }, "Rearm") : null)
+      : app.may("trade:control") ? el("button", { type: "button", class: "small", disabled: !app.acts(), onclick: () => give("resume", { run: app.run.run, scope: each.scope, name: each.name || "" }) }, "Resume") : null);
+}
+
+// The file that stops all runs of the base folder, and lets none begin.
+function killFileLine(app) {
+  return el("div", { class: "loud" }, el("p", {}, el("b", {}, "Killed: "), "the file KILL lies in the base folder: no run begins until it is lifted"),
+    app.may("admin") ? el("button", { type: "button", class: "small", disabled: app.live.mute, onclick: () => rearm({ run: null, scope: "account", name: "" }) }, "Rearm all") : null);
 }
 
 export function alertLine(app, row) {
   const act = (what) => attempt(async () => app.live.alert(await post(`/alerts/${row.id}/${what}`, {})));
   return el("div", { class: row.severity === "critical" ? "loud" : row.severity === "warning" ? "loud warm" : "loud cool" },
     el("p", {}, el("b", {}, `${row.severity}${row.count > 1 ? ` ×${row.count}` : ""}: `), row.text, el("small", {}, ` ${clock(row.last_ns)}${row.state === "acknowledged" ? ", acknowledged" : ""}`)),
-    app.may("alerts:write") && row.state === "open" ? el("button", { type: "button", class: "small", onclick: () => act("acknowledge") }, "Acknowledge") : null,
-    app.may("alerts:write") ? el("button", { type: "button", class: "small", onclick: () => act("resolve") }, "Resolve") : null);
+    app.may("alerts:write") && row.state === "open" ? el("button", { type: "button", class: "small", disabled: app.live.mute, onclick: () => act("acknowledge") }, "Acknowledge") : null,
+    app.may("alerts:write") ? el("button", { type: "button", class: "small", disabled: app.live.mute, onclick: () => act("resolve") }, "Resolve") : null);
 }
 
 function positionColumns(app) {
@@ -105,8 +115,12 @@ function positionColumns(app) {
     { label: "Realised", value: (row) => { const one = pnl(row); return { text: rupees(one.realised), tone: toneOf(one.realised) }; }, phone: false },
     { label: "Charges", value: (row) => rupees(units(row.charges)), phone: false },
     { label: "Net P&L", value: (row) => { const one = pnl(row); return { text: rupees(one.net, { sign: true }), tone: stale(row) ? "stale" : toneOf(one.net), title: one.net === null ? aged(row) : "realised + unrealised − charges" }; }, sort: (row) => { const { net } = pnl(row); return net === null ? null : Number(net); } },
-    { label: "", node: (row) => el("button", { type: "button", class: "small", title: "Pauses the instrument and closes what is held of it.", onclick: () => give("flatten", { run: app.run.run, scope: "instrument", name: row().instrument }), hidden: !app.may("trade:control") }, "Flatten") },
+    { label: "", off: (row) => !app.acts() || row.quantity === 0, node: (row) => el("button", { type: "button", class: "small", title: "Pauses the instrument and closes what is held of it.", onclick: () => flattenOf(app, row().instrument), hidden: !app.may("trade:control") }, "Flatten") },
   ];
+}
+function flattenOf(app, name) {
+  const open = app.positions().filter((row) => row.instrument === name && row.quantity !== 0).length;
+  return flatten({ open, run: app.run.run, scope: "instrument", name, of: short(name) });
 }
 // Of a price, which is cost by quantity; half up to a unit, for showing alone.
 function averageOf(row) {
@@ -125,6 +139,6 @@ function orderColumns(app) {
     { label: "Price", value: (row) => (units(row.price) ? price(units(row.price)) : UNKNOWN) },
     { label: "Trigger", value: (row) => (units(row.trigger_price) ? price(units(row.trigger_price)) : UNKNOWN), phone: false },
     { label: "Status", text: true, value: (row) => (row.status === "unknown" ? { text: "unknown: may be working", tone: "warn", title: "The broker's answer is lost." } : row.status) },
-    { label: "", node: (row) => el("button", { type: "button", class: "small", hidden: !app.may("orders:write"), onclick: () => attempt(() => post(`/orders/${encodeURIComponent(app.run.run)}/${row().order_id}/cancel`, {}), "cancel was asked for") }, "Cancel") },
+    { label: "", off: () => !app.acts(), node: (row) => el("button", { type: "button", class: "small", hidden: !app.may("orders:write"), onclick: () => attempt(() => post(`/orders/${encodeURIComponent(app.run.run)}/${row().order_id}/cancel`, {}), "cancel was asked for") }, "Cancel") },
   ];
 }

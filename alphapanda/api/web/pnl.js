@@ -16,6 +16,9 @@ export function positionPnl(row, tick) {
   return { quantity, cost, last, realised, charges, unrealised, net, value };
 }
 
+// Where nothing is known: no sum is nought.
+export const NOTHING_KNOWN = Object.freeze({ realised: null, charges: null, unrealised: null, net: null, gross: null, exposure: null, open: null, missing: [] });
+
 // The sums of positions; one unknown makes the sum unknown, never smaller.
 export function totalPnl(rows, tickOf) {
   const sum = { realised: 0n, charges: 0n, unrealised: 0n, net: 0n, gross: 0n, exposure: 0n, open: 0, missing: [] };

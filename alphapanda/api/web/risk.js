@@ -63,7 +63,7 @@ export function riskPage(app) {
       charges.set((await get(`/portfolios/${encodeURIComponent(app.run.run)}/charges`)).items);
       this.update();
     },
-    update() { limits(); refused.set(app.risk ? app.risk.refused : []); },
+    update() { limits(); refused.none(app.risk ? "No rule has refused anything." : "Not known yet."); refused.set(app.risk ? app.risk.refused : []); },
   };
 }
 const text = (amount) => `${amount < 0n ? "-" : ""}${(amount < 0n ? -amount : amount) / 10000n}.${String((amount < 0n ? -amount : amount) % 10000n).padStart(4, "0")}`;

@@ -5,15 +5,18 @@ import { command, post } from "./api.js";
 
 // What came of a command, in words.
 export function outcome(told) {
-  const file = told.kill_file && told.kill_file.why ? [told.kill_file.why] : [];
-  return [...file, ...told.commands.map((each) => {
+  const lines = told.commands.map((each) => {
     const head = `${told.verb} of ${each.run}`;
-    if (each.failed) return `${head} was NOT given: ${each.failed}`;
+    if (each.failed) return `${head} was not given: ${each.failed}`;
     if (each.refused) return `${head} refused: ${each.refused}`;
     if (each.state !== "applied") return `${head} is on the disk; the run (${each.standing}) has not applied it yet`;
     const held = each.positions ? `${each.positions} positions stay open, ${each.with_stop ?? 0} of ${each.positions} have a stop` : "no position is open";
     return `${head} applied: ${held}; ${each.working ?? 0} orders work`;
-  })].join("\n") || `${told.verb}: no run was there to take it; none begins until it is lifted`;
+  });
+  if (!lines.length) lines.push(`${told.verb}: no run took it`);
+  const file = told.kill_file;
+  if (file) lines.push(file.why || (told.verb === "kill" ? "The file KILL is written: no run begins until it is lifted." : "The file KILL is lifted: runs begin again."));
+  return lines.join("\n");
 }
 export async function give(verb, { run = null, scope = "account", name = "", reason = "" } = {}) {
   const told = await attempt(() => command({ verb, scope, name, run, reason }));
@@ -21,28 +24,30 @@ export async function give(verb, { run = null, scope = "account", name = "", rea
   return told;
 }
 
+// Closes positions, once it was typed how many.
+export async function flatten({ open, run, scope = "account", name = "", of = "the run" }) {
+  const typed = await ask({
+    title: "Flatten", danger: true, confirm: "Flatten", field: `Type ${open} to close ${open === 1 ? "it" : "them"}`, expect: String(open),
+    text: [`Pauses ${of}, cancels its working orders and closes ${open} open position${open === 1 ? "" : "s"} by market orders.`, "It stays paused until you resume it."],
+  });
+  if (typed !== null) await give("flatten", { run, scope, name });
+}
+
 // The bar: pause by a click, flatten by typing how many, kill by holding. None is disabled by silence.
 export function stopBar(context) {
   const pause = el("button", { type: "button", id: "pause", title: "No new risk: what only reduces still passes, exits stay.", onclick: async () => {
     await give(context.paused() ? "resume" : "pause", { run: context.run() });
   } }, "Pause");
-  const flatten = el("button", { type: "button", id: "flatten", title: "Pause, cancel all working orders, close all positions by market orders.", onclick: async () => {
-    const open = context.open();
-    const typed = await ask({
-      title: "Flatten", danger: true, confirm: "Flatten", field: `Type ${open} to close them`, expect: String(open),
-      text: [`Pauses the run, cancels its working orders and closes ${open} open positions by market orders.`, "It stays paused until you resume it."],
-    });
-    if (typed !== null) await give("flatten", { run: context.run() });
-  } }, "Flatten");
+  const flattens = el("button", { type: "button", id: "flatten", title: "Pause, cancel all working orders, close all positions by market orders.", onclick: () => flatten({ open: context.open(), run: context.run() }) }, "Flatten");
   const kill = hold("Hold to kill", () => give("kill", { run: context.run() }), { class: "kill" });
   kill.id = "kill";
   kill.title = "Refuses all order requests and cancels working orders. Positions stay open; exits of brackets stay.";
-  const bar = el("div", { class: "stops", role: "group", "aria-label": "Stop trading" }, pause, flatten, kill);
+  const bar = el("div", { class: "stops", role: "group", "aria-label": "Stop trading" }, pause, flattens, kill);
   return { node: bar, update() {
     const here = context.running() && context.may("trade:control");
     pause.textContent = context.paused() ? "Resume" : "Pause";
     pause.disabled = !here || context.mute();
-    flatten.disabled = !here || context.mute() || !context.open();
+    flattens.disabled = !here || context.mute() || !context.open();
     kill.disabled = !here;
     bar.hidden = !context.may("trade:control");
     bar.classList.toggle("idle", !here);

@@ -3,7 +3,7 @@
 import { get, query } from "./api.js";
 import { priceChart } from "./chart.js";
 import { UNKNOWN, clock, count, price, rupees, short, toneOf, units } from "./numbers.js";
-import { priceOf, totalPnl } from "./pnl.js";
+import { priceOf } from "./pnl.js";
 import { give } from "./stop.js";
 import { attempt, el, put, say, section } from "./ui.js";
 
@@ -67,12 +67,12 @@ export function strategiesPage(app, values) {
   function update() {
     const rows = app.positions();
     for (const [name, { facts, button }] of cards) {
-      const mine = rows.filter((row) => row.strategy === name), sums = totalPnl(mine, (each) => app.live.tick(each)), state = stateOf(name);
+      const mine = rows.filter((row) => row.strategy === name), sums = app.sums(name), state = stateOf(name);
       say(facts.State, state, state === "trades" ? "up" : state === "killed" ? "down" : state === "paused" ? "warn" : "");
-      say(facts["Net P&L"], rupees(sums.net, { sign: true }), toneOf(sums.net), sums.net === null ? `no price of ${sums.missing.join(", ")}` : "");
+      say(facts["Net P&L"], rupees(sums.net, { sign: true }), toneOf(sums.net), sums.net === null ? (sums.missing.length ? `no price of ${sums.missing.join(", ")}` : "the run's board has not come") : "");
       say(facts.Realised, rupees(sums.realised), toneOf(sums.realised));
       say(facts.Charges, rupees(sums.charges));
-      say(facts.Holds, mine.filter((row) => row.quantity !== 0).map((row) => `${count(row.quantity)} ${short(row.instrument)}`).join(", ") || "nothing");
+      say(facts.Holds, mine.filter((row) => row.quantity !== 0).map((row) => `${count(row.quantity)} ${short(row.instrument)}`).join(", ") || (app.known() ? "nothing" : UNKNOWN));
       button.textContent = state === "paused" ? "Resume" : "Pause";
       button.disabled = !app.running() || app.live.mute || state === "killed";
     }

@@ -29,11 +29,19 @@ export function tile(name, id) {
   const node = el("div", { class: "tile" }, el("small", {}, name), value, more);
   return { node, set(text, tone = "", title = "", below = "") { say(value, text, tone, title); say(more, below); } };
 }
+// Makes the children anew only where what they show differs: a button under a finger stays.
+export function keep(node, shown, make) {
+  const key = JSON.stringify(shown);
+  if (node.shownKey === key) return;
+  node.shownKey = key;
+  put(node, make());
+}
 export const section = (title, ...children) => el("section", {}, el("h2", {}, title), ...children);
 export const note = (text) => el("p", { class: "quiet" }, text);
 
 // A table whose rows are kept by key: what changes is patched, what is clicked stays in place.
-// A column is {name, label, text, value(row) -> text or {text, tone, title}, node(row) -> element, phone}.
+// A column is {name, label, text, value(row) -> text or {text, tone, title}, node(row) -> element,
+// off(row) -> whether that element can't be used, phone}.
 export class Table {
   constructor(columns, { key, empty = "Nothing.", label = "", most = 200, click = null, sort = null } = {}) {
     this.columns = columns; this.key = key; this.most = most; this.click = click; this.sort = sort;
@@ -48,6 +56,7 @@ export class Table {
     this.node = el("div", {}, this.wide, this.more, this.empty);
     this.set([]);
   }
+  none(text) { say(this.empty, text, "quiet"); }
   head(column) {
     if (!column.sort) return column.label;
     return el("button", { type: "button", class: "sorts", onclick: () => {
@@ -88,14 +97,16 @@ export class Table {
     for (const column of this.columns) {
       const inner = el("span", {});
       const cell = el("td", { class: [column.text ? "text" : "", column.long ? "long" : "", column.phone === false ? "broad" : ""].filter(Boolean).join(" "), "data-label": column.label });
-      if (column.node) cell.append(column.node(() => row.data)); else cell.append(inner);
-      row.cells.push(inner);
+      const shown = column.node ? column.node(() => row.data) : inner;
+      cell.append(shown);
+      row.cells.push(shown);
       row.node.append(cell);
     }
     return row;
   }
   patch(row) {
     this.columns.forEach((column, index) => {
+      if (column.off) row.cells[index].disabled = column.off(row.data);
       if (column.node) return;
       const made = column.value(row.data), told = typeof made === "object" && made !== null ? made : { text: made };
       say(row.cells[index], String(told.text ?? "–"), told.tone || "", told.title || "");

@@ -69,7 +69,7 @@ class Hub:
         self.memory = Memory()
         self.tables = TableFeed(settings, database)
         self.logs = LogFiles(settings)
-        self.local_owner: Callable[[str], str | None] = {}.get
+        self.local_owner: Callable[[str], str | None] = lambda _: None
         """Returns the owner of a run of this machine that the tables may not have."""
         self.cut_off: Callable[[Any], None] = lambda _: None
         """Breaks a connection off, by its peer, at once; the server brings it."""

@@ -36,6 +36,13 @@ class OutsideError(AlphaPandaError):
     exit_status = 3
 
 
+ODD = (
+    AlphaPandaError, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+    RecursionError,
+)  # fmt: skip
+"""What reading files that somebody else wrote may end in, by what an odd one holds."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, or a notebook's stop, during a run; `result` is what there is of it."""
 

@@ -84,6 +84,7 @@ def create_app(
     services = create_services(settings, monitor)
     services.more.extend([JournalTicks(services.hub, services.control.runs), *more])
     services.hub.monitor, services.hub.auth = services.monitor, services.auth
+    services.hub.local_owner = services.control.runs.owner_of
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,7 +18,7 @@ from alphapanda.api import people
 from alphapanda.api.answers import ApiError, unavailable
 from alphapanda.api.limits import SlidingLog
 from alphapanda.api.passwords import Passwords
-from alphapanda.api.people import HOUR, SECOND
+from alphapanda.api.people import HOUR, SECOND, SEEN_EVERY
 from alphapanda.api.tokens import Tokens
 from alphapanda.api.who import KEY, SESSION, Who
 from alphapanda.config.settings import Settings
@@ -89,6 +89,8 @@ class AuthService:
         self.by_address = SlidingLog(20, 60)
         self._known: dict[str, Known] = {}
         self._tickets: dict[str, Ticket] = {}
+        self._seen: dict[UUID, int] = {}
+        """By session, when it was last written that it is in use."""
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -134,8 +136,8 @@ class AuthService:
         if access is None:
             return None
         return await self._identify(
-            f"token {access.family} {access.issued_s} {access.user}",
-            lambda session: people.by_token(session, access.family, access.user, access.issued_s),
+            f"token {access.family} {access.issued_s} {access.expires_s} {access.user}",
+            lambda session: people.by_token(session, access),
         )
 
     async def again(self, login: Login) -> Who | None:
@@ -177,9 +179,8 @@ class AuthService:
             del self._known[next(iter(self._known))]
 
     async def _asked(self, look: Look) -> Who | None:
-        with answering(self.settings):
-            async with asyncio.timeout(ASK_S), self.database.session() as session:
-                return await look(session)
+        async with self._session() as session:
+            return await look(session)
 
     # What is in use is looked up before it is old, so that no request, a kill least of all, waits
     # for a database to find out that it does not answer.
@@ -201,6 +202,47 @@ class AuthService:
                 self.down = True
             else:
                 self.down = False
+                await self._try_seen()
+
+    # Who can be looked up is let in, also while nothing can be written.
+    async def _try_seen(self) -> None:
+        try:
+            await self.write_seen(time.time_ns())
+        except OutsideError as error:
+            LOG.info("it is not written which sessions are in use", error=error)
+
+    async def write_seen(self, now_ns: int) -> None:
+        """Write of the sessions in use that they are, each now and then: one in use is not idle.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
+        used = {each.who.login for each in self._known.values() if each.who.kind == SESSION}
+        self._seen = {login: at for login, at in self._seen.items() if login in used}
+        due = [login for login in used if now_ns - self._seen.get(login, 0) >= SEEN_EVERY]
+        if not due:
+            return
+        async with self._session(writes=True) as session:
+            await people.seen(session, due, now_ns)
+            await session.commit()
+        self._seen.update(dict.fromkeys(due, now_ns))
+
+    @asynccontextmanager
+    async def _session(self, *, writes: bool = False) -> AsyncIterator[AsyncSession]:
+        with answering(self.settings):
+            async with asyncio.timeout(ASK_S), self.database.session(writes=writes) as session:
+                yield session
+
+    @asynccontextmanager
+    async def _answered(self, *, writes: bool = False) -> AsyncIterator[AsyncSession]:
+        if self.down:
+            raise unavailable()
+        try:
+            async with self._session(writes=writes) as session:
+                yield session
+        except OutsideError as error:
+            LOG.warning("the database does not answer", error=error)
+            raise unavailable() from None
 
     def forget(self, user: UUID | None = None) -> None:
         """Look everything up anew: something was revoked."""
@@ -217,11 +259,12 @@ class AuthService:
         """Return the user whose name and password these are.
 
         Raises:
-            ApiError: if they are nobody's (one text for all reasons), or after too many attempts.
+            ApiError: if they are nobody's (one text for all reasons), after too many attempts, or
+                if the database does not answer.
         """
         self.by_address.require(address)
         self.by_account.require(name.casefold())
-        async with self.database.session() as session:
+        async with self._answered() as session:
             user = await people.named(session, name)
         stored = user.password_hash if user is not None and user.active else None
         if await self.passwords.matches(stored, password):
@@ -234,7 +277,7 @@ class AuthService:
     async def log_in(self, name: str, password: str, address: str, agent: str) -> tuple[str, Who]:
         """Begin a browser's session; return its secret, and whose it is."""
         user = await self.checked(name, password, address)
-        secret = secrets.token_urlsafe(32)
+        secret = f"as_{secrets.token_urlsafe(32)}"  # the form by which the log knows it
         row = people.new_login(
             user, SessionKind.SESSION, secret, lasts_ns=int(self.settings.api.session_h * HOUR),
             address=address, agent=agent,
@@ -256,7 +299,7 @@ class AuthService:
             ApiError: if it is none, or no longer good.
         """
         self.by_address.require(address)
-        async with self.database.session(writes=True) as session:
+        async with self._answered(writes=True) as session:
             link = await people.link_of(session, refresh)
             if link is None:
                 raise ApiError(401, "the refresh token is not good")
@@ -292,7 +335,7 @@ class AuthService:
         self, row: UserSession, user: User, action: str, facts: dict[str, Any]
     ) -> None:  # fmt: skip
         """Keep a login, and note it."""
-        async with self.database.session(writes=True) as session:
+        async with self._answered(writes=True) as session:
             session.add(row)
             await people.noted(
                 session, self.settings, user.owner_id, user.name, action, facts=facts
@@ -305,10 +348,9 @@ class AuthService:
     ) -> None:  # fmt: skip
         """Add an entry to the audit trail; a database that does not answer is told by the log."""
         try:
-            with answering(self.settings):
-                async with asyncio.timeout(ASK_S), self.database.session(writes=True) as session:
-                    await people.noted(session, self.settings, owner, actor, action, target, facts)
-                    await session.commit()
+            async with self._session(writes=True) as session:
+                await people.noted(session, self.settings, owner, actor, action, target, facts)
+                await session.commit()
         except OutsideError as error:
             log.get("audit").error(action, actor=actor, target=target, unwritten=error)
 

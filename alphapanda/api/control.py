@@ -13,11 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alphapanda import log
 from alphapanda.api import people
-from alphapanda.api.answers import ApiError, not_found
+from alphapanda.api.answers import ApiError, not_found, unavailable
 from alphapanda.api.local_runs import LocalRun, LocalRuns, trades
+from alphapanda.api.stops import Stops
 from alphapanda.api.who import Who
 from alphapanda.config.settings import Settings
-from alphapanda.errors import AlphaPandaError, OutsideError
+from alphapanda.errors import ODD, AlphaPandaError, OutsideError
 from alphapanda.model.commands import Verb
 from alphapanda.runs.commands import (
     KILL,
@@ -37,8 +38,10 @@ WAIT_S = 1.0
 """How long an answer waits for the run to have applied what is asked."""
 LOOK_S = 0.005
 WRITE_S = 1.0
-FOLLOW_S = 2.0
+FOLLOW_S, SETTLE_S = 2.0, 2.0
 APPLIED, ASKED = 200, 202
+OF_ALL = (Verb.KILL, Verb.REARM)
+"""What the file KILL is for: it stops, too, what begins later."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,22 @@ class Wanted:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Given:
+    """A command for a run, and why it could not be put into the run's inbox; empty: it was."""
+
+    run: LocalRun
+    command: Command
+    failure: str = ""
+
+
 class Control:
     """Hands commands to runs; works without database, bus and Redis. A long-lived part."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings, self.database = settings, database
         self.runs = LocalRuns(settings)
+        self.stops = Stops()
         self._key = b""
         self._tasks: set[asyncio.Task[None]] = set()
         self._follower: asyncio.Task[None] | None = None
@@ -87,22 +100,29 @@ class Control:
         """Give a command; return 200 once every run has applied it, 202 while one has not.
 
         Raises:
-            ApiError: if there is no such run of this owner, or a run refused it.
+            ApiError: if there is no such run of this owner, a run refused it, or it reached none.
         """
         targets = await self.targets(who, wanted)
         everything = wanted.run is None and wanted.scope == "account"
-        if everything and who.owner == self.settings.owner_id:
-            await asyncio.to_thread(self._all, who, wanted)
+        of_all = everything and who.owner == self.settings.owner_id and wanted.verb in OF_ALL
+        if not targets and not of_all:
+            raise ApiError(409, "no run of yours is there: nothing was done")
+        # What can't be written for one is reported, and holds up none of the others.
+        file = await asyncio.to_thread(self._all, who, wanted) if of_all else None
         given = await asyncio.to_thread(self._send, who, wanted, targets)
-        self.aside(self._keep(who, given, targets))
-        outcomes = await asyncio.gather(
-            *(self._outcome(run, command) for run, command in zip(targets, given, strict=True))
-        )
+        reached = [each for each in given if not each.failure]
+        self.aside(self._keep(who, reached))
+        outcomes = await asyncio.gather(*map(self._outcome, given))
+        lost = [each.failure for each in given if each.failure]
+        lost += [file["why"]] if file is not None and file["why"] else []
+        if lost and not reached and (file is None or file["why"]):
+            raise unavailable(f"the command reached nobody: {lost[0]}")
         refused = [str(each["refused"]) for each in outcomes if each["refused"]]
         if refused and len(refused) == len(outcomes):
             raise ApiError(409, f"the run refused it: {refused[0]}")
-        status = APPLIED if all(each["state"] == "applied" for each in outcomes) else ASKED
-        return status, {"verb": str(wanted.verb), "commands": outcomes}
+        done = not lost and all(each["state"] == "applied" for each in outcomes)
+        told = {"verb": str(wanted.verb), "commands": outcomes, "kill_file": file}
+        return (APPLIED if done else ASKED), told
 
     async def targets(self, who: Who, wanted: Wanted) -> list[LocalRun]:
         """Return the runs that a command goes to: the named one, or all of this owner.
@@ -128,15 +148,21 @@ class Control:
             raise not_found()
         return found
 
-    def _all(self, who: Who, wanted: Wanted) -> None:
+    def _all(self, who: Who, wanted: Wanted) -> dict[str, Any]:
         path = self.settings.base_dir / KILL
-        if wanted.verb is Verb.KILL:
-            facts = {"by": f"api:{who.name}", "reason": wanted.reason, "ns": time.time_ns()}
-            write_durably(path, facts)
-        elif wanted.verb is Verb.REARM:
-            path.unlink(missing_ok=True)
+        try:
+            if wanted.verb is Verb.KILL:
+                facts = {"by": f"api:{who.name}", "reason": wanted.reason, "ns": time.time_ns()}
+                write_durably(path, facts)
+            else:
+                path.unlink(missing_ok=True)
+        except (OSError, AlphaPandaError) as error:
+            LOG.warning("the file that stops every run can't be changed", error=error)
+            why = "the file KILL can't be changed: runs that begin later are as before"
+            return {"state": "failed", "why": why}
+        return {"state": "applied", "why": None}
 
-    def _send(self, who: Who, wanted: Wanted, targets: Sequence[LocalRun]) -> list[Command]:
+    def _send(self, who: Who, wanted: Wanted, targets: Sequence[LocalRun]) -> list[Given]:
         given = []
         for run in targets:
             now = time.time_ns()
@@ -144,21 +170,29 @@ class Control:
                 new_id(now), run.run_id, wanted.verb, wanted.scope, wanted.name, wanted.order,
                 f"api:{who.name}", wanted.reason, now,
             )  # fmt: skip
-            send(run.folder, self._key, command)
-            given.append(command)
+            failure = ""
+            try:
+                send(run.folder, self._key, command)
+            except (OSError, AlphaPandaError) as error:
+                LOG.warning("a command was not given", run_id=run.run_id, error=error)
+                failure = "the run's inbox can't be written: the log says why"
+            given.append(Given(run, command, failure))
         return given
 
-    async def _outcome(self, run: LocalRun, command: Command) -> dict[str, Any]:
-        until = time.monotonic() + (WAIT_S if trades(run) else 0.0)
+    async def _outcome(self, given: Given) -> dict[str, Any]:
+        run, command = given.run, given.command
+        until = time.monotonic() + (WAIT_S if trades(run) and not given.failure else 0.0)
         while (found := outcome_of(run.folder, command.id)) is None:
             if time.monotonic() >= until:
                 break
             await asyncio.sleep(LOOK_S)
         facts = found or {}
         state = "asked" if found is None else "refused" if "refused" in facts else "applied"
+        state = "failed" if given.failure else state
         return {
             "id": command.id, "run": run.run_id, "standing": run.standing, "state": state,
-            "refused": facts.get("refused"), "applied_ns": facts.get("applied_ns"),
+            "refused": facts.get("refused"), "failed": given.failure or None,
+            "applied_ns": facts.get("applied_ns"),
             **{name: facts.get(name) for name in ("positions", "with_stop", "working")},
         }  # fmt: skip
 
@@ -170,9 +204,8 @@ class Control:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _keep(
-        self, who: Who, given: Sequence[Command], targets: Sequence[LocalRun]
-    ) -> None:  # fmt: skip
+    async def _keep(self, who: Who, reached: Sequence[Given]) -> None:
+        given = [each.command for each in reached]
         rows = [
             CommandRequest(
                 id=each.id, owner_id=run.owner, account_id=run.account, run_id=each.run_id,
@@ -180,7 +213,7 @@ class Control:
                 by=each.by[:64], reason=each.reason, requested_ns=each.requested_ns,
                 state=str(CommandState.ASKED), state_ns=each.requested_ns, facts={},
             )
-            for each, run in zip(given, targets, strict=True)
+            for run, each in ((one.run, one.command) for one in reached)
         ]  # fmt: skip
         try:
             with answering(self.settings):
@@ -205,11 +238,25 @@ class Control:
             await asyncio.sleep(FOLLOW_S)
             try:
                 await self.settle()
-            except (AlphaPandaError, SQLAlchemyError, OSError, TimeoutError) as error:
+            except OutsideError as error:
                 LOG.debug("commands are not followed now", error=error)
+            except (
+                *ODD,
+                SQLAlchemyError,
+            ) as error:  # whatever an odd file holds: the next are followed
+                LOG.warning("commands are not followed now", error=error)
 
     async def settle(self) -> None:
-        """Write down what became of the commands that were only asked for."""
+        """Write down what became of the commands that were only asked for.
+
+        Raises:
+            OutsideError: if the database does not answer in time.
+        """
+        with answering(self.settings):
+            async with asyncio.timeout(SETTLE_S):
+                await self._settle()
+
+    async def _settle(self) -> None:
         mine = list(self.runs.runs)
         async with self.database.session() as session:
             waiting = list(await session.scalars(

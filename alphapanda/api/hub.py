@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
@@ -17,10 +17,12 @@ from alphapanda import log
 from alphapanda.api.answers import ApiError
 from alphapanda.api.auth import AuthService
 from alphapanda.api.clients import EXPIRED, RESTART, REVOKED, Client
+from alphapanda.api.foreign import health_for
 from alphapanda.api.frames import Frame
-from alphapanda.api.log_files import LogFiles
+from alphapanda.api.log_files import LogFiles, may_see
 from alphapanda.api.scopes import TOPICS
 from alphapanda.api.table_feed import TableFeed, Told
+from alphapanda.api.who import Who
 from alphapanda.config.settings import Settings
 from alphapanda.errors import AlphaPandaError, OutsideError
 from alphapanda.events.events import SHARED
@@ -34,8 +36,8 @@ WATCHED_S, IDLE_S = 0.5, 2.0
 """How often the tables are looked at, with somebody who watches and without."""
 CHECK_S = 15.0
 WHOLE_S = 5.0
-OPEN_TO_ALL = ("session_phase", "feed_state", "feed_gap")
-"""Words about the system that concern no owner's run."""
+OF_SYSTEM = ("session_phase", "feed_state", "feed_gap")
+"""Words about the system that concern no owner's run: the installation's owner sees them."""
 
 
 class Watcher(Protocol):
@@ -67,6 +69,10 @@ class Hub:
         self.memory = Memory()
         self.tables = TableFeed(settings, database)
         self.logs = LogFiles(settings)
+        self.local_owner: Callable[[str], str | None] = {}.get
+        """Returns the owner of a run of this machine that the tables may not have."""
+        self.cut_off: Callable[[Any], None] = lambda _: None
+        """Breaks a connection off, by its peer, at once; the server brings it."""
         self.cut: Counter[str] = Counter()
         """Streams that were ended, by the reason."""
         self.epoch = secrets.token_hex(4)
@@ -151,7 +157,7 @@ class Hub:
                 client.note(*change[1:])
         self._pipelines(client)
         if "health" in client.watched.topics and self.monitor is not None:
-            client.tell("health", self.monitor.health())
+            self._health(client, self.monitor.health())
         client.wake.set()
 
     def _missed(self, client: Client, after: str) -> tuple[list[Frame], bool]:
@@ -195,6 +201,15 @@ class Hub:
         """Return the board of a run, if it is this owner's."""
         return self.memory.parts(broker, run) if self.tables.owners.get(run) == owner else {}
 
+    def owner_of(self, run: str) -> str | None:
+        """Return whose a run is; None for one that nobody knows."""
+        return self.tables.owners.get(run) or self.local_owner(run)
+
+    def may_see(self, who: Who, line: Any) -> bool:
+        """Say if a line of the log may be shown to somebody."""
+        installation = self.settings.owner_id
+        return may_see(who, line, installation=installation, owner_of=self.owner_of)
+
     def _hears(self, client: Client, kept: Kept) -> bool:
         wanted = client.watched
         return (
@@ -209,7 +224,8 @@ class Hub:
         if not change.run_id:
             if change.part == "ticks":
                 return change.name in wanted.names
-            return change.part != "system" or change.name.startswith(OPEN_TO_ALL)
+            runs_it = client.who.owner == self.settings.owner_id
+            return change.part != "system" or (runs_it and change.name.startswith(OF_SYSTEM))
         mine = self.tables.owners.get(change.run_id) == client.who.owner
         return mine and (not wanted.run or wanted.run == change.run_id)
 
@@ -277,10 +293,15 @@ class Hub:
             channels = {name for client in self.clients for name in client.watched.channels}
             with suppress(OSError):
                 for channel, lines in (await asyncio.to_thread(self.logs.new, channels)).items():
-                    for client in self.clients:
-                        if channel in client.watched.channels:
-                            for line in lines:
-                                client.add_line(channel, line)
+                    self.add_lines(channel, lines)
+
+    def add_lines(self, channel: str, lines: Iterable[Any]) -> None:
+        """Give new lines of a channel to those who watch it, each what he may see."""
+        watching = [each for each in self.clients if channel in each.watched.channels]
+        for line in lines:
+            for client in watching:
+                if self.may_see(client.who, line):
+                    client.add_line(channel, line)
 
     async def _whole(self) -> None:
         last, health = 0.0, None
@@ -291,9 +312,13 @@ class Hub:
             for client in self.clients:
                 self._pipelines(client)
                 if due and "health" in client.watched.topics:
-                    client.tell("health", looked)
+                    self._health(client, looked)
             if due:
                 last, health = now, looked
+
+    def _health(self, client: Client, looked: Any) -> None:
+        whole = client.who.owner == self.settings.owner_id
+        client.tell("health", looked if whole else health_for(looked))
 
     def _pipelines(self, client: Client) -> None:
         if "pipeline" not in client.watched.topics:

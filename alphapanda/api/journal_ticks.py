@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from alphapanda import log
 from alphapanda.api.hub import Hub
 from alphapanda.api.local_runs import LocalRun, LocalRuns, trades
-from alphapanda.errors import AlphaPandaError
-from alphapanda.events.events import EventError
+from alphapanda.errors import ODD
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.projection.changes import Market
 from alphapanda.projection.live import Change, LocalLive
@@ -60,9 +58,11 @@ class JournalTicks:
 
     async def _go_on(self) -> None:
         while True:
-            with suppress(AlphaPandaError, OSError):
+            try:
                 for run in chosen(self._runs.runs):
                     self._hub.board.put(await asyncio.to_thread(self._new, run))
+            except ODD as error:  # a board that does not take them: the next look may do
+                LOG.warning("the prices are not shown", error=error)
             await asyncio.sleep(LOOK_S)
 
     def _new(self, run: LocalRun) -> list[Change]:
@@ -72,7 +72,7 @@ class JournalTicks:
             followed = self._followed.get(run.folder) or opened(run.folder)
             followed.journal.refresh()
             events, others = followed.newest.take()
-        except (AlphaPandaError, EventError, OSError) as error:
+        except ODD as error:  # whatever an odd journal holds, it is that run's alone
             self._over.add(run.folder)
             LOG.warning("the prices of a run can't be read", run_id=run.run_id, error=error)
             return []

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alphapanda import log
 from alphapanda.config.settings import Settings
-from alphapanda.errors import AlphaPandaError
+from alphapanda.errors import ODD
 from alphapanda.journal.journal import FILE, DamageError, Journal, Standing
 from alphapanda.runs.commands import registered_folders
 
@@ -65,6 +64,11 @@ class LocalRuns:
             await asyncio.wait([self._task])
             self._task = None
 
+    def owner_of(self, run: str) -> str | None:
+        """Return whose a run of this machine is; None for one that is not here."""
+        here = self.runs.get(run)
+        return here.owner if here else None
+
     async def look(self) -> None:
         """Take in what the folders hold now."""
         async with self._looking:
@@ -73,13 +77,20 @@ class LocalRuns:
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            with suppress(OSError, AlphaPandaError):
+            try:
                 await self.look()
+            except ODD as error:  # whatever an odd file holds: the next look finds the rest
+                LOG.warning("the runs of this machine can't be looked at", error=error)
 
     def _found(self) -> dict[str, LocalRun]:
         inside = sorted(path.parent for path in self.settings.runs_dir.glob(f"*/{FILE}"))
+        try:
+            outside = registered_folders(self.settings.base_dir)
+        except ODD as error:  # runs in their usual place are commanded nevertheless
+            LOG.warning("runs of other folders can't be found", error=error)
+            outside = []
         found = {}
-        for folder in dict.fromkeys([*inside, *registered_folders(self.settings.base_dir)]):
+        for folder in dict.fromkeys([*inside, *outside]):
             run = self._ended.get(folder) or self._run(folder)
             if run is not None:
                 found[run.run_id] = run
@@ -95,7 +106,7 @@ class LocalRuns:
             self._damaged.add(folder)
             LOG.warning("a journal can't be read: its run is not commanded", error=error)
             return None
-        except (AlphaPandaError, OSError) as error:  # another time, maybe
+        except ODD as error:  # another time, maybe
             LOG.debug("a journal can't be read now", error=error)
             return None
         manifest = journal.contents.manifest

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from alphapanda.api.who import Who
 from alphapanda.config.settings import Settings
 from alphapanda.log.channels import CHANNELS
 
@@ -18,6 +19,8 @@ MOST_BYTES = 8 * 1_048_576
 LINE = 4_096
 PER_LOOK = 50
 AUDIT = "audit"
+LEFT_OUT = "skipped"
+"""In place of lines there was no room for: how many."""
 
 
 class LogFiles:
@@ -75,7 +78,19 @@ class LogFiles:
         lines = [line for line in whole.split(b"\n") if line]
         shown = [parsed(line) for line in lines[-PER_LOOK:]]
         left = len(lines) - len(shown)
-        return ([{"skipped": left}] if left else []) + shown
+        return ([{LEFT_OUT: left}] if left else []) + shown
+
+
+def may_see(
+    who: Who, line: Any, *, installation: str, owner_of: Callable[[str], str | None]
+) -> bool:  # fmt: skip
+    """Say if a line may be shown: a run's to the run's owner, any other to the installation's."""
+    if isinstance(line, dict) and set(line) == {LEFT_OUT}:
+        return True
+    run = line.get("run_id") if isinstance(line, dict) else None
+    if not run:
+        return who.owner == installation
+    return owner_of(str(run)) == who.owner
 
 
 def file_id(file: Any) -> int:

@@ -7,6 +7,7 @@ security headers; the limit by address; who asks; the limit by user.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from typing import Any
@@ -23,13 +24,14 @@ from alphapanda.api.origins import Origins
 from alphapanda.api.scopes import V1
 from alphapanda.api.who import Who
 from alphapanda.config.settings import Settings
+from alphapanda.log.redact import OWN
 
 LOG = log.get("api")
 HEADER_BYTES = 16_384
 BODY_S = 5.0
 COMMANDS = f"{V1}/commands"
 IN_QUERY = {"token", "access_token", "api_key", "apikey", "key", "ticket", "password", "jwt"}
-PREFIXES = ("ap_", "ar_", "eyJ")
+TOKEN = re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.", re.ASCII)
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -104,6 +106,10 @@ class Guard:
         """
         headers = scope["headers"]
         self.origins.require(header(scope, "origin"), header(scope, "host"))
+        # Before anything is counted: a page of another site may not spend what a kill needs.
+        foreign = header(scope, "sec-fetch-site") in ("cross-site", "same-site")
+        if foreign and scope["path"].startswith("/api/"):
+            raise ApiError(403, "not from another site")
         if sum(len(name) + len(value) + 4 for name, value in headers) > HEADER_BYTES:
             raise ApiError(431, "too many bytes of headers")
         names = {name for name, _ in headers}
@@ -117,7 +123,7 @@ class Guard:
         if length is not None and int(length) > self.settings.api.body_bytes:
             raise ApiError(413, "the body is too large")
         for name, value in parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=None):
-            if name.lower() in IN_QUERY or value.startswith(PREFIXES):
+            if name.lower() in IN_QUERY or OWN.search(value) or TOKEN.search(value):
                 raise ApiError(400, "no credential belongs into an address: send a header")
 
     async def read(self, receive: Receive) -> bytes:
@@ -181,7 +187,8 @@ class LimitedByAddress:
         try:
             address = address_of(scope, self.settings.api.trusted_proxies)
             scope["state"]["address"] = address
-            counted = self.commands if scope["path"] == COMMANDS else self.all
+            asks = scope["path"] == COMMANDS and scope.get("method") == "POST"
+            counted = self.commands if asks else self.all
             counted.require(address)
         except ApiError as error:
             await refuse(scope, receive, send, error)

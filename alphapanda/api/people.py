@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.api.scopes import OF_KEYS, SCOPES
+from alphapanda.api.tokens import LEEWAY_S, Access
 from alphapanda.api.who import KEY, SESSION, TOKEN, Who
 from alphapanda.config.settings import Settings
 from alphapanda.store import apikeys, audit
@@ -70,16 +71,20 @@ async def by_key(session: AsyncSession, key: str) -> Who | None:
     return who(user, KEY, row.id, only=frozenset(row.scopes) & OF_KEYS)
 
 
-async def by_token(session: AsyncSession, family: UUID, user_id: UUID, issued_s: int) -> Who | None:
-    """Return whose access token it is, if its family still lives."""
+async def by_token(session: AsyncSession, access: Access) -> Who | None:
+    """Return whose access token it is, while it is good and its family lives."""
+    now, family, user_id = time.time_ns(), access.family, access.user
+    if (access.expires_s + LEEWAY_S) * SECOND <= now:
+        return None
     alive = await session.scalar(
         select(UserSession.id).where(
             UserSession.family == family, UserSession.user_id == user_id,
             UserSession.kind == SessionKind.REFRESH, UserSession.revoked.is_(False),
+            UserSession.expires_ns > now,
         ).limit(1)
     )  # fmt: skip
     user = await session.get(User, user_id)
-    if alive is None or user is None or not good(user, (issued_s + 1) * SECOND):
+    if alive is None or user is None or not good(user, (access.issued_s + 1) * SECOND):
         return None
     return who(user, TOKEN, family, only=OF_KEYS)
 
@@ -116,6 +121,13 @@ def new_login(
         expires_ns=now + lasts_ns, stepped_until_ns=None, agent=agent[:200],
         address=address[:64], revoked=False,
     )  # fmt: skip
+
+
+async def seen(session: AsyncSession, logins: Sequence[UUID], now_ns: int) -> None:
+    """Write that sessions are in use."""
+    await session.execute(
+        update(UserSession).where(UserSession.id.in_(logins)).values(seen_ns=now_ns)
+    )
 
 
 async def link_of(session: AsyncSession, secret: str) -> Link | None:

@@ -24,7 +24,7 @@ class EventStream(Response):
         super().__init__(media_type="text/event-stream")
         self.hub, self.client, self.first = hub, client, first
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until there is an end."""
         going = asyncio.create_task(gone(receive, self.client))
         try:
@@ -47,6 +47,7 @@ class EventStream(Response):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             self.client.bye = SLOW
+            self.hub.cut_off(scope.get("client"))
         except OSError:
             pass
         finally:
@@ -63,16 +64,18 @@ async def gone(receive: Receive, client: Client) -> None:
     client.end("left")
 
 
-async def send_all(socket: WebSocket, client: Client, first: list[Frame]) -> None:
+async def send_all(socket: WebSocket, hub: Hub, client: Client, first: list[Frame]) -> None:
     """Send the same frames through a WebSocket; then close it."""
     try:
         for frame in first:
             await within(socket, frame)
         async for frame in client.frames():
             await within(socket, frame)
-        await socket.close(1012 if client.bye == "restart" else 1008)
+        async with asyncio.timeout(SEND_S):
+            await socket.close(1012 if client.bye == "restart" else 1008)
     except TimeoutError:
         client.bye = SLOW
+        hub.cut_off(socket.scope.get("client"))
     except (WebSocketDisconnect, RuntimeError, OSError):
         pass
 

@@ -23,6 +23,7 @@ SEND_BUFFER = 65_536
 """Bytes that the system takes for one who does not read, until it is noticed."""
 GRACE_S = 1
 CONNECTIONS = 200
+MOST_PORT = 65_535
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 USUAL = (
     "ASGI callable returned without completing handshake.",
@@ -73,6 +74,7 @@ class ApiServer:
         logger.addFilter(USUAL_FILTER)
         logger.setLevel(logging.WARNING)  # below it are addresses with their queries
         self._server = uvicorn.Server(config_of(self.app, self.settings))
+        self.services.hub.cut_off = self._cut_off
         self._task = asyncio.create_task(self._serve(), name="api")
         while not self._server.started and not self._task.done():  # noqa: ASYNC110 (uvicorn's)
             await asyncio.sleep(0.01)
@@ -91,6 +93,14 @@ class ApiServer:
         # Signals are the process's to hear, and so is the end: uvicorn would exit by itself.
         with suppress(SystemExit):
             await self._server._serve(sockets=[self._socket])
+
+    # Who reads nothing would keep his connection until what was written for him is flushed.
+    def _cut_off(self, peer: Any) -> None:
+        assert self._server is not None
+        for each in list(self._server.server_state.connections):
+            known: Any = each
+            if peer is not None and known.client is not None and tuple(known.client) == tuple(peer):
+                known.transport.abort()
 
     async def stop(self) -> None:
         """Say goodbye to all who watch, finish what is being answered, and close."""
@@ -135,9 +145,12 @@ def listening(settings: Settings) -> socket.socket:
     """Return the socket that is listened on.
 
     Raises:
+        UsageError: if the port is none.
         OutsideError: if the address can't be had.
     """
     api = settings.api
+    if not 0 <= api.port <= MOST_PORT:
+        raise UsageError(f"--port {api.port} is none: write 1 to {MOST_PORT}, or 0 for a free one")
     family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     try:

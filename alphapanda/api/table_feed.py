@@ -65,16 +65,24 @@ class TableFeed:
         Raises:
             OutsideError: if the database does not answer.
         """
+        # What was looked at counts as seen only with the whole: a look that fails on its way loses
+        # what it has found, and the next one has to find it again.
         found = Found()
         with answering(self.settings):
             async with asyncio.timeout(LOOK_S), self.database.session() as session:
-                await self._runs(session, found, copies=copies)
-                await self._alert(session, found)
-                await self._command(session, found)
-        self._begun = True
+                owners, seen = await self._runs(session, found, copies=copies)
+                alerts = await self._alert(session, found)
+                commands = await self._command(session, found)
+        self.owners.update(owners)
+        self._seen.update(seen)
+        self._alerts, self._commands, self._begun = alerts, commands, True
         return found
 
-    async def _runs(self, session: AsyncSession, found: Found, *, copies: bool) -> None:
+    async def _runs(
+        self, session: AsyncSession, found: Found, *, copies: bool
+    ) -> tuple[dict[str, str], dict[str, int]]:
+        owners: dict[str, str] = {}
+        seen: dict[str, int] = {}
         begun = func.coalesce(Run.state_ns, Run.started_ns)
         rows = (await session.execute(
             select(Run.run_id, Run.owner_id, Run.mode, Run.seq)
@@ -82,11 +90,11 @@ class TableFeed:
         )).all()  # fmt: skip
         for place, (run, owner, mode, now) in enumerate(rows):
             if run not in self.owners:
-                self.owners[run] = owner
+                owners[run] = owner
                 found.runs.add(owner)
                 if not self._begun or mode not in STREAMED:
-                    self._seen[run] = -1 if copies and place < RUNS else now
-            before = self._seen.get(run, -1)
+                    seen[run] = -1 if copies and place < RUNS else now
+            before = seen.get(run, self._seen.get(run, -1))
             if now == before:
                 continue
             if copies and place < RUNS:
@@ -94,9 +102,10 @@ class TableFeed:
             streamed = self._begun and mode in STREAMED
             told, seq = await activity(session, run, before, now) if streamed else ([], now)
             found.told += told
-            self._seen[run] = seq
+            seen[run] = seq
+        return owners, seen
 
-    async def _alert(self, session: AsyncSession, found: Found) -> None:
+    async def _alert(self, session: AsyncSession, found: Found) -> dict[str, tuple[str, int]]:
         rows = list(await session.scalars(
             select(Alert).where(Alert.state != AlertState.RESOLVED)
             .order_by(Alert.ts.desc()).limit(AT_ONCE)
@@ -115,9 +124,9 @@ class TableFeed:
             if self._begun and self._alerts.get(str(row.id)) != (row.state, row.count):
                 shown = alert_shown(row)
                 found.told.append(Told("alerts", row.owner_id, row.run_id or "", shown))
-        self._alerts = now
+        return now
 
-    async def _command(self, session: AsyncSession, found: Found) -> None:
+    async def _command(self, session: AsyncSession, found: Found) -> dict[str, str]:
         rows = await session.scalars(
             select(CommandRequest).order_by(CommandRequest.requested_ns.desc()).limit(100)
         )
@@ -127,7 +136,7 @@ class TableFeed:
             if self._begun and self._commands.get(row.id) != row.state:
                 shown = {"type": "command", **command_shown(row)}
                 found.told.append(Told("activity", row.owner_id, row.run_id, shown))
-        self._commands = now
+        return now
 
 
 async def activity(

@@ -32,6 +32,7 @@ class Access(NamedTuple):
     user: UUID
     family: UUID
     issued_s: int
+    expires_s: int
 
 
 def derived(settings: Settings, label: str) -> bytes:
@@ -100,6 +101,6 @@ def access_of(claims: dict[str, Any]) -> Access | None:
     if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
         return None
     try:
-        return Access(UUID(claims["sub"]), UUID(claims["fam"]), issued)
+        return Access(UUID(claims["sub"]), UUID(claims["fam"]), issued, expires)
     except (ValueError, AttributeError, TypeError):
         return None

@@ -7,30 +7,49 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
 from alphapanda.config.settings import PREFIX, Settings
 
 HIDDEN = "***"
+SERVERS = ("database.url", "redis.url")
+"""Settings that are the address of a server of ours: path and all may be seen."""
+CALLED = ("monitor.pulse_url", "alerts.webhook_url")
+IN_QUERY = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 PASSWORD = re.compile(r"(?<=://)([^/@\s]*):[^@/\s]*@")
 
 
-def visible(secret: str) -> str:
-    """Return an address without its password, any other secret not at all."""
-    return PASSWORD.sub(rf"\1:{HIDDEN}@", secret) if "://" in secret else secret and HIDDEN
+def visible(secret: str, name: str) -> str:
+    """Return a server's address without its password, of one to call the host, else nothing."""
+    if "://" in secret and name in SERVERS:
+        return IN_QUERY.sub(rf"\1{HIDDEN}", PASSWORD.sub(rf"\1:{HIDDEN}@", secret))
+    if "://" in secret and name in CALLED:
+        return host_of(secret)
+    return secret and HIDDEN
 
 
-def shown(value: Any) -> Any:
-    """Return a setting as JSON can hold it, without secrets."""
+def host_of(address: str) -> str:
+    """Return whom an address calls: its path is often as good as a password."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return HIDDEN
+    return f"{parts.scheme}://{parts.hostname}/{HIDDEN}" if parts.hostname else HIDDEN
+
+
+def shown(value: Any, name: str = "") -> Any:
+    """Return a setting as JSON can hold it, without secrets; `name` is its place, with dots."""
     if isinstance(value, BaseModel):
-        return {name: shown(part) for name, part in dict(value).items()}
+        return shown(dict(value), name)
     if isinstance(value, dict):
-        return {name: shown(part) for name, part in value.items()}
+        above = f"{name}." if name else ""
+        return {key: shown(part, f"{above}{key}") for key, part in value.items()}
     if isinstance(value, tuple):
-        return [shown(part) for part in value]
+        return [shown(part, name) for part in value]
     if isinstance(value, SecretStr):
-        return visible(value.get_secret_value())
+        return visible(value.get_secret_value(), name)
     return str(value) if isinstance(value, Path) else value
 
 
@@ -41,7 +60,7 @@ def lines(settings: BaseModel, above: str = "") -> Iterator[tuple[str, str, str]
         if isinstance(value, BaseModel):
             yield from lines(value, f"{above}{name}.")
         else:
-            plain = shown(value)
+            plain = shown(value, f"{above}{name}")
             text = plain if isinstance(plain, str) else json.dumps(plain)
             yield f"{above}{name}", text, field.description or ""
 

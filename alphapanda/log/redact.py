@@ -48,6 +48,8 @@ VALUE = re.compile(
 """What stands under a name."""
 TOKEN, REST = re.compile(r"\beyJ[\w-]{5,}+"), re.compile(r"\.[\w-]++\.[\w-]*+")
 """A web token: its first part, and the others."""
+OWN = re.compile(r"(?:ap_[0-9a-f]{12}_|a[rs]_)[\w-]{43}", re.ASCII)
+"""Our own API keys, refresh tokens and secrets of sessions: by form, for they are many."""
 PLAIN = (int, float, bool, type(None))
 
 _known: set[str] = set()
@@ -100,7 +102,8 @@ def scrubbed(text: str) -> str:
     """Return a text, all of it, without secrets."""
     if _pattern is not None:
         text = _pattern.sub(HIDDEN, text)
-    return without_values(without_tokens(OWNER.sub(f"{HIDDEN}@", text)))
+    text = OWN.sub(HIDDEN, OWNER.sub(f"{HIDDEN}@", text))
+    return without_values(without_tokens(text))
 
 
 def without_tokens(text: str) -> str:

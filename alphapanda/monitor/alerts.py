@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda import log
 from alphapanda.config.settings import Settings
-from alphapanda.errors import OutsideError
+from alphapanda.errors import ODD, AlphaPandaError, OutsideError
 from alphapanda.monitor.channels import Channel, Pulse
 from alphapanda.monitor.deliveries import Deliveries, Sending
 from alphapanda.monitor.rules import Finding, View, in_session, judge
@@ -292,7 +292,7 @@ class AlertService:
         while True:
             try:
                 await self.step(await self._view())
-            except OutsideError as error:
+            except ODD as error:  # a mistake in one look is not the end of all alerts
                 LOG.warning("alerts are not judged", error=error)
             await asyncio.sleep(self._period_s)
 
@@ -303,7 +303,7 @@ class AlertService:
         self._pulsed = now
         try:
             await self._pulse.beat()
-        except OutsideError as error:
+        except AlphaPandaError as error:  # also a setting that may not be called
             LOG.warning("the pulse was not taken", error=error)
 
 

@@ -12,8 +12,9 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alphapanda import log
 from alphapanda.config.settings import Settings
-from alphapanda.errors import OutsideError
+from alphapanda.errors import ODD, OutsideError
 from alphapanda.monitor import beats, scrape
 from alphapanda.monitor.alerts import AlertService
 from alphapanda.monitor.channels import Pulse, channels_of
@@ -41,6 +42,7 @@ from alphapanda.store.database import answering
 from alphapanda.store.trading import Order, Signal
 from alphapanda.store.words import OrderStatus, SignalStatus
 
+LOG = log.get(__name__)
 MINUTE_NS = 60_000_000_000
 TROUBLES = 50
 STEPS = ("decision", "journal", "send", "ack")
@@ -86,7 +88,10 @@ class RunsPart:
     async def _go_on(self) -> None:
         while True:
             await asyncio.sleep(self._period_s)
-            await self.look()
+            try:
+                await self.look()
+            except ODD as error:  # whatever an odd file holds: the next look finds the rest
+                LOG.warning("the journals are not read", error=error)
 
 
 class Monitor:

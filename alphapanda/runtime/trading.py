@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
+from alphapanda.model.instruments import Product
+from alphapanda.model.notes import Note, Rank
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import claimed, remove_empty
 from alphapanda.runs import options as of_run
 from alphapanda.runs.folders import default_out
 from alphapanda.runs.options import Options
 from alphapanda.runs.paper import Show, rows_taken, run_paper, unfinished
-from alphapanda.runs.plan import bind, load_strategies, rules_of
+from alphapanda.runs.plan import RunPlan, bind, load_strategies, rules_of
 from alphapanda.runs.runner import prepare
 from alphapanda.runs.stopping import orderly
 from alphapanda.runtime import venues
@@ -54,6 +57,7 @@ def trade(
         prepare(replace(bind(options, rules, source, specs, arguments), sent=sent))
     process = begun(Process(settings, wanted.roles, folder, source=source), parts, stack)
     plan = replace(bind(options, rules, source, specs, arguments), sent=sent)
+    plan = replace(plan, notes=(*plan.notes, *overnight_notes(plan)))
     opening = venues.Opening(settings, plan, source, folder, wanted.sending)
     venue = venues.VENUES[wanted.broker](opening, stack)
     try:
@@ -65,6 +69,18 @@ def trade(
     left = [followed(parts, process.parts.get(role)) for role in (Role.RELAY, Role.PROJECT)]
     troubles = filter(None, (result.trouble, *left))
     return replace(result, trouble="\nalphapanda: ".join(troubles))
+
+
+def overnight_notes(plan: RunPlan) -> Iterator[Note]:
+    """Yield that positions at a broker which stay over night are nobody's the next morning."""
+    products = {product for each in plan.enrolments for product in each.products}
+    if plan.sent and products != {Product.MIS}:
+        names = " and ".join(sorted(product.name for product in products - {Product.MIS}))
+        yield Note(
+            f"{names} positions may stay over night: the next day's run counts them as not its "
+            "own, and no stop of ours protects them; --product MIS ends each day flat",
+            Rank.MISSED,
+        )
 
 
 def followed(parts: Parts, part: Any) -> str:

@@ -7,13 +7,14 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from alphapanda.config.settings import Settings
-from alphapanda.errors import OutsideError
+from alphapanda.errors import OutsideError, UsageError
 from alphapanda.monitor import alerts, rules
 from alphapanda.monitor.alerts import AlertService
 from alphapanda.monitor.deliveries import Deliveries
@@ -326,3 +327,18 @@ def drained(lane: Any, now: float) -> Iterator[Any]:
     while (sending := lane.next(now)) is not None:
         lane.sent.append(now)
         yield sending
+
+
+def test_a_pulse_that_may_not_be_called_ends_no_alerts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A setting that is refused is a line of the log, look after look, and the judging goes on."""
+
+    class Refused:
+        async def beat(self) -> None:
+            raise UsageError("setting monitor.pulse_url: its host is not a public one")
+
+    made = service(settings, Ear())
+    made._pulse = Refused()  # type: ignore[assignment]
+    monkeypatch.setattr("alphapanda.monitor.alerts.in_session", lambda _: True)
+    asyncio.run(made._beat(SimpleNamespace(runs=[])))  # type: ignore[arg-type]

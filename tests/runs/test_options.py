@@ -24,7 +24,7 @@ GIVEN: dict[str, Any] = {
     "instruments": ["/there/kite.csv"],
     "map": ["price=last"], "kind": "tick", "interval": "1m", "repair": True, "qty_scale": "100",
     "price_scale": "10",
-    "keep_repeats": True,
+    "keep_repeats": True, "no_warm": True,
     "exchange": "BSE", "from": "2025-08-04", "to": "2025-08-08", "cash": "250000.5",
     "costs": "0.03%", "limits": "wide", "calendar": "always", "product": "MIS", "latency": "50.5ms",
     "slippage": "0.0237%", "limit_fill": "queue", "volume_share": "12.5%", "seed": "9",

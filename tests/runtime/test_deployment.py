@@ -143,7 +143,7 @@ def test_each_part_is_started_once_and_stopped_once() -> None:
     sent, parts = carried_out(feed())
     assert sent["rows"] == 4_000
     assert parts.told == Counter(f"{w} {n}" for w in ("start", "stop")
-                                 for n in ("Database", "FeedSender"))  # fmt: skip
+                                 for n in ("Database", "FeedSender", "Heartbeat"))  # fmt: skip
     wanted = Wanted(["ema_cross"], GIVEN, feed().feed, speed="max", out=folder_of_own())
     direct, _ = carried_out(wanted)
     result, parts = carried_out(trade(sent["feed"]))

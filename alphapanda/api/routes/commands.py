@@ -72,8 +72,8 @@ async def listed(
         query = query.where(column == word) if word else query
     columns = (CommandRequest.requested_ns, CommandRequest.id)
     query = behind(query, columns, decoded(cursor, (int, str)))
-    await services.control.settle()
     async with services.reading() as session:
+        await services.control.settle()
         rows = list(await session.scalars(query.limit(count + 1)))
     return page(rows, count, command_shown, lambda row: (row.requested_ns, row.id))
 
@@ -82,8 +82,8 @@ async def listed(
 async def one(request: Request, command: str) -> Response:
     """Return a command: asked, applied or refused, and what it left standing."""
     services, who = services_of(request), who_of(request.scope)
-    await services.control.settle()
     async with services.reading() as session:
+        await services.control.settle()
         row = (await session.scalars(select(CommandRequest).where(
             CommandRequest.id == command[:65], CommandRequest.owner_id == who.owner
         ))).one_or_none()  # fmt: skip

@@ -13,8 +13,8 @@ from alphapanda.api.lists import Limit, Word, size
 from alphapanda.api.lists import listed as list_of
 from alphapanda.api.log_files import AUDIT
 from alphapanda.api.scopes import ADMIN, V1
-from alphapanda.api.services import Services, services_of
-from alphapanda.api.who import Who, who_of
+from alphapanda.api.services import services_of
+from alphapanda.api.who import who_of
 from alphapanda.log.channels import CHANNELS
 
 ROUTER = APIRouter(prefix=f"{V1}/logs", tags=["logs"])
@@ -50,23 +50,13 @@ async def listed(
             return False
         if request_id and told.get("correlation_id") != request_id:
             return False
-        return may_see(services, who, told) and (not text or text in str(told))
+        return services.hub.may_see(who, told) and (not text or text in str(told))
 
     lines, whole = await asyncio.to_thread(
         services.hub.logs.last, channel, limit=count, wanted=wanted
     )
     following = None if whole or not lines else lines[-1].get("timestamp")
     return list_of(lines, following)
-
-
-def may_see(services: Services, who: Who, line: dict[str, Any]) -> bool:
-    """Say if a line is not about another owner's run."""
-    run = line.get("run_id")
-    if not run:
-        return who.owner == services.settings.owner_id
-    here = services.control.runs.runs.get(run)
-    owner = services.hub.tables.owners.get(run, here.owner if here else None)
-    return owner == who.owner
 
 
 @ROUTER.get("/channels", summary="List the channels")

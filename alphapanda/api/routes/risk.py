@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,8 +18,9 @@ from alphapanda.api.lists import Limit, Word, size
 from alphapanda.api.lists import listed as list_of
 from alphapanda.api.risk_used import limits_of, used_of
 from alphapanda.api.scopes import V1
-from alphapanda.api.services import services_of
+from alphapanda.api.services import Services, services_of
 from alphapanda.api.shapes import command_shown
+from alphapanda.api.stops import LIFTS
 from alphapanda.api.who import Who, who_of
 from alphapanda.model.commands import Verb
 from alphapanda.runs.commands import KILL
@@ -24,7 +29,6 @@ from alphapanda.store.trading import Run, Signal
 from alphapanda.store.words import CommandState, SignalStatus
 
 ROUTER = APIRouter(prefix=V1, tags=["risk"])
-LIFTS = {Verb.KILL: Verb.REARM, Verb.PAUSE: Verb.RESUME, Verb.FLATTEN: Verb.RESUME}
 
 
 @ROUTER.get("/risk", summary="Show limits, their use, refusals and stops")
@@ -41,7 +45,7 @@ async def risk(request: Request, run: Word = "", limit: Limit = "5") -> Response
                     each.shown() for each in await used_of(session, row, limits_of(row.manifest))
                 ],
                 "refused": await refused(session, row.run_id),
-                "stopped": await stopped(session, who, row.run_id),
+                "stopped": await stopped(services, session, who, row.run_id),
             }
             for row in await session.scalars(query.limit(count))
         ]  # fmt: skip
@@ -61,8 +65,40 @@ async def refused(session: AsyncSession, run: str) -> list[dict[str, Any]]:
     return [{"code": code, "count": count, "last_ns": last} for code, count, last in found]
 
 
-async def stopped(session: AsyncSession, who: Who, run: str) -> list[dict[str, Any]]:
-    """Return what commands have stopped and none has let go on since, by scope."""
+async def stopped(
+    services: Services, session: AsyncSession, who: Who, run: str
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return what is stopped and was not let go on since: by the run's journal, where it is here.
+
+    Whoever has stopped it, by the API, a terminal, a rule or the file KILL, stands in it.
+    """
+    here = services.control.runs.runs.get(run)
+    mine = here is not None and here.owner == who.owner
+    found = await asyncio.to_thread(services.control.stops.of, here.folder) if mine else None
+    if found is None:
+        found = await commanded(session, who, run)
+    if who.owner == services.settings.owner_id and here is not None and not here.ended:
+        found += await asyncio.to_thread(killed_all, services.settings.base_dir, found)
+    return [{**each, "run": run} for each in found]
+
+
+def killed_all(base: Path, found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the stop of every run that the file KILL is, unless a run has taken it in already."""
+    path = base / KILL
+    if not path.exists() or any(e["verb"] == Verb.KILL and e["scope"] == "account" for e in found):
+        return []
+    at, facts = path.stat().st_mtime_ns, {}
+    with suppress(OSError, ValueError):
+        facts = dict(json.loads(path.read_bytes() or b"{}"))
+    return [{
+        "id": KILL, "verb": str(Verb.KILL), "scope": "account", "name": "", "order": None,
+        "by": str(facts.get("by", "somebody")), "reason": str(facts.get("reason", "")),
+        "asked_ns": at, "state": "asked", "state_ns": at, "facts": {},
+    }]  # fmt: skip
+
+
+async def commanded(session: AsyncSession, who: Who, run: str) -> list[dict[str, Any]]:
+    """Return the same of a run that keeps no journal here: by the commands in the tables."""
     rows = await session.scalars(
         select(CommandRequest).where(
             CommandRequest.owner_id == who.owner, CommandRequest.run_id == run,

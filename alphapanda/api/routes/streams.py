@@ -95,7 +95,7 @@ async def talk(socket: WebSocket, watched: Watched) -> None:
         return
     offered = socket.scope.get("subprotocols", ())
     await socket.accept("ap.v1" if "ap.v1" in offered else None)
-    sender = asyncio.create_task(send_all(socket, client, first))
+    sender = asyncio.create_task(send_all(socket, hub, client, first))
     hearer = asyncio.create_task(hear(socket, client))
     try:
         await asyncio.wait({sender, hearer}, return_when=asyncio.FIRST_COMPLETED)

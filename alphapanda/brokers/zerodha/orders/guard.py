@@ -75,7 +75,9 @@ class Guard:
         """Note which orders bear tags of ours."""
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, dict):
-                self.know(row.get("tag"), row.get("order_id"))
+                more = row.get("tags")
+                for tag in (row.get("tag"), *(more if isinstance(more, list) else ())):
+                    self.know(tag, row.get("order_id"))
 
     def pass_place(self, tag: str, path: str, body: bytes) -> None:
         """Let an order leave.

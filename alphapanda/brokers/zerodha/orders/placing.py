@@ -85,14 +85,17 @@ def hindrance(state: State, tracked: Tracked) -> tuple[Why, str] | None:
 
 
 def refuse(state: State, tracked: Tracked, why: Why, text: str) -> None:
-    """End an order that was never sent."""
+    """End an order that was never sent; a person is told of one that would have closed."""
+    if state.reduces(tracked.request):
+        state.alert("exit not sent", text, tracked)
     state.end(tracked, ReportKind.REJECTED, why, f"not sent: {text}")
 
 
 def leave(state: State, tracked: Tracked, now_s: float) -> None:
     """Send an order whose turn has come, unless something has come between."""
     why = hindrance(state, tracked)
-    if why is None and now_s - tracked.asked_s > LATE_S:
+    late = now_s - tracked.asked_s > LATE_S and not state.reduces(tracked.request)
+    if why is None and late:
         why = Why.RATE, f"its turn did not come within {LATE_S:.0f} s"
     if why is not None:
         refuse(state, tracked, *why)

@@ -214,6 +214,13 @@ def compare_one(state: State, books: Books, key: Key, foreign: int) -> None:
     external = qty - ours(state).get(key, 0)
     night = 0 if theirs is None else theirs.overnight
     explained = night - carried_in(state, key) + foreign
+    if row >= 0 and external * ours(state).get(key, 0) < 0 and external == explained:
+        text = f"{key[0]} {key[1]}: {-external} of ours was closed by somebody else"
+        state.alert("position closed elsewhere", text)
+        state.differing.add(row)
+        state.block(row, Why.SYNC, text)
+        say_external(state, key, external, theirs)
+        return
     if external == explained or row < 0:
         books.differs.pop(key, None)
         if row in state.differing and not any(one[0] == key[0] for one in books.differs):

@@ -434,3 +434,13 @@ def test_the_end_of_a_session_refuses_a_cancellation() -> None:
     made.run(2)
     assert Why.AUTH in made.desk.state.blocks[-1] or made.of(1, REFUSED)
     assert len(made.of(1, REFUSED)) == 1
+
+
+def test_a_cancellation_in_the_batch_of_its_order_stands() -> None:
+    """Whatever stops trading in the batch that sent an order ends that order too."""
+    made = world()
+    made.send(new(1, 5, 1_000), cancel(1))
+    made.run(60)
+    ends = [kind for kind in (ReportKind.CANCELLED, REJECTED) if made.of(1, kind)]
+    assert len(ends) == 1, made.of(1, ReportKind.CHANGE_REJECTED)
+    assert not made.of(1, FILLED)

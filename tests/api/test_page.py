@@ -33,7 +33,7 @@ PLAIN = ("orders?tab=fills", "logs")
 EVIL = "<img src=x onerror=window.ran=1>"
 PHONE = (360, 640)
 RUN = "markup"
-ALL_OFF = "[...document.querySelectorAll('#main table button')].every((each) => each.disabled)"
+ALL_OFF = "[...document.querySelectorAll('#main tbody button')].every((each) => each.disabled)"
 
 
 @pytest.fixture(scope="module")

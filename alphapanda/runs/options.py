@@ -122,17 +122,9 @@ class Options:
     last: Annotated[date | None, Opt(readings.DATE, DATA, "DATE", "Last day, inclusive.", "to")] = (
         None
     )
-    warm: Annotated[
-        bool,
-        Opt(
-            readings.FLAG,
-            DATA,
-            "",
-            "With --from, no earlier rows feed the indicators.",
-            "no_warm",
-            negated=True,
-        ),
-    ] = True
+    no_warm: Annotated[
+        bool, Opt(readings.FLAG, DATA, "", "With --from, no earlier rows feed the indicators.")
+    ] = False
     cash: Annotated[int, Opt(readings.MONEY, RULES, "RUPEES", "At the start.")] = to_scaled(
         "1000000"
     )

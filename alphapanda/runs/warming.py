@@ -37,7 +37,7 @@ def open_warm(
     """
     replay = open_replay(reading)
     first = options.first
-    if first is None or not options.warm or not specs:
+    if first is None or options.no_warm or not specs:
         return replay
     needed = days_needed(options, replay, specs, always=calendar.is_always)
     if not needed:

@@ -83,7 +83,7 @@ def run(
 ) -> SweepResult:
     """Run a sweep from its options, into a folder if `--out` or `out` names one."""
     began = perf_counter()
-    options = replace(options, warm=False)
+    options = replace(options, no_warm=True)
     if len(options.strategies) != 1:
         raise UsageError("a sweep is of one strategy")
     entry = options.strategies[0]

@@ -151,7 +151,7 @@ def open_lab(options: Options) -> Lab:
     Raises:
         UsageError: for anything wrong in the options, the strategies or the data.
     """
-    options = replace(options, warm=False)
+    options = replace(options, no_warm=True)
     specs, arguments = load_strategies(options)
     rules = rules_of(options)
     with open_recording(options, specs) as source:

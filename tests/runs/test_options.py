@@ -88,7 +88,7 @@ def test_the_command_of_a_manifest_means_the_same() -> None:
     rest = iter(words[3:])
     for word in rest:
         name = word.removeprefix("--").replace("-", "_")
-        if name in ("repair", "keep_repeats"):
+        if name in ("repair", "keep_repeats", "no_warm"):
             given[name] = True
         elif name in ("data", "instrument", "instruments", "map", "param"):
             given.setdefault(name, []).append(next(rest))

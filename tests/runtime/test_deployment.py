@@ -149,7 +149,7 @@ def test_each_part_is_started_once_and_stopped_once() -> None:
     result, parts = carried_out(trade(sent["feed"]))
     assert isinstance(result, Result)
     assert result.summary["digest"] == direct.summary["digest"]
-    names = ("Database", "FeedReader", "RunProjector", "RunRelay")
+    names = ("Database", "FeedReader", "Heartbeat", "RunProjector", "RunRelay")
     assert parts.told == Counter(f"{word} {n}" for word in ("start", "stop") for n in names)
 
 

@@ -78,9 +78,11 @@ async def check_client(
     await until(lambda: filled(heard, fills.order) == fills.qty, settled_s, heard)
     await until(lambda: bool(kinds(heard, works.order)), settled_s, heard)
     assert ReportKind.ACKNOWLEDGED in kinds(heard, works.order)
+    found = await client.open_orders()
     async with asyncio.timeout(settled_s):  # that an order is over may be seen after its trades
-        while [report.order for report in (found := await client.open_orders())] != [works.order]:
+        while [report.order for report in found] != [works.order]:
             await asyncio.sleep(0.05)
+            found = await client.open_orders()
     assert found[0].kind == ReportKind.ACKNOWLEDGED
     await client.send([works._replace(verb=int(RequestVerb.CANCEL))])
     await until(lambda: ReportKind.CANCELLED in kinds(heard, works.order), settled_s, heard)

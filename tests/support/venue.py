@@ -126,6 +126,8 @@ class World:
         self.approve([one for one in self.journal if isinstance(one, OrderRequest)])
         for tag, broker_id in before.ids.items():
             self.guard.know(tag, broker_id)
+        for tracked in state.orders.values():
+            self.guard.know(tracked.tag, tracked.broker_id)
         self.desk = Desk(state)
         self.do(self.desk.go_on(self.now_s))
 

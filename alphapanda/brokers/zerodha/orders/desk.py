@@ -276,6 +276,8 @@ class Desk:
             if answer.outcome is Outcome.DONE
             else None
         )
+        if found is None or found.odd:
+            self.books.want("trades", now_s + reconciling.AGAIN_S)
         if found is None:
             return
         for text in found.odd:

@@ -81,4 +81,6 @@ def open_gateway(
     gateway.approve(entry for entry in history if isinstance(entry, OrderRequest))
     for tag, broker_id in sent.before.ids.items():
         guard.know(tag, broker_id)
+    for tracked in state.orders.values():  # whose number only the order book has told
+        guard.know(tracked.tag, tracked.broker_id)
     return gateway

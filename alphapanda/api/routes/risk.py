@@ -73,8 +73,9 @@ async def stopped(
     Whoever has stopped it, by the API, a terminal, a rule or the file KILL, stands in it.
     """
     here = services.control.runs.runs.get(run)
-    mine = here is not None and here.owner == who.owner
-    found = await asyncio.to_thread(services.control.stops.of, here.folder) if mine else None
+    found = None
+    if here is not None and here.owner == who.owner:
+        found = await asyncio.to_thread(services.control.stops.of, here.folder)
     if found is None:
         found = await commanded(session, who, run)
     if who.owner == services.settings.owner_id and here is not None and not here.ended:

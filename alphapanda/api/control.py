@@ -34,6 +34,8 @@ from alphapanda.store.database import Database, answering
 from alphapanda.store.words import CommandState
 
 LOG = log.get(__name__)
+UNREADABLE = (*ODD, SQLAlchemyError)
+"""What an odd file, or a table that is not as it was, raises."""
 WAIT_S = 1.0
 """How long an answer waits for the run to have applied what is asked."""
 LOOK_S = 0.005
@@ -240,10 +242,7 @@ class Control:
                 await self.settle()
             except OutsideError as error:
                 LOG.debug("commands are not followed now", error=error)
-            except (
-                *ODD,
-                SQLAlchemyError,
-            ) as error:  # whatever an odd file holds: the next are followed
+            except UNREADABLE as error:  # whatever an odd file holds: the next are followed
                 LOG.warning("commands are not followed now", error=error)
 
     async def settle(self) -> None:

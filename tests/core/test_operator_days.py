@@ -111,7 +111,7 @@ def test_every_command_is_told_once_before_its_effects(case: Case) -> None:
     rows = run(case).rows
     told = [row for row in rows if row.type == Out.COMMAND]
     assert [(r.a, r.b, r.c, r.d) for r in told] == [
-        (kind, a, c, d) for _, _, kind, a, _, c, d in events
+        (kind, a, c, d) for _, _, kind, a, _, c, d, *_ in events
     ]
     first: dict[int, Out] = {}
     for row in rows:

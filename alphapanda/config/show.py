@@ -79,5 +79,9 @@ def example() -> str:
             above = section
             told += ["", f"# --- {section} ---"]
         variable = PREFIX + name.replace(".", "__").upper()
-        told += ["", f"# {meaning}", f"#{variable}={'' if name == 'cache_dir' or value == 'null' else value}"]
+        told += [
+            "",
+            f"# {meaning}",
+            f"#{variable}={'' if name == 'cache_dir' or value == 'null' else value}",
+        ]
     return "\n".join([*told, ""])

@@ -17,41 +17,48 @@ class Behind(logging.Handler):
     _lines: queue.Queue[logging.LogRecord | None] | None = None
     _thread: threading.Thread | None = None
     _left_out = 0
+    _making = threading.Lock()
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Write a line, behind those that wait; from a loop, hand it over."""
         if asyncio._get_running_loop() is None:
-            if self._lines is not None and threading.current_thread() is not self._thread:
-                self._lines.join()
+            lines, thread = self._lines, self._thread
+            if lines is not None and threading.current_thread() is not thread:
+                lines.join()
             return bool(super().handle(record))
         if not self.filter(record):
             return False
-        if self._lines is None:
-            self._lines = queue.Queue(MOST)
-            self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
-            self._thread.start()
-        try:
-            self._lines.put_nowait(record)
-        except queue.Full:
-            self._left_out += 1
+        with self._making:  # there may be loops in several threads
+            if self._lines is None:
+                lines: queue.Queue[logging.LogRecord | None] = queue.Queue(MOST)
+                thread = threading.Thread(
+                    target=self._write_all, args=(lines,), name="log", daemon=True
+                )
+                thread.start()
+                self._lines, self._thread = lines, thread
+            try:
+                self._lines.put_nowait(record)
+            except queue.Full:
+                self._left_out += 1
         return True
 
     def close(self) -> None:
         """Write what waits, then close."""
-        if self._lines is not None and self._thread is not None:
-            self._lines.put(None)
-            self._thread.join()
+        with self._making:
+            lines, thread = self._lines, self._thread
             self._lines = self._thread = None
+        if lines is not None and thread is not None:
+            lines.put(None)
+            thread.join()
         super().close()
 
-    def _write_all(self) -> None:
-        assert self._lines is not None
-        while (record := self._lines.get()) is not None:
+    def _write_all(self, lines: queue.Queue[logging.LogRecord | None]) -> None:
+        while (record := lines.get()) is not None:
             super().handle(record)
             left_out, self._left_out = self._left_out, 0
             if left_out:
                 super().handle(told(record, left_out))
-            self._lines.task_done()
+            lines.task_done()
 
 
 def told(record: logging.LogRecord, left_out: int) -> logging.LogRecord:

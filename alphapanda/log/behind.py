@@ -30,12 +30,12 @@ class Behind(logging.Handler):
             return False
         with self._making:  # there may be loops in several threads
             if self._lines is None:
-                lines: queue.Queue[logging.LogRecord | None] = queue.Queue(MOST)
-                thread = threading.Thread(
-                    target=self._write_all, args=(lines,), name="log", daemon=True
+                made: queue.Queue[logging.LogRecord | None] = queue.Queue(MOST)
+                writer = threading.Thread(
+                    target=self._write_all, args=(made,), name="log", daemon=True
                 )
-                thread.start()
-                self._lines, self._thread = lines, thread
+                writer.start()
+                self._lines, self._thread = made, writer
             try:
                 self._lines.put_nowait(record)
             except queue.Full:

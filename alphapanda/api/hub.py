@@ -27,6 +27,7 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import AlphaPandaError, OutsideError
 from alphapanda.events.events import SHARED
 from alphapanda.events.topics import BROKERS
+from alphapanda.net import tasks
 from alphapanda.projection.live import Change, Live, LocalLive, Memory, Parts
 from alphapanda.store.database import Database
 
@@ -99,10 +100,8 @@ class Hub:
     async def stop(self) -> None:
         """Let everybody go, and end."""
         self.let_go()
-        for task in self._tasks:
-            task.cancel()
+        await tasks.end(self._tasks)
         if self._tasks:
-            await asyncio.wait(self._tasks)
             self._tasks = []
             await self.board.stop()
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import os
 import sys
 
-KEY_BYTES = 32
+from alphapanda.config.keys import new_key
 
 
 def config_key() -> None:
     """Make up a key for ALPHAPANDA_SECURITY__KEY."""
-    sys.stdout.write(base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+    sys.stdout.write(new_key() + "\n")

@@ -14,6 +14,7 @@ from rich.console import Console
 from alphapanda import config
 from alphapanda.cli import backtest
 from alphapanda.cli.flags import option
+from alphapanda.config.keys import environment_of
 from alphapanda.config.settings import PREFIX
 from alphapanda.data.synth.sessions import synthesize
 from alphapanda.errors import OutsideError
@@ -62,7 +63,7 @@ def show_live(out: Path | None, *, speed: str, port: int) -> None:
 
     console = Console(stderr=True)
     base = demonstration.make_base(out or config.load().base_dir / "demo-live")
-    wanted = demonstration.variables(base)
+    wanted = environment_of(base, {})
     for name in set(os.environ) - set(wanted):  # settings of the user: his database, his servers
         del os.environ[name]
     os.environ.update(wanted)

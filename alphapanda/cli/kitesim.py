@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from alphapanda.brokers.pacing import parse_speed
 from alphapanda.cli.output import print_json
-from alphapanda.cli.words import Json, option
+from alphapanda.cli.words import DATA, Exchange, Json, Masters, Repair, option
 from alphapanda.data.replay.replay import ReplayOptions
 from alphapanda.errors import UsageError
 
-DATA, SERVER = "Data", "Server"
+SERVER = "Server"
 STEP = "step"
 PORTS = 1 << 16
 BATCH = 8_192
@@ -25,22 +25,13 @@ def kitesim(
         list[str] | None,
         option(metavar="PATH", panel=DATA, text="Ticks, quotes or bars; again for each."),
     ] = None,
-    instruments: Annotated[
-        list[Path] | None,
-        option(metavar="CSV", panel=DATA, text="Kite's instrument file, for tokens, lots, ticks."),
-    ] = None,
+    instruments: Masters = None,
     instrument: Annotated[
         list[str] | None,
         option(metavar="NAME", panel=DATA, text="Only these: names or patterns."),
     ] = None,
-    exchange: Annotated[
-        str | None,
-        option(metavar="NAME", panel=DATA,
-               text="Of names without one. (default: NFO for contracts, else NSE)"),
-    ] = None,
-    repair: Annotated[
-        bool, option("--repair", panel=DATA, text="Drop defective rows and count them.")
-    ] = False,
+    exchange: Exchange = None,
+    repair: Repair = False,
     speed: Annotated[
         str, option(metavar="N", panel=SERVER,
                     text="1x to 1000x; step: rows pass when POST /_sim/step says. (default: 1x)"),

@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.text import Text
 
 from alphapanda import config
-from alphapanda.cli.flags import STRATEGY, Json, option
 from alphapanda.cli.output import print_json, print_table, whole_table
+from alphapanda.cli.words import DATA, STRATEGY, Exchange, Json, Masters, Repair, option
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import INDIA
 from alphapanda.research.table import count
 from alphapanda.runs.discovery import find
 
-DATA, RUN = "Data", "Run"
+RUN = "Run"
 FINDING = 1
 
 
@@ -30,20 +30,13 @@ def rehearse(
         list[str] | None,
         option(metavar="PATH", panel=DATA, text="The day: ticks, quotes or bars; again for each."),
     ] = None,
-    instruments: Annotated[
-        list[Path] | None,
-        option(metavar="CSV", panel=DATA, text="Kite's instrument file, for tokens, lots, ticks."),
-    ] = None,
+    instruments: Masters = None,
     instrument: Annotated[
         list[str] | None,
         option(metavar="NAME", panel=DATA, text="Only these; for legs in their order."),
     ] = None,
-    exchange: Annotated[
-        str | None, option(metavar="NAME", panel=DATA, text="Of names without one.")
-    ] = None,
-    repair: Annotated[
-        bool, option("--repair", panel=DATA, text="Drop defective rows and count them.")
-    ] = False,
+    exchange: Exchange = None,
+    repair: Repair = False,
     param: Annotated[
         list[str] | None, option(metavar="NAME=VALUE", panel=RUN, text="Of the only strategy.")
     ] = None,

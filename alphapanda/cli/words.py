@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,4 +19,16 @@ def option(*names: str, metavar: str = "", panel: str = "", text: str) -> Any:
 STRATEGY = "NAME in strategies/, FILE.py, FILE.py:CLASS, or a run file, backtests/NAME.toml"
 Strategy = Annotated[str, typer.Argument(metavar="STRATEGY", help=STRATEGY)]
 RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a folder.")]
+DATA = "Data"
+"""The heading of options that choose data."""
+Masters = Annotated[
+    list[Path] | None,
+    option(metavar="CSV", panel=DATA, text="Kite's instrument file, for tokens, lots, ticks."),
+]
+Exchange = Annotated[
+    str | None,
+    option(metavar="NAME", panel=DATA,
+           text="Of names without one. (default: NFO for contracts, else NSE)"),
+]  # fmt: skip
+Repair = Annotated[bool, option("--repair", panel=DATA, text="Drop defective rows and count them.")]
 Json = Annotated[bool, option("--json", text="Print one JSON object.")]

@@ -183,6 +183,13 @@ KNOWN = {
 }  # fmt: skip
 
 
+def place_of(path: Path) -> Path:
+    """Return where a script lies: one that is shipped goes by its name."""
+    if str(path) in SHIPPED:
+        return Path(__file__).with_name("scripts") / f"{path}.toml"
+    return path
+
+
 def read_script(path: Path, seed: int) -> Script:
     """Return the script in a file, or a shipped one by its name.
 
@@ -190,8 +197,7 @@ def read_script(path: Path, seed: int) -> Script:
         UsageError: naming the file, the table and the key that does not fit.
         OutsideError: the file can't be read.
     """
-    if str(path) in SHIPPED:
-        path = Path(__file__).with_name("scripts") / f"{path}.toml"
+    path = place_of(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

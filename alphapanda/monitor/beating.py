@@ -20,6 +20,7 @@ from alphapanda.config.show import shown
 from alphapanda.errors import AlphaPandaError
 from alphapanda.monitor import beats
 from alphapanda.monitor.beats import PERIOD_S, Beat
+from alphapanda.net import tasks
 
 LOG = log.get(__name__)
 PART_S = 2.0
@@ -68,10 +69,8 @@ class Heartbeat:
 
     async def stop(self) -> None:
         """Stop, and take the beat away: this process ends in order."""
-        for task in self._tasks:
-            task.cancel()
+        await tasks.end(self._tasks)
         if self._tasks:
-            await asyncio.wait(self._tasks)
             beats.remove(self._settings.base_dir, self.make({}))
         self._tasks = []
 

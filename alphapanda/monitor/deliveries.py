@@ -13,6 +13,7 @@ from typing import Any
 from alphapanda import log
 from alphapanda.errors import AlphaPandaError
 from alphapanda.monitor.channels import Channel
+from alphapanda.net import tasks
 
 LOG = log.get(__name__)
 PAUSES_S = (1.0, 4.0, 15.0, 60.0)
@@ -110,10 +111,7 @@ class Deliveries:
 
     async def stop(self) -> None:
         """Stop; what waits is in the table of alerts."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await tasks.end(self._tasks)
         self._tasks = []
 
     def add(self, message: dict[str, Any], alert: str = "") -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from alphapanda import log
 from alphapanda.errors import AlphaPandaError
+from alphapanda.net import tasks
 from alphapanda.net.tasks import CANCEL_S, noticed
 
 LOG = log.get(__name__)
@@ -81,10 +82,7 @@ class HealthMonitor:
 
     async def stop(self) -> None:
         """Stop looking."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await tasks.end(self._tasks)
         self._tasks = []
 
     async def health(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any
 
 from alphapanda.errors import OutsideError
@@ -31,6 +31,15 @@ async def within(limit_s: float, work: Coroutine[Any, Any, None]) -> None:
     if not task.done() or task.cancelled():
         raise TimeoutError
     task.result()
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and wait until they have ended, however they end."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    if ending:
+        await asyncio.wait(ending)
 
 
 def noticed(future: asyncio.Future[Any]) -> None:

@@ -13,9 +13,10 @@ from alphapanda.data.replay.replay import ReplayOptions, open_replay
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.events.events import decode
 from alphapanda.journal.journal import Journal
-from alphapanda.kitesim.script import SHIPPED
+from alphapanda.kitesim.script import place_of
+from alphapanda.net.loopback import free_port
 from alphapanda.rehearsal.comparing import Comparison, compare
-from alphapanda.rehearsal.stage import USER, Stage, free_port, last_words, simulator
+from alphapanda.rehearsal.stage import USER, Stage, last_words, simulator
 
 LEDGER = "ledger.json"
 """The exchange's own book, kept in the run's folder."""
@@ -133,10 +134,8 @@ def script_text(faults: str, cash: str) -> str:
     Raises:
         UsageError: if it can't be read, or has an account of its own.
     """
-    shipped = Path(__file__).parents[1] / "kitesim" / "scripts" / f"{faults}.toml"
-    path = shipped if faults in SHIPPED else Path(faults)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = place_of(Path(faults)).read_text(encoding="utf-8")
         document = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(

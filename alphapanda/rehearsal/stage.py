@@ -6,11 +6,8 @@ folder, database and key are made for it, and no server of the user's settings i
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import secrets
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from alphapanda.config.settings import PREFIX
+from alphapanda.config.keys import environment_of, new_key
 from alphapanda.errors import OutsideError
 
 PROGRAM = (sys.executable, "-m", "alphapanda")
@@ -42,23 +39,10 @@ class Simulated(NamedTuple):
     pid: int
 
 
-def free_port() -> int:
-    """Return a port on this machine that nobody uses now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 def environment(base: Path, callback: str, sim: Simulated | None = None) -> dict[str, str]:
     """Return the environment of a rehearsal's processes: nothing of the user's settings."""
-    same = f"{PREFIX}CACHE_DIR"  # compiled loops serve every run
-    kept = {
-        name: value for name, value in os.environ.items()
-        if name == same or not name.startswith(PREFIX)
-    }  # fmt: skip
     ours = {
-        "BASE_DIR": str(base), "ACCOUNT_ID": USER, "ZERODHA__CALLBACK_URL": callback,
-        "SECURITY__KEY": key_in(base),
+        "ACCOUNT_ID": USER, "ZERODHA__CALLBACK_URL": callback, "SECURITY__KEY": key_in(base),
     }  # fmt: skip
     if sim is not None:
         ours |= {
@@ -67,7 +51,7 @@ def environment(base: Path, callback: str, sim: Simulated | None = None) -> dict
             "ZERODHA__API_URL": sim.rest, "ZERODHA__FEED_URL": sim.ws,
             "ZERODHA__LOGIN_URL": sim.login,
         }  # fmt: skip
-    return kept | {f"{PREFIX}{name}": value for name, value in ours.items()}
+    return environment_of(base, ours)
 
 
 def key_in(base: Path) -> str:
@@ -75,7 +59,7 @@ def key_in(base: Path) -> str:
     file = base / "rehearsal.key"
     if not file.exists():
         with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as key:
-            key.write(base64.b64encode(secrets.token_bytes(32)).decode())
+            key.write(new_key())
     return file.read_text(encoding="ascii")
 
 

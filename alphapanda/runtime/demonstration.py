@@ -6,11 +6,8 @@ Everything lies in a base folder of its own, and the processes are those that a 
 from __future__ import annotations
 
 import asyncio
-import base64
-import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,9 +18,11 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+from alphapanda.config.keys import environment_of, new_key
 from alphapanda.config.settings import FILE, PREFIX, Settings
 from alphapanda.data.synth.sessions import synthesize
 from alphapanda.errors import OutsideError, UsageError
+from alphapanda.net.loopback import free_port
 from alphapanda.research.rundir import claimed, make_folder
 from alphapanda.store import migrating
 from alphapanda.store.database import Database, answering
@@ -35,7 +34,6 @@ MADE = "demo.user"
 KEY = f"{PREFIX}SECURITY__KEY"
 DAY = date(2025, 8, 4)
 TICKS, SHARES = 8_000, 5
-KEY_BYTES = 32
 READY_S, STOP_S, NAP_S = 60.0, 15.0, 0.2
 RUN_FILE = """\
 # What `alphapanda demo --live` trades, on a session that was made up.
@@ -79,8 +77,7 @@ def make_base(base: Path) -> Path:
     path = base / ".env"
     if not path.exists():
         path.touch(mode=0o600)
-        key = base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).decode()
-        path.write_text(f"{KEY}={key}\n", encoding="utf-8")
+        path.write_text(f"{KEY}={new_key()}\n", encoding="utf-8")
     lines = path.read_text("utf-8", "replace").split("\n")
     if (base / FILE).exists() or any(line and not line.startswith(f"{KEY}=") for line in lines):
         raise UsageError(
@@ -88,16 +85,6 @@ def make_base(base: Path) -> Path:
             "server of yours; give --out a folder that is new"
         )
     return base
-
-
-def variables(base: Path) -> dict[str, str]:
-    """Return the environment of a demonstration: none of the user's settings is in it."""
-    same = f"{PREFIX}CACHE_DIR"  # compiled loops serve every run
-    kept = {
-        name: value for name, value in os.environ.items()
-        if name == same or not name.startswith(PREFIX)
-    }  # fmt: skip
-    return {**kept, f"{PREFIX}BASE_DIR": str(base)}
 
 
 def prepare(settings: Settings) -> Demonstration:
@@ -122,7 +109,7 @@ def prepare(settings: Settings) -> Demonstration:
     migrating.upgrade(settings)
     password = secrets.token_urlsafe(12)
     asyncio.run(add_user(settings, password))
-    return Demonstration(base, session, run_file, password, variables(base))
+    return Demonstration(base, session, run_file, password, environment_of(base, {}))
 
 
 async def add_user(settings: Settings, password: str) -> None:
@@ -239,10 +226,3 @@ class Processes:
 
     def _file(self, name: str) -> Path:
         return self._made.base / f"{name}.log"
-
-
-def free_port() -> int:
-    """Return a port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -53,10 +53,11 @@ def trade(
         settings, parts, options, specs, feed.places, speed, rows_taken(journal), known
     ), stack)  # fmt: skip
     sent = wanted.broker in venues.SENT
-    if feed.kind.known:  # compiling takes a minute, in which a market would go by
-        prepare(replace(bind(options, rules, source, specs, arguments), sent=sent))
+    plan = bind(options, rules, source, specs, arguments) if feed.kind.known else None
+    if plan is not None:  # compiling takes a minute, in which a market would go by
+        prepare(replace(plan, sent=sent))
     process = begun(Process(settings, wanted.roles, folder, source=source), parts, stack)
-    plan = replace(bind(options, rules, source, specs, arguments), sent=sent)
+    plan = replace(plan or bind(options, rules, source, specs, arguments), sent=sent)
     plan = replace(plan, notes=(*plan.notes, *overnight_notes(plan)))
     opening = venues.Opening(settings, plan, source, folder, wanted.sending)
     venue = venues.VENUES[wanted.broker](opening, stack)

@@ -15,12 +15,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
+from alphapanda.config.keys import KEY_BYTES
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.log import redact
 
 VERSION = "v1"
-KEY_BYTES = 32
 NONCE_BYTES = 12
 
 

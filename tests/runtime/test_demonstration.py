@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from alphapanda.config.keys import environment_of
 from alphapanda.errors import UsageError
 from alphapanda.runtime import demonstration
 from tests.support.api import settings_of
@@ -20,7 +21,7 @@ def test_no_setting_of_the_user_reaches_it(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("ALPHAPANDA_ZERODHA__ENABLED", "true")
     monkeypatch.setenv("ALPHAPANDA_CACHE_DIR", str(tmp_path / "cache"))
     base = demonstration.make_base(tmp_path / "demo")
-    found = demonstration.variables(base)
+    found = environment_of(base, {})
     ours = {name: text for name, text in found.items() if name.startswith("ALPHAPANDA_")}
     assert ours == {
         "ALPHAPANDA_BASE_DIR": str(base), "ALPHAPANDA_CACHE_DIR": str(tmp_path / "cache"),

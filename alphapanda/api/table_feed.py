@@ -158,17 +158,15 @@ async def activity(
             upto = min(upto, rows[-1].seq)
     found.sort(key=lambda each: each[:2])
     told = [
-        Told("activity", row.owner_id, run, {"type": kind, **told_of(row), "kind": kind})
+        Told("activity", row.owner_id, run, {"type": kind, **told_of(row)})
         for seq, kind, row in found if seq <= upto
     ]  # fmt: skip
     return told, upto
 
 
 def told_of(row: Any) -> dict[str, Any]:
-    """Return a row with its own kind, of order, under another name, and a refusal in words."""
+    """Return a row, and a refusal in words too."""
     shown = row_shown(row)
-    if "kind" in shown:
-        shown["order_kind"] = shown["kind"]
     if isinstance(row, Signal):
         shown["sentence"] = sentence(row)
     return shown

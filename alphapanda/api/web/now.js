@@ -62,7 +62,7 @@ export function nowPage(app) {
     keep(stopped, [run.run, app.acts(), live.mute, app.killFile, app.stopped()], () => [app.killFile ? killFileLine(app) : null, ...app.stopped().map((each) => stopLine(app, each))]);
     const loud = [...live.alerts.values()].filter((row) => !row.run || row.run === run.run).sort((a, b) => (a.severity === b.severity ? b.last_ns - a.last_ns : a.severity === "critical" ? -1 : 1)).slice(0, 4);
     keep(alerts, [live.mute, loud], () => loud.map((row) => alertLine(app, row)));
-    const latest = live.activity.filter((each) => each.run === run.run), told = new Set(latest.filter((each) => each.kind === "fill").map((each) => each.seq));
+    const latest = live.activity.filter((each) => each.run === run.run), told = new Set(latest.filter((each) => each.type === "fill").map((each) => each.seq));
     const lines = [...latest, ...fills.filter((row) => !told.has(row.seq))].slice(0, 20);
     put(activity, lines.length ? lines.map((each) => activityLine(each)) : el("li", { class: "quiet" }, "Nothing has happened yet."));
     put(refused, signals.length ? signals.map((row) => el("li", {}, el("time", {}, clock(row.ts)), el("b", {}, `${row.strategy} ${row.side} ${count(row.quantity)} ${short(row.instrument)}: `), row.sentence || row.code))

@@ -49,10 +49,13 @@ class Holding:
         self._most = most
         self._sent, self._held = sent_and_held(history)
         self._said: asyncio.Queue[Report] = asyncio.Queue()
+        if self._sent >= most:
+            self._said.put_nowait(self._blocked())
 
     async def send(self, requests: Sequence[OrderRequest]) -> None:
         """Pass on what may pass, and end the rest."""
         passing = []
+        before = self._sent
         for request in requests:
             new = request.verb == RequestVerb.NEW
             if new and self._sent >= self._most and not self._closes(request):
@@ -62,13 +65,11 @@ class Holding:
             passing.append(request)
         if passing:
             await self._client.send(passing)
-        if self._sent >= self._most > 0:
+        if before < self._most <= self._sent:
             self._said.put_nowait(self._blocked())
 
     async def reports(self) -> AsyncIterator[Report]:
         """Yield what the venue says, and what was held back."""
-        if self._sent >= self._most:
-            yield self._blocked()
         theirs = self._client.reports()
         hearing: asyncio.Task[Report] = asyncio.ensure_future(anext(theirs))
         own = asyncio.ensure_future(self._said.get())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,12 @@ def kitesim(
     ] = None,
     exchange: Exchange = None,
     repair: Repair = False,
+    first: Annotated[
+        str | None, option("--from", metavar="DATE", panel=DATA, text="First day in India.")
+    ] = None,
+    last: Annotated[
+        str | None, option("--to", metavar="DATE", panel=DATA, text="Last day, inclusive.")
+    ] = None,
     speed: Annotated[
         str, option(metavar="N", panel=SERVER,
                     text="1x to 1000x; step: rows pass when POST /_sim/step says. (default: 1x)"),
@@ -73,7 +80,8 @@ def kitesim(
         raise UsageError("no data are named: --data FILE, a folder or a pattern")
     wanted = Wanted(
         ReplayOptions(
-            paths=data, instruments=instrument, exchange=exchange, repair=repair, batch_rows=BATCH
+            paths=data, instruments=instrument, exchange=exchange, repair=repair,
+            first=day_of("from", first), last=day_of("to", last), batch_rows=BATCH,
         ),
         tuple(instruments or ()), speed_of(speed),
         redirect or callback_url(), seed, simulated(user),
@@ -84,6 +92,14 @@ def kitesim(
             raise UsageError(f"--{name} {value}: write a port from 0 to {PORTS - 1}.")
     simulator = Simulator(wanted)
     serve(simulator, port=port, ws_port=ws_port, json=json)
+
+
+def day_of(flag: str, text: str | None) -> date | None:
+    """Return a day of an option, None where it was not given."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--{flag} {text}: write a date, 2025-08-29") from None
 
 
 def callback_url() -> str:

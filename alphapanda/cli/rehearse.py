@@ -13,12 +13,14 @@ from rich.console import Console
 from rich.text import Text
 
 from alphapanda import config
+from alphapanda.cli.kitesim import speed_of
 from alphapanda.cli.output import print_json, print_table, whole_table
 from alphapanda.cli.words import DATA, STRATEGY, Exchange, Json, Masters, Repair, option
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import INDIA
 from alphapanda.research.table import count
 from alphapanda.runs.discovery import find
+from alphapanda.runs.readings import MONEY
 
 RUN = "Run"
 FINDING = 1
@@ -62,6 +64,8 @@ def rehearse(
 ) -> int:  # fmt: skip
     """Trade a day live at a simulated exchange, and compare its book with ours; status 1 if not one.
 
+    Of data of several days it is the first.
+
     \b
     No account is needed, and no setting of yours is read: an exchange on this machine plays the
     data, answers late, or wrongly, and keeps a ledger of its own.
@@ -71,6 +75,8 @@ def rehearse(
 
     if not data:
         raise UsageError("no data are named: --data FILE, a folder or a pattern")
+    MONEY.value("cash", cash)
+    speed_of(speed)
     folder = (out or default_folder()).expanduser().absolute()
     if folder.exists() or folder.with_name(f"{folder.name}-base").exists():
         raise UsageError(f"--out {folder}: there is something already; choose another")
@@ -111,7 +117,9 @@ def file_or_name(text: str) -> str:
 def facts_of(done: Any) -> dict[str, Any]:
     """Return the object of `--json`."""
     facts = dataclasses.asdict(done.comparison)
-    return {**facts, "verify": done.verify, "digest": done.digest, "faults": done.faults,
+    return {**facts, "day": done.day, "days_left_out": done.days_left_out,
+            "day_closed": done.day_closed, "verify": done.verify, "digest": done.digest,
+            "faults": done.faults,
             "fills": done.summary.get("fills"), "pnl": done.summary.get("pnl"),
             "charges": done.summary.get("charges")}  # fmt: skip
 
@@ -120,13 +128,16 @@ def print_rehearsed(done: Any) -> None:
     """Print what happened, for a person."""
     found = done.comparison
     table = whole_table()
+    others = f" (the data have {count(done.days_left_out)} days more)" if done.days_left_out else ""
     rows = {
-        "orders sent": count(found.orders_sent), "trades in both books": count(found.trades),
+        "day": f"{done.day}{others}", "orders sent": count(found.orders_sent),
+        "trades in both books": count(found.trades),
         "duplicates": count(found.duplicates), "lost": count(found.lost),
         "unknown, resolved": f"{count(found.unknown)}, {count(found.unknown_resolved)}",
         "foreign trades": count(found.foreign),
         "positions": "equal" if found.position_equal else "DIFFERENT",
         "cash of trades": "equal" if found.cash_equal else "DIFFERENT",
+        "day closed, charges within Rs 1": "yes" if done.day_closed else "NO, see closing.json",
         "verify": done.verify,
         "what went wrong": ", ".join(f"{n} x {what}" for what, n in done.faults.items())
         or "nothing",

@@ -6,9 +6,11 @@ import json
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from alphapanda.brokers.zerodha.orders import closing
 from alphapanda.data.replay.replay import ReplayOptions, open_replay
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.events.events import decode
@@ -18,6 +20,7 @@ from alphapanda.net.loopback import free_port
 from alphapanda.rehearsal.comparing import Comparison, compare
 from alphapanda.rehearsal.stage import USER, Stage, last_words, simulator
 
+FAULTS = "faults.toml"
 LEDGER = "ledger.json"
 """The exchange's own book, kept in the run's folder."""
 GAPS, IDENTICAL = (0, 1), "identical"
@@ -57,11 +60,24 @@ class Rehearsed:
     summary: dict[str, Any] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     """What went wrong at the exchange, and how often."""
+    day: str = ""
+    days_left_out: int = 0
+    """Days of the data behind it: a rehearsal is one day."""
+    day_closed: bool = False
+    """Whether orders, trades, positions and charges were the exchange's at the day's end."""
 
     @property
     def fine(self) -> bool:
-        """Whether both books are one, and the run replays."""
-        return self.comparison.equal and self.verify == IDENTICAL
+        """Whether both books are one, the day could be closed, and the run replays."""
+        return self.comparison.equal and self.day_closed and self.verify == IDENTICAL
+
+
+class Feed(NamedTuple):
+    """What is traded: the instruments of the data, and their first day."""
+
+    names: list[str]
+    day: date
+    days_left_out: int
 
 
 def rehearse(wanted: Wanted, show: Show) -> Rehearsed:
@@ -71,19 +87,21 @@ def rehearse(wanted: Wanted, show: Show) -> Rehearsed:
         UsageError: for what can't be rehearsed.
         OutsideError: if a process of it fails; with what it said.
     """
-    names = feed_names(wanted)
+    feed = feed_of(wanted)
+    script = script_text(wanted.faults, wanted.cash)
     base = wanted.out.with_name(f"{wanted.out.name}-base")
     base.mkdir(parents=True)
+    (base / FAULTS).write_text(script, encoding="utf-8")
     callback = f"http://127.0.0.1:{free_port()}/"
     show("the simulated exchange opens")
-    with simulator(simulator_words(wanted, base), base=base, callback=callback) as sim:
+    with simulator(simulator_words(wanted, feed, base), base=base, callback=callback) as sim:
         stage = Stage(base, callback, sim)
         show("tables, login, the day's instruments")
         stage.run("db", "upgrade")
         stage.run("login", "zerodha", "--request-token", stage.request_token())
         stage.run("instruments", "fetch")
-        show(f"live on {', '.join(names)}")
-        told = stage.run(*live_words(wanted, names), fine=GAPS)
+        show(f"live on {', '.join(feed.names)}, {feed.day}")
+        told = stage.run(*live_words(wanted, feed.names), fine=GAPS)
         if not told.stdout:
             raise OutsideError(f"live failed: {last_words(told.stderr)}")
         show("the exchange's book against the journal")
@@ -96,24 +114,30 @@ def rehearse(wanted: Wanted, show: Show) -> Rehearsed:
     events = (decode(line) for batch in batches for line in batch.envelopes)
     return Rehearsed(
         compare(ledger, events), IDENTICAL if verdict.returncode == 0 else "different",
-        str(found.get("digest", summary["digest"])), summary, faults_of(ledger),
+        str(found.get("digest", summary["digest"])), summary, faults_of(ledger), str(feed.day),
+        feed.days_left_out, day_closed=agrees(wanted.out / closing.NAME),
     )  # fmt: skip
 
 
-def feed_names(wanted: Wanted) -> list[str]:
-    """Return the instruments of the feed: those that are chosen, or all of the data."""
+def agrees(path: Path) -> bool:
+    """Say if the end of a day was written, and everything in it agrees."""
+    return path.is_file() and bool(json.loads(path.read_text())["agrees"])
+
+
+def feed_of(wanted: Wanted) -> Feed:
+    """Return what is traded: the instruments that are chosen, or all of the data."""
     reading = ReplayOptions(
         paths=wanted.data, instruments=tuple(wanted.instrument) or None,
         exchange=wanted.exchange, repair=wanted.repair,
     )  # fmt: skip
     with open_replay(reading) as replay:
-        found = list(replay.names)
+        found, days = list(replay.names), replay.days
     if wanted.instrument and set(wanted.instrument) <= set(found):
-        return list(wanted.instrument)  # legs: in their order
-    return found
+        found = list(wanted.instrument)  # legs: in their order
+    return Feed(found, days[0], len(days) - 1)
 
 
-def simulator_words(wanted: Wanted, base: Path) -> list[str]:
+def simulator_words(wanted: Wanted, feed: Feed, base: Path) -> list[str]:
     """Return what the simulator is started with."""
     words = [word for path in wanted.data for word in ("--data", path)]
     words += [word for path in wanted.instruments for word in ("--instruments", str(path))]
@@ -122,10 +146,8 @@ def simulator_words(wanted: Wanted, base: Path) -> list[str]:
         words += ["--exchange", wanted.exchange]
     if wanted.repair:
         words.append("--repair")
-    script = base / "faults.toml"
-    script.write_text(script_text(wanted.faults, wanted.cash), encoding="utf-8")
-    return [*words, "--faults", str(script), "--seed", str(wanted.seed), "--speed", wanted.speed,
-            "--user", USER]  # fmt: skip
+    return [*words, "--to", str(feed.day), "--faults", str(base / FAULTS), "--seed",
+            str(wanted.seed), "--speed", wanted.speed, "--user", USER]  # fmt: skip
 
 
 def script_text(faults: str, cash: str) -> str:
@@ -137,10 +159,12 @@ def script_text(faults: str, cash: str) -> str:
     try:
         text = place_of(Path(faults)).read_text(encoding="utf-8")
         document = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
         raise UsageError(
-            f"--faults {faults}: {error}; write calm, rough, or a file of faults"
+            f"--faults {faults}: {error.strerror}; write calm, rough, or a file of faults"
         ) from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"--faults {faults}: {error}") from None
     if "account" in document:
         if "cash" in document["account"]:
             raise UsageError(f"--faults {faults}: leave cash out of [account]; --cash says it")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from alphapanda.brokers.holding import DryRun, Holding
 from alphapanda.brokers.ports import ExecutionClient, OrderRequest, Report, ReportKind
@@ -45,19 +45,15 @@ class Filling:
         return ()
 
 
-def heard(
-    client: ExecutionClient, send: Callable[[ExecutionClient], Awaitable[None]], count: int
-) -> list[Report]:
-    """Return the first reports of a client while something is sent to it."""
+def heard(client: ExecutionClient, *sent: tuple[list[OrderRequest], int]) -> list[Report]:
+    """Return the reports of a client: each lot of requests is sent, and so many then read."""
 
     async def run() -> list[Report]:
-        found: list[Report] = []
         stream = client.reports()
-        sending = asyncio.ensure_future(send(client))
-        while len(found) < count:
-            found.append(await asyncio.wait_for(anext(stream), 20))
-            await asyncio.sleep(0)
-        await sending
+        found: list[Report] = []
+        for requests, count in sent:
+            await client.send(requests)
+            found += [await asyncio.wait_for(anext(stream), 20) for _ in range(count)]
         return found
 
     return asyncio.run(run())
@@ -65,12 +61,8 @@ def heard(
 
 def test_a_dry_run_sends_nothing() -> None:
     """Each new order ends as cancelled, reason DRY_RUN; there is nothing to cancel or change."""
-
-    async def send(client: ExecutionClient) -> None:
-        await client.send([request(1, 5), request(1, 5, RequestVerb.CANCEL), request(2, -5)])
-
-    told = heard(DryRun(), send, 2)
-    assert [(r.kind, r.order, r.reason) for r in told] == [
+    lot = [request(1, 5), request(1, 5, RequestVerb.CANCEL), request(2, -5)]
+    assert [(r.kind, r.order, r.reason) for r in heard(DryRun(), (lot, 2))] == [
         (ReportKind.CANCELLED, 1, Reason.DRY_RUN), (ReportKind.CANCELLED, 2, Reason.DRY_RUN),
     ]  # fmt: skip
 
@@ -78,28 +70,22 @@ def test_a_dry_run_sends_nothing() -> None:
 def test_at_most_so_many_orders() -> None:
     """Beyond them new risk ends at once and is blocked; what closes, and cancellations, pass."""
     venue = Filling()
-
-    async def send(client: ExecutionClient) -> None:
-        await client.send([request(1, 5)])
-        await asyncio.sleep(0.05)  # until its fill was seen
-        await client.send([request(2, 5), request(3, -8), request(4, -5)])
-        await client.send([request(2, 5, RequestVerb.CANCEL)])
-
-    told = heard(Holding(venue, 1), send, 5)
+    told = heard(
+        Holding(venue, 1),
+        ([request(1, 5)], 2),  # its fill, and that no more may pass
+        ([request(2, 5), request(3, -8), request(4, -5)], 3),
+        ([request(2, 5, RequestVerb.CANCEL)], 0),
+    )
     ended = {r.order: r.reason for r in told if r.kind == ReportKind.CANCELLED}
     assert ended == {2: Reason.DRY_RUN, 3: Reason.DRY_RUN}
     assert [each.order for each in venue.sent] == [1, 4, 2]
-    blocks = {(r.row, r.reason) for r in told if r.kind == ReportKind.BLOCKED}
-    assert blocks == {(-1, RejectionCode.READ_ONLY)}
+    blocks = [(r.row, r.reason) for r in told if r.kind == ReportKind.BLOCKED]
+    assert blocks == [(-1, RejectionCode.READ_ONLY)]
 
 
 def test_read_only_blocks_from_the_start() -> None:
     """Before anything is sent the account takes no new risk."""
     venue = Filling()
-
-    async def send(client: ExecutionClient) -> None:
-        await client.send([request(1, 5)])
-
-    told = heard(Holding(venue, 0), send, 2)
+    told = heard(Holding(venue, 0), ([request(1, 5)], 2))
     assert {r.kind for r in told} == {ReportKind.BLOCKED, ReportKind.CANCELLED}
     assert venue.sent == []

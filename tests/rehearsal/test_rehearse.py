@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from alphapanda.journal.journal import Journal
 from alphapanda.rehearsal.rehearse import LEDGER
-from tests.support.running import ROOT, process, session
+from tests.support.running import ROOT, command, process, session
 
 FAULTS = """
 [exchange]
@@ -36,7 +38,7 @@ route = "GET /orders"
 def rehearse(folder: Path, *words: str) -> dict[str, Any]:
     """Rehearse a made-up day in plain Python; return the object of `--json`."""
     told = process(
-        "rehearse", str(ROOT / "strategies" / "ema_cross.py"), "--data", session(1, 2_000),
+        "rehearse", str(ROOT / "strategies" / "ema_cross.py"), "--data", session(1, 2_000, days=2),
         "--param", "fast=100", "--param", "slow=300", "--limits", "wide", "--speed", "600x",
         "--no-jit", "--out", str(folder / "run"), "--json", *words, cwd=folder,
     )  # fmt: skip
@@ -55,6 +57,8 @@ def test_a_day_with_answers_that_do_not_come(tmp_path: Path) -> None:
     assert told["unknown"] == told["unknown_resolved"] >= 2
     assert told["position_equal"]
     assert told["cash_equal"]
+    assert told["day_closed"]
+    assert (told["day"], told["days_left_out"]) == ("2025-08-04", 1)
     assert told["verify"] == "identical"
     assert told["faults"]["cut-after"] == told["faults"]["half-body"] == 1
     run = tmp_path / "run"
@@ -73,3 +77,20 @@ def test_a_folder_that_is_there_is_refused(tmp_path: Path) -> None:
     )  # fmt: skip
     assert told.status == 2
     assert "choose another" in told.err
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("--cash", "ten"), "--cash ten"), (("--speed", "fast"), "--speed fast"),
+    (("--faults", "nosuch"), "--faults nosuch"), (("--data", "nosuch.parquet"), "does not exist"),
+])  # fmt: skip
+def test_what_can_not_be_leaves_nothing(
+    words: tuple[str, str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong option is named before anything begins: no folder is made."""
+    told = command(
+        "rehearse", "ema_cross", "--data", session(1, 300), "--out", str(tmp_path / "run"), *words,
+        capsys=capsys,
+    )  # fmt: skip
+    assert told.status == 2
+    assert said in told.line
+    assert list(tmp_path.iterdir()) == []

@@ -98,7 +98,7 @@ def setup_of(plan: RunPlan, settles: Mapping[int, int]) -> Setup:
     options = plan.options
     return Setup(
         instruments=plan.instruments, strategies=plan.enrolments, schedule=plan.rules.schedule,
-        limits=plan.rules.limits, first_day=plan.all_days[0], cash=options.cash,
+        limits=plan.rules.limits, first_day=plan.feed.days[0], cash=options.cash,
         always=plan.rules.calendar.is_always, expiries=settles, begin_ns=plan.begin_ns,
         paper=Paper(
             latency_ns=options.latency, slippage=options.slippage, seed=options.seed,

@@ -176,7 +176,7 @@ def opened(
         replay.end_with(calendar, groups)
         if isinstance(replay, Resampled):
             notes = [*left_out_notes(replay, calendar, groups), *notes]
-        replay = warmed(options, reading, run_rows, begin(run_rows, calendar))
+        replay = warmed(options, reading, run_rows, begin(run_rows, calendar, groups))
         if replay is not run_rows:
             replay.end_with(calendar, groups)
     except BaseException:

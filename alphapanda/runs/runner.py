@@ -74,11 +74,14 @@ def make_engine(
 
 
 def load_program(
-    plan: RunPlan, *, jit: bool, tier: Tier, rows: int | None = None
+    plan: RunPlan, *, jit: bool, tier: Tier, rows: int | None = None, warm: bool = False
 ) -> Program:  # fmt: skip
-    """Return the loop for a plan's strategies and columns: loaded, or compiled."""
+    """Return the loop for a plan's strategies and columns: loaded, or compiled.
+
+    `warm`: rows may come before a run begins, though there are none before `--from`.
+    """
     shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan),
-                  warm=bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
+                  warm=warm or bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
     return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
 
 

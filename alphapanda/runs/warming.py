@@ -15,7 +15,7 @@ from alphapanda.data.replay.resampled import Rows, open_rows
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.filling import prepared
 from alphapanda.errors import UsageError
-from alphapanda.model.calendar import DAY, Calendar, day_start_ns
+from alphapanda.model.calendar import DAY, Calendar, SessionGroup, day_start_ns
 from alphapanda.model.notes import Note, Rank
 from alphapanda.runs.options import Options
 
@@ -26,7 +26,7 @@ HOLIDAYS = 30
 """Days that are looked through for one trading day before it counts as found."""
 
 
-Begin = Callable[[Rows, Calendar], date | None]
+Begin = Callable[[Rows, Calendar, Sequence[SessionGroup]], date | None]
 """Tells from which day on rows are read, once those of the run are known; None: no earlier ones."""
 
 
@@ -45,7 +45,7 @@ def begin_ns(first: date | None, *, bars: bool) -> int:
 def begin_of(options: Options, specs: Sequence[Spec]) -> Begin:
     """Return what tells from which day on rows make every indicator of some strategies warm."""
 
-    def begin(rows: Rows, calendar: Calendar) -> date | None:
+    def begin(rows: Rows, calendar: Calendar, _groups: Sequence[SessionGroup]) -> date | None:
         if options.first is None or options.no_warm:
             return None
         needs = {

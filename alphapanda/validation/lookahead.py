@@ -309,7 +309,7 @@ def held(
             engine = lab.engine()
             lab.feed(engine, 0, row + 1)
             held.append(memory(engine, difference.strategy, instrument))
-    place = int((lab.columns.row[: row + 1] == instrument).sum()) - 1
+    place = int((lab.columns.row[lab.begin : row + 1] == instrument).sum()) - 1
     return tuple(changes(held[0], held[1], place=place))
 
 

@@ -63,6 +63,8 @@ class Warming:
         """
         if self._rows is None or (self._options.first is None and self._walk_forward is None):
             return None
+        if self._walk_forward is None:
+            instruments = len(self._rows.names)
         needs = self._needs(arguments)
         key = (needs, days[0], days[-1])
         if key not in self._firsts:

@@ -176,9 +176,9 @@ def opened(
         replay.end_with(calendar, groups)
         if isinstance(replay, Resampled):
             notes = [*left_out_notes(replay, calendar, groups), *notes]
-        replay = warmed(options, reading, run_rows, begin(run_rows, calendar, groups))
-        if replay is not run_rows:
-            replay.end_with(calendar, groups)
+        first = begin(run_rows, calendar, groups)
+        if first is not None:
+            replay = warmed(reading, run_rows, first, (calendar, groups))
     except BaseException:
         replay.close()
         raise

@@ -6,6 +6,7 @@ They feed indicators and bars; no hook is called on them, and no figure counts t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -59,23 +60,29 @@ def begin_of(options: Options, specs: Sequence[Spec]) -> Begin:
     return begin
 
 
-def warmed(options: Options, reading: ReplayOptions, rows: Rows, begin: date | None) -> Rows:
-    """Return the rows of a run, from an earlier day on if one is given.
+def warmed(
+    reading: ReplayOptions, rows: Rows, begin: date,
+    sessions: tuple[Calendar, Sequence[SessionGroup]],
+) -> Rows:  # fmt: skip
+    """Return the rows of a run, from an earlier day on; `rows` are closed.
 
     Raises:
         UsageError: for anything wrong in the data before `--from`.
     """
-    if begin is None or options.first is None:
-        return rows
     earlier = replace(reading, first=begin, instruments=tuple(rows.names))
     rows.close()
-    try:
-        return open_rows(earlier)
-    except UsageError as error:
-        raise UsageError(
-            f"{error} (in the rows before --from, which warm up indicators; --no-warm leaves "
-            "them out)"
-        ) from None
+    with ExitStack() as stack:
+        try:
+            opened = open_rows(earlier)
+            stack.callback(opened.close)
+            opened.end_with(*sessions)
+        except UsageError as error:
+            raise UsageError(
+                f"{error} (in the rows before --from, which warm up indicators; --no-warm leaves "
+                "them out)"
+            ) from None
+        stack.pop_all()
+    return opened
 
 
 def rows_a_day(rows: Rows) -> int:

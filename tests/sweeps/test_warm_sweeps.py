@@ -17,7 +17,8 @@ from alphapanda.sweeps.grid import make_grid
 from alphapanda.sweeps.windows import windows
 from tests.support.running import session
 
-WAYS: dict[str, Any] = {"limits": "wide", "costs": "0.03%"}
+WAYS: dict[str, Any] = {"limits": "wide", "costs": "0.03%", "interval": "1m"}
+"""Of one thin day alone nobody could tell that its bars are minutes."""
 FROM = "2025-08-08"
 GRID = {"slow": [3, 40, 130], "band": [0.0, 0.3]}
 """Windows that need one day before `--from`, or three: an EMA remembers where it began."""

@@ -237,10 +237,7 @@ def change(core: Core, order: Record, request: Record, blocked: int) -> None:
         order.extra = order.more
     if order.system == Maker.STRATEGY:
         order.basis = max(order.basis, valued_at(core, request))
-        position = core.positions[order.strategy * clock.instruments + order.row]
-        instrument = core.instruments[order.row]
-        needed = needed_funds(position, instrument, working_qty(order), order.basis)
-        blocked = max(blocked, needed)
+        blocked = max(blocked, needed_funds(core, order, working_qty(order), order.basis))
     hold(core, order, blocked)
     count_message(core, request.strategy)
     request.qty += order.filled

@@ -50,6 +50,8 @@ SETTLES = {
     RejectionCode.PRODUCT_CUTOFF: "enter intraday positions earlier in the day",
     RejectionCode.CHANGE_UNDER_WAY: "wait for on_order before the next change",
     RejectionCode.BROKER: "the refused change's own words are in the journal",
+    RejectionCode.UNTRADABLE: "an index can't be bought: name a contract on it, or an ETF; "
+    "--costs none or a rate, such as 0.03%, runs its rows as a series without a market",
 }
 
 

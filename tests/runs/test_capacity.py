@@ -30,7 +30,7 @@ class Bracketed:
 
     def on_bar(self, ctx: Any) -> None:
         """Ask once."""
-        bracket(ctx, 1, ctx.close - 50_000, price=ctx.close // 2 // 500 * 500)
+        bracket(ctx, 1, ctx.close // 4 // 500 * 500, price=ctx.close // 2 // 500 * 500)
 
 
 @pytest.fixture(scope="module")

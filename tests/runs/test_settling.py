@@ -179,7 +179,7 @@ def test_names_of_contracts(name: str, expiry: str | None, strike: float, underl
         ("SENSEX25D0485000CE", "BFO:SENSEX25D0485000CE"),
         ("USDINR25DECFUT", "CDS:USDINR25DECFUT"),
         ("GOLDBEES", "NSE:GOLDBEES"),
-        ("COPPER", "NSE:COPPER"),
+        ("COPPER", "MCX:COPPER"),
         ("NIFTY25DECFUT", "NFO:NIFTY25DECFUT"),
     ],
 )

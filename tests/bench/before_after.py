@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ ON_BARS = ("donchian_breakout", "hedged_pairs", "momentum", "opening_range", "rs
            "zscore_reversion")  # fmt: skip
 ON_TICKS = ("ema_cross", "market_maker", "quiet_reversal")
 PAIRS = ("hedged_pairs", "spread")
+CHAIN = "options/nse_option_chain_NIFTY_20250829.parquet"
 FIGURES = ("orders", "fills", "rejected", "expired", "pnl", "charges")
 STATS = ("sharpe", "cagr", "max_drawdown")
 
@@ -74,6 +76,8 @@ def pairs() -> Iterator[tuple[str, Part]]:
     for part in TICKS:
         for name in ON_TICKS:
             yield name, part
+    yield "learned_odds", Part("bars/nse_1min_kite_201608_09.parquet", instruments=("INFY",))
+    yield "short_straddle", Part(CHAIN)
 
 
 def figures(name: str, part: Part) -> dict[str, Any]:
@@ -81,10 +85,13 @@ def figures(name: str, part: Part) -> dict[str, Any]:
     chosen = part.instruments[:2] if name in PAIRS else part.instruments
     try:
         with tempfile.TemporaryDirectory() as folder:
+            data, more = SHARED / "data" / part.file, dict(part.more)
+            if part.file == CHAIN:
+                data, more["instruments"] = imported(data, Path(folder) / "data")
             summary = alphapanda.backtest(
-                str(STRATEGIES / f"{name}.py"), SHARED / "data" / part.file, jit=False,
+                str(STRATEGIES / f"{name}.py"), data, jit=False,
                 repair=True, from_=part.days[0], to=part.days[1], instrument=chosen,
-                out=Path(folder) / "run", **part.more,
+                out=Path(folder) / "run", **more,
             ).summary  # fmt: skip
     except Exception as error:  # noqa: BLE001 (whatever a version says is what is compared)
         return {"refused": f"{type(error).__name__}: {error}"}
@@ -94,6 +101,14 @@ def figures(name: str, part: Part) -> dict[str, Any]:
         **{key: rounded(stats.get(key)) for key in STATS},
         "digest": summary["digest"], "notes": len(summary["notes"]),
     }  # fmt: skip
+
+
+def imported(file: Path, root: Path) -> tuple[Path, str]:
+    """Import a file; return its catalogue and the file of its instruments."""
+    told = [sys.executable, "-c", "from alphapanda.cli import main; main()"]
+    subprocess.run([*told, "data", "import", file, "--root", root], check=True, capture_output=True)
+    (master,) = (root / "instruments").glob("*.csv")
+    return root, str(master)
 
 
 def rounded(value: Any) -> Any:

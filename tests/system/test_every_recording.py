@@ -116,7 +116,8 @@ def test_recording_runs(recording: Recording) -> None:
     last = {} if quotes_only(recording) else prices(recording, path)
     if last:
         counted = recount(
-            trades(result.table("fills")), last, schedule=Schedule.parse(recording.more.get("costs", "zerodha")),
+            trades(result.table("fills")), last,
+            schedule=Schedule.parse(recording.more.get("costs", "zerodha")),
             terms=terms("CNC" if recording.exchange == "NSE" else "NRML"),
             cash=Decimal(1_000_000),
         )  # fmt: skip

@@ -10,27 +10,30 @@ from alphapanda.model.calendar import Calendar
 from alphapanda.model.contracts import by_name
 from alphapanda.model.instruments import Instrument, Master
 from alphapanda.model.notes import Note, Rank
+from alphapanda.runs.assuming import ticks_assumed, with_derivatives
 from alphapanda.runs.options import Options
 from alphapanda.runs.settling import notes_on_expiries, notes_on_names
 
 
 def named(options: Options, replay: Rows, notes: list[str], calendar: Calendar) -> list[Instrument]:
     """Return the instrument of each name in the data, from the master or with stated defaults."""
-    masters = None
+    masters = master = None
     if options.instruments:
         masters = read_masters([Path(path) for path in options.instruments])
         master = masters.at(replay.days[0])
         notes += master.notes
         listed = [master.get(in_master(name, master)) for name in replay.names]
     else:
-        notes.append(Note(
-            "no instrument master: lot 1 and no tick size assumed; --instruments FILE has them",
-            Rank.ASSUMED,
-        ))  # fmt: skip
         listed = [by_name(name, calendar) for name in replay.names]
+        notes.append(Note(
+            f"no instrument master: lot 1 assumed, {ticks_assumed(listed, calendar)}; "
+            "--instruments FILE has them", Rank.ASSUMED,
+        ))  # fmt: skip
         notes += [Note(each, Rank.ASSUMED) for each in notes_on_names(listed)]
     expiring = notes_on_expiries(listed, replay.days, calendar, masters)
     notes += [Note(each, Rank.ASSUMED) for each in expiring]
+    listed, auctions = with_derivatives(listed, replay.days, calendar, master)
+    notes += [Note(each, Rank.ASSUMED) for each in auctions]
     return listed
 
 

@@ -31,6 +31,7 @@ from alphapanda.model.instruments import Instrument, Product, Segment
 from alphapanda.model.limits import LimitSet, load_limits, margins_known_from
 from alphapanda.model.notes import Note, Rank
 from alphapanda.runs import discovery
+from alphapanda.runs.assuming import refuse_indices
 from alphapanda.runs.closing_notes import volume_notes
 from alphapanda.runs.left_out import left_out_notes
 from alphapanda.runs.listing import named
@@ -201,6 +202,7 @@ def bind(
         enrol(options, entry, spec, values, feed.names, feed.instruments)
         for entry, spec, values in zip(options.strategies, specs, arguments, strict=True)
     )
+    refuse_indices([feed.instruments[r] for e in enrolments for r in e.rows], rules.schedule)
     plan = RunPlan(options, feed, origin.files, specs, enrolments, rules)
     volume = volume_notes(feed.instruments)
     notes = (

@@ -49,11 +49,11 @@ def begin_of(options: Options, specs: Sequence[Spec]) -> Begin:
     def begin(rows: Rows, calendar: Calendar, _groups: Sequence[SessionGroup]) -> date | None:
         if options.first is None or options.no_warm:
             return None
-        needs = {
+        needs = [
             need
             for entry, spec in zip(options.strategies, specs, strict=False)
             for need in needs_of(spec, spec.arguments(entry.params), rows.interval_ns)
-        }
+        ]
         days = days_needed(needs, rows_a_day(rows), always=calendar.is_always)
         return trading_day_before(calendar, options.first, days) if days else None
 

@@ -47,7 +47,7 @@ class Warming:
         if self._options.first is None:
             return None
         many = (self._grid.arguments(int(number)) for number in self._numbers)
-        needs = {self._needs(arguments) for arguments in many}
+        needs = dict.fromkeys(self._needs(arguments) for arguments in many)
         firsts = [
             first
             for days in self._spans(rows, calendar, groups)

@@ -18,7 +18,7 @@ from alphapanda.model.columns import Columns
 from alphapanda.model.rows import CONTROL, OUT, Control, Out, Reason
 from tests.core import every_hook, test_properties
 from tests.core.test_properties import MANY
-from tests.support.cases import Case, cases
+from tests.support.cases import PROGRAMS, Case, cases
 from tests.support.harness import MINUTE, Desk, present, share
 
 
@@ -42,7 +42,7 @@ def pieces(case: Case, cuts: Sequence[int]) -> Iterator[tuple[Columns, Any]]:
 
 def engine_of(case: Case) -> Engine:
     """Return a fresh engine for a case."""
-    return case.desk.engine(case.classes(), present(case.columns))
+    return case.engine()
 
 
 def cut_anywhere(draw: Any, case: Case) -> list[int]:
@@ -110,7 +110,7 @@ def the_general_form_does_the_same(case: Case, rows: Sequence[Any]) -> None:
     """
     expected = [row for row in rows if row["strategy"] >= 0]
     columns = {**case.columns._asdict(), "oi": np.arange(case.columns.rows)}
-    rich = case.desk.engine([*case.classes(), every_hook.Idle], present(Columns.of(**columns)))
+    rich = case.engine(every_hook.Idle, columns=Columns.of(**columns))
     found = records(rich, Case(Columns.of(**columns), case.events, case.desk, case.acts))
     idle = len(case.acts)
     assert [row for row in found if 0 <= row["strategy"] < idle] == expected
@@ -273,7 +273,11 @@ def test_sabotage_is_noticed(
 ) -> None:
     """Each way of breaking the core makes a property fail that holds without it."""
     monkeypatch.setattr(module, name, wrong or doubled(getattr(module, name)))
-    assert fails(law)
+    PROGRAMS.clear()
+    try:
+        assert fails(law)
+    finally:
+        PROGRAMS.clear()
 
 
 def test_an_unharmed_core_is_not_accused() -> None:

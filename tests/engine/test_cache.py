@@ -6,7 +6,6 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -15,10 +14,9 @@ from threading import Thread
 
 import pytest
 
-import alphapanda
 from alphapanda.engine import series
 from alphapanda.engine.compiler import cache
-from tests.support.harness import cache_dir
+from tests.support.loops import with_cores
 from tests.support.oracles import CASES, day_opens, made_up
 from tests.support.running import PROGRAM, ROOT, left, process, session
 
@@ -206,15 +204,6 @@ def test_command_line_says_once_that_nothing_is_kept(tmp_path: Path) -> None:
     assert note.startswith("alphapanda: note: /dev/null/.cache/alphapanda can't be written")
     assert "untyped.py:9: Untyped can't be compiled" in refusal
     assert told.status == 2
-
-
-def with_cores(folder: Path) -> Path:
-    """Return a cache that has the cores, which take 40 s each, but nothing of a strategy."""
-    alphapanda.backtest(WORDS[1], session(), tier="quick")
-    for loop in cache_dir().iterdir():
-        if cache.intact(loop) and "publish_gate" in Path(loop, cache.MODULE).read_text():
-            shutil.copytree(loop, folder / loop.name)
-    return folder
 
 
 def test_command_line_shares_loops(tmp_path: Path) -> None:

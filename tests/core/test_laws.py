@@ -167,18 +167,18 @@ def test_compiled_equals_plain(cls: Any, columns: Columns, instruments: int, int
     interest = np.random.default_rng(13).integers(0, 9, columns.rows)
     rich = columns if interval else Columns.of(**{**columns._asdict(), "oi": interest})
 
-    def made(tier: Tier, columns: Columns) -> tuple[bytes, bytes]:
+    def outcome(tier: Tier, columns: Columns) -> tuple[bytes, bytes]:
         desk = every_hook.desk(instruments, interval, tier=tier)
         engine = desk.engine([cls], present(columns))
         assert engine.program.tier == tier
         return output(engine, columns, every_hook.session(columns)), engine.snapshot()
 
-    plain = made(Tier.PLAIN, columns)
+    plain = outcome(Tier.PLAIN, columns)
     assert np.frombuffer(plain[0], CONTROL.fields["ts"][0]).size > 20_000
-    assert made(Tier.QUICK, columns) == plain
-    plain_rich = made(Tier.PLAIN, rich)
+    assert outcome(Tier.QUICK, columns) == plain
+    plain_rich = outcome(Tier.PLAIN, rich)
     assert plain_rich[0] == plain[0]
-    assert made(Tier.FULL, rich) == plain_rich
+    assert outcome(Tier.FULL, rich) == plain_rich
 
 
 @pytest.mark.core

@@ -199,11 +199,11 @@ def test_command_line_says_once_that_nothing_is_kept(tmp_path: Path) -> None:
     (tmp_path / "untyped.py").write_text(UNTYPED)
     nowhere = {"ALPHAPANDA_CACHE_DIR": "", "XDG_CACHE_HOME": "", "HOME": "/dev/null"}
     words = "backtest", "untyped.py", "--data", session(), "--tier", "quick"
-    told = process(*words, cwd=tmp_path, **nowhere)
-    note, refusal = told.err.splitlines()
+    done = process(*words, cwd=tmp_path, **nowhere)
+    note, refusal = done.err.splitlines()
     assert note.startswith("alphapanda: note: /dev/null/.cache/alphapanda can't be written")
     assert "untyped.py:9: Untyped can't be compiled" in refusal
-    assert told.status == 2
+    assert done.status == 2
 
 
 def test_command_line_shares_loops(tmp_path: Path) -> None:
@@ -220,11 +220,10 @@ def test_command_line_shares_loops(tmp_path: Path) -> None:
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
 
     def digests(*runs: subprocess.Popen[str]) -> set[str]:
-        told = [run.communicate(timeout=200) for run in runs]
-        assert [(run.returncode, err) for run, (_, err) in zip(runs, told, strict=True)] == [
-            (0, "") for _ in runs
-        ]
-        return {json.loads(out)["digest"] for out, _ in told}
+        printed = [run.communicate(timeout=600) for run in runs]
+        ends = [(run.returncode, err) for run, (_, err) in zip(runs, printed, strict=True)]
+        assert ends == [(0, "")] * len(runs)
+        return {json.loads(out)["digest"] for out, _ in printed}
 
     first = digests(start(), start())
     assert len(first) == 1

@@ -47,10 +47,10 @@ def over(running: Any) -> None:
 
 def ended(out: Path) -> dict[str, Any]:
     """Run a sweep to its end and return what it said."""
-    told = swept(out)
-    assert told.status == 0, told.err
-    said: dict[str, Any] = json.loads(told.out)
-    return said
+    done = swept(out)
+    assert done.status == 0, done.err
+    summary: dict[str, Any] = json.loads(done.out)
+    return summary
 
 
 @pytest.mark.core

@@ -24,11 +24,16 @@ STRATEGY = str(ROOT / "strategies" / "sma_cross.py")
 FEW = ("INFY", "SBIN", "TATASTEEL")
 DAYS = {"from_": "2016-08-16", "to": "2016-08-17"}
 FEW_DAYS = {**DAYS, "instrument": FEW}
+DAY = {"from_": "2022-09-21", "to": "2022-09-21"}
 CLI = "from alphapanda.cli import main; main()"
 
 
 def minutes() -> Path:
     return shared("data", "bars", "nse_1min_kite_201608_09.parquet")
+
+
+def nifty() -> Path:
+    return shared("data", "ticks", "nifty50_index_1s_2022_aug_sep.parquet")
 
 
 def digest(**options: Any) -> str:
@@ -52,11 +57,8 @@ def test_batches_do_not_show_over_days() -> None:
 
 def test_plain_python_over_a_day_of_ticks(tmp_path: Path) -> None:
     """The loop compiled as one piece and the same source interpreted: the same bytes."""
-    data = shared("data", "ticks", "nifty50_index_1s_2022_aug_sep.parquet")
     plain, piece = (
-        alphapanda.backtest(
-            written(tmp_path), data, from_="2022-09-21", to="2022-09-21", **{name: value}
-        )
+        alphapanda.backtest(written(tmp_path), nifty(), **DAY, **{name: value})
         for name, value in (("jit", False), ("tier", "full"))
     )
     assert plain.summary["fills"] > 50
@@ -94,7 +96,7 @@ def test_a_plain_strategy_within_a_compiled_core() -> None:
     """Hooks in Python have the same bytes whether the rest of each row is compiled or not."""
     file = str(ROOT / "strategies" / "quiet_reversal.py")
     plain, quick = (
-        alphapanda.backtest(file, minutes(), **FEW_DAYS, **{name: value})
+        alphapanda.backtest(file, nifty(), **DAY, **{name: value})
         for name, value in (("jit", False), ("tier", "quick"))
     )
     assert plain.summary["fills"] > 0

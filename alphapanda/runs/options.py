@@ -98,6 +98,10 @@ class Options:
     interval: Annotated[
         str | None, Opt(readings.INTERVAL, DATA, "TIME", "Of bars, 1m or 1d; else told from it.")
     ] = None
+    bars: Annotated[
+        str | None,
+        Opt(readings.BARS, DATA, "TIME", "Make bars of the rows: 1m, 15m, 1h or 1d."),
+    ] = None
     repair: Annotated[bool, Opt(readings.FLAG, DATA, "", "Drop defective rows and count them.")] = (
         False
     )

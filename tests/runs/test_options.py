@@ -22,7 +22,8 @@ from alphapanda.runs.options import ROWS, Options, make, restored, stored
 GIVEN: dict[str, Any] = {
     "data": ["/there/ticks.parquet"], "instrument": ["INFY", "TCS"],
     "instruments": ["/there/kite.csv"],
-    "map": ["price=last"], "kind": "tick", "interval": "1m", "repair": True, "qty_scale": "100",
+    "map": ["price=last"], "kind": "tick", "interval": "1m", "bars": "15m", "repair": True,
+    "qty_scale": "100",
     "price_scale": "10",
     "keep_repeats": True, "no_warm": True,
     "exchange": "BSE", "from": "2025-08-04", "to": "2025-08-08", "cash": "250000.5",

@@ -37,7 +37,7 @@ def publish(folder: Path) -> None:
 
 def stamps(folder: Path) -> dict[Path, tuple[int, int]]:
     """Return when each file in a folder was last written, and which it is."""
-    found = {path: path.stat() for path in folder.rglob("*")}
+    found = {path: path.stat() for path in folder.rglob("*") if path.is_file()}
     return {path: (facts.st_mtime_ns, facts.st_ino) for path, facts in found.items()}
 
 

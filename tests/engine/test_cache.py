@@ -87,7 +87,9 @@ def test_what_was_used_longest_ago_goes_first(
         use(key, days)
     (tmp_path / "mine").mkdir()
     (tmp_path / ".of_a_killed_one.partial").mkdir()
-    os.utime(tmp_path / ".of_a_killed_one.partial", (0, 0))
+    (tmp_path / ".of_a_killed_one.lock").touch()
+    for abandoned in tmp_path.glob(".of_a_killed_one.*"):
+        os.utime(abandoned, (0, 0))
     (tmp_path / ".of_another.partial").mkdir()
     use("c", 0)  # it was taken away, and is made anew
     assert sorted(each.name for each in tmp_path.iterdir()) == [

@@ -39,7 +39,7 @@ class Recording(Protocol):
 
     @property
     def kind(self) -> str:
-        """Whether they are ticks, quotes or bars."""
+        """Return what its rows are."""
         ...
 
     def end_with(self, calendar: Calendar, groups: Sequence[SessionGroup]) -> None:

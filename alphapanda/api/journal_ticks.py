@@ -13,13 +13,11 @@ from alphapanda.api.local_runs import LocalRun, LocalRuns, trades
 from alphapanda.errors import ODD
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.projection.changes import Market
-from alphapanda.projection.live import Change, LocalLive
+from alphapanda.projection.live import RUNS, Change, LocalLive
 from alphapanda.projection.newest import NewestRows
 
 LOG = log.get(__name__)
 LOOK_S = 0.25
-MOST = 5
-"""Runs whose prices are shown: those that trade, else the one that was written last."""
 
 
 @dataclass
@@ -84,8 +82,8 @@ class JournalTicks:
 
 
 def chosen(runs: Mapping[str, LocalRun]) -> list[LocalRun]:
-    """Return the runs whose prices are shown; of runs that are over, only the last one's."""
-    found = [run for run in runs.values() if trades(run)][:MOST]
+    """Return the runs whose prices are shown: those that trade, else the last one of all."""
+    found = [run for run in runs.values() if trades(run)][:RUNS]
     if found or not runs:
         return found
     return [max(runs.values(), key=lambda run: str(run.manifest.get("begun_ns", 0)).zfill(20))]
@@ -94,4 +92,4 @@ def chosen(runs: Mapping[str, LocalRun]) -> list[LocalRun]:
 def opened(folder: Path) -> Followed:
     """Return a run's journal from its start."""
     journal = Journal.open(folder / FILE)
-    return Followed(journal, NewestRows(journal), Market())
+    return Followed(journal, NewestRows(journal), Market(str(journal.contents.manifest["run_id"])))

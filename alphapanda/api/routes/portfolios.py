@@ -59,7 +59,7 @@ async def of_run(session: AsyncSession, services: Services, run: Run) -> list[di
     )  # fmt: skip
     lows: dict[str, int] = {row[0]: row[1] for row in worst}
     held: dict[str, list[Valued]] = {}
-    ticks = services.hub.ticks()
+    ticks = services.hub.ticks(run.run_id, run.manifest.get("feed"))
     for row in await session.scalars(select(Position).where(Position.run_id == run.run_id)):
         held.setdefault(row.strategy, []).append(valued(row, ticks.get(row.instrument)))
     return [
@@ -104,12 +104,13 @@ async def positions(request: Request, run: str) -> Response:
     """Return positions, valued by the newest tick; null where there is none, with its age."""
     services, who = services_of(request), who_of(request.scope)
     async with services.reading() as session:
-        await run_of(session, who, run)
+        row = await run_of(session, who, run)
+        feed = row.manifest.get("feed")
         rows = list(await session.scalars(
             select(Position).where(Position.run_id == run)
             .order_by(Position.strategy, Position.instrument)
         ))  # fmt: skip
-    ticks, now = services.hub.ticks(), time.time_ns()
+    ticks, now = services.hub.ticks(run, feed), time.time_ns()
     return list_of([
         {**row_shown(row), **valued(row, ticks.get(row.instrument)).shown(now)} for row in rows
     ])  # fmt: skip

@@ -22,6 +22,7 @@ export class Live {
     this.source = null;
     this.wait = 1000;
     this.run = "";
+    this.feed = null;
     this.names = new Set();
     this.dirty = false;
     this.begun = false;
@@ -46,11 +47,16 @@ export class Live {
   }
   get mute() { return this.lost !== null; }
 
-  select(run, names) {
+  // Of more instruments than are shown, those that come first: what is held stands before the others.
+  select(run, feed, names) {
     const wanted = new Set([...names].slice(0, MOST_NAMES));
     if (run === this.run && wanted.size === this.names.size && [...wanted].every((name) => this.names.has(name)) && this.source) return;
-    if (run !== this.run) this.activity = this.activity.filter((each) => each.run === run);
+    if (run !== this.run) {
+      this.activity = this.activity.filter((each) => each.run === run);
+      this.ticks.clear();
+    }
     this.run = run;
+    this.feed = feed;
     this.names = wanted;
     this.open();
   }
@@ -96,10 +102,12 @@ export class Live {
     if (reset) this.boards = new Map();
     for (const [run, part, name, value] of changes) {
       if (part === "ticks") {
-        const known = this.ticks.get(name);
+        const known = this.ticks.get(name), own = run !== "";
+        // A price of another run, or of another feed, is none of this run's.
+        if (own ? run !== this.run : (known && known.own) || (value !== null && value.feed !== this.feed)) continue;
         if (value === null) this.ticks.delete(name);
         else if (!known || known.feed_seq !== value.feed_seq || known.ts !== value.ts) {
-          this.ticks.set(name, { ...value, came: first && !known ? null : performance.now() });
+          this.ticks.set(name, { ...value, own, came: first && !known ? null : performance.now() });
         }
         continue;
       }

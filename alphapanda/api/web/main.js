@@ -28,6 +28,7 @@ class App {
     this.run = null;
     this.chosen = "";
     this.instruments = [];
+    this.feed = null;
     this.risk = null;
     this.killFile = false;
     this.dip = null;
@@ -153,8 +154,15 @@ class App {
     this.kept = null;
     const told = await get(`/runs/${encodeURIComponent(run.run)}`);
     this.instruments = (told.manifest.market && told.manifest.market.names) || [];
-    this.live.select(run.run, this.instruments);
+    this.feed = told.manifest.feed ?? null;
+    this.watch();
     try { await this.readRisk(); } catch { /* the page that is shown asks again, and says why it can't */ }
+  }
+  // Asks for prices: of what is held first, where a run has more instruments than may be watched.
+  watch() {
+    if (!this.run) return;
+    const held = this.positions().filter((row) => row.quantity !== 0).map((row) => row.instrument);
+    this.live.select(this.run.run, this.feed, new Set([...held.sort(), ...this.instruments]));
   }
   async readRisk() {
     if (!this.run) return;
@@ -166,6 +174,7 @@ class App {
     this.risk = risk.items.find((each) => each.run === run) || null;
     this.killFile = killFile();
     this.dip = units(curve.lowest);
+    if (this.instruments.length > this.live.names.size && this.live.source) this.watch();
     if (asks) this.kept = { positions: positions.items, folios: folios.items.filter((row) => row.run === run), orders: orders.items.map((row) => ({ ...row, order_id: row.order })) };
   }
 

@@ -130,7 +130,7 @@ def guarded(tmp_path: Path, query: str = "", **headers: str) -> int:
     guard = Guard(SimpleNamespace(), settings, Origins(settings, 80))  # type: ignore[arg-type]
     given = {"host": "127.0.0.1:80", **{n.replace("_", "-"): v for n, v in headers.items()}}
     scope = {"type": "http", "path": "/api/v1/commands", "query_string": query.encode(),
-             "headers": [(n.encode(), v.encode()) for n, v in given.items()]}  # fmt: skip
+             "headers": [(n.encode(), v.encode("latin-1")) for n, v in given.items()]}  # fmt: skip
     try:
         guard.see(scope)
     except ApiError as error:
@@ -146,6 +146,8 @@ def test_the_guard_knows_a_foreign_page_and_a_whole_key(tmp_path: Path) -> None:
     assert guarded(tmp_path, "strategy=ar_momentum&name=ap_x&run=eyJ") == 200
     assert guarded(tmp_path, f"x={apikeys.make_key().key}") == 400
     assert guarded(tmp_path, "x=ar_" + "a" * 43) == 400
+    for length in ("\xb2", "1 ", "+1", "0x1", "9" * 19):
+        assert guarded(tmp_path, content_length=length) == 400
 
 
 def test_the_log_knows_our_own_secrets_by_form() -> None:

@@ -187,6 +187,10 @@ def test_a_websocket_takes_a_ticket_once(api: Serving, page: Browser) -> None:
         while told["event"] != "refused":
             told = json.loads(made.recv(20))
         assert told["data"]["status"] == 404
+        for _ in range(25):
+            made.send(json.dumps({"subscribe": ["activity"]}))
+        while told["event"] != "refused" or told["data"]["status"] != 429:
+            told = json.loads(made.recv(20))
         made.send("{")
         assert end_of(made) == 1008
     assert refused(api, subprotocols=words) == 401

@@ -271,9 +271,8 @@ def test_prices_of_two_runs_are_kept_apart(settings: Settings) -> None:
 
         async def there() -> bool:
             boards = [await board_of(projector.live, SHARED, run) for run in (new, old)]
-            return ["12.00", "7.00"] == [
-                board.get("ticks", {}).get("NSE:INFY", {}).get("last") for board in boards
-            ]
+            last = [board.get("ticks", {}).get("NSE:INFY", {}).get("last") for board in boards]
+            return last == ["12.00", "7.00"]
 
         await eventually(there)
         assert "ticks" not in await board_of(projector.live, SHARED, "")

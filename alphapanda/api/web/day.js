@@ -55,7 +55,7 @@ export function dayPage(app) {
     refused.none(app.risk ? "No rule has refused anything." : "Not known yet.");
     refused.set(app.risk ? app.risk.refused : []);
   }
-  return { node, refresh, update, every: 5000 };
+  return { node, refresh, update, every: 10000 };
 }
 // The sum of all strategies' snapshots after each of them.
 function sumOf(series) {

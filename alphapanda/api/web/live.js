@@ -82,8 +82,8 @@ export class Live {
     heard("board", (data) => this.take(data));
     heard("health", (data) => { this.health = data; });
     heard("pipeline", (data) => { this.pipeline = data; });
-    heard("activity", (data) => { this.activity.unshift(data); this.activity.length = Math.min(this.activity.length, LATEST); });
-    heard("alerts", (data) => this.alert(data));
+    heard("activity", (data) => { this.activity.unshift(data); this.activity.length = Math.min(this.activity.length, LATEST); this.news(data); });
+    heard("alerts", (data) => { this.alert(data); this.news(data); });
     heard("bye", (data) => { this.wait = Math.max(500, data.retry_ms || 1000); this.retry(); });
     source.onerror = () => { if (source === this.source) this.retry(); };
   }
@@ -117,6 +117,7 @@ export class Live {
     }
   }
   hello() {}
+  news() {}
   async readAlerts(source) {
     const late = (this.late = []);
     try {

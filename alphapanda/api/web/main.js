@@ -1,5 +1,6 @@
 // The page: who is there, which run is looked at, which of the seven pages is shown.
 
+import { accountPage } from "./account.js";
 import { get, keepToken, killFile, post, query, whenLoggedOut, whoAmI } from "./api.js";
 import { dayPage } from "./day.js";
 import { healthPage } from "./health.js";
@@ -11,13 +12,15 @@ import { nowPage } from "./now.js";
 import { ordersPage } from "./orders.js";
 import { NOTHING_KNOWN, totalPnl } from "./pnl.js";
 import { riskPage } from "./risk.js";
-import { stopBar } from "./stop.js";
+import { stopBar, whenGiven } from "./stop.js";
 import { strategiesPage } from "./strategies.js";
 import { attempt, el, put, say } from "./ui.js";
 
+const OF_NO_RUN = ["health", "logs", "account"];
 const PAGES = [["now", "Now", nowPage, "n"], ["orders", "Orders", ordersPage, "o"], ["strategies", "Strategies", strategiesPage, "s"],
-  ["risk", "Risk", riskPage, "r"], ["health", "Health", healthPage, "h"], ["logs", "Logs", logsPage, "l"], ["day", "Day", dayPage, "d"]];
+  ["risk", "Risk", riskPage, "r"], ["health", "Health", healthPage, "h"], ["logs", "Logs", logsPage, "l"], ["day", "Day", dayPage, "d"], ["account", "Account", accountPage, "a"]];
 const WORKING = ["submitted", "unknown", "open", "triggered"], ALIVE = ["running"];
+const RISK_MS = 9500;
 const root = document.getElementById("app");
 
 class App {
@@ -30,6 +33,7 @@ class App {
     this.instruments = [];
     this.feed = null;
     this.risk = null;
+    this.riskAt = 0;
     this.killFile = false;
     this.dip = null;
     this.kept = null;
@@ -101,11 +105,13 @@ class App {
         el("button", { type: "button", class: "small", id: "theme", title: "Dark or light", onclick: turnTheme }, "◐"),
         el("button", { type: "button", class: "small", id: "logout", title: `${this.user.name}, ${this.user.role}`, onclick: () => this.logOut() }, "Log out")),
       el("nav", { "aria-label": "Pages" }, this.links)), this.body,
-    el("footer", {}, "Times are Indian. Charts by ", el("a", { href: "https://www.tradingview.com/", rel: "noreferrer noopener", target: "_blank" }, "TradingView Lightweight Charts™"), ", © TradingView, Inc., Apache License 2.0. Keys: g and n o s r h l d for pages, / for the filter."));
+    el("footer", {}, "Times are Indian. Charts by ", el("a", { href: "https://www.tradingview.com/", rel: "noreferrer noopener", target: "_blank" }, "TradingView Lightweight Charts™"), ", © TradingView, Inc., Apache License 2.0. Keys: g and n o s r h l d a for pages, / for the filter."));
     window.addEventListener("hashchange", () => this.show());
     document.addEventListener("keydown", keys);
     this.live.on(() => this.update());
-    this.live.hello = () => { if (this.refresh) this.refresh(); };
+    this.live.hello = () => this.soon();
+    this.live.news = (data) => { if (data.type === "command" || data.kind === "trading_stopped") this.soon(); };
+    whenGiven(() => this.soon());
     await this.readRuns();
     this.live.begin();
     this.timers.push(setInterval(() => this.readRuns().catch(() => {}), 5000));
@@ -117,12 +123,18 @@ class App {
     this.live.begun = false;
     this.live.close();
     if (this.refresher) clearInterval(this.refresher);
+    clearTimeout(this.due);
   }
   async logOut() {
     await attempt(() => post("/auth/logout"));
     location.reload();
   }
 
+  soon() {
+    this.riskAt = 0;
+    clearTimeout(this.due);
+    this.due = setTimeout(() => { if (this.refresh) this.refresh(); }, 300);
+  }
   async readRuns() {
     const told = await get("/runs" + query({ limit: 50 }));
     this.runs = told.items;
@@ -156,6 +168,7 @@ class App {
     this.instruments = (told.manifest.market && told.manifest.market.names) || [];
     this.feed = told.manifest.feed ?? null;
     this.watch();
+    this.riskAt = 0;
     try { await this.readRisk(); } catch { /* the page that is shown asks again, and says why it can't */ }
   }
   // Asks for prices: of what is held first, where a run has more instruments than may be watched.
@@ -164,8 +177,10 @@ class App {
     const held = this.positions().filter((row) => row.quantity !== 0).map((row) => row.instrument);
     this.live.select(this.run.run, this.feed, new Set([...held.sort(), ...this.instruments]));
   }
+  // Limits and stops are asked for now and then, and soon after anything that may have changed them.
   async readRisk() {
-    if (!this.run) return;
+    if (!this.run || (this.risk && Date.now() - this.riskAt < RISK_MS)) return;
+    this.riskAt = Date.now();
     const { run, ended_ns: over } = this.run, path = `/portfolios/${encodeURIComponent(run)}`;
     const [risk, curve] = await Promise.all([get("/risk" + query({ run })), get(`${path}/pnl`)]);
     const asks = !this.onBoard() && !this.running() && !(over && this.kept);
@@ -184,8 +199,10 @@ class App {
     const name = (location.hash.split("?")[0] || "#/now").slice(2) || "now";
     const [, label, make] = PAGES.find((each) => each[0] === name) || PAGES[0];
     clearInterval(this.refresher);
+    delete this.body.dataset.shown;
+    const hash = location.hash;
     this.page = make(this, this.values());
-    put(this.body, this.run || name === "health" || name === "logs" ? this.page.node : emptyPage());
+    put(this.body, this.run || OF_NO_RUN.includes(name) ? this.page.node : emptyPage());
     document.title = `${label} · Alpha Panda`;
     this.links.forEach((link, index) => (PAGES[index][1] === label ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
     const page = this.page;
@@ -194,9 +211,10 @@ class App {
       try { await this.readRisk(); await page.refresh(); } catch (error) { if (this.page === page && error.status) say(this.facts.status, error.message, "down"); }
     };
     this.refresh = refresh;
-    this.refresher = setInterval(refresh, page.every || 4000);
+    this.refresher = setInterval(refresh, page.every || 10000);
     await refresh();
     this.update();
+    if (this.page === page) this.body.dataset.shown = hash;  // all that it asks for has come
   }
 
   update() {

@@ -18,9 +18,12 @@ export function outcome(told) {
   if (file) lines.push(file.why || (told.verb === "kill" ? "The file KILL is written: no run begins until it is lifted." : "The file KILL is lifted: runs begin again."));
   return lines.join("\n");
 }
+let given = () => {};
+export function whenGiven(call) { given = call; }
 export async function give(verb, { run = null, scope = "account", name = "", reason = "" } = {}) {
   const told = await attempt(() => command({ verb, scope, name, run, reason }));
   if (told) toast(outcome(told));
+  given();
   return told;
 }
 

@@ -17,7 +17,7 @@ from alphapanda.store.words import Severity
 
 REFUSALS_A_MINUTE = 10
 UNKNOWN_S = 30.0
-LOSS_SHARE = 0.8
+LOSS_SHARE, BEGINS_S = 0.8, 5.0
 WRONG_OF_ONE, WRONG_OF_ALL = 5, 20
 """Wrong logins in ten minutes: as many lock one account's name, or one address."""
 
@@ -215,8 +215,9 @@ def unprojected(view: View) -> Iterator[Finding]:
     """A run's journal can't be read."""
     for run in view.runs:
         if run.trouble:
+            # A run that begins has a journal before its first record is in it.
             yield Finding("journal", f"journal {run.run_id}", Severity.CRITICAL, run.trouble[:400],
-                          run_id=run.run_id)  # fmt: skip
+                          run_id=run.run_id, for_s=BEGINS_S)  # fmt: skip
 
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (

@@ -1,7 +1,7 @@
 // One's own account: the password, the sessions, the keys of programs; for an admin the users.
 
 import { get, patch, post, remove } from "./api.js";
-import { moment } from "./numbers.js";
+import { date } from "./numbers.js";
 import { Table, ask, attempt, el, put, section, toast } from "./ui.js";
 
 const ROLES = ["viewer", "trader", "admin"];
@@ -23,14 +23,14 @@ export function accountPage(app) {
   const facts = el("dl", {}, [["Name", user.name], ["Role", user.role], ["Owner", user.owner], ["May", user.scopes.join(", ")]].map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
   const keys = new Table([
     { label: "Key", text: true, value: (row) => row.name }, { label: "Begins with", text: true, value: (row) => row.prefix }, { label: "May", text: true, long: true, value: (row) => row.scopes.join(", ") },
-    { label: "Made", value: (row) => moment(row.created_ns) }, { label: "Until", value: (row) => (row.expires_ns ? moment(row.expires_ns) : "it is revoked") },
+    { label: "Made", value: (row) => date(row.created_ns) }, { label: "Until", value: (row) => (row.expires_ns ? date(row.expires_ns) : "it is revoked") },
     { label: "Is", text: true, value: (row) => (row.revoked ? { text: "revoked", tone: "stale" } : "good") },
     { label: "", off: (row) => row.revoked, node: (row) => button("Revoke", async () => { await attempt(() => remove(`/keys/${row().id}`), "revoked"); await attempt(refresh); }) },
   ], { key: (row) => row.id, label: "Keys", empty: "You have no key." });
   const users = new Table([
-    { label: "User", text: true, value: (row) => row.name }, { label: "Role", text: true, value: (row) => row.role }, { label: "Since", value: (row) => moment(row.created_ns) },
+    { label: "User", text: true, value: (row) => row.name }, { label: "Role", text: true, value: (row) => row.role }, { label: "Since", value: (row) => date(row.created_ns) },
     { label: "Is", text: true, value: (row) => (row.active ? "on" : { text: "switched off", tone: "stale" }) },
-    { label: "", node: (row) => el("span", {}, button("Role", () => changeRole(row())), " ", button("On or off", () => turn(row()))) },
+    { label: "", node: (row) => button("Role", () => changeRole(row())) }, { label: "", node: (row) => button("On or off", () => turn(row())) },
   ], { key: (row) => row.id, label: "Users", empty: "Not known yet." });
 
   const name = el("input", { id: "key-name", maxlength: 64, placeholder: "what it is for", "aria-label": "Name of the key" });

@@ -27,7 +27,8 @@ class App {
   constructor(user) {
     this.user = user;
     this.live = new Live();
-    this.runs = [];
+    this.runs = null;  // not known yet
+    this.selected = "";
     this.run = null;
     this.chosen = "";
     this.instruments = [];
@@ -96,7 +97,7 @@ class App {
     this.links = PAGES.map(([name, label, , key]) => el("a", { href: `#/${name}`, title: `g ${key}` }, label));
     this.stops = stopBar({
       run: () => this.run && this.run.run, open: () => this.sums().open, paused: () => this.paused(), mute: () => this.live.mute,
-      running: () => this.running(), may: (scope) => this.may(scope),
+      running: () => this.running(), unknown: () => this.runs === null, may: (scope) => this.may(scope),
     });
     this.body = el("main", { id: "main" });
     put(root, el("header", {}, this.banner,
@@ -112,7 +113,8 @@ class App {
     this.live.hello = () => this.soon();
     this.live.news = (data) => { if (data.type === "command" || data.kind === "trading_stopped") this.soon(); };
     whenGiven(() => this.soon());
-    await this.readRuns();
+    // A page that can't read its runs yet is there all the same: it can still kill.
+    try { await this.readRuns(); } catch (error) { if (error.status === 401) throw error; say(this.facts.status, error.message, "down"); }
     this.live.begin();
     this.timers.push(setInterval(() => this.readRuns().catch(() => {}), 5000));
     await this.show();
@@ -147,26 +149,29 @@ class App {
       this.options = options;
       put(this.chooser, this.runs.map((run) => el("option", { value: run.run }, label(run))));
     }
-    if (next && (!this.run || this.run.run !== next.run)) await this.select(next);
-    else if (next) this.run = next;
-    if (next) this.chooser.value = next.run;
-    this.chooser.hidden = this.runs.length < 2;
-    this.update();
+    const first = this.run === null && next !== null;
+    if (next && this.run && this.run.run === next.run) this.run = next;
+    try {
+      if (next && this.selected !== next.run) await this.select(next);
+    } finally {
+      if (next) this.chooser.value = next.run;
+      this.chooser.hidden = this.runs.length < 2;
+      this.update();
+    }
+    if (first && this.page) await this.show();  // it was shown without a run
   }
   async choose(name) {
     this.chosen = name;
-    const run = this.runs.find((each) => each.run === name);
+    const run = (this.runs || []).find((each) => each.run === name);
     if (run) await attempt(() => this.select(run));
     await this.show();
   }
   async select(run) {
-    this.run = run;
-    this.risk = null;
-    this.dip = null;
-    this.kept = null;
+    if (!this.run || this.run.run !== run.run) Object.assign(this, { run, risk: null, dip: null, kept: null, selected: "" });
     const told = await get(`/runs/${encodeURIComponent(run.run)}`);
     this.instruments = (told.manifest.market && told.manifest.market.names) || [];
     this.feed = told.manifest.feed ?? null;
+    this.selected = run.run;
     this.watch();
     this.riskAt = 0;
     try { await this.readRisk(); } catch { /* the page that is shown asks again, and says why it can't */ }
@@ -202,7 +207,7 @@ class App {
     delete this.body.dataset.shown;
     const hash = location.hash;
     this.page = make(this, this.values());
-    put(this.body, this.run || OF_NO_RUN.includes(name) ? this.page.node : emptyPage());
+    put(this.body, this.run || OF_NO_RUN.includes(name) ? this.page.node : this.runs === null ? unknownPage() : emptyPage());
     document.title = `${label} · Alpha Panda`;
     this.links.forEach((link, index) => (PAGES[index][1] === label ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
     const page = this.page;
@@ -250,6 +255,9 @@ function sessionOf(ns) {
   if (minute < 540) return "closed";
   if (minute < 555) return "pre-open";
   return minute < 930 ? `open, ${span((930 - minute) * 60)} to the close` : "closed";
+}
+function unknownPage() {
+  return el("div", { class: "card", id: "unknown" }, el("h3", {}, "Your runs are not known"), el("p", {}, "They could not be read; the page tries again each 5 s. Kill stops all of them."));
 }
 function emptyPage() {
   return el("div", { class: "card", id: "empty" }, el("h3", {}, "No run yet"), el("p", {}, "Start one, and it appears here: alphapanda paper STRATEGY --feed replay:PATH"));

@@ -51,9 +51,10 @@ export function stopBar(context) {
     pause.textContent = context.paused() ? "Resume" : "Pause";
     pause.disabled = !here || context.mute();
     flattens.disabled = !here || context.mute() || !context.open();
-    kill.disabled = !here;
+    kill.disabled = !here && !context.unknown();
+    kill.lastChild.textContent = context.unknown() ? "Hold to kill all" : "Hold to kill";
     bar.hidden = !context.may("trade:control");
-    bar.classList.toggle("idle", !here);
+    bar.classList.toggle("idle", kill.disabled);
   } };
 }
 

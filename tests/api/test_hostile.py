@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import ExitStack
 
 import pytest
 
@@ -120,11 +121,16 @@ def test_a_head_that_does_not_come_is_not_waited_for(
     """Who opens a connection and asks nothing, or no more, is cut; who is answered is not."""
     monkeypatch.setattr(server, "HEAD_S", 0.5)
     half = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{api.port}\r\n".encode()
-    for text in (b"", half, half + b"\r\n" + half):
-        with socket.create_connection(("127.0.0.1", api.port), timeout=20) as slow:
-            slow.sendall(text)
-            got = b"".join(iter(lambda: cut(slow), b""))
-            assert got.startswith(b"HTTP/1.1 200") == (text.count(b"GET") == 2)
+    texts = (b"", half, half + b"\r\n" + half)
+    with ExitStack() as stack:
+        slow = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", api.port), timeout=20))
+            for _ in texts
+        ]
+        for made, text in zip(slow, texts, strict=True):
+            made.sendall(text)
+        got = [b"".join(iter(lambda made=made: cut(made), b"")) for made in slow]
+    assert [each.startswith(b"HTTP/1.1 200") for each in got] == [False, False, True]
 
 
 def cut(made: socket.socket) -> bytes:

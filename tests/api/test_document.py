@@ -64,7 +64,7 @@ def test_whatever_is_asked_is_answered(folder: Path) -> None:
         document = folder / "openapi.json"
         document.write_text(json.dumps(own.server.app.openapi()))
         words = [
-            "run", str(document), "--url", own.origin, "--phases", "fuzzing", "--max-examples", "4",
+            "run", str(document), "--url", own.origin, "--phases", "fuzzing", "--max-examples", "2",
             "--mode", "all", "--checks", "not_a_server_error", "--seed", "7", "--no-color",
             "--generation-database", "none", "--request-timeout", "20",
         ]  # fmt: skip

@@ -7,6 +7,7 @@ older than the default limits let a price be: say `--limits wide`.
 from alphapanda import (
     at,
     buy,
+    cancel_all,
     close,
     daily,
     forward_of,
@@ -21,15 +22,19 @@ from alphapanda import (
 )
 
 SELL = 0
+"""Behind this timer closing and cancelling take turns: an order that was left is sent anew."""
 CALL, PUT = 1, 2
 
 
 @strategy
 class IronCondor:
-    """At 09:30 in the next expiry, out at 15:10; nothing where one of the four has no price."""
+    """At 09:30 in the next expiry, out from 15:10; nothing where one of the four has no price."""
 
     bind = universe()
-    timers = (daily("09:30"), daily("15:10"))
+    timers = (
+        daily("09:30"), daily("15:10"), daily("15:14"), daily("15:15"), daily("15:19"),
+        daily("15:20"),
+    )  # fmt: skip
     lots = param(1, ge=1, doc="lots of each option")
     delta = param(0.2, gt=0.0, lt=0.5, doc="delta of what is sold, without its sign")
     wing = param(4, ge=1, doc="strikes from what is sold to what is bought")
@@ -38,8 +43,11 @@ class IronCondor:
     def on_time(self, ctx):
         if ctx.event == SELL:
             enter(self, ctx)
-        else:
-            for member in ctx.each:
+            return
+        for member in ctx.each:
+            if ctx.event % 2 == 0:
+                cancel_all(at(ctx, member.row))
+            else:
                 close(at(ctx, member.row))
 
 

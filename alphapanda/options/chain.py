@@ -20,6 +20,7 @@ from alphapanda.model.contracts import by_name, terms_of
 from alphapanda.model.instruments import CASH, Instrument, Master, OptionType, Segment, split_name
 from alphapanda.model.money import text, to_rupees
 from alphapanda.options import greeks
+from alphapanda.options.payoff import frame_of
 
 DERIVATIVES = (Segment.FUTURES, Segment.OPTIONS)
 SIDES = {OptionType.CALL: "CE", OptionType.PUT: "PE"}
@@ -147,10 +148,8 @@ class Chain:
 
     def frame(self) -> Any:
         """Return a pandas frame, a row a contract; prices in rupees, NaN where unknown."""
-        import pandas as pd  # noqa: PLC0415 (0.5 s)
-
         prices = ("last", "bid", "ask", "price")
-        return pd.DataFrame({
+        return frame_of({
             "expiry": [c.expiry for c in self.contracts],
             "strike": [float(to_rupees(c.strike)) for c in self.contracts],
             "right": [c.right for c in self.contracts],

@@ -74,20 +74,16 @@ def leg_of(number: int, written: Any) -> Leg:
     if not isinstance(written, Sequence) or isinstance(written, str) or len(written) != 3:
         raise UsageError(f"{where}: write (contract, quantity, price), not {written!r}")
     contract, quantity, price = written
-    instrument = contract if isinstance(contract, Instrument) else named(where, contract)
+    instrument = contract
+    if not isinstance(contract, Instrument):
+        instrument = by_name(str(contract), Calendar.nse())
     if instrument.segment not in (Segment.OPTIONS, Segment.FUTURES):
         raise UsageError(f"{where}: {instrument.name} is neither an option nor a future")
+    if instrument.expiry is None or (instrument.option_type and instrument.strike == 0):
+        raise UsageError(f"{where}: {instrument.name} does not say its strike and expiry: give its "
+                         "Instrument")  # fmt: skip
     units = whole(where, quantity)
     return Leg(instrument, units, scaled(f"{where}, {instrument.name}", price))
-
-
-def named(where: str, name: Any) -> Instrument:
-    """Return the contract that a name tells."""
-    instrument = by_name(str(name), Calendar.nse())
-    option = instrument.segment == Segment.OPTIONS
-    if instrument.expiry is None or (option and instrument.strike == 0):
-        raise UsageError(f"{where}: {name} does not say its strike and expiry: give its Instrument")
-    return instrument
 
 
 def whole(where: str, quantity: Any) -> int:

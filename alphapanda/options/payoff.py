@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -71,10 +72,8 @@ class Payoff:
 
     def frame(self, spots: Sequence[Any] | None = None) -> Any:
         """Return a pandas frame of `spot` and `pnl` in rupees; without prices, at its corners."""
-        import pandas as pd  # noqa: PLC0415 (0.5 s)
-
         prices = self.drawn() if spots is None else [scaled("spot", spot) for spot in spots]
-        return pd.DataFrame({
+        return frame_of({
             "spot": [float(to_rupees(spot)) for spot in prices],
             "pnl": [float(to_rupees(self.scaled(spot))) for spot in prices],
         })  # fmt: skip
@@ -89,13 +88,18 @@ class Payoff:
     def plot(self) -> Any:
         """Return a plotly figure of it, with a mark where it is 0."""
         try:
-            import plotly.graph_objects as go  # noqa: PLC0415 (0.5 s)
-        except ModuleNotFoundError:
-            raise UsageError("a plot needs plotly: pip install 'alphapanda[research]'") from None
-        points = self.frame()
-        figure = go.Figure(
-            go.Scatter(x=points["spot"], y=points["pnl"], mode="lines", name="P&L at expiry")
-        )
+            graphs = importlib.import_module("plotly.graph_objects")
+        except ImportError:
+            raise UsageError(
+                'plotly is not installed: pip install "alphapanda[research]"'
+            ) from None
+        points = self.drawn()
+        figure = graphs.Figure()
+        figure.add_scatter(
+            x=[float(to_rupees(spot)) for spot in points],
+            y=[float(to_rupees(self.scaled(spot))) for spot in points],
+            mode="lines", name="P&L at expiry",
+        )  # fmt: skip
         zeros = [float(point) for point in self.breakevens]
         figure.add_scatter(x=zeros, y=[0.0] * len(zeros), mode="markers", name="break-even")
         return figure.update_layout(
@@ -121,6 +125,18 @@ def payoff(legs: Iterable[Any]) -> Payoff:
                 "their payoff at expiry is no function of one price"
             )
     return Payoff(made)
+
+
+def frame_of(columns: Mapping[str, Sequence[Any]]) -> Any:
+    """Return columns as a pandas frame.
+
+    Raises:
+        UsageError: pandas is not installed.
+    """
+    try:
+        return importlib.import_module("pandas").DataFrame(dict(columns))
+    except ImportError:
+        raise UsageError('pandas is not installed: pip install "alphapanda[research]"') from None
 
 
 def rupees_of(scaled_price: Fraction) -> Decimal:

@@ -185,6 +185,11 @@ class Reading:
         module = str(value.__module__)
         if module in WORDS:
             return ""
+        if module.startswith("alphapanda.options."):
+            return (
+                f"options.{name}() is for notebooks: hooks have black_delta, implied_volatility "
+                "and the others of docs/options.md"
+            )
         if module.startswith("alphapanda."):
             return f"{name}() belongs into the class body, not into a hook"
         if is_library(module, value.__code__.co_filename):

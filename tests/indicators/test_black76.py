@@ -11,7 +11,7 @@ import mpmath
 import numpy as np
 import pytest
 import QuantLib as quantlib  # noqa: N813 (a module's name here)
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphapanda.engine import elementwise
@@ -194,6 +194,7 @@ def test_nonsense_is_no_number(changed: dict[str, float]) -> None:
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 
 
+@settings(deadline=None, max_examples=100)
 @given(st.integers(-1, 4), ANY, ANY, ANY, ANY, ANY)
 def test_no_number_makes_it_fail(
     right: int, one: float, two: float, three: float, four: float, five: float
@@ -203,6 +204,7 @@ def test_no_number_makes_it_fail(
         assert isinstance(function(right, one, two, three, four, five), float)
 
 
+@settings(deadline=None, max_examples=100)
 @given(
     st.integers(1, 2), st.floats(1e-6, 1e12), st.floats(1e-6, 1e12), st.floats(0, 1e3),
     st.floats(0, 1e3), st.floats(-0.1, 0.1), st.floats(0, 1e12),

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphapanda import options, order
@@ -66,6 +66,7 @@ LEGS = st.lists(
 )  # fmt: skip
 
 
+@settings(deadline=None, max_examples=60)
 @given(LEGS, st.integers(0, 40_000).map(lambda n: Decimal(n) / 200))
 def test_it_is_the_sum_of_its_legs(legs: list[Any], spot: Decimal) -> None:
     """At any price it is what each leg makes there, and within its bounds; 0 at break-evens."""

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import quantstats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alphapanda
@@ -55,6 +55,7 @@ def test_from_the_initial_cash() -> None:
     assert empty == {"drawdowns": [], "drawdowns_in_all": 0, "best_days": [], "worst_days": []}
 
 
+@settings(deadline=None, max_examples=40)
 @given(CLOSES)
 def test_drawdowns_are_those_of_quantstats(closes: Any) -> None:
     """Depth, bottom and number are as quantstats finds them in the same closes."""

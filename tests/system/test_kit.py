@@ -80,14 +80,14 @@ def chain() -> Market:
 
 @cache
 def near_chain() -> Market:
-    """The same day of the nearest expiry, 31 strikes around the money: few rows."""
+    """The same day of the nearest expiry, 20 strikes around the money: few rows."""
     root = Path(mkdtemp(prefix="alphapanda-test-"))
     path = shared("data", "options", "nse_option_chain_NIFTY_20250829.parquet")
     part = root / path.name
     with duckdb.connect() as connection:
         connection.execute(f"""
             COPY (SELECT * FROM '{path}' WHERE Expiry_Date = '2025-09-02'
-                  AND Strike_Price BETWEEN 23800 AND 25300) TO '{part}' (FORMAT parquet)
+                  AND Strike_Price BETWEEN 24100 AND 25050) TO '{part}' (FORMAT parquet)
         """)
     import_files(root / "data", [part], Wanted())
     (master,) = (root / "data" / "instruments").glob("*.csv")
@@ -100,10 +100,10 @@ def made_up_chain() -> Market:
     """A day of a made-up share and its options; nothing is held at the end."""
     root = Path(mkdtemp(prefix="alphapanda-test-"))
     shares, listed = root / "shares.parquet", root / "listed.csv"
-    synthesize(shares, day=MONDAY, instruments=1, ticks_per_instrument=1_500)
+    synthesize(shares, day=MONDAY, instruments=1, ticks_per_instrument=800)
     synthesize_chain(
-        root / "chain.parquet", listed, shares=["PANDA"], day=MONDAY, days=1, strikes=4,
-        ticks=1_500, seed=7,
+        root / "chain.parquet", listed, shares=["PANDA"], day=MONDAY, days=1, strikes=2,
+        ticks=800, seed=7,
     )  # fmt: skip
     options = {"instruments": str(listed), "limits": "wide", "cash": 10_000_000}
     return Market(str(root / "*.parquet"), options, {}, product="MIS")

@@ -6,7 +6,7 @@ from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphapanda import date_of, weekday_of
@@ -15,6 +15,7 @@ from alphapanda.model.calendar import day_start_ns
 DAYS = st.dates(date(1970, 1, 2), date(2200, 12, 31))
 
 
+@settings(deadline=None, max_examples=100)
 @given(DAYS, st.integers(0, 86_400 * 10**9 - 1))
 def test_every_day_is_that_of_the_calendar(day: date, inside: int) -> None:
     """From midnight to midnight in India it is that day, and that weekday."""

@@ -6,7 +6,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphapanda import at, size_by_equity, size_by_margin, size_by_risk
@@ -81,6 +81,7 @@ def test_without_a_price_there_is_no_size() -> None:
     assert ask(lambda ctx: size_by_risk(at(ctx, 1), 50, rs(5)), **two) == 0
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, (1 << 56) - 1), st.integers(0, 100_000_000))
 def test_a_part_is_exact_and_rounded_down(amount: int, rate: int) -> None:
     """In units of 0.00001 percent it is the exact part, rounded down, and within int64."""
@@ -89,6 +90,7 @@ def test_a_part_is_exact_and_rounded_down(amount: int, rate: int) -> None:
     assert amount // 10**7 * rate + 10**7 * rate < 1 << 63
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     st.floats(1, 200_000).map(lambda price: round(price, 2)), st.integers(1, 10_000),
     st.floats(0, 100), st.sampled_from([1, -1]), st.sampled_from(list(Product)),

@@ -20,6 +20,7 @@ from alphapanda.model.calendar import (
 )
 from alphapanda.model.instruments import SPOT_NAMES, Instrument, Segment
 from alphapanda.model.notes import Note, Rank
+from alphapanda.model.ticks import tick_by_rule
 
 MOST = 3
 """Instruments that a note names."""
@@ -34,6 +35,7 @@ def closing_notes(run: Any) -> list[str]:
         *square_off_notes(run),
         *exit_notes(run),
         *index_notes(run),
+        *tick_notes(run),
     ]
 
 
@@ -149,6 +151,21 @@ def index_notes(run: Any) -> Iterator[str]:
         yield (
             f"{some(indices)} can't be bought, an index is no share: fills on it are those of a "
             "series, not of a market"
+        )
+
+
+def tick_notes(run: Any) -> Iterator[str]:
+    """Yield which shares have prices that NSE's rule on ticks does not allow."""
+    if run.plan.rules.calendar.is_always:
+        return
+    reviews = run.session.engine.tables["instruments"]["tick_review"]
+    off = [i for i, at in zip(run.plan.instruments, reviews, strict=True)
+           if at == 0 and tick_by_rule(i)]  # fmt: skip
+    if off:
+        verb = "has" if len(off) == 1 else "have"
+        yield (
+            f"{some(off)} {verb} prices off the exchange's tick, as adjusted or foreign ones are: "
+            "no tick size was assumed from then on; --instruments FILE tells it"
         )
 
 

@@ -33,6 +33,7 @@ from alphapanda.model.instruments import Instrument, Master, Product, Segment
 from alphapanda.model.limits import LimitSet, load_limits, margins_known_from
 from alphapanda.model.notes import Note, Rank
 from alphapanda.runs import discovery
+from alphapanda.runs.assuming import refuse_indices, ticks_assumed, with_derivatives
 from alphapanda.runs.closing_notes import volume_notes
 from alphapanda.runs.options import Entry, Options
 from alphapanda.runs.recordings import as_it_came
@@ -170,6 +171,7 @@ def bind(
         enrol(options, entry, spec, values, feed.names, feed.instruments)
         for entry, spec, values in zip(options.strategies, specs, arguments, strict=True)
     )
+    refuse_indices([feed.instruments[r] for e in enrolments for r in e.rows], rules.schedule)
     plan = RunPlan(options, feed, origin.files, specs, enrolments, rules)
     volume = volume_notes(feed.instruments)
     notes = (
@@ -218,21 +220,23 @@ def named(
     options: Options, replay: Replay, notes: list[str], calendar: Calendar
 ) -> list[Instrument]:
     """Return the instrument of each name in the data, from the master or with stated defaults."""
-    masters = None
+    masters = master = None
     if options.instruments:
         masters = read_masters([Path(path) for path in options.instruments])
         master = masters.at(replay.days[0])
         notes += master.notes
         listed = [master.get(in_master(name, master)) for name in replay.names]
     else:
-        notes.append(Note(
-            "no instrument master: lot 1 and no tick size assumed; --instruments FILE has them",
-            Rank.ASSUMED,
-        ))  # fmt: skip
         listed = [by_name(name, calendar) for name in replay.names]
+        notes.append(Note(
+            f"no instrument master: lot 1 assumed, {ticks_assumed(listed, calendar)}; "
+            "--instruments FILE has them", Rank.ASSUMED,
+        ))  # fmt: skip
         notes += [Note(each, Rank.ASSUMED) for each in notes_on_names(listed)]
     expiring = notes_on_expiries(listed, replay.days, calendar, masters)
     notes += [Note(each, Rank.ASSUMED) for each in expiring]
+    listed, auctions = with_derivatives(listed, replay.days, calendar, master)
+    notes += [Note(each, Rank.ASSUMED) for each in auctions]
     return listed
 
 

@@ -1,8 +1,8 @@
 """Short straddle whose delta is hedged every quarter of an hour, in the future or the underlying.
 
 Strikes and expiries come from `--instruments`; the hedge is the expiry's future, or else the
-underlying itself (a share, with `--product MIS`). Snapshots of a chain that come a minute apart are
-older than the default limits let a price be: say `--limits wide`.
+underlying itself (a share, with `--product MIS`; an index has no market). Snapshots of a chain that
+come a minute apart are older than the default limits let a price be: say `--limits wide`.
 """
 
 import math
@@ -77,7 +77,9 @@ def hedge_of(self, ctx):
     market = at(ctx, self.call).market
     future = future_at(at(ctx, self.call), market.expiry)
     row = future if future >= 0 else market.underlying
-    return row if row >= 0 and middle_price(at(ctx, row)) > 0 else -1
+    if row < 0 or at(ctx, row).market.untradable != 0:
+        return -1
+    return row if middle_price(at(ctx, row)) > 0 else -1
 
 
 def hedge(self, ctx):

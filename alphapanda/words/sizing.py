@@ -38,9 +38,10 @@ def size_by_risk(ctx: Context, percent: float, stop: int) -> int:
 def size_by_margin(ctx: Context, percent: float, side: int = 1) -> int:
     """Return the quantity whose margin is at most `percent` of the account's free funds.
 
-    `side` is 1 to buy, -1 to sell short; the quantity is never negative. The margin is what the
-    risk gate blocks: a flat share of the value, or of a short option's strike, from a dated table;
-    for delivery the whole value, and nothing can be sold short. No leg lowers another one's.
+    `side` is 1 to buy, -1 to sell short; the quantity is never negative. The margin is what a
+    position blocks: a flat share of the value, or of a short option's strike, from a dated table;
+    for delivery the whole value, and nothing can be sold short. No leg lowers another one's. The
+    gate holds an order's charges and a buy's protection band beside it, so 100 % is refused.
     """
     if side != 1 and side != -1:
         raise ValueError("side must be 1 to buy or -1 to sell")

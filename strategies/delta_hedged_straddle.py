@@ -84,7 +84,8 @@ def hedge_of(self, ctx):
 
 def hedge(self, ctx):
     """Bring the hedge to what offsets the options' delta; left as it is where one has none."""
-    call, put = at(ctx, self.call), at(ctx, self.put)
+    call = at(ctx, self.call)
+    put = at(ctx, self.put)
     row = hedge_of(self, ctx)
     if row < 0:
         return

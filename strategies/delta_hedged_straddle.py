@@ -11,6 +11,7 @@ from alphapanda import (
     at,
     at_the_money,
     close,
+    date_of,
     delta_of,
     every,
     forward_of,
@@ -47,7 +48,7 @@ class DeltaHedgedStraddle:
 
     def on_time(self, ctx):
         second = (ctx.now // 1_000_000_000 + 19_800) % 86_400
-        today = (ctx.now // 1_000_000_000 + 19_800) // 86_400
+        today = date_of(ctx)
         if second >= OUT:
             for member in ctx.each:
                 close(at(ctx, member.row))

@@ -80,14 +80,15 @@ def chain() -> Market:
 
 @cache
 def near_chain() -> Market:
-    """The same day of the nearest expiry, 20 strikes around the money: few rows."""
+    """The same day of the nearest expiry, 20 strikes, each third minute: few rows."""
     root = Path(mkdtemp(prefix="alphapanda-test-"))
     path = shared("data", "options", "nse_option_chain_NIFTY_20250829.parquet")
     part = root / path.name
     with duckdb.connect() as connection:
         connection.execute(f"""
             COPY (SELECT * FROM '{path}' WHERE Expiry_Date = '2025-09-02'
-                  AND Strike_Price BETWEEN 24100 AND 25050) TO '{part}' (FORMAT parquet)
+                  AND Strike_Price BETWEEN 24100 AND 25050
+                  AND minute(Fetch_Time) % 3 = 0) TO '{part}' (FORMAT parquet)
         """)
     import_files(root / "data", [part], Wanted())
     (master,) = (root / "data" / "instruments").glob("*.csv")

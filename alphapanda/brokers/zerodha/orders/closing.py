@@ -34,6 +34,7 @@ COMPARED = (*CASH, Exchange.NFO, Exchange.BFO)
 class Closing:
     """How a day ended; amounts scaled."""
 
+    day: str
     open_orders: tuple[int, ...]
     missing_trades: tuple[int, ...]
     differing: tuple[str, ...]
@@ -52,23 +53,33 @@ class Closing:
         return near and not (self.open_orders or self.missing_trades or self.differing)
 
     def write(self, folder: Path) -> None:
-        """Write the report of the day's end.
+        """Write the report of the day's end; that of an earlier day is kept beside it.
 
         Raises:
             OutsideError: if the disk does not take it.
         """
         facts: dict[str, Any] = {**asdict(self), "agrees": self.agrees}
         try:
+            keep_older(folder, self.day)
             files.write_text(folder / NAME, json.dumps(facts, indent=1))
         except OSError as error:
             raise OutsideError(f"{folder / NAME}: {error}; free space or mend the disk") from error
 
 
+def keep_older(folder: Path, day: str) -> None:
+    """Let the report of an earlier day bear its date."""
+    path = folder / NAME
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    of = before.get("day", day)
+    if of != day:
+        path.rename(path.with_stem(f"{path.stem}-{of}"))
+
+
 def traded(state: State) -> list[Tracked]:
-    """Return the orders whose charges can be compared."""
+    """Return the orders of the day whose charges can be compared."""
     return [
         one for one in state.orders.values()
-        if one.fills and state.instruments[one.row].exchange in COMPARED
+        if one.fills and not one.older and state.instruments[one.row].exchange in COMPARED
     ]  # fmt: skip
 
 
@@ -121,10 +132,13 @@ def close(
     """Return how a day has ended; `data`: the broker's answer about `charge_rows`."""
     orders = state.orders.values()
     compared = {one.order for one in traded(state)}
+    differing = {" ".join(key) for key in books.differs}
+    differing |= {state.instruments[row].name for row in state.night}
     return Closing(
-        tuple(one.order for one in orders if not one.is_over),
+        str(day), tuple(one.order for one in orders if not one.is_over),
         tuple(one.order for one in orders if one.filled > one.booked),
-        tuple(sorted(" ".join(key) for key in books.differs)),
+        tuple(sorted(differing)),
         charges_of(state, schedule, day), broker_charges_of(data, len(compared)),
-        tuple(one.order for one in orders if one.fills and one.order not in compared),
+        tuple(one.order for one in orders
+              if one.fills and not one.older and one.order not in compared),
     )  # fmt: skip

@@ -198,8 +198,8 @@ class Gateway:
                 yield report
 
     async def open_orders(self) -> Sequence[Report]:
-        """Return the state of every order that is open at the broker."""
-        return self.desk.reports()
+        """Return what waits to be told, and the state of every order that is open at the broker."""
+        return [*self.take(), *self.desk.reports()]
 
     # --- on the thread --------------------------------------------------------------------------
 

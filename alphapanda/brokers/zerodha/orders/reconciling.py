@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
@@ -27,6 +28,7 @@ from alphapanda.brokers.zerodha.orders.reading import (
 )
 from alphapanda.brokers.zerodha.orders.state import Say, State
 from alphapanda.brokers.zerodha.orders.why import Why
+from alphapanda.model.calendar import EPOCH
 from alphapanda.model.instruments import Product
 
 EACH_S = 60.0
@@ -38,6 +40,8 @@ TWICE = 2
 """Reads in a row that must show a difference."""
 LARGEST_RATIO = 100
 """Of a split or a bonus."""
+MOST = 20
+"""Positions that are named."""
 Key = tuple[str, str]
 """EXCHANGE:SYMBOL and product."""
 
@@ -105,6 +109,7 @@ def take(state: State, books: Books, what: str, answer: Answer, now_s: float) ->
     if good and what == "positions" and books.started:
         compare(state, books, now_s)
         review(state, books)
+        say_reconciled(state, books)
     books.done(what, now_s, good=good)
     if not good:
         why = answer.text or "it is not what it should be"
@@ -119,6 +124,34 @@ def begin(state: State, books: Books, now_s: float) -> None:
         compare_night(state, books)
         compare(state, books, now_s)
         review(state, books)
+        say_reconciled(state, books)
+
+
+def say_reconciled(state: State, books: Books) -> None:
+    """Say how our books and the broker's agree, if that is not what was said last."""
+    if not books.is_ready:
+        return
+    differing = {state.row_of(name) for name, _ in books.differs} | state.differing | state.night
+    names = sorted(state.instruments[row].name for row in differing if row >= 0)
+    held = [
+        f"{state.instruments[row].name} {PRODUCTS[Product(product)]} {qty}"
+        for (row, product), qty in sorted(state.held.items()) if qty
+    ]  # fmt: skip
+    text = f"{day_text(state.day)}: ours {few(held)}; differing {few(names)}"
+    if (len(names), text) != state.reconciled:
+        state.reconciled = len(names), text
+        state.say(ReportKind.RECONCILED, row=-1, qty=len(names), text=text)
+
+
+def few(names: list[str]) -> str:
+    """Return a few of many things, and how many more there are."""
+    left = len(names) - MOST
+    return (", ".join(names[:MOST]) or "nothing") + (f" and {left} more" if left > 0 else "")
+
+
+def day_text(day: int) -> str:
+    """Return a day, counted in India since 1970."""
+    return str(date.fromordinal(day + EPOCH))
 
 
 def review(state: State, books: Books) -> None:

@@ -130,6 +130,8 @@ class Tracked:
     resting_s: float = -1.0
     """Since when a market order rests; -1: it does not."""
     alerted: set[str] = field(default_factory=set)
+    older: bool = False
+    """Of an earlier day: its fills were carried, and its charges are on that day's note."""
 
     @property
     def row(self) -> int:
@@ -192,7 +194,11 @@ class State:
     carried: dict[tuple[int, int], int] = field(default_factory=dict)
     """The part of it that was carried into the day."""
     night: set[int] = field(default_factory=set)
-    """Instruments whose carried position the broker shows otherwise."""
+    """Instruments whose carried position the broker shows otherwise: nothing is sent there."""
+    changed: set[int] = field(default_factory=set)
+    """Instruments that are not listed as they were when the run began: no new risk is taken."""
+    reconciled: tuple[int, str] = (0, "")
+    """How many positions differ, and how the books stood, as was last said."""
     differing: set[int] = field(default_factory=set)
     """Instruments with a position that nothing explains."""
     external: dict[str, Report] = field(default_factory=dict)
@@ -258,7 +264,7 @@ class State:
         """Let an instrument take risk again, if its books and the broker's agree in everything."""
         short = any(one.row == row and one.is_short for one in self.orders.values())
         held_up = any(self.external[one].row == row for one in self.quarantined)
-        if not (short or held_up or row in self.differing or row in self.night):
+        if not (short or held_up or row in self.differing | self.night | self.changed):
             self.unblock(row, Why.SYNC)
 
     def enqueue(self, priority: int, tracked: Tracked, change: Change | None = None) -> None:

@@ -28,9 +28,16 @@ class Nights:
         self._sim = sim
         self.day = ist_date(start_ns)
         """Of the data; its night is a part of it."""
+        self.closes: dict[str, int] = {}
+        """Last prices of the day before, scaled, by key."""
         self.is_night = False
         self._asked = asyncio.Event()
         self._over = asyncio.Event()
+
+    def begin_day(self, ts: int) -> None:
+        """Note that a day begins, and how the one before closed."""
+        self.day = ist_date(ts)
+        self.closes = {quote.listing.key: quote.last for quote in self._sim.market.quotes}
 
     async def pass_one(self, next_ts: int) -> None:
         """Wait until the night before the day of a time is over; at once where nobody is there."""

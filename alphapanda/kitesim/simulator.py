@@ -224,7 +224,7 @@ class Simulator:
         self.report()
         self.charged += charges.of_orders(self.exchange.orders.values(), self.nights.day)
         self.exchange.next_day()
-        self.nights.day = ist_date(ts)
+        self.nights.begin_day(ts)
         for change in self.of_next_day:
             change()
         self.of_next_day.clear()

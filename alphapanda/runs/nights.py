@@ -60,7 +60,7 @@ def notes_on_end(engine: Engine) -> Iterator[Note]:
     held = held_over_night(engine)
     if held:
         yield Note(
-            f"{held} positions stay over night, and the run has ended with its last day: another "
+            f"positions held over night: {held}, and the run has ended with its last day: another "
             "run counts them as not its own, and no stop of ours protects them", Rank.MISSED,
         )  # fmt: skip
 

@@ -71,6 +71,7 @@ def open_live(
         late_ns=round(LATE_NS * max(speed, 1.0)), feed=feed.id, read=read,
         every_s=EVERY_S / max(speed, 1.0),
     )  # fmt: skip
+    live.waits = True
     return LiveSource(live, feed, today=today, notes=notes)
 
 

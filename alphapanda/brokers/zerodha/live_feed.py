@@ -141,6 +141,11 @@ class LiveFeed:
         self._said_slow, self._slow_ns = float("-inf"), late_ns // SLOW
         self._guard = threading.Lock()
         """Over the sieve and what it gave: rows and the clock must come in the order of time."""
+        self.waits = False
+        """Whether connections are dialled only once rows are wanted: a run that goes on reads its
+        journal first, and what came meanwhile would be old."""
+        self._wanted = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.stops = 0
         """Times that a run went on: what came while it stood was not seen."""
         self.tickers = [
@@ -159,9 +164,20 @@ class LiveFeed:
         await self._database.start()
         if self._publisher is not None:
             await self._publisher.start()
-        self._tasks = [asyncio.create_task(ticker.run()) for ticker in self.tickers]
+        self._loop = asyncio.get_running_loop()
+        self._tasks = [asyncio.create_task(self._dial(ticker)) for ticker in self.tickers]
         if self._limits:
             self._tasks.append(asyncio.create_task(self._limits.run()))
+
+    def want(self) -> None:
+        """Let the connections be dialled; from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wanted.set)
+
+    async def _dial(self, ticker: Ticker) -> None:
+        if self.waits:
+            await self._wanted.wait()
+        await ticker.run()
 
     async def stop(self) -> None:
         """Close the connections."""
@@ -329,6 +345,7 @@ class LiveSource:
         """
         live, hours = self._live, self._live.hours
         live.stops += taken > 0
+        live.want()
         told_s = 0
         while not stopping():
             live.see_alive()

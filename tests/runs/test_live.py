@@ -74,6 +74,10 @@ class Chancy:
         self.desk.begin_again(each for each in self.histories[-1] if isinstance(each, Report))
         return Careful(self.desk, self.folder)
 
+    def close_day(self) -> str:
+        """Say that nothing differs."""
+        return ""
+
 
 class Careful(Client):
     """A client that finds each request in the journal before it takes it."""

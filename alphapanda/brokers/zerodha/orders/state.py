@@ -237,7 +237,12 @@ class State:
             self.actions.append(Alert(word, text, 0 if tracked is None else tracked.order))
 
     def end(self, tracked: Tracked, kind: ReportKind, why: Why, text: str, ts: int = 0) -> None:
-        """Let an order of ours end unfilled, or not wholly filled, and say so."""
+        """Let an order of ours end unfilled, or not wholly filled, and say so.
+
+        A person is told of one that was refused and would have closed a position.
+        """
+        if kind is ReportKind.REJECTED and self.reduces(tracked.request):
+            self.alert("exit refused", f"{why}: {text}", tracked)
         tracked.stage = Stage.ENDED
         tracked.change = None
         tracked.waiting.clear()

@@ -31,7 +31,7 @@ from tests.runs.alike import envelopes
 from tests.support.chancy_broker import Broker, Client
 from tests.support.running import ROOT, session
 
-ROWS = 100
+ROWS = 70
 STRATEGY = f"{ROOT / 'tests' / 'support' / 'plain_strategies.py'}:Holder"
 
 
@@ -103,7 +103,7 @@ class Day:
 
 
 def trade(
-    folder: Path, venue: Venue, day: int, *, until: date | None = None, hold: int = 150,
+    folder: Path, venue: Venue, day: int, *, until: date | None = None, hold: int = 75,
     stop_at: int = -1, over: bool = False, accepts: bool = False,
 ) -> Result:  # fmt: skip
     """Trade the first or the second day of a recording; go on if a run waits in the folder."""
@@ -164,7 +164,7 @@ def test_a_run_that_died_before_the_close_goes_on(tmp_path: Path, over: bool) ->
     """The same evening its day is closed; the next morning it trades, and nothing old is sent."""
     folder, venue = tmp_path / "run", Venue()
     with pytest.raises(KeyboardInterrupt):
-        trade(folder, venue, 0, stop_at=60)
+        trade(folder, venue, 0, stop_at=45)
     venue.desk.end_day()
     before = len(venue.desk.messages)
     if over:

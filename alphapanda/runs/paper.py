@@ -27,6 +27,7 @@ from alphapanda.journal.journal import FILE, Journal
 from alphapanda.journal.records import LockError, torn_first, written
 from alphapanda.model.calendar import Phase
 from alphapanda.model.columns import Columns
+from alphapanda.model.commands import Choice
 from alphapanda.model.notes import Note, Rank
 from alphapanda.research.orders import Spool
 from alphapanda.research.result import Result
@@ -64,6 +65,10 @@ class Venue(Protocol):
 
     def connect(self, run_id: str, history: Iterable[OrderRequest | Report]) -> ExecutionClient:
         """Return the client of a run; of one that goes on, behind its history."""
+        ...
+
+    def decide(self, choice: Choice, order_id: str) -> str:
+        """Do what an operator has decided about orders; return why it can't be done."""
         ...
 
     def close_day(self) -> str:
@@ -157,6 +162,8 @@ def connected(
     reports = Reports(given=kept.reports, booked=kept.booked)
     reports.put(*doubts(run.session.engine))
     line = Line(venue.connect(run_id, before), reports)
+    if run.session.operator is not None:
+        run.session.operator.decide_with(venue.decide)
     run.session.reports = reports
     run.session.sinks.append(Sender(run.session.engine, line.submit))
     line.look()  # what happened meanwhile is heard before anything new is decided

@@ -13,6 +13,7 @@ from alphapanda.brokers.ports import ExecutionClient, MarketSource, OrderRequest
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker
+from alphapanda.model.commands import Choice
 from alphapanda.runs.nights import Night
 from alphapanda.runs.paper import Venue
 from alphapanda.runs.plan import RunPlan
@@ -63,6 +64,10 @@ class Held:
         client = self._venue.connect(run_id, before)
         most = 0 if self._sending.read_only else self._sending.max_orders
         return client if most is None else Holding(client, most, before)
+
+    def decide(self, choice: Choice, order_id: str) -> str:
+        """Do what an operator has decided about orders; return why it can't be done."""
+        return self._venue.decide(choice, order_id)
 
     def close_day(self) -> str:
         """Return what speaks against closing the day; nothing of one in which nothing left."""

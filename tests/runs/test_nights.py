@@ -20,6 +20,7 @@ from alphapanda.events.events import EventType, decode
 from alphapanda.events.feeds import Feed, Portion
 from alphapanda.model.calendar import day_start_ns, ist_date
 from alphapanda.model.columns import Columns
+from alphapanda.model.commands import Choice
 from alphapanda.model.rows import Kind
 from alphapanda.research.result import Result
 from alphapanda.runs import options
@@ -74,6 +75,10 @@ class Venue:
         """Return a client that begins with what the run does not know."""
         self.desk.begin_again(each for each in history if isinstance(each, Report))
         return Telling(self.desk)
+
+    def decide(self, _choice: Choice, _order_id: str) -> str:
+        """Decide nothing."""
+        return "this broker holds no order up"
 
     def close_day(self) -> str:
         """Say what differs."""

@@ -21,6 +21,7 @@ from alphapanda.errors import AlphaPandaError, OutsideError
 from alphapanda.events.events import Broker
 from alphapanda.model.calendar import DAY, IST, Calendar, ist_date, session_group
 from alphapanda.model.charges import Schedule
+from alphapanda.model.commands import Choice
 from alphapanda.model.instruments import Instrument
 from alphapanda.model.rows import RejectionCode
 
@@ -84,6 +85,21 @@ class ZerodhaVenue:
         self._live.renewed = gateway.use_token
         self._live.mark = lambda rows, stale: gateway.tell(*marked(rows, stale=stale))
         return gateway
+
+    def decide(self, choice: Choice, order_id: str) -> str:
+        """Do what an operator has decided about orders; return why it can't be done."""
+        gateway = self._gateway
+        if gateway is None:
+            return "this run sends no orders"
+        if choice is Choice.RESUME:
+            gateway.resume()
+            return ""
+        held_up = gateway.desk.state.quarantined
+        if order_id not in held_up:
+            known = ", ".join(sorted(held_up)) or "none"
+            return f"{order_id} is not in quarantine; in it: {known}"
+        gateway.ignore(order_id)
+        return ""
 
     def close_day(self) -> str:
         """Compare the day with the broker's books; return what speaks against closing it."""

@@ -12,6 +12,7 @@ from datetime import date
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha.orders import changing, placing
 from alphapanda.brokers.zerodha.orders.bodies import Refused
+from alphapanda.brokers.zerodha.orders.foreign import QUARANTINE
 from alphapanda.brokers.zerodha.orders.reading import CANCELLED, REJECTED
 from alphapanda.brokers.zerodha.orders.sent import Before
 from alphapanda.brokers.zerodha.orders.state import Change, Stage, State, Tracked
@@ -72,6 +73,8 @@ def recall_report(state: State, report: Report) -> None:
         recall_of_order(state, tracked, kind, report)
     elif kind is ReportKind.EXTERNAL_ORDER:
         state.external[report.broker_order_id] = report
+        if not report.text.startswith(QUARANTINE):  # a person has decided, or it is a stranger's
+            state.released.add(report.broker_order_id)
     elif kind is ReportKind.EXTERNAL_POSITION:
         state.positions[report.text] = report
     elif kind is ReportKind.RECONCILED:

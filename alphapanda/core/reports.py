@@ -72,6 +72,9 @@ def hear_of_account(core: Core, row: Record) -> None:
     elif row.a == ReportKind.CIRCUIT:
         core.instruments[row.row].lower = row.price
         core.instruments[row.row].upper = row.trigger
+    elif row.a == ReportKind.EARLIER:
+        core.ledgers[core.clock[0].strategies].others = row.qty
+        core.ledgers[core.clock[0].strategies].others_day = row.price
     else:
         emit(core, Out.RECONCILED, -1, -1, 0, row.qty, 0, 0, 0, 0, 0)
 

@@ -68,10 +68,11 @@ exits that wait for the next session, which count as working."""
 LEDGER = ints(
     "cash realised charges mark cost margin_mark margin blocked open_value",
     "signals orders rejected fills turnover",
-    "killed paused last_pnl day_start messages_day messages",
+    "killed paused last_pnl day_start messages_day messages others others_day",
 )
 """A strategy's books; equity = cash + mark, mark = sum(qty x last). Behind them the account: its
-initial cash, what is blocked, its messages; its other sums are those of the strategies."""
+initial cash, what is blocked, its messages, what its other runs earned on a day (`others`); its
+other sums are those of the strategies."""
 
 
 ALL_ORDERS = -1

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
 import numpy as np
 
+from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.engine.engine import Engine
 from alphapanda.journal.days import days_of
 from alphapanda.journal.journal import Journal
+from alphapanda.model.calendar import EPOCH
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Product
+from alphapanda.model.money import to_rupees
 from alphapanda.model.notes import Note, Rank
 from alphapanda.runs.session import Session
 
@@ -27,6 +30,8 @@ class Night(NamedTuple):
     """The run's last day; None: the first on which it holds nothing over night."""
     accepts: bool = False
     """Today may be closed although our books and the broker's differ."""
+    earned: int = 0
+    """What other runs of the account have earned today, scaled."""
 
 
 def later_days(begun: Sequence[date], journal: Journal | None, today: date) -> tuple[date, ...]:
@@ -45,6 +50,21 @@ def catch_up(session: Session, past_ns: int) -> None:
     assert session.placer is not None
     if session.now and session.placer.is_due(past_ns):
         session.feed(Columns.of(), session.placer.until(past_ns))
+
+
+def news_of(night: Night | None, history: Iterable[OrderRequest | Report]) -> list[Report]:
+    """Return what other runs have earned today, unless the run has been told."""
+    if night is None:
+        return []
+    day = night.today.toordinal() - EPOCH
+    told = 0
+    for entry in history:
+        if isinstance(entry, Report) and entry.kind == ReportKind.EARLIER and entry.price == day:
+            told = entry.qty
+    if told == night.earned:
+        return []
+    text = f"other runs of the account have earned Rs {to_rupees(night.earned)} today"
+    return [Report(int(ReportKind.EARLIER), row=-1, qty=night.earned, price=day, text=text)]
 
 
 def goes_on(engine: Engine, night: Night) -> str:

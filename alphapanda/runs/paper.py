@@ -37,7 +37,7 @@ from alphapanda.runs.commands import KILL, load_key, refuse_killed, registered
 from alphapanda.runs.identity import differing, made_by
 from alphapanda.runs.inbox import FileInbox
 from alphapanda.runs.line import Line
-from alphapanda.runs.nights import Night, catch_up, goes_on, notes_on_end
+from alphapanda.runs.nights import Night, catch_up, goes_on, news_of, notes_on_end
 from alphapanda.runs.operator import Operator
 from alphapanda.runs.output import write_run
 from alphapanda.runs.plan import RunPlan
@@ -128,7 +128,7 @@ def run_paper(
             with (
                 frozen_garbage(),
                 measured(run),
-                connected(run, kept, journal, venue, run_id=before["run_id"]),
+                connected(run, kept, journal, venue, run_id=before["run_id"], night=night),
             ):
                 stopped = trade(PaperRun(run, kept), journal, show=show)
                 rest = None if stopped else rest_of(run, venue, night)
@@ -147,7 +147,7 @@ def run_paper(
 @contextmanager
 def connected(
     run: ActiveRun, kept: recorder.Recorder, journal: Journal | None, venue: Venue | None, *,
-    run_id: str,
+    run_id: str, night: Night | None = None,
 ) -> Iterator[None]:  # fmt: skip
     """Send what the core says from now on to the venue, and let it hear what is reported there.
 
@@ -158,9 +158,9 @@ def connected(
         return
     if journal is not None:
         journal.refresh()  # the calendar has brought it up to today
-    before = () if journal is None else recorder.history(run, journal)
+    before = [] if journal is None else list(recorder.history(run, journal))
     reports = Reports(given=kept.reports, booked=kept.booked)
-    reports.put(*doubts(run.session.engine))
+    reports.put(*doubts(run.session.engine), *news_of(night, before))
     line = Line(venue.connect(run_id, before), reports)
     if run.session.operator is not None:
         run.session.operator.decide_with(venue.decide)

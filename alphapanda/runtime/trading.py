@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
+from alphapanda.events.events import Broker
 from alphapanda.events.feeds import kept_in
+from alphapanda.journal.journal import FILE
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import claimed, remove_empty
 from alphapanda.runs import options as of_run
+from alphapanda.runs.commands import registered_folders
+from alphapanda.runs.earlier import earned_by_others
 from alphapanda.runs.folders import default_out
-from alphapanda.runs.nights import later_days
+from alphapanda.runs.nights import Night, later_days
 from alphapanda.runs.options import Options
 from alphapanda.runs.paper import Show, rows_taken, run_paper, unfinished
 from alphapanda.runs.plan import bind, load_strategies, rules_of
@@ -54,6 +58,8 @@ def trade(
         kept=kept_in(journal.contents.manifest) if sent and journal is not None else None,
     ), stack)  # fmt: skip
     night = venues.night_of(source, wanted.until, accepts=wanted.accepts) if sent else None
+    if night is not None:
+        night = night._replace(earned=earned_elsewhere(settings, folder, wanted.broker, night))
     plan = bind(options, rules, source, specs, arguments) if feed.kind.known else None
     if plan is not None:  # compiling takes a minute, in which a market would go by
         prepare(replace(plan, sent=sent))
@@ -75,6 +81,14 @@ def trade(
     left = [followed(parts, process.parts.get(role)) for role in (Role.RELAY, Role.PROJECT)]
     troubles = filter(None, (result.trouble, *left))
     return replace(result, trouble="\nalphapanda: ".join(troubles))
+
+
+def earned_elsewhere(settings: Settings, folder: Path, broker: Broker, night: Night) -> int:
+    """Return what the account's other runs have earned today, scaled."""
+    inside = sorted(path.parent for path in settings.runs_dir.glob(f"*/{FILE}"))
+    known = dict.fromkeys([*inside, *registered_folders(settings.base_dir)])
+    like = {"broker": str(broker), "account_id": settings.account_id}
+    return earned_by_others(known, folder, like, night.today)
 
 
 def followed(parts: Parts, part: Any) -> str:

@@ -19,6 +19,7 @@ from tests.support.harness import (
     Played,
     Script,
     closes,
+    limited,
     listener,
     opens,
     phase,
@@ -366,3 +367,13 @@ def test_a_flatten_closes_by_orders() -> None:
     assert messages(played)[3:] == [
         ("CANCEL", 2, -10, 0), ("CANCEL", 3, -10, 0), ("ORDER", 4, -10, 0),
     ]  # fmt: skip
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(("days", "codes"), [(0, [RejectionCode.LOSS_LIMIT]), (-1, [])])
+def test_what_other_runs_lost_today_counts(days: int, codes: list[RejectionCode]) -> None:
+    """With it the account is over its loss at once; what they lost yesterday is no matter."""
+    today = (T0 + 19_800 * SECOND) // (86_400 * SECOND)
+    lost = report(T0 + SECOND, R.EARLIER, 0, row=-1, qty=-rs(101), price=today + days)
+    played = sent({5: lambda ctx: buy(ctx, 1)}, lost, limits=limited(loss=rs(100)))
+    assert played.codes() == codes

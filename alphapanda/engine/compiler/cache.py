@@ -1,22 +1,29 @@
 """Compiled loops on disk: a folder for each, published whole and checked before it is used.
 
 A loop's folder holds its generated module and numba's files. It is made beside its place, so that
-processes that compile the same loop at once do not meet; a damaged one is thrown away.
+processes that compile the same loop at once do not meet; a damaged one is thrown away. Who wants a
+loop that another process compiles waits for it, where the disk can lock.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 SUMS = "SHA256SUMS"
 MODULE = "loop.py"
+PATIENCE_S = 180.0
+"""How long to wait for who compiles the same: some times what a core takes; it may be stopped."""
+NAP_S = 0.05
 
 
 @contextmanager
@@ -26,9 +33,22 @@ def folder(cache_dir: Path, key: str, text: str) -> Iterator[Path]:
     Where nothing can be written a temporary folder serves, and a warning says so.
     """
     final = Path(cache_dir, key)
-    if intact(final):
-        yield final
-        return
+    with ExitStack() as held:
+        whole = intact(final)
+        if not whole:
+            held.enter_context(alone(cache_dir, key))
+            whole = intact(final)
+        if whole:
+            held.close()
+            yield final
+        else:
+            yield held.enter_context(fresh(final, text))
+
+
+@contextmanager
+def fresh(final: Path, text: str) -> Iterator[Path]:
+    """Yield a new folder for a loop, and publish it when the body has left it in order."""
+    cache_dir, key = final.parent, final.name
     try:
         shutil.rmtree(final, ignore_errors=True)
         cache_dir.mkdir(parents=True, exist_ok=True)
@@ -47,6 +67,63 @@ def folder(cache_dir: Path, key: str, text: str) -> Iterator[Path]:
             new.rename(final)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def alone(cache_dir: Path, key: str) -> Iterator[None]:
+    """Keep others from compiling the same loop meanwhile; they wait, and find it.
+
+    The lock ends with its process. On a disk that can't lock, or if its owner takes too long, both
+    compile and one is kept.
+    """
+    path = Path(cache_dir, f".{key}.lock")
+    file = locked(path)
+    try:
+        yield
+    finally:
+        if file is not None:
+            with suppress(OSError):
+                path.unlink()
+            os.close(file)
+
+
+def locked(path: Path) -> int | None:
+    """Return a file that is locked, once nobody else has it; None if that can't be."""
+    deadline = time.monotonic() + PATIENCE_S
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while time.monotonic() < deadline:
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                mine = lock(file) and os.path.samestat(os.fstat(file), path.stat())
+            except FileNotFoundError:  # its owner took it away before it was locked here
+                mine = False
+            except OSError:  # the disk can't lock
+                path.unlink(missing_ok=True)
+                os.close(file)
+                return None
+            if mine:
+                return file
+            os.close(file)
+            time.sleep(NAP_S)
+    return None
+
+
+def lock(file: int) -> bool:
+    """Lock a file, if it can be had at once.
+
+    Raises:
+        OSError: if nothing can be locked there.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 (absent on Windows, where each process compiles for itself)
+    except ImportError:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @cache

@@ -45,11 +45,13 @@ class DefaultGroup(TyperGroup):
 
     default: LazyCommand
 
-    def make_context(self, name: str | None, args: list[str], *more: Any, **named: Any) -> Any:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
         """Return the context of the command itself, unless another word follows it."""
         if args and (args[0] in self.commands or args[0] == "--help"):
-            return super().make_context(name, args, *more, **named)
-        return self.default.make_context(name, args, *more, **named)
+            return super().make_context(info_name, args, parent, **extra)
+        return self.default.make_context(info_name, args, parent, **extra)
 
 
 def default_group(name: str, row: Row) -> DefaultGroup:

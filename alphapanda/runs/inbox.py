@@ -138,8 +138,11 @@ class FileInbox:
             if len(text) > MOST_BYTES:
                 return Refusal(f"has over {MOST_BYTES:,} bytes")
             signed = msgspec.json.decode(text, type=Signed)
-            kind = Decision if is_decision(signed.command) else Command
-            command: Command | Decision = msgspec.json.decode(signed.command, type=kind)
+            command: Command | Decision = (
+                msgspec.json.decode(signed.command, type=Decision)
+                if is_decision(signed.command)
+                else msgspec.json.decode(signed.command, type=Command)
+            )
         except (OSError, msgspec.DecodeError) as error:
             return Refusal(f"is no command: {error}")
         if not hmac.compare_digest(signed.signature, sign(self._key, signed.command)):

@@ -104,7 +104,7 @@ def setup_of(plan: RunPlan, settles: Mapping[int, int]) -> Setup:
         instruments=plan.instruments, strategies=plan.enrolments, schedule=plan.rules.schedule,
         limits=plan.rules.limits, first_day=plan.feed.days[0], cash=options.cash,
         always=plan.rules.calendar.is_always, expiries=settles, begin_ns=plan.begin_ns,
-        sizes=Limit(orders=options.max_orders or room(plan)),
+        sizes=Limit(orders=options.open_orders or room(plan)),
         paper=Paper(
             latency_ns=options.latency, slippage=options.slippage, seed=options.seed,
             limit_fill=options.limit_fill, volume_share=options.volume_share,

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
@@ -68,6 +69,33 @@ def test_damaged_one_is_made_anew(name: str, tmp_path: Path) -> None:
         assert made.name.endswith(".partial")
         assert left(made) == ["loop.py"]
     assert cache.intact(tmp_path / KEY)
+
+
+def test_what_was_used_longest_ago_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loops keep to their room; one of the last hour stays, and so does what is no loop."""
+    monkeypatch.setattr(cache, "ROOM", 10_000)
+
+    def use(key: str, days: int) -> None:
+        with cache.folder(tmp_path, key, "x" * 4_000):
+            pass
+        ago = time.time() - days * 86_400
+        os.utime(tmp_path / key, (ago, ago))
+
+    for days, key in enumerate("abcd"):
+        use(key, days)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / ".of_a_killed_one.partial").mkdir()
+    os.utime(tmp_path / ".of_a_killed_one.partial", (0, 0))
+    (tmp_path / ".of_another.partial").mkdir()
+    use("c", 0)  # it was taken away, and is made anew
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        ".of_another.partial", "a", "c", "mine",
+    ]  # fmt: skip
+    monkeypatch.setattr(cache, "ROOM", 0)
+    use("e", 0)
+    assert {each.name for each in tmp_path.glob("[a-z]")} == {"a", "c", "e"}
 
 
 def test_two_at_once_make_it_once(tmp_path: Path) -> None:

@@ -29,7 +29,6 @@ OF_BARS = ("volume", "oi")
 class Recording(Protocol):
     """Rows that are checked and in running order, and what is known of them."""
 
-    kind: str
     interval_ns: int
     names: tuple[str, ...]
     files: tuple[FileInfo, ...]
@@ -37,6 +36,11 @@ class Recording(Protocol):
     days: tuple[date, ...]
     repairs: dict[str, int]
     columns: frozenset[str]
+
+    @property
+    def kind(self) -> str:
+        """Return what its rows are."""
+        ...
 
     def end_with(self, calendar: Calendar, groups: Sequence[SessionGroup]) -> None:
         """Let bars end with the sessions of a calendar; `groups` by instrument."""

@@ -24,6 +24,12 @@ MODULE = "loop.py"
 PATIENCE_S = 180.0
 """How long to wait for who compiles the same: some times what a core takes; it may be stopped."""
 NAP_S = 0.05
+ROOM = 256 * 2**20
+"""Bytes that loops may take on disk; those that were used longest ago go first."""
+IN_USE_S = 3_600
+"""A loop that was used so lately stays: a process may be loading it."""
+ABANDONED_S = 86_400
+"""A folder of a process that was killed is that old."""
 
 
 @contextmanager
@@ -40,6 +46,8 @@ def folder(cache_dir: Path, key: str, text: str) -> Iterator[Path]:
             whole = intact(final)
         if whole:
             held.close()
+            with suppress(OSError):  # of another user, or on a disk that can only be read
+                os.utime(final)
             yield final
         else:
             yield held.enter_context(fresh(final, text))
@@ -65,6 +73,7 @@ def fresh(final: Path, text: str) -> Iterator[Path]:
         with suppress(OSError):  # a full disk, or another process was faster
             seal(new)
             new.rename(final)
+            prune(cache_dir)
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
@@ -124,6 +133,22 @@ def lock(file: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def prune(cache_dir: Path) -> None:
+    """Take away loops beyond the room for them, and what killed processes left.
+
+    An edited strategy leaves a loop behind that nobody asks for again.
+    """
+    now, total = time.time(), 0
+    loops = [(file.parent.stat().st_mtime, file.parent) for file in cache_dir.glob(f"*/{SUMS}")]
+    for used, loop in sorted(loops, reverse=True):
+        total += sum(file.stat().st_size for file in loop.rglob("*") if file.is_file())
+        if total > ROOM and used < now - IN_USE_S:
+            shutil.rmtree(loop, ignore_errors=True)
+    for left in cache_dir.glob(".*.partial"):
+        if left.stat().st_mtime < now - ABANDONED_S:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @cache

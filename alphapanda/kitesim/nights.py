@@ -8,23 +8,41 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from alphapanda.kitesim.logins import EXPIRY
+from alphapanda.kitesim.market import Market
+from alphapanda.kitesim.ticker import Hub
 from alphapanda.model.calendar import day_start_ns, ist_date
-
-if TYPE_CHECKING:
-    from alphapanda.kitesim.simulator import Simulator
 
 NAP_S = 0.05
 AWAY_S = 30.0
 """Clients whose connection is lost dial again within this time."""
 
 
+class Day(Protocol):
+    """What a simulator is to its nights."""
+
+    hub: Hub
+    market: Market
+
+    def now(self) -> int:
+        """Return the market's time."""
+        ...
+
+    def reach_close(self) -> None:
+        """Let it be the close."""
+        ...
+
+    def hours_pass(self) -> None:
+        """Do what the hour asks for."""
+        ...
+
+
 class Nights:
     """Lets nights pass."""
 
-    def __init__(self, sim: Simulator, start_ns: int) -> None:
+    def __init__(self, sim: Day, start_ns: int) -> None:
         self._sim = sim
         self.day = ist_date(start_ns)
         """Of the data; its night is a part of it."""

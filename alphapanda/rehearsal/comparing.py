@@ -162,7 +162,7 @@ def account_positions(ledger: Mapping[str, Any], foreign: Iterable[Trade]) -> di
     held: Counter[str] = Counter()
     for place, position in ledger["positions"].items():
         held[place.rpartition(":")[0]] += position["qty"]
-    for key, holding in ledger["holdings"].items():
+    for key, holding in ledger.get("holdings", {}).items():
         held[key] += holding["quantity"] + holding["t1"]
     for key, qty in ledger.get("first_holdings", {}).items():
         held[key] -= qty

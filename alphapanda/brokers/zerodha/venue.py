@@ -13,6 +13,7 @@ from alphapanda.brokers.zerodha.addresses import addresses_of
 from alphapanda.brokers.zerodha.clocks import Clock, clock_of
 from alphapanda.brokers.zerodha.live_feed import LiveFeed
 from alphapanda.brokers.zerodha.orders.closing import NAME as CLOSING
+from alphapanda.brokers.zerodha.orders.closing import expected_on
 from alphapanda.brokers.zerodha.orders.gateway import Gateway
 from alphapanda.brokers.zerodha.orders.mornings import listed_otherwise, new_limits
 from alphapanda.brokers.zerodha.orders.opening import Trading, open_gateway
@@ -69,6 +70,7 @@ class ZerodhaVenue:
         trading = Trading(
             run_id, DEPLOYMENT, self._instruments, self._folder, settings.runs_dir,
             day=(clock() + IST) // DAY, history=history, over=self._over,
+            expected=expected_on(self._folder, today),
             changed=listed_otherwise(self._instruments, self._live.instruments, today),
         )  # fmt: skip
         gateway = open_gateway(settings, addresses, token, trading=trading)

@@ -46,6 +46,8 @@ class Trading:
     """What the journal has, in its order: requests and reports of earlier processes."""
     positions: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """Signed quantities of ours by row and `Product` from before the history."""
+    expected: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """What the account was to show this morning, by instrument and product."""
     changed: Mapping[int, str] = field(default_factory=dict)
     """Instruments, by row, that are not listed as they were, and how not."""
     over: Callable[[int], bool] = lambda _: False
@@ -70,7 +72,7 @@ def open_gateway(
     state = State(
         Tags(trading.run_id, trading.deployment, trading.day), trading.instruments, trading.over,
         trading.day,
-        held=dict(carried), carried=carried,
+        held=dict(carried), carried=carried, expected=trading.expected,
     )  # fmt: skip
     history = list(trading.history)
     restore(state, history, sent.before, time.monotonic())

@@ -330,16 +330,15 @@ def compare_night(state: State, books: Books) -> None:
         if product == Product.CNC:
             held = books.holdings.get(name)
             has = 0 if held is None else held.free + held.used
-            agrees = has == qty if is_ratio(has, qty) else has >= qty
         else:
             position = books.positions.get((name, word))
             has = 0 if position is None else position.overnight
-            agrees = has == qty or (has != 0 and has * qty > 0 and abs(has) > abs(qty))
-            agrees = agrees and not (has != qty and is_ratio(has, qty))
-        if agrees:
+        before = state.expected.get((name, word), qty)
+        enough = has * qty > 0 and abs(has) >= abs(qty)
+        if enough and not is_ratio(has, before):
             continue
-        what = "CORPORATE_ACTION" if is_ratio(has, qty) else "overnight"
-        text = f"{name} {word}: {qty} carried, the broker has {has}"
+        what = "CORPORATE_ACTION" if is_ratio(has, before) else "overnight"
+        text = f"{name} {word}: {qty} carried, the broker has {has}, and had {before}"
         state.night.add(row)
         state.alert(what, text)
         state.block(row, Why.SYNC, f"{what}: {text}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -193,6 +193,9 @@ class State:
     """Signed quantity of ours by row and product: carried, and traded today."""
     carried: dict[tuple[int, int], int] = field(default_factory=dict)
     """The part of it that was carried into the day."""
+    expected: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """What the account, others' part included, was to show this morning, by instrument and product,
+    as it stood when the last day was closed."""
     night: set[int] = field(default_factory=set)
     """Instruments whose carried position the broker shows otherwise: nothing is sent there."""
     changed: set[int] = field(default_factory=set)
@@ -239,9 +242,10 @@ class State:
     def end(self, tracked: Tracked, kind: ReportKind, why: Why, text: str, ts: int = 0) -> None:
         """Let an order of ours end unfilled, or not wholly filled, and say so.
 
-        A person is told of one that was refused and would have closed a position.
+        A person is told of one that was sent, refused, and would have closed a position.
         """
-        if kind is ReportKind.REJECTED and self.reduces(tracked.request):
+        sent = tracked.stage is not Stage.QUEUED
+        if kind is ReportKind.REJECTED and sent and self.reduces(tracked.request):
             self.alert("exit refused", f"{why}: {text}", tracked)
         tracked.stage = Stage.ENDED
         tracked.change = None

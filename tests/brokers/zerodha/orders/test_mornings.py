@@ -77,6 +77,40 @@ def test_where_the_night_changed_a_quantity_nothing_is_sent(held: int) -> None:
     assert [one.order for one in other if isinstance(one, Send)] == [8]
 
 
+@pytest.mark.parametrize(("has", "word"), [(50, ""), (60, ""), (100, "CORPORATE_ACTION"),
+                                           (9, "overnight"), (10, "CORPORATE_ACTION")])  # fmt: skip
+def test_shares_of_others_are_no_corporate_action(has: int, word: str) -> None:
+    """Beside ten of ours lay forty of the person's: five times as many is what there was before."""
+    state, books = carrying(10), Books()
+    state.expected = {("NSE:INFY", "CNC"): 50}
+    books.holdings = {"NSE:INFY": HoldingRow("NSE:INFY", has, 0, 0, 0, 0, 0)}
+    compare_night(state, books)
+    assert [one.word for one in state.actions if isinstance(one, Alert)] == ([word] if word else [])
+
+
+def test_the_evening_says_what_the_morning_is_to_show(tmp_path: Path) -> None:
+    """Bought shares join the holdings, sold ones have left them, contracts stay positions."""
+    row = {"exchange": "NSE", "average_price": 1, "overnight_quantity": 0}
+    positions = {"net": [
+        {**row, "tradingsymbol": "INFY", "product": "CNC", "quantity": 3},
+        {**row, "tradingsymbol": "TCS", "product": "CNC", "quantity": -2},
+        {**row, "exchange": "NFO", "tradingsymbol": "X", "product": "NRML", "quantity": -65},
+        {**row, "tradingsymbol": "WIPRO", "product": "MIS", "quantity": 5},
+    ]}  # fmt: skip
+    share = {"exchange": "NSE", "t1_quantity": 1, "used_quantity": 0, "collateral_quantity": 0,
+             "authorised_quantity": 0}  # fmt: skip
+    holdings = [{**share, "tradingsymbol": "INFY", "quantity": 6}]
+    held = closing.held_overnight(positions, holdings)
+    assert held == {"NSE:INFY CNC": 10, "NFO:X NRML": -65}
+    found = closing.Closing("2025-12-26", (), (), (), 0, 0, (), held)
+    found.write(tmp_path)
+    assert closing.expected_on(tmp_path, TODAY) == {
+        ("NSE:INFY", "CNC"): 10, ("NFO:X", "NRML"): -65,
+    }  # fmt: skip
+    assert closing.expected_on(tmp_path, date(2025, 12, 26)) == {}
+    assert closing.expected_on(tmp_path / "none", TODAY) == {}
+
+
 def test_how_the_books_agree_is_said_when_it_changes() -> None:
     """Once at the start, once after a trade; a second start in the same state says nothing new."""
     made = World(1, Way(lost_updates=0))

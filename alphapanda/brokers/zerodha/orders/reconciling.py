@@ -326,6 +326,8 @@ def is_moving(state: State, row: int) -> bool:
 def compare_night(state: State, books: Books) -> None:
     """Compare what was carried over the night; a plain ratio is a corporate action's."""
     for (row, product), qty in sorted(state.carried.items()):
+        if not qty:  # it was sold before the night
+            continue
         name, word = state.instruments[row].name, PRODUCTS[Product(product)]
         if product == Product.CNC:
             held = books.holdings.get(name)

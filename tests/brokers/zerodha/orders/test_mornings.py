@@ -88,6 +88,14 @@ def test_shares_of_others_are_no_corporate_action(has: int, word: str) -> None:
     assert [one.word for one in state.actions if isinstance(one, Alert)] == ([word] if word else [])
 
 
+def test_what_was_sold_before_the_night_is_not_compared() -> None:
+    """Shares of others in its place are no matter of ours."""
+    state, books = carrying(0), Books()
+    books.holdings = {"NSE:INFY": HoldingRow("NSE:INFY", 2, 0, 0, 0, 0, 0)}
+    compare_night(state, books)
+    assert (state.night, state.actions) == (set(), [])
+
+
 def test_the_evening_says_what_the_morning_is_to_show(tmp_path: Path) -> None:
     """Bought shares join the holdings, sold ones have left them, contracts stay positions."""
     row = {"exchange": "NSE", "average_price": 1, "overnight_quantity": 0}

@@ -51,6 +51,14 @@ COMMANDS = {
                  "for."),
     "cancel": Row("alphapanda.cli.cancel", "Cancel one working order, whichever strategy's it "
                   "is."),
+    "orders": Row("alphapanda.cli.orders", "Show our orders of today beside the broker's; status "
+                  "1 if some differ."),
+    "orders ignore": Row("alphapanda.cli.orders_ignore", "Take an order in quarantine for somebody "
+                         "else's: its instrument takes risk again."),
+    "orders resume": Row("alphapanda.cli.orders_resume", "Let orders leave again after a halt "
+                         "whose cause you have mended."),
+    "positions": Row("alphapanda.cli.positions", "Show what our runs hold beside the account; "
+                     "status 1 if it has less, or another side."),
     "verify": Row("alphapanda.cli.verify", "Replay a run's journal through a fresh core: every "
                   "envelope must come out the same."),
     "api": Row("alphapanda.cli.api", "Serve the API and its page, until Ctrl-C; first make a user: "
@@ -128,6 +136,7 @@ COMMANDS = {
 }  # fmt: skip
 GROUPS = {
     "schedule": "Notebooks that run at their times, by schedules/NAME.toml.",
+    "orders": "Show our orders of today beside the broker's; status 1 if some differ.",
     "data": "Market data: import it into the catalogue, look at it, check it, make it up.",
     "instruments": "Kite's lists of instruments, one a day, under instruments/.",
     "login": "Sessions at a broker: a person logs in, once a day.",

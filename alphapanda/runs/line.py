@@ -43,10 +43,9 @@ class Line:
         self._pass(tuple(requests))
 
     def look(self) -> None:
-        """Ask the client for the state of every open order; it comes as reports."""
-        asked = asyncio.run_coroutine_threadsafe(self._look(), self._loop)
+        """Before the start: ask the client for the state of every open order, as reports."""
         try:
-            asked.result(STOP_S)
+            self._loop.run_until_complete(asyncio.wait_for(self._look(), STOP_S))
         except TimeoutError:
             raise OutsideError(
                 f"the broker's client does not say within {STOP_S:.0f} s which orders are open"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,10 @@ class Wanted:
     """Where its orders go; the core fills those on paper."""
     sending: Sending = ALL
     """What of them leaves."""
+    until: date | None = None
+    """The last day of a run at a broker; None: the first on which it holds nothing over night."""
+    accepts: bool = False
+    """A day at a broker may be closed although the books differ."""
 
 
 @dataclass

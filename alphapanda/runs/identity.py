@@ -48,8 +48,8 @@ def made_with(document: Mapping[str, Any]) -> dict[str, str]:
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return what of two recipes is not the same, as a message names it."""
-    names = ("strategies", "options", "data", "market", "instruments", "files", "owner_id",
-             "account_id")  # fmt: skip
+    names = ("strategies", "options", "data", "market", "instruments", "files", "fills",
+             "owner_id", "account_id")  # fmt: skip
     other = [name for name in names if before.get(name) != now.get(name)]
     for old, new in zip(before["strategies"], now["strategies"], strict=False):
         why = other_modules(new.get("modules", {}), old.get("modules", {}))

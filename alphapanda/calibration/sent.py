@@ -1,0 +1,287 @@
+"""A live run as its journal has it: the rows, the orders as they were sent, what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alphapanda.errors import UsageError
+from alphapanda.events.envelopes import Inputs, Position
+from alphapanda.events.events import Envelope, EventType, decode
+from alphapanda.events.feeds import Feed, kept_in
+from alphapanda.journal.journal import Journal
+from alphapanda.journal.packing import Batch
+from alphapanda.model.calendar import ist_date
+from alphapanda.model.columns import Columns
+from alphapanda.model.money import to_scaled
+from alphapanda.model.rows import CONTROL, Control, Kind, ReportKind, Tif
+from alphapanda.runs.plan import Rules
+from alphapanda.runs.rebuild import rules as rules_kept
+
+Int64 = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class Verb(IntEnum):
+    """What happens to an order at a place among the rows."""
+
+    PLACE = 0
+    MODIFY = 1
+    CANCEL = 2
+    """Its cancellation is sent."""
+    END = 3
+    """It ends at the exchange, and we did not ask for it."""
+
+
+class Act(NamedTuple):
+    """Something that happens to an order, behind so many market rows and control rows."""
+
+    rows: int
+    controls: int
+    ts: int
+    verb: Verb
+    order: int
+    """Its place among the orders of the run."""
+    qty: int = 0
+    """Signed; of a MODIFY the new total."""
+    price: int = 0
+    trigger: int = 0
+
+
+class SentOrder(NamedTuple):
+    """An order as it was sent."""
+
+    number: int
+    """In the run."""
+    row: int
+    ts: int
+    kind: Kind
+    tif: Tif
+    qty: int
+    """Signed."""
+    price: int
+    """Of a market order the worst price that its protection allows."""
+    trigger: int
+
+
+class Filled(NamedTuple):
+    """What was filled of each order; arrays as long as the list of orders."""
+
+    qty: Int64
+    """Unsigned."""
+    value: Int64
+    """Of all its fills, scaled."""
+    ts: Floats
+    """Mean time of what was filled, ns since the order was sent; 0 where nothing was."""
+
+
+@dataclass(frozen=True)
+class LiveRun:
+    """One live run; `columns` hold the rows of the instruments that it sent orders for."""
+
+    name: str
+    run_id: str
+    options: Mapping[str, Any]
+    """As its manifest keeps them."""
+    feed: Feed
+    rules: Rules
+    columns: Columns
+    controls: Any
+    """The phases of its sessions, and circuit limits, placed among the rows."""
+    acts: tuple[Act, ...]
+    orders: tuple[SentOrder, ...]
+    filled: Filled
+    away: Mapping[int, str]
+    """Orders that never were at the exchange, by their place, and why."""
+    missed: int
+    """Rows of the feed that never came."""
+
+    @property
+    def days(self) -> list[date]:
+        """The day, in India, on which each order was sent."""
+        return [ist_date(order.ts) for order in self.orders]
+
+
+def read_live(path: Path, *, name: str = "") -> LiveRun:
+    """Read a live run from its folder.
+
+    Raises:
+        UsageError: if there is no journal, or one of a run that sent nothing to a broker.
+        DamageError: if the journal is damaged before its end.
+    """
+    journal = Journal.open(path)
+    document = journal.contents.manifest
+    if not document.get("sent"):
+        raise UsageError(
+            f"{path}: a {document['mode']} run, which sent nothing to a broker: there are no live "
+            "orders to compare paper fills with; name a run of `alphapanda live` or `rehearse`"
+        )
+    reading = Reading(kept_in(document))
+    for batch in journal.batches():
+        reading.take(batch)
+    return reading.run(name or path.name, document)
+
+
+WORDS = {
+    EventType.ORDER_PLACED, EventType.ORDER_MODIFY_SENT, EventType.ORDER_CANCEL_SENT,
+    EventType.ORDER_FILLED, EventType.ORDER_CANCELLED, EventType.ORDER_EXPIRED,
+    EventType.ORDER_FAILED,
+}  # fmt: skip
+ENDS = (EventType.ORDER_CANCELLED, EventType.ORDER_EXPIRED)
+OURS = ("IOC", "DRY_RUN")
+"""Reasons of an end that the order brought with it, or that came before any exchange."""
+NOT_SENT = ("DRY_RUN",)
+
+
+@dataclass
+class Reading:
+    """Takes a journal batch by batch."""
+
+    feed: Feed
+    _columns: list[Columns] = field(default_factory=list)
+    _controls: list[Any] = field(default_factory=list)
+    _acts: list[Act] = field(default_factory=list)
+    _orders: list[SentOrder] = field(default_factory=list)
+    _places: dict[int, int] = field(default_factory=dict)
+    _fills: list[tuple[int, int, int, int]] = field(default_factory=list)
+    _asked: set[int] = field(default_factory=set)
+    _away: dict[int, str] = field(default_factory=dict)
+    _position: Position = field(default_factory=Position)
+    _kept: int = 0
+    _missed: int = 0
+
+    def __post_init__(self) -> None:
+        """Look up the instruments by name."""
+        self._rows = {each.name: row for row, each in enumerate(self.feed.instruments)}
+
+    def take(self, batch: Batch) -> None:
+        """Take a batch: its rows, and what was said of orders at each of them."""
+        inputs = Inputs("", self._position, batch.columns, batch.controls)
+        kept = is_kept(batch.controls)
+        before = np.concatenate([[0], np.cumsum(kept)])
+        for envelope in about_orders(batch):
+            market, control = consumed(inputs, envelope.data.cause, batch)
+            place = (self._position.rows + market, self._kept + int(before[control]))
+            self._note(envelope, place)
+        chosen = batch.controls[kept].copy()
+        chosen["at"] += self._position.rows
+        self._controls.append(chosen)
+        self._columns.append(batch.columns)
+        self._kept += int(before[-1])
+        self._missed += batch.missed
+        self._position = inputs.after()
+
+    def _note(self, envelope: Envelope, at: tuple[int, int]) -> None:
+        said: Any = envelope.data
+        if envelope.type == EventType.ORDER_PLACED:
+            self._places[said.order] = len(self._orders)
+            self._orders.append(self._order(said, envelope.ts))
+            verb = Verb.PLACE
+        elif said.order not in self._places:
+            raise UsageError(f"the journal speaks of order {said.order}, which it never placed")
+        elif envelope.type == EventType.ORDER_FILLED:
+            ts = said.exchange_ns or envelope.ts
+            self._fills.append((self._places[said.order], abs(said.qty), to_scaled(said.price), ts))
+            return
+        elif envelope.type == EventType.ORDER_FAILED or said_before(said, NOT_SENT):
+            self._away[self._places[said.order]] = said.reason
+            verb = Verb.END
+        elif envelope.type in ENDS:
+            if said.order in self._asked or said_before(said, OURS):
+                return
+            verb = Verb.END
+        elif envelope.type == EventType.ORDER_CANCEL_SENT:
+            self._asked.add(said.order)
+            verb = Verb.CANCEL
+        else:
+            verb = Verb.MODIFY
+        trigger = getattr(said, "trigger", "0.00")
+        self._acts.append(Act(
+            *at, envelope.ts, verb, self._places[said.order], said.qty, to_scaled(said.price),
+            to_scaled(trigger),
+        ))  # fmt: skip
+
+    def _order(self, said: Any, ts: int) -> SentOrder:
+        return SentOrder(
+            said.order, self._rows[said.instrument], ts, Kind[said.kind], Tif[said.tif], said.qty,
+            to_scaled(said.price), to_scaled(said.trigger),
+        )  # fmt: skip
+
+    def run(self, name: str, document: Mapping[str, Any]) -> LiveRun:
+        """Return the run, its rows thinned out to the instruments that it sent orders for."""
+        columns = joined(self._columns)
+        traded = np.zeros(len(self.feed.instruments), bool)
+        traded[[order.row for order in self._orders]] = True
+        wanted = traded[columns.row]
+        after = np.concatenate([[0], np.cumsum(wanted)])
+        controls = np.concatenate([*self._controls, np.zeros(0, CONTROL)])
+        controls["at"] = after[controls["at"]]
+        thinned = Columns._make(column[wanted] if len(column) else column for column in columns)
+        traded_at_all = {fill[0] for fill in self._fills}
+        away = {n: why for n, why in self._away.items() if n not in traded_at_all}
+        acts = tuple(
+            act._replace(rows=int(after[act.rows])) for act in self._acts if act.order not in away
+        )
+        return LiveRun(
+            name, document["run_id"], document["options"], self.feed, rules_kept(document), thinned,
+            controls, acts, tuple(self._orders), filled_of(self._orders, np.array(self._fills)),
+            away, self._missed,
+        )  # fmt: skip
+
+
+def about_orders(batch: Batch) -> Iterator[Envelope]:
+    """Yield what a batch says of orders; the others are not even decoded."""
+    for line in batch.envelopes:
+        if b'"order_' in line:
+            envelope = decode(line)
+            if envelope.type in WORDS:
+                yield envelope
+
+
+def said_before(said: Any, reasons: tuple[str, ...]) -> bool:
+    """Say if an order's end has one of these reasons."""
+    return getattr(said, "reason", "") in reasons
+
+
+def is_kept(controls: Any) -> Any:
+    """Say of each control row if paper matching needs it: phases, and the day's circuit limits."""
+    circuit = (controls["kind"] == Control.REPORT) & (controls["a"] == ReportKind.CIRCUIT)
+    return (controls["kind"] == Control.PHASE) | circuit
+
+
+def consumed(inputs: Inputs, cause: int, batch: Batch) -> tuple[int, int]:
+    """Return how many market rows and control rows of a batch lie up to a cause, it included."""
+    place = inputs.place(cause)
+    if place is None:
+        return 0, 0
+    kind, number = place
+    if kind == "control":
+        return int(batch.controls["at"][number]), number + 1
+    return number + 1, int(np.searchsorted(batch.controls["at"], number, side="right"))
+
+
+def joined(parts: list[Columns]) -> Columns:
+    """Return batches of rows as one."""
+    if not parts:
+        return Columns.of()
+    return Columns._make(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def filled_of(orders: list[SentOrder] | tuple[SentOrder, ...], fills: Any) -> Filled:
+    """Return what was filled of each order, from rows of place, quantity, price and time."""
+    count = len(orders)
+    place, qty, price, ts = np.asarray(fills, np.int64).reshape(-1, 4).T
+    total, value = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    np.add.at(total, place, qty)
+    np.add.at(value, place, qty * price)
+    sent = np.array([order.ts for order in orders], np.int64)
+    waited = np.zeros(count)
+    np.add.at(waited, place, (ts - sent[place]) * qty.astype(float))
+    return Filled(total, value, waited / np.maximum(total, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ LEAST_ORDERS = 20
 """Orders with a live fill, below which nothing is fitted."""
 LEAST_OF_KIND = 10
 """Orders of the kind that tells of a setting, below which its default stays."""
+MOSTLY = 0.5
+"""The part of live fills that paper must fill too, or settings are no candidates: of orders that
+nothing fills there is no error to see."""
 REPLAYS = 240
 """About how often a fit replays the orders, to know beforehand whether compiling is worth it."""
 
@@ -89,9 +93,15 @@ class Matched:
         return self._known[key]
 
     def score(self, parts: Parts, terms: Terms) -> float:
-        """Return the mean score of the chosen orders."""
+        """Return the mean score of the chosen orders; infinite if paper fills too few of them."""
         total, count = self.total(parts, terms)
-        return total / max(count, 1)
+        filled = both = 0
+        for place, chosen in enumerate(parts):
+            if chosen.any():
+                found = self.compared(place, terms)
+                both += int((chosen & found.both).sum())
+                filled += int((chosen & (found.both | found.only_live)).sum())
+        return total / max(count, 1) if both >= MOSTLY * filled else math.inf
 
     def total(self, parts: Parts, terms: Terms) -> tuple[float, int]:
         """Return the sum of the chosen orders' scores, and how many were at the exchange."""
@@ -121,6 +131,11 @@ def calibrate(
     everything = [np.ones(len(run.orders), bool) for run in runs]
     folds, how = folds_of(runs, sessions)
     found = fit_shown(matched, everything, names, "all sessions", progress)
+    if math.isinf(found.score):
+        raise UsageError(
+            "under no settings does paper matching fill half of the orders that were filled live: "
+            "there is nothing to fit; `alphapanda report RUN` shows which it does not fill"
+        )
     kept |= dict.fromkeys(found.silent, "every value fits these orders equally well")
     judged, left_out = [], []
     for label, learned, tested in folds:
@@ -128,7 +143,7 @@ def calibrate(
         judged.append((other.terms, tested))
         left_out.append({
             "left_out": label, "terms": other.terms._asdict(),
-            "score_bp": round(matched.score(tested, other.terms), 4),
+            "score_bp": error_of(matched, [(other.terms, tested)])["score_bp"],
         })  # fmt: skip
     return Calibration(
         found, tuple(sessions), rule, kept,

@@ -8,6 +8,7 @@ their range is kept, which says how much the data can tell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -31,7 +32,7 @@ GRIDS: dict[str, tuple[int, ...]] = {
     )),
 }  # fmt: skip
 """Values that are tried at first: ns, and rates in 1e-7."""
-MISSING_BP = 10.0
+MISSING_BP = 20.0
 """What an order costs in the score that filled in one only; a part of it, that part."""
 MINUTE_BP = 1.0
 """What a minute costs in the score by which fills are apart."""
@@ -113,7 +114,8 @@ def fit(score: Score, names: Sequence[str]) -> Fit:
 def tells(score: Score, terms: Terms, name: str) -> bool:
     """Say if any value of a setting fits better than another."""
     found = [score(terms.but(name, value)) for value in GRIDS[name]]
-    return max(found) - min(found) > SAME
+    least = min(found)
+    return not math.isinf(least) and max(found) - least > SAME
 
 
 def line_search(score: Score, best: Fit, name: str, finer: int) -> Fit:

@@ -1,4 +1,8 @@
-"""A live run as its journal has it: the rows, the orders as they were sent, what became of them."""
+"""A live run as its journal has it: the rows, the orders as they were sent, what became of them.
+
+A change or a cancellation counts where it came about: one that the broker refused, or that came
+behind the last fill, never was at the exchange.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ from alphapanda.journal.packing import Batch
 from alphapanda.model.calendar import ist_date
 from alphapanda.model.columns import Columns
 from alphapanda.model.money import to_scaled
-from alphapanda.model.rows import CONTROL, Control, Kind, ReportKind, Tif
+from alphapanda.model.rows import CONTROL, Control, Kind, Reason, ReportKind, Tif
 from alphapanda.runs.plan import Rules
 from alphapanda.runs.rebuild import rules as rules_kept
 
@@ -131,13 +135,17 @@ def read_live(path: Path, *, name: str = "") -> LiveRun:
 
 WORDS = {
     EventType.ORDER_PLACED, EventType.ORDER_MODIFY_SENT, EventType.ORDER_CANCEL_SENT,
-    EventType.ORDER_FILLED, EventType.ORDER_CANCELLED, EventType.ORDER_EXPIRED,
+    EventType.ORDER_MODIFIED, EventType.ORDER_FILLED, EventType.ORDER_CANCELLED,
+    EventType.ORDER_EXPIRED,
     EventType.ORDER_FAILED,
 }  # fmt: skip
-ENDS = (EventType.ORDER_CANCELLED, EventType.ORDER_EXPIRED)
-OURS = ("IOC", "DRY_RUN")
-"""Reasons of an end that the order brought with it, or that came before any exchange."""
-NOT_SENT = ("DRY_RUN",)
+VERBS = {
+    EventType.ORDER_PLACED: Verb.PLACE, EventType.ORDER_MODIFY_SENT: Verb.MODIFY,
+    EventType.ORDER_CANCEL_SENT: Verb.CANCEL, EventType.ORDER_CANCELLED: Verb.END,
+    EventType.ORDER_EXPIRED: Verb.END, EventType.ORDER_FAILED: Verb.END,
+}  # fmt: skip
+NOT_SENT = (Reason.DRY_RUN.name,)
+"""Reasons of an order that ended before it was at the exchange."""
 
 
 @dataclass
@@ -151,7 +159,12 @@ class Reading:
     _orders: list[SentOrder] = field(default_factory=list)
     _places: dict[int, int] = field(default_factory=dict)
     _fills: list[tuple[int, int, int, int]] = field(default_factory=list)
-    _asked: set[int] = field(default_factory=set)
+    _cancels: dict[int, int] = field(default_factory=dict)
+    """By order's number, which act asks for its cancellation; likewise ..."""
+    _changes: dict[int, int] = field(default_factory=dict)
+    """... which asks for the change that is not answered."""
+    _void: set[int] = field(default_factory=set)
+    """Acts that did not come about."""
     _away: dict[int, str] = field(default_factory=dict)
     _position: Position = field(default_factory=Position)
     _kept: int = 0
@@ -183,29 +196,38 @@ class Reading:
         if envelope.type == EventType.ORDER_PLACED:
             self._places[said.order] = len(self._orders)
             self._orders.append(self._order(said, envelope.ts))
-            verb = Verb.PLACE
         elif said.order not in self._places:
             raise UsageError(f"the journal speaks of order {said.order}, which it never placed")
-        elif envelope.type == EventType.ORDER_FILLED:
+        if envelope.type == EventType.ORDER_FILLED:
             ts = said.exchange_ns or envelope.ts
             self._fills.append((self._places[said.order], abs(said.qty), to_scaled(said.price), ts))
-            return
-        elif envelope.type == EventType.ORDER_FAILED or said_before(said, NOT_SENT):
-            self._away[self._places[said.order]] = said.reason
-            verb = Verb.END
-        elif envelope.type in ENDS:
-            if said.order in self._asked or said_before(said, OURS):
-                return
-            verb = Verb.END
-        elif envelope.type == EventType.ORDER_CANCEL_SENT:
-            self._asked.add(said.order)
-            verb = Verb.CANCEL
+        elif envelope.type == EventType.ORDER_MODIFIED:
+            self._changes.pop(said.order, None)
         else:
-            verb = Verb.MODIFY
-        trigger = getattr(said, "trigger", "0.00")
+            self._act(envelope, at)
+
+    def _act(self, envelope: Envelope, at: tuple[int, int]) -> None:
+        said: Any = envelope.data
+        place, verb = self._places[said.order], VERBS[envelope.type]
+        if verb == Verb.END:
+            asked = self._cancels.pop(said.order, None)
+            if envelope.type == EventType.ORDER_FAILED or said.reason in NOT_SENT:
+                self._away[place] = said.reason
+            elif envelope.type == EventType.ORDER_CANCELLED and asked is not None:
+                return
+            elif asked is not None:
+                self._void.add(asked)
+            if said.reason == Reason.IOC.name:
+                return
+        elif verb == Verb.CANCEL:
+            self._cancels.setdefault(said.order, len(self._acts))
+        elif verb == Verb.MODIFY:
+            if said.order in self._changes:
+                self._void.add(self._changes[said.order])
+            self._changes[said.order] = len(self._acts)
         self._acts.append(Act(
-            *at, envelope.ts, verb, self._places[said.order], said.qty, to_scaled(said.price),
-            to_scaled(trigger),
+            *at, envelope.ts, verb, place, said.qty, to_scaled(said.price),
+            to_scaled(getattr(said, "trigger", "0.00")),
         ))  # fmt: skip
 
     def _order(self, said: Any, ts: int) -> SentOrder:
@@ -226,8 +248,11 @@ class Reading:
         thinned = Columns._make(column[wanted] if len(column) else column for column in columns)
         traded_at_all = {fill[0] for fill in self._fills}
         away = {n: why for n, why in self._away.items() if n not in traded_at_all}
+        void = self._void | {*self._cancels.values()} | {*self._changes.values()}
         acts = tuple(
-            act._replace(rows=int(after[act.rows])) for act in self._acts if act.order not in away
+            act._replace(rows=int(after[act.rows]))
+            for number, act in enumerate(self._acts)
+            if act.order not in away and number not in void
         )
         return LiveRun(
             name, document["run_id"], document["options"], self.feed, rules_kept(document), thinned,
@@ -243,11 +268,6 @@ def about_orders(batch: Batch) -> Iterator[Envelope]:
             envelope = decode(line)
             if envelope.type in WORDS:
                 yield envelope
-
-
-def said_before(said: Any, reasons: tuple[str, ...]) -> bool:
-    """Say if an order's end has one of these reasons."""
-    return getattr(said, "reason", "") in reasons
 
 
 def is_kept(controls: Any) -> Any:

@@ -326,7 +326,7 @@ def state(contents: Contents, status: RunStatus) -> bytes:
 
 
 def manifest_in(folder: Path) -> dict[str, Any]:
-    """Return the manifest of the journal in a run's folder, {} without one; nothing else is read."""
+    """Return the manifest of the journal in a run's folder, {} without one; no more is read."""
     file = folder / FILE
     first = next(Reader(file).records(), None) if file.is_file() else None
     if first is None or first.kind != RecordKind.MANIFEST:

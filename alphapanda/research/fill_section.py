@@ -53,16 +53,22 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
         f"What paper matching fills of the same {count(told['orders'])} orders on the same rows "
         f"({paper}). Errors are live less paper: above 0 live was worse."
     )
-    for where, other in (("live", "on paper"), ("paper", "live")):
-        numbers = told[f"only_{where}_orders"]
-        if numbers:
-            more = told[f"only_{where}"] - len(numbers)
-            rest = f" and {count(more)} more" if more else ""
-            which = ", ".join(map(str, numbers))
-            yield f"Filled {'on paper' if where == 'paper' else 'live'} and not {other}: order {which}{rest}."
+    yield from unlike(told, "only_live", "Filled live and not on paper")
+    yield from unlike(told, "only_paper", "Filled on paper and not live")
     if told["filled_differently"]:
-        yield f"{count(told['filled_differently'])} orders were filled in both, to another quantity."
+        number = count(told["filled_differently"])
+        yield f"{number} orders were filled in both, to another quantity."
     for reason, number in told["not_at_exchange"].items():
         yield f"{count(number)} orders never were at the exchange ({reason}): left out."
     if told["rows_missed"]:
-        yield f"{count(told['rows_missed'])} rows of the feed never came: paper could not fill on them."
+        number = count(told["rows_missed"])
+        yield f"{number} rows of the feed never came: paper could not fill on them."
+
+
+def unlike(told: Mapping[str, Any], key: str, what: str) -> Iterator[str]:
+    """Yield which orders were filled in one only, if any was."""
+    numbers = told[f"{key}_orders"]
+    if numbers:
+        more = told[key] - len(numbers)
+        rest = f" and {count(more)} more" if more else ""
+        yield f"{what}: order {', '.join(map(str, numbers))}{rest}."

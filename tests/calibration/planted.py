@@ -8,7 +8,6 @@ a price worse by `slippage`; a limit order takes its `share` of what trades thro
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
@@ -91,7 +90,10 @@ class Venue:
 
     def _fill_at_market(self, place: int, qty: int, at: int, arrives: int) -> None:
         columns = self.market.columns
-        row = next(n for n in range(at + 1, columns.rows) if columns.ts[n] >= arrives)
+        behind = (n for n in range(at + 1, columns.rows) if columns.ts[n] >= arrives)
+        row = next(behind, None)
+        if row is None:
+            return
         price = columns.last if not self.market.quotes else columns.ask if qty > 0 else columns.bid
         base = Decimal(int(price[row]))
         bp = self.truth.slippage_bp
@@ -145,17 +147,6 @@ def with_limits(market: Market, truth: Truth, *, count: int = 15) -> Venue:
     for n in range(count):
         at, buys = n * step, n % 2 == 0
         price = int(market.columns.last[at]) + (2 - 4 * buys) * TICK
-        exchange.send(
-            at, Kind.LIMIT, 30_000 if buys else -30_000, price=price, until=at + step - 30
-        )
-        exchange.send(at + step - 20, Kind.MARKET, 10 if buys else -10)
+        exchange.send(at, Kind.LIMIT, 30_000 if buys else -30_000, price=price, until=at + step - 8)
+        exchange.send(at + step - 4, Kind.MARKET, 10 if buys else -10)
     return exchange
-
-
-def sessions(truth: Truth, seeds: Sequence[int], *, rows: int = 1_500) -> list[LiveRun]:
-    """Return live runs of several days under one truth."""
-    days = [date(2025, 8, 4 + n) for n in range(len(seeds))]
-    markets = [Market(seed, rows, day) for seed, day in zip(seeds, days, strict=True)]
-    return [
-        with_limits(market, truth).run(f"day{n}") for n, market in enumerate(markets)
-    ]  # fmt: skip

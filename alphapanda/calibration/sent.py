@@ -136,8 +136,7 @@ def read_live(path: Path, *, name: str = "") -> LiveRun:
 WORDS = {
     EventType.ORDER_PLACED, EventType.ORDER_MODIFY_SENT, EventType.ORDER_CANCEL_SENT,
     EventType.ORDER_MODIFIED, EventType.ORDER_FILLED, EventType.ORDER_CANCELLED,
-    EventType.ORDER_EXPIRED,
-    EventType.ORDER_FAILED,
+    EventType.ORDER_EXPIRED, EventType.ORDER_FAILED,
 }  # fmt: skip
 VERBS = {
     EventType.ORDER_PLACED: Verb.PLACE, EventType.ORDER_MODIFY_SENT: Verb.MODIFY,

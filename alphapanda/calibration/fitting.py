@@ -21,8 +21,8 @@ from alphapanda.calibration.sent import Floats
 MS, BASIS_POINT, PERCENT = 1_000_000, 1_000, 100_000
 GRIDS: dict[str, tuple[int, ...]] = {
     "latency": tuple(MS * n for n in (
-        0, 1, 2, 5, 10, 20, 50, 100, 150, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000,
-        10_000,
+        0, 1, 2, 5, 10, 20, 50, 100, 150, 200, 300, 500, 750, 1_000, 2_000, 3_000, 5_000, 10_000,
+        30_000, 60_000, 120_000, 300_000,
     )),
     "slippage": tuple(BASIS_POINT * n // 4 for n in (
         0, 1, 2, 4, 6, 8, 12, 16, 20, 30, 40, 60, 80, 120, 200,
@@ -31,7 +31,8 @@ GRIDS: dict[str, tuple[int, ...]] = {
         1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 65, 80, 100,
     )),
 }  # fmt: skip
-"""Values that are tried at first: ns, and rates in 1e-7."""
+"""Values that are tried at first: ns, and rates in 1e-7. Minutes of latency are those of rehearsals
+in which an hour lasts seconds."""
 MISSING_BP = 20.0
 """What an order costs in the score that filled in one only; a part of it, that part."""
 MINUTE_BP = 1.0
@@ -167,5 +168,6 @@ def preferred(name: str, low: int, high: int) -> list[int]:
     """
     middle = (low + high) // 2
     rounded = [round(middle, -place) for place in range(len(str(middle)), 0, -1)]
-    values = (Terms()._asdict()[name], *rounded, middle)
-    return [value for value in values if low <= value <= high]
+    near = [value for value in rounded if abs(value - middle) * 4 <= high - low]
+    default = Terms()._asdict()[name]
+    return [default, *near, middle] if low <= default <= high else [*near, middle]

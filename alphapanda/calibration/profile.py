@@ -53,7 +53,7 @@ def range_told(name: str, low: int, high: int) -> str:
     """Return the values that fit equally well."""
     write = FITTED[name].write
     beyond = " or more" if high == GRIDS[name][-1] and name == "latency" else ""
-    return f"{write(low)} to {write(high)}{beyond}"
+    return f"{write(low)} to {write(high)}{beyond}" if low < high else str(write(low))
 
 
 def profile_text(facts: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ from alphapanda.runs.command_line import again
 from alphapanda.runs.folders import load
 
 HEADS = (
-    "in both", "live only", "paper only", "ticks p50", "p95", "bias", "₹ p50", "p95", "ms later",
+    "both", "live", "paper", "ticks p50", "p95", "bias", "₹ p50", "p95", "apart",
 )  # fmt: skip
 """Of the table of a live run's fills."""
 
@@ -112,7 +112,7 @@ def told_of(
 def fills_table(result: Result, told: Mapping[str, Any]) -> RenderableType:
     """Return a live run's fills beside those of paper, for the terminal."""
     name = result.path.name if result.path else "run"
-    table = whole_table(columns=("orders",), numbers=HEADS)
+    table = whole_table(columns=("filled in",), numbers=HEADS)
     for name_, *cells in fill_section.rows(told):
         table.add_row(name_, *cells)
     notes = [Text(line) for line in fill_section.lines(told)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alphapanda.research.pack import Pack
-from alphapanda.research.table import DASH, count
+from alphapanda.research.table import DASH, count, duration
 
 PARTS = 1_000
 """A tick, or a rupee, in the whole numbers of a page."""
@@ -36,14 +36,16 @@ def rows(told: Mapping[str, Any]) -> Iterator[list[str]]:
     for name, each in told["by_type"].items():
         yield row(name, each)
     for name, each in told["by_time"].items():
-        yield row(f"from {name}", each)
+        yield row(name, each)
 
 
 def row(name: str, each: Mapping[str, Any]) -> list[str]:
     """Return one row of the table."""
     counts = [count(each[key]) for key in ("filled_in_both", "only_live", "only_paper")]
-    figures = ("ticks_p50", "ticks_p95", "bias_ticks", "rupees_p50", "rupees_p95", "later_ms_p50")
-    return [name, *counts, *(DASH if each[key] is None else str(each[key]) for key in figures)]
+    figures = ("ticks_p50", "ticks_p95", "bias_ticks", "rupees_p50", "rupees_p95")
+    later = DASH if each["later_ms_p50"] is None else duration(each["later_ms_p50"] / 1e3)
+    shown = [DASH if each[key] is None else str(each[key]) for key in figures]
+    return [name, *counts, *shown, later]
 
 
 def lines(told: Mapping[str, Any]) -> Iterator[str]:

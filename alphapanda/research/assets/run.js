@@ -263,7 +263,7 @@ const KINDS = [["market", "main"], ["limit", "up"], ["stop limit", "stop"], ["st
 function fillErrors(c, view) {
   const told = CONTENT.fill_errors;
   if (!told) return [];
-  const heads = [["Orders", "text"], ["In both"], ["Live only"], ["Paper only"], ["Ticks, half"], ["95 %"], ["Live worse by"], ["₹ an order, half"], ["95 %"], ["Live later, ms, half"]];
+  const heads = [["Orders", "text"], ["In both"], ["Live only"], ["Paper only"], ["Ticks, half"], ["95 %"], ["Live worse by"], ["₹ an order, half"], ["95 %"], ["Apart in time, half"]];
   const words = told.lines.map((line) => el("p", { class: "quiet" }, line));
   return [el("h2", {}, "Live fills beside paper fills"), ...words, table(heads, told.rows), ...(view && c.error.length ? [errorDots(c, view, told.unit)] : [])];
 }

@@ -133,18 +133,16 @@ def read_live(path: Path, *, name: str = "") -> LiveRun:
     return reading.run(name or path.name, document)
 
 
-WORDS = {
-    EventType.ORDER_PLACED, EventType.ORDER_MODIFY_SENT, EventType.ORDER_CANCEL_SENT,
-    EventType.ORDER_MODIFIED, EventType.ORDER_FILLED, EventType.ORDER_CANCELLED,
-    EventType.ORDER_EXPIRED, EventType.ORDER_FAILED,
-}  # fmt: skip
 VERBS = {
     EventType.ORDER_PLACED: Verb.PLACE, EventType.ORDER_MODIFY_SENT: Verb.MODIFY,
     EventType.ORDER_CANCEL_SENT: Verb.CANCEL, EventType.ORDER_CANCELLED: Verb.END,
     EventType.ORDER_EXPIRED: Verb.END, EventType.ORDER_FAILED: Verb.END,
 }  # fmt: skip
-NOT_SENT = (Reason.DRY_RUN.name,)
-"""Reasons of an order that ended before it was at the exchange."""
+SEEN = (EventType.ORDER_ACKNOWLEDGED, EventType.ORDER_MODIFIED, EventType.ORDER_TRIGGERED)
+"""Events of an order that is at the exchange, beside those with its number there."""
+WORDS = {*VERBS, *SEEN, EventType.ORDER_FILLED}
+UNSENT = "NOT_SENT"
+"""Why an order was not at the exchange that its strategy took back before it had left."""
 
 
 @dataclass
@@ -162,6 +160,8 @@ class Reading:
     """By order's number, which act asks for its cancellation; likewise ..."""
     _changes: dict[int, int] = field(default_factory=dict)
     """... which asks for the change that is not answered."""
+    _seen: set[int] = field(default_factory=set)
+    """Numbers of orders that were at the exchange."""
     _void: set[int] = field(default_factory=set)
     """Acts that did not come about."""
     _away: dict[int, str] = field(default_factory=dict)
@@ -202,7 +202,9 @@ class Reading:
             self._fills.append((self._places[said.order], abs(said.qty), to_scaled(said.price), ts))
         elif envelope.type == EventType.ORDER_MODIFIED:
             self._changes.pop(said.order, None)
-        else:
+        if said.broker_order_id or envelope.type in SEEN:
+            self._seen.add(said.order)
+        if envelope.type in VERBS:
             self._act(envelope, at)
 
     def _act(self, envelope: Envelope, at: tuple[int, int]) -> None:
@@ -210,8 +212,9 @@ class Reading:
         place, verb = self._places[said.order], VERBS[envelope.type]
         if verb == Verb.END:
             asked = self._cancels.pop(said.order, None)
-            if envelope.type == EventType.ORDER_FAILED or said.reason in NOT_SENT:
-                self._away[place] = said.reason
+            if envelope.type == EventType.ORDER_FAILED or said.order not in self._seen:
+                back = said.reason == Reason.STRATEGY.name
+                self._away[place] = UNSENT if back else said.reason
             elif envelope.type == EventType.ORDER_CANCELLED and asked is not None:
                 return
             elif asked is not None:

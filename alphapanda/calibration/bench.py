@@ -18,6 +18,7 @@ from alphapanda.calibration.sent import Act, Filled, LiveRun, SentOrder, Verb, f
 from alphapanda.core import gate, orders
 from alphapanda.core.protection import automatic
 from alphapanda.core.state import Limit, Maker, OrderRole, RequestVerb
+from alphapanda.core.ticks import doubt_tick
 from alphapanda.engine.compiler.generate import Shape
 from alphapanda.engine.compiler.program import build
 from alphapanda.engine.engine import Engine
@@ -69,6 +70,10 @@ class Bench:
         fills = np.concatenate([*found, np.zeros((0, 4), np.int64)])
         return filled_of(self.run.orders, fills)
 
+    def tick_sizes(self) -> Any:
+        """Return each instrument's tick, scaled, as the last replay left it; not above 0: none."""
+        return self._engine.tables["instruments"]["tick"].copy()
+
     def _begin(self, paper: Paper) -> None:
         tables = self._engine.tables
         for name, first in self._first.items():
@@ -115,6 +120,7 @@ class Bench:
         request.stop = request.target = request.trail = 0
         request.role, request.system = OrderRole.NONE, Maker.STRATEGY
         market = core.instruments[order.row]
+        doubt_tick(market)
         by_market = order.kind in (Kind.MARKET, Kind.STOP)
         request.protection = automatic(market.segment, market.last) if by_market else 0
         gate.place(core, request)

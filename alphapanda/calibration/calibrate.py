@@ -87,7 +87,7 @@ class Matched:
                 latency_ns=terms.latency, slippage=terms.slippage,
                 volume_share=terms.volume_share, limit_fill=paper_of(run).limit_fill,
             )  # fmt: skip
-            self._known[key] = compared(run, self._benches[place].replay(paper))
+            self._known[key] = compared(self._benches[place], paper)
             self._scores[key] = scores(self._known[key])
             self.replayed()
         return self._known[key]
@@ -234,17 +234,24 @@ Fold = tuple[str, Parts, Parts]
 def folds_of(runs: Sequence[LiveRun], sessions: Sequence[Session]) -> tuple[list[Fold], str]:
     """Return what is left out in turn: label, the orders fitted, the orders judged; and how."""
     if len(sessions) == 1:
-        run = sessions[0].run
-        late = np.arange(len(run.orders)) >= len(run.orders) // 2
-        parts = [late if each is run else np.zeros(len(each.orders), bool) for each in runs]
         label = f"the later half of {sessions[0].day}"
         how = "one session: fitted on the earlier half of its orders, judged on the later half"
-        return [(label, [~each for each in parts], parts)], how
-    folds = []
-    for session in sessions:
-        parts = [of_session(run, session) for run in runs]
-        folds.append((f"{session.run.name} {session.day}", [~each for each in parts], parts))
+        return [fold(label, [later_half(run) for run in runs])], how
+    folds = [
+        fold(f"{session.run.name} {session.day}", [of_session(run, session) for run in runs])
+        for session in sessions
+    ]
     return folds, f"each of {len(sessions)} sessions judged by a fit to the others"
+
+
+def fold(label: str, judged: Parts) -> Fold:
+    """Return a fold: what is not judged is fitted."""
+    return label, [~each for each in judged], judged
+
+
+def later_half(run: LiveRun) -> Flags:
+    """Say which of a run's orders were sent later than half of them."""
+    return np.asarray(np.arange(len(run.orders)) >= len(run.orders) // 2)
 
 
 def of_session(run: LiveRun, session: Session) -> Flags:

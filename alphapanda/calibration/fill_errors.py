@@ -34,21 +34,23 @@ class Compared:
     paper: Filled
     at_exchange: Flags
     """False of orders that never were there."""
+    tick_sizes: Floats
+    """Of each order's instrument, as paper matching had it; NaN where it is not known."""
 
     @property
     def both(self) -> Flags:
         """Which were filled in both, if only partly."""
-        return self.at_exchange & (self.run.filled.qty > 0) & (self.paper.qty > 0)
+        return np.asarray(self.at_exchange & (self.run.filled.qty > 0) & (self.paper.qty > 0))
 
     @property
     def only_live(self) -> Flags:
         """Which were filled live and not on paper."""
-        return self.at_exchange & (self.run.filled.qty > 0) & (self.paper.qty == 0)
+        return np.asarray(self.at_exchange & (self.run.filled.qty > 0) & (self.paper.qty == 0))
 
     @property
     def only_paper(self) -> Flags:
         """Which were filled on paper and not live."""
-        return self.at_exchange & (self.run.filled.qty == 0) & (self.paper.qty > 0)
+        return np.asarray(self.at_exchange & (self.run.filled.qty == 0) & (self.paper.qty > 0))
 
     def each_error(self) -> Floats:
         """Return by how much live was worse a share than paper, scaled; NaN unless in both."""
@@ -58,9 +60,7 @@ class Compared:
 
     def ticks(self) -> Floats:
         """Return the errors in ticks; NaN too where an instrument's tick is not known."""
-        instruments = self.run.feed.instruments
-        sizes = np.array([instruments[o.row].tick_size for o in self.run.orders], float)
-        return self.each_error() / np.where(sizes > 0, sizes, np.nan)
+        return self.each_error() / self.tick_sizes
 
     def worth(self) -> Floats:
         """Return the errors of whole orders, scaled: a share's times what both filled."""
@@ -76,11 +76,13 @@ def mean_price(filled: Filled) -> Floats:
     return np.where(filled.qty > 0, filled.value / np.maximum(filled.qty, 1), np.nan)
 
 
-def compared(run: LiveRun, paper: Filled) -> Compared:
-    """Return a run's orders beside their paper fills."""
+def compared(bench: Bench, paper: Paper) -> Compared:
+    """Return a run's orders beside what paper matching fills of them under some settings."""
+    run, filled = bench.run, bench.replay(paper)
     there = np.ones(len(run.orders), bool)
     there[list(run.away)] = False
-    return Compared(run, paper, there)
+    sizes = bench.tick_sizes()[[order.row for order in run.orders]].astype(float)
+    return Compared(run, filled, there, np.where(sizes > 0, sizes, np.nan))
 
 
 def paper_of(run: LiveRun) -> Paper:
@@ -94,7 +96,7 @@ def paper_of(run: LiveRun) -> Paper:
 
 def compare_run(run: LiveRun) -> Compared:
     """Return a live run's orders beside what paper matching with its own settings fills of them."""
-    return compared(run, Bench(run, jit=bool(run.options["jit"])).replay(paper_of(run)))
+    return compared(Bench(run, jit=bool(run.options["jit"])), paper_of(run))
 
 
 def of_folder(folder: Path) -> Compared | None:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from alphapanda import config
 from alphapanda.cli.flags import Json
-from alphapanda.cli.journals import facts_of, open_journals
+from alphapanda.cli.journals import facts_of_all
 from alphapanda.cli.output import print_json, print_table, whole_table
 from alphapanda.journal.gaps import STATUS
 from alphapanda.research.table import count
@@ -18,7 +18,7 @@ from alphapanda.research.table import count
 
 def runs_list(json: Json = False) -> None:
     """List them: how they stand, what they hold."""
-    found = [facts_of(*run) for run in open_journals()]
+    found = list(facts_of_all())
     if json:
         print_json({"runs": found})
         return

@@ -18,6 +18,7 @@ from alphapanda.core.overnight import end_session, wake
 from alphapanda.core.reports import doubt_all, hear
 from alphapanda.core.square_off import square_off, square_off_left
 from alphapanda.core.state import Core, Hook, Record
+from alphapanda.core.ticks import review_tick
 from alphapanda.model.calendar import DAY, IST, Phase
 from alphapanda.model.rows import NEVER, Control
 
@@ -196,6 +197,7 @@ def change_phase(core: Core, group: int, phase: int, until: int, cut_off: int) -
             instrument.phase_end = until
             if phase == Phase.OPEN and was != Phase.OPEN:
                 await_close(instrument, until, clock.midnight - DAY)
+                review_tick(core, instrument)
                 open_session(core, row)
                 wake(core, row, 0)
             ends = was == Phase.OPEN and phase != Phase.OPEN

@@ -34,6 +34,7 @@ from alphapanda.core.state import (
     placed_slot,
 )
 from alphapanda.core.stops import kill
+from alphapanda.core.ticks import doubt_tick
 from alphapanda.model.rows import NEVER, Kind, Out, Reason, RejectionCode, Scope
 
 
@@ -59,6 +60,7 @@ def answer_new(core: Core, request: Record) -> None:
 
 def code_of(core: Core, request: Record) -> int:
     """Return the code that refuses a request, of a rule or of the broker's side; 0 if none does."""
+    doubt_tick(core.instruments[request.row])
     code = refusal(core, request)
     if not PAPER and code == 0:
         code = halting(core, request)
@@ -237,10 +239,7 @@ def change(core: Core, order: Record, request: Record, blocked: int) -> None:
         order.extra = order.more
     if order.system == Maker.STRATEGY:
         order.basis = max(order.basis, valued_at(core, request))
-        position = core.positions[order.strategy * clock.instruments + order.row]
-        instrument = core.instruments[order.row]
-        needed = needed_funds(position, instrument, working_qty(order), order.basis)
-        blocked = max(blocked, needed)
+        blocked = max(blocked, needed_funds(core, order, working_qty(order), order.basis))
     hold(core, order, blocked)
     count_message(core, request.strategy)
     request.qty += order.filled

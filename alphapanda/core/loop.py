@@ -29,6 +29,7 @@ from alphapanda.core.operator import close_positions
 from alphapanda.core.overnight import end_session, wake
 from alphapanda.core.reports import follow
 from alphapanda.core.state import Core
+from alphapanda.core.ticks import first_tick
 from alphapanda.model.calendar import Phase
 
 NONE = -1
@@ -109,8 +110,24 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
         mark(core, row, last - instrument.last)
     if instrument.close_from <= ts - BARS_IN:
         see_close(instrument, ts - BARS_IN, last, instrument.last)
+    if instrument.tick < 0:
+        first_tick(core, instrument, last, ts - BARS_IN)
     instrument.ts = ts
     instrument.last = last
+    see_columns(instrument, columns, at)
+    if instrument.phase != Phase.OPEN and not (DAY_BARS and core.config[0].day_bars != 0):
+        count_outside(core, instrument.phase, ts)
+        return NONE
+    if instrument.first >= 0:
+        match_row(core, row)
+        if instrument.closing != 0:
+            close_positions(core, row)
+    see_row(core, row)
+    return int(row)
+
+
+def see_columns(instrument: Any, columns: Any, at: int) -> None:
+    """Take in what else a row of the source has."""
     if QUOTES:
         instrument.bid = columns.bid[at]
         instrument.bid_qty = columns.bid_qty[at]
@@ -128,15 +145,6 @@ def see(core: Core, columns: Any, at: int, ts: int) -> int:
         instrument.traded = columns.qty[at]
     if OPEN_INTEREST:
         instrument.oi = columns.oi[at]
-    if instrument.phase != Phase.OPEN and not (DAY_BARS and core.config[0].day_bars != 0):
-        count_outside(core, instrument.phase, ts)
-        return NONE
-    if instrument.first >= 0:
-        match_row(core, row)
-        if instrument.closing != 0:
-            close_positions(core, row)
-    see_row(core, row)
-    return int(row)
 
 
 def count_outside(core: Core, phase: int, ts: int) -> None:

@@ -21,6 +21,7 @@ from alphapanda.core.orders import (
     sweep,
     unblock,
 )
+from alphapanda.core.protection import worst_price
 from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record, repeat_slot
 from alphapanda.core.stops import fillable, trim
 from alphapanda.model.charges import portion
@@ -149,11 +150,7 @@ def protected(core: Core, order: Record, last: int) -> int:
     """Return the worst price of a market order: last +- its protection, or 0 without one."""
     if order.protection == 0:
         return 0
-    width = portion(last, order.protection)
-    tick = max(core.instruments[order.row].tick, 1)
-    if order.qty > 0:
-        return (last + width) // tick * tick
-    return max(-((width - last) // tick) * tick, tick)
+    return worst_price(last, order.protection, order.qty, core.instruments[order.row].tick)
 
 
 def first_chance(core: Core, order: Record, instrument: Record, arrived: bool) -> None:

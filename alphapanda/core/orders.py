@@ -123,11 +123,8 @@ def unblock(core: Core, order: Record, qty: int) -> None:
 
 def block(core: Core, order: Record, qty: int) -> None:
     """Block the funds of `qty` (signed) of an order, before it is counted as working."""
-    clock = core.clock[0]
-    position = core.positions[order.strategy * clock.instruments + order.row]
-    instrument = core.instruments[order.row]
-    order.blocked = needed_funds(position, instrument, qty, order.basis)
-    core.ledgers[clock.strategies].blocked += order.blocked
+    order.blocked = needed_funds(core, order, qty, order.basis)
+    core.ledgers[core.clock[0].strategies].blocked += order.blocked
 
 
 def release(core: Core, order: Record) -> None:

@@ -5,6 +5,7 @@ Percentages as on Zerodha's support page (2026); the band is a rate in 1e-7 of t
 
 from __future__ import annotations
 
+from alphapanda.model.charges import portion
 from alphapanda.model.instruments import Segment
 
 PERCENT = 100_000
@@ -33,3 +34,12 @@ def of_option(last: int) -> int:
     if last <= 500 * RUPEES:
         return 2 * PERCENT
     return PERCENT
+
+
+def worst_price(last: int, protection: int, qty: int, tick: int) -> int:
+    """Return how far from `last` a band lets an order of `qty` fill, in whole ticks."""
+    width = portion(last, protection)
+    step = max(tick, 1)
+    if qty > 0:
+        return (last + width) // step * step
+    return max(-((width - last) // step) * step, step)

@@ -40,8 +40,9 @@ INSTRUMENT = ints(
     "ts last held first phase traded phase_end tail",
     "bid bid_qty ask ask_qty open high low oi volume taken_buy taken_sell killed net",
     "paused closing",
-    "tick lot freeze segment exchange group lower upper expiry strike option underlying",
-    "met inside volumeless",
+    "tick tick_review lot freeze segment exchange",
+    "group lower upper expiry strike option underlying",
+    "met inside volumeless untradable",
     "close_from close_until close_sum close_count close_value settled_by settled_at",
     "physical family",
     "bought sold bought_value sold_value due_buy due_sell pair_buy pair_sell",
@@ -50,7 +51,8 @@ INSTRUMENT = ints(
 )
 """The market and our own book of it (order list, holders, net quantity), then facts of the day.
 `volumeless`: its volume is 0 throughout, so it limits no fill. `met`: the price at which the market
-stands while a bar is matched; `inside`: its open is over.
+stands while a bar is matched; `inside`: its open is over; `untradable`: it is an index.
+`tick_review`: when its tick was last chosen by the exchange's rule, 0 if it never is.
 `close_*`: what its closing value is told from; `settled_*`: how a contract settled, and
 `physical`, `family`: whether by delivery, and with which others. `bought` .. `pair_sell`: what the
 account traded today for delivery, and what its orders would owe, by both rates. `stock`: the
@@ -129,11 +131,14 @@ NOTE = ints(
 """A contract note: who filled last, the day's exact sums (in units and 1e-7 of a unit) while it is
 made, and what all notes so far came to. One of securities, one of commodities."""
 
+TICK = ints("since up_to tick")
+"""A step of the exchange's rule on tick sizes."""
+
 TABLES: dict[str, np.dtype[Any]] = {
     "clock": CLOCK, "config": CONFIG, "instruments": INSTRUMENT, "positions": POSITION,
     "ledgers": LEDGER, "limits": LIMITS, "orders": ORDER, "requests": REQUEST, "calls": CALL,
     "bars": BAR, "intervals": INTERVAL, "timers": TIMER, "groups": GROUP, "binds": BIND,
-    "fees": FEES, "notes": NOTE, "ended": ORDER, "out": OUT, "controls": CONTROL,
+    "fees": FEES, "notes": NOTE, "ticks": TICK, "ended": ORDER, "out": OUT, "controls": CONTROL,
     "heap": np.dtype("<f8"), "ring": np.dtype("<i8"),
 }  # fmt: skip
 """The tables every core has; strategies add their own records. `ended`: the last orders that ended

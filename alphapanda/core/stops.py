@@ -214,7 +214,6 @@ def cut_to(core: Core, order: Record, held: int) -> None:
         if abs(order.goal - order.filled) > abs(held):
             want(core, order, order.filled - held, Reason.PAUSED)
         return
-    position = core.positions[order.strategy * core.clock[0].instruments + order.row]
     left = order.qty - order.filled
     total = left + order.extra
     blocked = order.blocked
@@ -226,10 +225,7 @@ def cut_to(core: Core, order: Record, held: int) -> None:
     order.more = nearer(wanted, -held) - left
     order.extra = total - left
     if blocked != 0:
-        qty = working_qty(order)
-        blocked = min(
-            blocked, needed_funds(position, core.instruments[order.row], qty, order.basis)
-        )
+        blocked = min(blocked, needed_funds(core, order, working_qty(order), order.basis))
     hold(core, order, blocked)
     count_message(core, order.strategy)
     emit_order(core, Out.MODIFIED, order)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alphapanda.data.instruments import UNDERLYING
+from alphapanda.model.instruments import CONTINUOUS, root_of
 from alphapanda.model.interval import WRITTEN
 
 SYMBOL_FOLDER = re.compile(r"(?:symbol|instrument|tradingsymbol|ticker)=(.+)", re.IGNORECASE)
@@ -150,6 +151,8 @@ def replayed(path: str) -> Guess:
     words = [word for word in re.split(r"[_\s]+", LENGTH.sub("", TRAIL.sub("", text))) if word]
     if not words or BSE_CODE.fullmatch(text) or all(map(FILLER.fullmatch, words)):
         return found
+    if root_of(found.symbol):
+        return found
     return Guess("_".join(words), sure=False)
 
 
@@ -174,6 +177,8 @@ def _of_known_form(text: str) -> Guess | None:
         return Guess(YAHOO_INDICES[text.upper()], sure=True)
     if match := TRADINGVIEW.fullmatch(text):
         exchange = match["exchange"]
+        if CONTINUOUS.fullmatch(match["symbol"]):
+            exchange = {"NSE": "NFO", "BSE": "BFO"}.get(exchange, exchange)
         if exchange in EXCHANGES:
             return Guess(f"{exchange}:{match['symbol']}", sure=True, interval=_step(match["step"]))
     if match := QUOTE_EQUITY.fullmatch(text):

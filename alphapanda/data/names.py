@@ -20,7 +20,7 @@ from alphapanda.data.instruments import UNDERLYING
 from alphapanda.data.replay.parquet import literal
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.columns import Int32
-from alphapanda.model.instruments import ROOTS
+from alphapanda.model.instruments import ALSO_SHARES, CONTINUOUS, ROOTS, Exchange
 
 NOT_SELECTED = -2
 """Instrument row of a row that the user did not ask for: passed over without a word."""
@@ -92,9 +92,9 @@ class Instruments:
 def full_name(symbol: str, exchange: str | None) -> str:
     """Return EXCHANGE:SYMBOL, unless the symbol is one already.
 
-    Where the exchange isn't told, contracts (NIFTY25DECFUT) are NFO's, or where their underlying is
-    listed (MCX for CRUDEOIL), codes of six digits BSE's, Yahoo's INFY.NS and INFY.BO the exchange's
-    that they name, others NSE's.
+    Where the exchange isn't told, contracts (NIFTY25DECFUT, NIFTY-I) are NFO's, or where their
+    underlying is listed (MCX for CRUDEOIL), codes of six digits BSE's, Yahoo's INFY.NS and INFY.BO
+    the exchange's that they name, others NSE's.
     """
     if ":" in symbol:
         return symbol
@@ -107,7 +107,8 @@ def full_name(symbol: str, exchange: str | None) -> str:
     for other, pattern in elsewhere().items():
         if re.fullmatch(pattern, symbol):
             return f"{other}:{symbol}"
-    return f"{'NFO' if UNDERLYING.fullmatch(symbol) else 'NSE'}:{symbol}"
+    contract = UNDERLYING.fullmatch(symbol) or CONTINUOUS.fullmatch(symbol)
+    return f"{'NFO' if contract else 'NSE'}:{symbol}"
 
 
 def full_name_sql(symbol: str, exchange: str | None) -> str:
@@ -115,7 +116,8 @@ def full_name_sql(symbol: str, exchange: str | None) -> str:
     cases = " ".join(
         f"WHEN regexp_full_match({symbol}, {literal(pattern)}) THEN {literal(other)}"
         for other, pattern in (
-            ("BSE", BSE_CODE.pattern), *elsewhere().items(), ("NFO", UNDERLYING.pattern)
+            ("BSE", BSE_CODE.pattern), *elsewhere().items(), ("NFO", UNDERLYING.pattern),
+            ("NFO", CONTINUOUS.pattern),
         )
     )  # fmt: skip
     told = literal(exchange) if exchange else f"CASE {cases} ELSE 'NSE' END"
@@ -134,10 +136,18 @@ def full_name_sql(symbol: str, exchange: str | None) -> str:
 def elsewhere() -> dict[str, str]:
     """Return the patterns of contracts that are not NFO's, by exchange."""
     rest = UNDERLYING.pattern.removeprefix("(.+?)")
-    return {
-        exchange.name: f"(?:{'|'.join(sorted(map(re.escape, roots)))}){rest}"
-        for exchange, roots in ROOTS.items()
-    }
+    series = CONTINUOUS.pattern.removeprefix("(.+?)")
+    found = {}
+    for exchange, roots in ROOTS.items():
+        found[exchange.name] = f"(?:{any_of(roots)})(?:{rest}|{series})"
+        if exchange != Exchange.BFO:
+            found[exchange.name] += f"|(?:{any_of(roots - ALSO_SHARES)})"
+    return found
+
+
+def any_of(names: Iterable[str]) -> str:
+    """Return the pattern of any of some names."""
+    return "|".join(sorted(map(re.escape, names)))
 
 
 def choose(files: Sequence[FileSymbols], patterns: Sequence[str] | None) -> Instruments:

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 
 from alphapanda.core.state import PLACED
+from alphapanda.core.ticks import OPEN
 from alphapanda.engine.compiler.declared import Spec, first_values
 from alphapanda.engine.compiler.generate import Shape
 from alphapanda.engine.compiler.program import Program
 from alphapanda.engine.setup import CONTROLS, Enrolment, Setup, Table
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Phase, day_start_ns, session_group
-from alphapanda.model.charges import Rates
+from alphapanda.model.charges import Rates, Schedule
 from alphapanda.model.classes import PAIR, ChargeClass
 from alphapanda.model.instruments import CASH, Exchange, Instrument, Product, Segment
 from alphapanda.model.limits import LIFTED, MESSAGES, REPEATS, margin
 from alphapanda.model.rows import NEVER
+from alphapanda.model.ticks import tick_by_rule, tick_steps
 
 Tables = Mapping[str, Table]
 NOTES = (frozenset(Exchange) - {Exchange.MCX, Exchange.NCO}, {Exchange.MCX, Exchange.NCO})
@@ -75,6 +77,7 @@ def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
         "calls": 6 * orders + (timers + intervals + 6) * positions + 64,
         "bars": max(intervals * instruments, 1), "intervals": intervals, "timers": timers,
         "groups": 8, "binds": positions, "fees": fees, "notes": len(NOTES),
+        "ticks": len(tick_steps()),
         "ended": 1 if program.shape.flags["PAPER"] else orders,
         "out": setup.sizes.out + 14 * orders + 18 * positions + 6 * requests * strategies + 64,
         "controls": CONTROLS, "heap": max(heap, 1),
@@ -91,6 +94,7 @@ def fill(tables: Tables, setup: Setup, shape: Shape, heaps: Heaps) -> None:
     """Set every table to what it holds before the first row."""
     fill_clock(tables, setup, shape)
     fill_instruments(tables, setup)
+    fill_ticks(tables, setup)
     fill_fees(tables, setup)
     fill_limits(tables, setup, shape)
     for k, enrolment in enumerate(setup.strategies):
@@ -145,6 +149,7 @@ def fill_instruments(tables: Tables, setup: Setup) -> None:
         record["underlying"] = names.get(instrument.spot, -1)
         record["expiry"] = setup.expiries.get(row, NEVER)
         record["volumeless"] = not instrument.has_volume
+        record["untradable"] = is_untradable(instrument, setup.schedule)
         record["first"] = record["tail"] = record["seller"] = -1
         record["physical"] = instrument.on_share
         record["stock"] = first_of(stocks, instrument.symbol if is_share(instrument) else "", row)
@@ -160,6 +165,11 @@ def fill_instruments(tables: Tables, setup: Setup) -> None:
 def first_of(known: dict[str, int], name: str, row: int) -> int:
     """Return the first row of a name, its own for one without."""
     return known.setdefault(name, row) if name else row
+
+
+def is_untradable(instrument: Instrument, schedule: Schedule) -> bool:
+    """Say if nobody can trade it: an index, unless all is charged alike, as a series may be."""
+    return instrument.segment == Segment.INDEX and not schedule.is_plain
 
 
 def is_share(instrument: Instrument) -> bool:
@@ -196,6 +206,19 @@ def chain_of(setup: Setup, kind: ChargeClass, exchange: Exchange) -> Chain:
     return [(0, schedule.rates(setup.first_day, kind, exchange))] + [
         (day_start_ns(day), schedule.rates(day, kind, exchange)) for day in later
     ]
+
+
+def fill_ticks(tables: Tables, setup: Setup) -> None:
+    """Set the rule on tick sizes, and which instruments have theirs by it."""
+    steps = tick_steps()
+    tables["ticks"]["since"] = [day_start_ns(step.since) for step in steps]
+    tables["ticks"]["up_to"] = [step.up_to or NEVER for step in steps]
+    tables["ticks"]["tick"] = [step.tick for step in steps]
+    if setup.always:
+        return
+    for row, instrument in enumerate(setup.instruments):
+        if tick_by_rule(instrument):
+            tables["instruments"]["tick"][row] = tables["instruments"]["tick_review"][row] = OPEN
 
 
 def fill_fees(tables: Tables, setup: Setup) -> None:

@@ -146,11 +146,13 @@ class Schedule:
             f"laid over Zerodha's rates.{hint}"
         )
 
-    def class_of(self, instrument: Instrument, product: Product, day: date) -> ChargeClass:
-        """Return the class under which an instrument's trades of a day are charged.
+    @property
+    def is_plain(self) -> bool:
+        """Whether anything is charged alike, so that any series can be."""
+        return self._fixed is not None
 
-        Raises: UsageError for an index, which nobody can trade.
-        """
+    def class_of(self, instrument: Instrument, product: Product, day: date) -> ChargeClass:
+        """Return the class under which an instrument's trades of a day are charged."""
         return class_of(instrument, product, self._funds.kind_of(instrument, day))
 
     def looks_like_fund(self, instrument: Instrument, day: date) -> bool:

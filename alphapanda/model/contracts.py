@@ -12,7 +12,7 @@ from typing import NamedTuple
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Calendar
 from alphapanda.model.dated import TABLES, Steps, a_date, in_force, read_table, rows_of
-from alphapanda.model.instruments import Exchange, Instrument, Segment
+from alphapanda.model.instruments import Exchange, Instrument, listed_on, root_of
 from alphapanda.model.money import to_scaled
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -62,18 +62,34 @@ def is_day(year: int, month: int, day: int) -> bool:
 def by_name(name: str, calendar: Calendar) -> Instrument:
     """Return what is assumed of an instrument without a master, and what its name says.
 
-    Raises: UsageError for an unknown exchange, or a derivative whose segment cannot be told.
+    Raises: UsageError for an unknown exchange, a derivative whose segment cannot be told, or one
+    that is not listed on its exchange.
     """
     assumed = Instrument.assumed(name)
-    if assumed.segment not in (Segment.FUTURES, Segment.OPTIONS):
-        return assumed
     terms = terms_of(assumed.symbol)
+    root = root_of(assumed.symbol) if terms is None else terms.underlying
+    if root:
+        check_listed(assumed, root)
     if terms is None:
-        return assumed
+        return replace(assumed, underlying=root)
     return replace(
         assumed, underlying=terms.underlying, strike=terms.strike,
         expiry=expiry_of(terms, assumed.exchange, calendar),
     )  # fmt: skip
+
+
+def check_listed(instrument: Instrument, root: str) -> None:
+    """Refuse a contract that another exchange lists.
+
+    Raises: UsageError with the name that it has there.
+    """
+    homes = listed_on(root)
+    if instrument.exchange not in homes:
+        raise UsageError(
+            f"{instrument.name}: by its name a contract on {root}, which {homes[0].name} lists, "
+            f"not {instrument.exchange.name}: name it {homes[0].name}:{instrument.symbol}, or say "
+            f"--exchange {homes[0].name}"
+        )
 
 
 def expiry_of(terms: Terms, exchange: Exchange, calendar: Calendar) -> date | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
@@ -70,7 +71,11 @@ SPOT_NAMES = {
 INDICES = frozenset({
     *SPOT_NAMES, *SPOT_NAMES.values(), "SENSEX", "BANKEX", "SENSEX50", "INDIA VIX", "NIFTYIT",
     "NIFTYINFRA", "NIFTYPSE", "NIFTYCPSE", "NIFTYMID50", "CNXIT", "CNXPSE", "CNXINFRA", "INDIAVIX",
-    "MINIFTY", "DJIA", "S&P500", "FTSE100", "NFTYMCAP50", "NSE9",
+    "MINIFTY", "DJIA", "S&P500", "FTSE100", "NFTYMCAP50", "NSE9", "NIFTY50", "NIFTYBANK",
+    "NIFTYAUTO", "NIFTYFMCG", "NIFTYMEDIA", "NIFTYMETAL", "NIFTYPHARMA", "NIFTYPSUBANK",
+    "NIFTYREALTY", "NIFTYENERGY", "NIFTYMNC", "NIFTYFINSERVICE", "NIFTYMIDSELECT", "CNXBANK",
+    "CNXNIFTY", "CNXAUTO", "CNXFMCG", "CNXMEDIA", "CNXMETAL", "CNXPHARMA", "CNXREALTY",
+    "CNXENERGY", "CNXFIN", "CNXPSUBANK", "CNXMNC",
 })  # fmt: skip
 """Indices by the names that they, and contracts on them, have or had."""
 
@@ -119,6 +124,14 @@ ROOTS = {
     Exchange.CDS: frozenset({"USDINR", "EURINR", "GBPINR", "JPYINR", "EURUSD", "GBPUSD", "USDJPY"}),
 }
 """Underlyings whose contracts are listed on another exchange than NFO."""
+
+
+ALSO_SHARES = frozenset({"SILVER"})
+"""Of those the names that a share or an ETF has too."""
+
+
+CONTINUOUS = re.compile(r"(.+?)(?:-I{1,3}|\d!)")
+"""A series of futures, each followed by the next: NIFTY-I (near month), NIFTY1!, of TradingView."""
 
 
 NAMED = {"exchange": Exchange, "segment": Segment, "option_type": OptionType}
@@ -206,7 +219,7 @@ class Instrument:
 
 def is_index(symbol: str) -> bool:
     """Say if a symbol on a cash exchange is an index's; no share's has a space."""
-    return symbol in INDICES or symbol.startswith("NIFTY ")
+    return symbol in INDICES or (symbol.startswith(("NIFTY", "SENSEX ")) and " " in symbol)
 
 
 def split_name(name: str) -> tuple[Exchange, str]:
@@ -225,7 +238,29 @@ def split_name(name: str) -> tuple[Exchange, str]:
     return Exchange[exchange], symbol
 
 
+def root_of(symbol: str) -> str:
+    """Return the underlying of a series of futures, or of a commodity's bare name; empty if none.
+
+    What is quoted by such a name is a future: commodities and currency have no shares.
+    """
+    if found := CONTINUOUS.fullmatch(symbol):
+        return found[1]
+    of_elsewhere = ROOTS[Exchange.MCX] | ROOTS[Exchange.CDS]
+    return symbol if symbol in of_elsewhere - ALSO_SHARES else ""
+
+
+def listed_on(root: str) -> tuple[Exchange, ...]:
+    """Return the exchanges on which contracts on an underlying are listed, the usual one first."""
+    if root in ROOTS[Exchange.MCX]:
+        return Exchange.MCX, Exchange.NCO
+    if root in ROOTS[Exchange.CDS]:
+        return Exchange.CDS, Exchange.BCD
+    return (Exchange.BFO,) if root in ROOTS[Exchange.BFO] else (Exchange.NFO, Exchange.BFO)
+
+
 def _told_by_symbol(name: str) -> tuple[Segment, OptionType]:
+    if root_of(name.partition(":")[2]):
+        return Segment.FUTURES, OptionType.NONE
     for end, segment, option_type in (
         ("FUT", Segment.FUTURES, OptionType.NONE),
         ("CE", Segment.OPTIONS, OptionType.CALL),

@@ -274,6 +274,8 @@ class RejectionCode(IntEnum):
     """A change of the order has been sent and is not answered, or its state is not known."""
     BROKER = 33
     """The broker refused a change or a cancellation; the value is its `Reason`."""
+    UNTRADABLE = 34
+    """An index: nobody can buy it."""
 
 
 NEVER = (1 << 63) - 1

@@ -36,7 +36,8 @@ SETTLES = {
     RejectionCode.FUNDS: "--cash AMOUNT gives more of it",
     RejectionCode.HOLDINGS: "--product MIS sells what is not held",
     RejectionCode.UNKNOWN_ORDER: "the order had ended: ask for it in on_order",
-    RejectionCode.ORDER_CAPACITY: "cancel what is not wanted: fewer orders at a time",
+    RejectionCode.ORDER_CAPACITY: "--open-orders N makes room for more at a time; or cancel "
+    "what is not wanted",
     RejectionCode.PAUSED: "an operator paused it; what reduces risk passes: `alphapanda resume`",
     RejectionCode.WRONG_SIDE: "a stop lies behind the market, a target before it",
     RejectionCode.TRIGGER_TICK: TICK,
@@ -50,6 +51,8 @@ SETTLES = {
     RejectionCode.PRODUCT_CUTOFF: "enter intraday positions earlier in the day",
     RejectionCode.CHANGE_UNDER_WAY: "wait for on_order before the next change",
     RejectionCode.BROKER: "the refused change's own words are in the journal",
+    RejectionCode.UNTRADABLE: "an index can't be bought: name a contract on it, or an ETF; "
+    "--costs none or a rate, such as 0.03%, runs its rows as a series without a market",
 }
 
 

@@ -96,17 +96,16 @@ def excursions(trips: Trips, fills: Fills, path: Path) -> tuple[Floats, Floats]:
     """Return the worst and the best move of the price of each trip, as the module defines them."""
     low, high = _extremes_of_fills(trips, fills)
     starts = np.searchsorted(path.row, np.arange(path.row.max(initial=-1) + 2))
-    for row in np.unique(trips.row):
-        if row + 1 >= len(starts) or starts[row] == starts[row + 1]:
-            continue
-        mine = np.flatnonzero(trips.row == row)
-        ts = path.ts[starts[row] : starts[row + 1]]
-        begin = starts[row] + np.searchsorted(ts, trips.entry_ts[mine])
-        end = starts[row] + np.searchsorted(ts, trips.exit_ts[mine])
+    order = np.argsort(trips.row, kind="stable")
+    traded = np.searchsorted(trips.row[order], np.arange(len(starts)))
+    for row in range(len(starts) - 1):
+        mine = order[traded[row] : traded[row + 1]]
+        piece = slice(starts[row], starts[row + 1])
+        begin = np.searchsorted(path.ts[piece], trips.entry_ts[mine])
+        end = np.searchsorted(path.ts[piece], trips.exit_ts[mine])
         seen, begin, end = mine[begin < end], begin[begin < end], end[begin < end]
-        if len(seen):
-            low[seen] = np.minimum(low[seen], _ranged(np.minimum, path.low, begin, end))
-            high[seen] = np.maximum(high[seen], _ranged(np.maximum, path.high, begin, end))
+        low[seen] = np.minimum(low[seen], _ranged(np.minimum, path.low[piece], begin, end))
+        high[seen] = np.maximum(high[seen], _ranged(np.maximum, path.high[piece], begin, end))
     entry = trips.entry_value.astype(float) / trips.opened
     with np.errstate(divide="ignore", invalid="ignore"):
         down, up = (low - entry) / entry, (high - entry) / entry
@@ -128,7 +127,12 @@ def _extremes_of_fills(trips: Trips, fills: Fills) -> tuple[Floats, Floats]:
 
 
 def _ranged(extreme: Any, numbers: Int64, begin: Int64, end: Int64) -> Floats:
-    # Over [begin, end) of each pair, none of them empty; reduceat wants an index past the last.
-    padded = np.append(numbers, numbers[-1])
-    pairs = np.column_stack((begin, end)).ravel()
-    return np.asarray(extreme.reduceat(padded, pairs)[::2], float)
+    # Over [begin, end) of each pair, none of them empty: two spans of a power of two cover it.
+    found = np.empty(len(begin))
+    level = np.frexp(end - begin)[1] - 1
+    spans = numbers
+    for step in range(level.max(initial=-1) + 1):
+        mine, width = np.flatnonzero(level == step), 1 << step
+        found[mine] = extreme(spans[begin[mine]], spans[end[mine] - width])
+        spans = extreme(spans[:-width], spans[width:])
+    return found

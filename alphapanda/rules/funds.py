@@ -1,4 +1,7 @@
-"""FUNDS: cash for what is bought for delivery, margin for what else opens a position."""
+"""FUNDS: cash for what is bought for delivery, margin for what else opens a position.
+
+A buy counts at the worst price that its protection lets it have, and with its charges.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,6 @@ MISSING = {"account.cash": 0}
 
 def check(core: Core, request: Record, owner: int) -> bool:
     """Refuse what would block more than is free."""
-    clock = core.clock[0]
-    position = core.positions[request.strategy * clock.instruments + request.row]
-    instrument = core.instruments[request.row]
-    request.value = needed_funds(position, instrument, request.qty, valued_at(core, request))
+    request.value = needed_funds(core, request, request.qty, valued_at(core, request))
     request.limit = free_funds(core)
     return bool(request.value != 0 and request.value > request.limit)

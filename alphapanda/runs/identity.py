@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from alphapanda.engine.compiler.program import package_sources
+
+PLACES = ("out", "batch", "journal", "data")
+"""Options that do not say what a run is; of its data the bytes do."""
 
 
 def versions() -> dict[str, Any]:
@@ -46,11 +49,26 @@ def made_with(document: Mapping[str, Any]) -> dict[str, str]:
     return {"python": str(document.get("python", "?")), **found}
 
 
+def bytes_of(data: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """Return what a run's files hold, without where they lie; those over a network have nothing."""
+    return sorted([file["sha256"], file["rows"]] for file in data)
+
+
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return what of two recipes is not the same, as a message names it."""
+<<<<<<< HEAD
     names = ("strategies", "options", "data", "market", "instruments", "files", "fills",
              "owner_id", "account_id")  # fmt: skip
+=======
+    names = ("strategies", "market", "instruments", "files", "owner_id", "account_id")
+>>>>>>> main
     other = [name for name in names if before.get(name) != now.get(name)]
+    options, other_options = before["options"], now["options"]
+    changed = sorted(name for name in {*options, *other_options} - {*PLACES}
+                     if options.get(name) != other_options.get(name))  # fmt: skip
+    other += [f"--{name.replace('_', '-')}" for name in changed]
+    if bytes_of(before["data"]) != bytes_of(now["data"]):
+        other.append("the bytes of the data")
     for old, new in zip(before["strategies"], now["strategies"], strict=False):
         why = other_modules(new.get("modules", {}), old.get("modules", {}))
         other += [why.removesuffix(" is not as it was")] if why else []

@@ -17,7 +17,7 @@ from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.program import package_sources
 from alphapanda.engine.compiler.sources import text_of
 from alphapanda.events.feeds import facts_of
-from alphapanda.runs.identity import made_with, versions
+from alphapanda.runs.identity import PLACES, bytes_of, made_with, versions
 from alphapanda.runs.imported import hashes, imported_by
 from alphapanda.runs.options import Options, stored
 from alphapanda.runs.plan import RunPlan
@@ -95,12 +95,14 @@ def document(plan: RunPlan, *, name: str, mode: str, broker: str) -> dict[str, A
 
 
 def fingerprint(document: Mapping[str, Any]) -> str:
-    """Return a hash of what a run is, whenever it is made: to tell if one can go on as another."""
+    """Return a hash of what a run is, whenever it is made: to tell if one can go on as another.
+
+    Its data are their bytes, wherever they lie by now.
+    """
     left_out = ("made", "digest", "python", "machine", "packages", "run_id", "format", "code",
                 "begun_ns", "folder")  # fmt: skip
     kept = {name: value for name, value in document.items() if name not in left_out}
     kept["made_with"] = made_with(document)
-    kept["options"] = {
-        k: v for k, v in kept["options"].items() if k not in ("out", "batch", "journal")
-    }
+    kept["options"] = {k: v for k, v in kept["options"].items() if k not in PLACES}
+    kept["data"] = bytes_of(kept["data"])
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

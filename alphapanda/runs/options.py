@@ -30,6 +30,9 @@ from alphapanda.runs.readings import TEXTS, Reading, pairs
 DATA, RULES, PAPER, RUN = "Data", "Money and rules", "Orders on paper", "Run"
 """Headings of the help."""
 
+FEWEST, MOST = 3, 100_000
+"""Orders that may be open at once; each takes some 2 kB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -95,6 +98,10 @@ class Options:
     ] = None
     interval: Annotated[
         str | None, Opt(readings.INTERVAL, DATA, "TIME", "Of bars, 1m or 1d; else told from it.")
+    ] = None
+    bars: Annotated[
+        str | None,
+        Opt(readings.BARS, DATA, "TIME", "Make bars of the rows: 1m, 15m, 1h or 1d."),
     ] = None
     repair: Annotated[bool, Opt(readings.FLAG, DATA, "", "Drop defective rows and count them.")] = (
         False
@@ -174,6 +181,15 @@ class Options:
     ] = None
     fills_sha256: str = field(default="", compare=False)
     """Of the profile as it was read; no option."""
+    open_orders: Annotated[
+        int | None,
+        Opt(
+            readings.WHOLE,
+            RULES,
+            "N",
+            "Orders that may be open. (default: 1,024, or 4 for each instrument of a strategy)",
+        ),
+    ] = None
     batch: Annotated[
         int | None, Opt(readings.WHOLE, RUN, "N", "Rows given to the core at once.", shapes=False)
     ] = None
@@ -211,6 +227,11 @@ class Options:
             raise UsageError("no data are named: --data FILE, a folder or a pattern")
         if not 0 < self.cash < BOUND:
             raise UsageError("--cash must be above 0 and below 900,719,925,474 rupees")
+        if self.open_orders is not None and not FEWEST <= self.open_orders <= MOST:
+            raise UsageError(
+                f"--open-orders {self.open_orders}: from {FEWEST} (an entry and its exits take 3) "
+                f"to {MOST:,}"
+            )
         if self.batch is not None and self.batch < 1:
             raise UsageError(f"--batch {self.batch}: must be at least 1")
         if self.first is not None and self.last is not None and self.first > self.last:

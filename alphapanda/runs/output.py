@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alphapanda.errors import OutsideError
 from alphapanda.research.orders import EventFile
 from alphapanda.research.report import run_page
 from alphapanda.research.result import Result
@@ -33,7 +34,10 @@ def write_run(
     path = directory.finish()
     source = EventFile(path / "events.parquet")
     if trouble:
-        trouble = f"the run is whole in {path}, but it has no page, which failed with {trouble}"
+        trouble = (
+            f"the run is whole in {path}, but it has no page, which failed with {trouble}; "
+            f"`alphapanda report {path}` makes it"
+        )
     return Result({**summary, "run": str(path)}, tables, path, source, facts, trouble)
 
 
@@ -43,5 +47,8 @@ def write_page(directory: RunDirectory, result: Result) -> str:
         directory.text("report.html", run_page(result, again(result.manifest)))
     except Exception as error:  # noqa: BLE001
         (directory.partial / "report.html").unlink(missing_ok=True)
-        return f"{type(error).__name__}: {error}"
+        # What could not be written tells of a run that is to be begun again, which this is not.
+        cause = error.__cause__ if isinstance(error, OutsideError) else error
+        why = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+        return f"{type(cause).__name__}: {why}"
     return ""

@@ -101,7 +101,8 @@ def notes_on_settlements(instruments: Sequence[Instrument], engine: Engine) -> l
     if shares:
         notes.append(
             f"{named(shares)}: settled by delivery, which is booked in cash at the settlement "
-            "price with the broker's fee; the shares are not kept as a position"
+            "price with the broker's fee; the shares are not kept as a position, and the STT on "
+            "them (0.1 % a side of what changes hands) is not booked"
         )
     return notes
 

@@ -77,9 +77,10 @@ def day_notes(run: ActiveRun, hours: Hours) -> Iterator[Note]:
 
 
 def left(engine: Engine) -> Open:
-    """Return the orders that live on at the end."""
+    """Return the orders that live on at the end; an exit that sleeps has expired, and was told."""
     orders = engine.tables["orders"]
-    live = orders[(orders["id"] != 0) & (orders["state"] != OrderState.CLOSED)]
+    ended = (OrderState.CLOSED, OrderState.ASLEEP)
+    live = orders[(orders["id"] != 0) & ~np.isin(orders["state"], ended)]
     filled = np.abs(live["filled"])
     return Open(len(live), int(np.count_nonzero(filled)), int(filled.sum()))
 

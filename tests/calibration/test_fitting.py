@@ -37,7 +37,7 @@ def paper(latency_ms: float = 0, slippage: int = 0, share: int = 10_000_000) -> 
 
 def test_paper_with_the_planted_settings_is_the_planted_exchange(run: LiveRun) -> None:
     """The core's matching and the exchange's own few lines agree, order by order."""
-    found = compared(run, Bench(run, jit=False).replay(paper(55, 3_000, 2_500_000)))
+    found = compared(Bench(run, jit=False), paper(55, 3_000, 2_500_000))
     assert found.both.sum() > 20
     assert not found.only_live.any()
     assert not found.only_paper.any()
@@ -155,7 +155,7 @@ def test_errors_are_of_the_right_side_and_hour() -> None:
         (n, q, p + (TICK if n % 2 else -TICK) * 3, t) for n, q, p, t in exchange.fills
     ]
     run = exchange.run()
-    errors = told(compared(run, Bench(run, jit=False).replay(paper())))
+    errors = told(compared(Bench(run, jit=False), paper()))
     every = errors["all"]
     assert (every["ticks_p50"], every["ticks_p95"], every["bias_ticks"]) == (3.0, 3.0, 3.0)
     assert (every["rupees_p50"], every["bias_rupees"]) == ("1.50", "1.50")  # 3 x 0.05 x 10
@@ -173,7 +173,7 @@ def test_orders_in_one_only_are_named() -> None:
     exchange.send(50, Kind.LIMIT, 10, price=far, until=80)
     exchange.fills.append((6, 10, far, int(market.columns.ts[60])))
     run = exchange.run()
-    errors = told(compared(run, Bench(run, jit=False).replay(paper())))
+    errors = told(compared(Bench(run, jit=False), paper()))
     assert (errors["only_live_orders"], errors["only_paper_orders"]) == ([7], [3])
     assert (errors["only_live"], errors["only_paper"], errors["filled_in_both"]) == (1, 1, 5)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 import alphapanda
+from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs import output
 from tests.support.running import command, left, session, with_strategies
 
@@ -114,6 +117,29 @@ def test_a_page_that_fails_does_not_cost_the_run(
     monkeypatch.chdir(tmp_path)
     assert command("report", "run", capsys=capsys).status == 0
     assert "report.html" in left(tmp_path / "run")
+
+
+def test_a_full_disk_at_the_page_tells_how_it_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is over and whole: starting it again would be refused, its page is made alone."""
+    text = RunDirectory.text
+
+    def full(directory: RunDirectory, name: str, content: str) -> None:
+        if name == "report.html":
+            error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise directory._failure(error) from error
+        text(directory, name, content)
+
+    monkeypatch.setattr(RunDirectory, "text", full)
+    monkeypatch.chdir(with_strategies(tmp_path))
+    told = command(*BACKTEST, session(rows=500), "--out", "run", capsys=capsys)
+    assert told.status == 3
+    assert "no page, which failed with OSError: No space left on device; `alphapanda report" in (
+        told.err
+    )
+    assert "start the run again" not in told.err
+    assert "report.html" not in left(tmp_path / "run")
 
 
 def test_what_is_no_run_is_told(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

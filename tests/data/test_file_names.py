@@ -16,7 +16,7 @@ from alphapanda.data.names import full_name
     ("20MICRONS.csv", "NSE:20MICRONS"), ("63MOONS_minute.csv", "NSE:63MOONS"),
     ("3MINDIA_day.csv", "NSE:3MINDIA"), ("360ONE-5m.csv", "NSE:360ONE"),
     ("NSE_RELIANCE, 5.csv", "NSE:RELIANCE"), ("BSE_DLY_TCS, 1D (1).csv", "BSE:TCS"),
-    ("NSE_NIFTY1!, 15_ab12c.csv", "NSE:NIFTY1!"),
+    ("NSE_NIFTY1!, 15_ab12c.csv", "NFO:NIFTY1!"), ("GOLD_minute.csv", "MCX:GOLD"),
     ("NIFTY 50-01-07-2025-to-02-07-2025.csv", "NSE:NIFTY 50"),
     ("NIFTY BANK-01-07-2025-to-02-07-2025.csv", "NSE:NIFTY BANK"),
     ("Nifty 50 Historical Data (1).csv", "NSE:NIFTY 50"), ("nifty_it_1m.csv", "NSE:NIFTY IT"),

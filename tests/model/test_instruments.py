@@ -67,7 +67,7 @@ def test_without_a_master_a_derivative_is_told_by_its_name(
         ("NSR:INFY", "Did you mean NSE"),
         ("NSE:", "no symbol"),
         ("", "no symbol"),
-        ("MCX:GOLD", "neither a future"),
+        ("MCX:GOLDEN", "neither a future"),
     ],
 )
 def test_names_that_mean_nothing_are_refused(name: str, said: str) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import alphapanda
-from alphapanda import buy_limit, buy_stop, cancel, sell, sell_limit, strategy, target
+from alphapanda import bracket, buy_limit, buy_stop, cancel, sell, sell_limit, strategy, target
 from alphapanda.research.requests import ENDS
 from tests.support.running import session
 
@@ -61,6 +62,35 @@ def test_each_request_counts_once_on_every_surface(tmp_path: Path, seed: int) ->
     assert len(statuses) + told["refused"] == told["total"]
     filled = sum(told["filled_quantity"].values())
     assert filled == sum(abs(int(one)) for one in result.table("fills")["qty"].to_pylist())
+
+
+@strategy(compiled=False)
+class Held:
+    """Buys with exits that the market never reaches, and holds."""
+
+    def on_bar(self, ctx):
+        if ctx.position == 0:
+            bracket(ctx, 10, ctx.close // 2 // 500 * 500, ctx.close * 2 // 500 * 500)
+
+
+@pytest.mark.parametrize("days", [1, 2, 3])
+def test_exits_that_sleep_count_once(days: int) -> None:
+    """Of each session they expire; at the end of the data they are not open beside that."""
+    rows = [
+        (f"2025-07-0{day} 09:{15 + minute}:00+05:30", 100.0, 100.0, 100.0, 100.0, 1_000)
+        for day in range(1, days + 1) for minute in range(3)
+    ]  # fmt: skip
+    columns = ("date", "open", "high", "low", "close", "volume")
+    frame = pd.DataFrame(rows, columns=list(columns))
+    frame["date"] = pd.to_datetime(frame["date"])
+    frame["symbol"] = "INFY"
+    result = alphapanda.backtest(Held, frame, jit=False, limits="wide")
+    told = result.summary["requests"]
+    assert (told["filled"], told["expired"], told["open"]) == (1, 2 * days, 0)
+    assert told["total"] == sum(told[end] for end in ENDS)
+    statuses = result.table("orders")["status"].to_pylist()
+    assert sorted(statuses) == ["expired"] * 2 * days + ["filled"]
+    assert not any("still open" in note for note in result.summary["notes"])
 
 
 def broken(rng: np.random.Generator, count: int) -> pa.Table:

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -236,6 +237,22 @@ def test_another_run_does_not_go_on_in_its_place(tmp_path: Path) -> None:
     (tmp_path / "else" / "file").touch()
     assert process(*words("else"), cwd=tmp_path).status == 2
     assert left(tmp_path / "else") == ["file"]
+
+
+def test_a_recording_that_was_moved_goes_on(
+    tmp_path: Path, whole: tuple[dict[str, Any], list[Any]]
+) -> None:
+    """Told where its data lie now it goes on, for they are their bytes; with others it does not."""
+    place, then, now = session(2, ROWS), tmp_path / "then.parquet", tmp_path / "now.parquet"
+    shutil.copy(place, then)
+    before = [word.replace(str(place), str(then)) for word in words("run")]
+    assert before != words("run")
+    process(*before, cwd=tmp_path, **{VARIABLE: "batch kept:3"})
+    then.rename(now)
+    other = [word.replace(str(then), str(session(2, ROWS - 1_000))) for word in before]
+    assert "the bytes of the data differ" in process(*other, cwd=tmp_path).line
+    after = [word.replace(str(then), str(now)) for word in before]
+    same(tmp_path / "run", process(*after, cwd=tmp_path), whole)
 
 
 def test_a_damaged_journal_is_not_built_on(tmp_path: Path) -> None:

@@ -129,7 +129,8 @@ def test_delivery_of_shares_is_booked_and_said(tmp_path: Path) -> None:
     result = run(tmp_path, bars(future, "2025-07-31", [1_500.0] * 4), share, costs="zerodha")
     assert last_fill(result) == ("2025-07-31 16:00", 1_500.0)
     assert result.summary["charges_by"]["settlement_brokerage"] == "281.25"
-    assert any("settled by delivery" in note for note in result.summary["notes"])
+    (note,) = [note for note in result.summary["notes"] if "settled by delivery" in note]
+    assert "STT on them (0.1 % a side of what changes hands) is not booked" in note
 
 
 def test_every_step_of_rates_that_a_run_meets_is_told(tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def test_names_of_contracts(name: str, expiry: str | None, strike: float, underl
         ("SENSEX25D0485000CE", "BFO:SENSEX25D0485000CE"),
         ("USDINR25DECFUT", "CDS:USDINR25DECFUT"),
         ("GOLDBEES", "NSE:GOLDBEES"),
-        ("COPPER", "NSE:COPPER"),
+        ("COPPER", "MCX:COPPER"),
         ("NIFTY25DECFUT", "NFO:NIFTY25DECFUT"),
     ],
 )

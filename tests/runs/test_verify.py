@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import alphapanda
+from alphapanda.cli.journals import ENDED
 from alphapanda.events.events import EventType, RunStatus, decode, encode
 from alphapanda.journal.journal import FILE, STOPPED, Journal, RecordKind
 from alphapanda.journal.packing import Batch
@@ -19,7 +21,7 @@ from alphapanda.journal.records import DamageError, Reader, Writer
 from alphapanda.research.curves import india
 from alphapanda.runs.verify import verify
 from tests.runs.alike import cut, envelopes, rewritten
-from tests.support.running import command, left, process, session
+from tests.support.running import called, command, left, process, session
 
 pytestmark = pytest.mark.core
 
@@ -332,6 +334,30 @@ def test_runs_are_listed_and_shown(tmp_path: Path) -> None:
     assert FILE in left(tmp_path / "runs/one")
     assert "quarantined" in process("runs", "list", cwd=tmp_path).out
     assert process("runs", "show", "two", cwd=tmp_path).status == 3
+
+
+def test_an_ended_run_is_read_once(run: Path, tmp_path: Path) -> None:
+    """A list does not read it again before its size or time is another; `verify` always does."""
+    given: Any = {"cwd": tmp_path, "ALPHAPANDA_BASE_DIR": str(tmp_path)}
+
+    def listed() -> dict[str, Any]:
+        told = json.loads(called("runs", "list", "--json", **given).out)["runs"]
+        return dict(told[0])
+
+    file = copied(run, tmp_path / "runs", "one") / FILE
+    before, status = listed(), file.stat()
+    text = bytearray(file.read_bytes())
+    text[200] ^= 1
+    file.write_bytes(text)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert listed() == before
+    assert called("verify", str(file.parent), **given).status == 3
+    file.touch()
+    assert listed()["status"] == "quarantined"
+    (tmp_path / "runs" / ENDED).write_text("[1]")
+    assert listed()["status"] == "quarantined"
+    file.write_bytes(bytes(text[:200]) + bytes([text[200] ^ 1]) + bytes(text[201:]))
+    assert listed() == before
 
 
 def test_runs_that_have_not_ended_are_told_apart(run: Path, tmp_path: Path) -> None:

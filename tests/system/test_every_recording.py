@@ -36,15 +36,17 @@ class Recording(NamedTuple):
         return Path(self.file).stem
 
 
-def bars(file: str, rows: int, first: str, last: str) -> Recording:
-    return Recording(f"bars/{file}.parquet", rows, {}, first, last, price="close", time="date")
+def bars(file: str, rows: int, first: str, last: str, **more: str) -> Recording:
+    path = f"bars/{file}.parquet"
+    return Recording(path, rows, {}, first, last, price="close", time="date", more=more)
 
 
 FUTURE = "NFO:NIFTY25DECFUT"
 ETHER = "crypto_binance_spot_ethusdt_20240808"
 RECORDINGS = (
-    bars("index_1min_nifty_banknifty_2021_202209", 882, "2021-11-04", "2021-11-08"),
-    bars("index_1min_nifty_banknifty_2024_jan_may", 2_584, "2024-01-19", "2024-01-23"),
+    bars("index_1min_nifty_banknifty_2021_202209", 882, "2021-11-04", "2021-11-08", costs="none"),
+    bars("index_1min_nifty_banknifty_2024_jan_may", 2_584, "2024-01-19", "2024-01-23",
+         costs="none"),
     bars("kite_60minute_20241205_20260109", 3_024, "2024-12-05", "2024-12-31"),
     bars("kite_day_20200714_20260109", 2_880, "2020-07-14", "2020-12-31"),
     bars("nse_1min_kite_201608_09", 21_000, "2016-08-16", "2016-08-16"),
@@ -114,7 +116,8 @@ def test_recording_runs(recording: Recording) -> None:
     last = {} if quotes_only(recording) else prices(recording, path)
     if last:
         counted = recount(
-            trades(result.table("fills")), last, schedule=Schedule.zerodha(),
+            trades(result.table("fills")), last,
+            schedule=Schedule.parse(recording.more.get("costs", "zerodha")),
             terms=terms("CNC" if recording.exchange == "NSE" else "NRML"),
             cash=Decimal(1_000_000),
         )  # fmt: skip

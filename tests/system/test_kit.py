@@ -17,8 +17,13 @@ import pytest
 import alphapanda
 from alphapanda.data.importers.importing import import_files
 from alphapanda.data.importers.source import Wanted
+from alphapanda.engine.compiler.generate import Shape
+from alphapanda.engine.compiler.native import load
+from alphapanda.engine.compiler.program import GENERAL, bind_declared, unbound
 from alphapanda.model.charges import ChargeClass, Schedule
 from alphapanda.model.instruments import Exchange
+from alphapanda.runs.discovery import find
+from tests.support.harness import cache_dir
 from tests.support.recount import Trade, differences, last_prices, recount, terms, trades
 from tests.support.shared import shared
 
@@ -41,16 +46,16 @@ class Market:
 
 @cache
 def minutes() -> Market:
-    """56 symbols of NSE over 18 days."""
+    """56 symbols of NSE, the last nine of 18 days."""
     path = shared("data", "bars", "nse_1min_kite_201608_09.parquet")
-    return Market(str(path), {}, last_prices(path, price="close", time="date"))
+    return Market(str(path), {"from_": "2016-08-29"}, last_prices(path, price="close", time="date"))
 
 
 @cache
 def index() -> Market:
-    """NIFTY 50 each second, its last two days."""
+    """NIFTY 50 each second, its last two days, in Python: no core for prices alone is compiled."""
     path = shared("data", "ticks", "nifty50_index_1s_2022_aug_sep.parquet")
-    days = {"from_": "2022-09-29", "to": "2022-09-30"}
+    days = {"from_": "2022-09-29", "jit": False}
     return Market(str(path), days, last_prices(path, name=INDEX))
 
 
@@ -70,7 +75,7 @@ def chain() -> Market:
     path = shared("data", "options", "nse_option_chain_NIFTY_20250829.parquet")
     import_files(root, [path], Wanted())
     (master,) = (root / "instruments").glob("*.csv")
-    options = {"instruments": str(master), "limits": "wide"}
+    options = {"instruments": str(master), "limits": "wide", "jit": False}
     return Market(str(root), options, {}, product="NRML")
 
 
@@ -82,6 +87,8 @@ class Case:
     options: dict[str, Any] = field(default_factory=lambda: {"instrument": FEW})
     rerun: dict[str, Any] = field(default_factory=dict)
     """For reruns, where all of it would take minutes."""
+    tier: str = "auto"
+    """In which batches are cut: QUICK has hooks compiled, for a core that all of them share."""
     batch: int = 37
     depends: bool = False
     """If by its definition the first decisions depend on where the data begin."""
@@ -90,19 +97,24 @@ class Case:
 
 
 FEW = ("INFY", "SBIN", "TATASTEEL")
+NEAR = tuple(
+    f"NIFTY25902{strike}{kind}" for strike in (24500, 24550, 24600) for kind in ("CE", "PE")
+)
 BANKS = {"instrument": ("HDFCBANK", "ICICIBANK"), "product": "MIS"}
 DAYS = {"from_": "2016-09-01", "to": "2016-09-02"}
 CASES = {
-    **dict.fromkeys(KIT, Case()),
+    **dict.fromkeys(KIT, Case(tier="quick")),
     "ema_cross": Case(index, {}, batch=997, depends=True),
-    "hedged_pairs": Case(minutes, BANKS),
+    "hedged_pairs": Case(minutes, BANKS, tier="quick"),
     "learned_odds": Case(minutes, {"instrument": "INFY"}),
     "market_maker": Case(future, {}, batch=1),
-    "momentum": Case(minutes, {}, DAYS, batch=50),
+    "momentum": Case(minutes, {}, DAYS, batch=50, tier="quick"),
     "quiet_reversal": Case(index, {}, batch=997),
-    "short_straddle": Case(chain, {}, batch=997),
-    "spread": Case(minutes, {**BANKS, "params": {"quantity": 10}}, order=True),
+    "short_straddle": Case(chain, {}, {"instrument": NEAR}),
+    "spread": Case(minutes, {**BANKS, "params": {"quantity": 10}}, order=True, tier="quick"),
 }
+PYTHON = {"learned_odds", "quiet_reversal"}
+QUICK = {name for name, case in CASES.items() if case.tier == "quick"}
 each_of_the_kit = pytest.mark.parametrize("name", KIT)
 
 
@@ -160,11 +172,24 @@ def test_account_is_counted_again(name: str) -> None:
 def test_batches_do_not_show(name: str) -> None:
     """Cut into single rows, or small batches where there are many, it gives the same bytes.
 
-    Days of single rows, of any kind, are cut in `tests/core/test_laws.py`.
+    Compiled where all at once was Python, and the other way round. Days of single rows, of any
+    kind, are cut in `tests/core/test_laws.py`.
     """
     case = CASES[name]
-    all_at_once = run(name, **case.rerun) if case.rerun else whole(name)
-    assert run(name, batch=case.batch, **case.rerun).digest == all_at_once.digest
+    at_once = run(name, **case.rerun) if case.rerun else whole(name)
+    cut = run(name, **{**case.rerun, "batch": case.batch, "tier": case.tier})
+    assert cut.digest == at_once.digest
+    assert cut.summary["fills"] > 3
+    assert cut.summary["tier"] == ("plain" if case.tier == "auto" else case.tier)
+
+
+@pytest.mark.parametrize("name", sorted(set(KIT) - PYTHON - QUICK))
+def test_hooks_can_be_compiled(name: str) -> None:
+    """What is run in Python here can be compiled, whether a core of its data is at hand or not."""
+    spec = find(str(ROOT / "strategies" / f"{name}.py"))
+    shape = Shape((spec,), 0, frozenset({"last", "bid", "bid_qty", "ask", "ask_qty"}), (True,))
+    hooks = bind_declared(unbound(shape), {**shape.flags, **GENERAL})
+    assert load(hooks, "publish", (spec,), cache_dir()) is not None
 
 
 @each_of_the_kit
@@ -174,7 +199,8 @@ def test_check_finds_nothing(name: str) -> None:
     given = {**market.options, **case.options, **case.rerun}
     if name == "momentum":
         given["instrument"] = fifty(market)
-    made = alphapanda.check(str(ROOT / "strategies" / f"{name}.py"), market.data, cuts=2, **given)
+    file = str(ROOT / "strategies" / f"{name}.py")
+    made = alphapanda.check(file, market.data, cuts=2, **{**given, "jit": name == "momentum"})
     assert {finding["kind"] for finding in made.findings} == ({"order"} if case.order else set())
     assert made.summary["decisions"] > 3
     said = [note for note in made.summary["notes"] if "agree with a longer history" in note]
@@ -185,7 +211,7 @@ def test_momentum_holds_few_of_fifty() -> None:
     """The cross-section is of fifty shares, of which at most five are held."""
     summary = whole("momentum").summary
     assert len(summary["instruments"]) == 50
-    assert summary["fills"] > 1_000
+    assert summary["fills"] > 500
     assert len(summary["open_positions"]) <= 5
 
 

@@ -48,7 +48,7 @@ class Binder:
         code, closure = function.__code__, function.__closure__ or ()
         cells = tuple(CellType() for _ in closure)
         new = FunctionType(code, scope, function.__name__, function.__defaults__, cells)
-        new.__kwdefaults__ = function.__kwdefaults__
+        new.__kwdefaults__, new.__module__ = function.__kwdefaults__, function.__module__
         made = self.made(new)
         self.replaced[function] = made
         self.sources.append(fingerprint(function))

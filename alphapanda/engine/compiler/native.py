@@ -6,9 +6,11 @@ numba's own cache does not notice an edited callee and would run the old code in
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -16,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alphapanda.engine.compiler import blame, cache
-from alphapanda.engine.compiler.binder import HOT, INLINED, Binder
+from alphapanda.engine.compiler.binder import HOT, INLINED, Binder, is_ours
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.errors import UsageError
 
@@ -25,7 +27,7 @@ Entry = Callable[[Any, int], Any]
 
 COMPILER = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT")
 """Settings of numba that change what it makes of the same source."""
-MAKERS = ("pointer.py", "link.py", "linked.py")
+MAKERS = ("pointer.py", "link.py", "linked.py", "kernels.py")
 """Our own part in how numba makes it."""
 
 
@@ -72,15 +74,19 @@ def jit(function: FunctionType) -> Any:
     """Return a kernel or a hook as numba will compile it once it is called."""
     from numba import njit  # noqa: PLC0415
 
+    from alphapanda.engine.compiler import kernels  # noqa: PLC0415
     from alphapanda.engine.compiler.link import PartCompiler  # noqa: PLC0415
 
     if function.__name__ in INLINED:
         return njit(function, inline="always")
     options: dict[str, Any] = {
-        "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": PartCompiler,
+        "no_cpython_wrapper": True, "no_cfunc_wrapper": True,
         "forceinline": function.__name__ in HOT,
     }  # fmt: skip
-    return njit(function, **options)
+    generated = function.__module__ is None
+    if generated or is_ours(function):
+        return kernels.make(function, options)
+    return njit(function, pipeline_class=PartCompiler, **options)
 
 
 def compile_entry(function: FunctionType, file: str) -> Callable[[Any, int], Any]:
@@ -99,12 +105,25 @@ def compile_entry(function: FunctionType, file: str) -> Callable[[Any, int], Any
     finally:
         config.CACHE_DIR = elsewhere
     try:
-        made.compile((int64, int64))
+        with uncollected():
+            made.compile((int64, int64))
     except OSError:
         if not made.overloads:
             raise
         # Compiled, but the disk is too full to keep it.
     return made
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Let garbage lie: a compiler makes much that stays, and looking at it takes a tenth of it."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def source_hash(tables: Any, text: str, binder: Binder) -> str:

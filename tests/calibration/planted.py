@@ -20,9 +20,10 @@ from alphapanda.calibration.sent import Act, LiveRun, SentOrder, Verb, filled_of
 from alphapanda.events.feeds import Feed
 from alphapanda.model.calendar import Calendar, day_start_ns
 from alphapanda.model.columns import Columns
+from alphapanda.model.contracts import by_name
 from alphapanda.model.rows import CONTROL, Kind, Tif
 from alphapanda.runs import options
-from alphapanda.runs.plan import by_name, rules_of
+from alphapanda.runs.plan import rules_of
 
 MS = 1_000_000
 TICK = 500

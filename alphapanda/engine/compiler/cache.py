@@ -29,7 +29,7 @@ ROOM = 256 * 2**20
 IN_USE_S = 3_600
 """A loop that was used so lately stays: a process may be loading it."""
 ABANDONED_S = 86_400
-"""A folder of a process that was killed is that old."""
+"""A folder or a lock of a process that was killed is that old."""
 
 
 @contextmanager
@@ -149,6 +149,9 @@ def prune(cache_dir: Path) -> None:
     for left in cache_dir.glob(".*.partial"):
         if left.stat().st_mtime < now - ABANDONED_S:
             shutil.rmtree(left, ignore_errors=True)
+    for left in cache_dir.glob(".*.lock"):
+        if left.stat().st_mtime < now - ABANDONED_S:
+            left.unlink(missing_ok=True)
 
 
 @cache

@@ -83,6 +83,8 @@ COMMANDS = {
     "tail": Row("alphapanda.cli.tail", "Print a topic's events, one a line."),
     "report": Row("alphapanda.cli.report", "Make a run's HTML page again, or compare several runs "
                   "in one."),
+    "calibrate": Row("alphapanda.cli.calibrate", "Fit paper fills (latency, slippage, share of "
+                     "volume) to live runs, as a profile for --fills."),
     "schedule list": Row("alphapanda.cli.schedule_list", "List the schedules: what runs, when "
                          "next, how it went last; status 1 if a file is wrong."),
     "schedule run": Row("alphapanda.cli.schedule_run", "Run a schedule's notebook now; status 1 if "

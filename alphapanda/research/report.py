@@ -8,7 +8,7 @@ Curves are thinned to what a screen can show without losing a high or a low; `cu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -29,6 +29,8 @@ from alphapanda.research.table import count, duration, money, number, percent
 from alphapanda.research.tables import nanoseconds, scaled
 from alphapanda.research.trades import Path, excursions, extras_of, fills_of, mean_price, path_of
 from alphapanda.rules import modules
+
+Section = Callable[[Pack], dict[str, Any]]
 
 ASSETS = FilePath(__file__).parent / "assets"
 
@@ -71,8 +73,11 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def run_page(result: Any, again: str) -> str:
-    """Return a run's page; `again` is the command or run file that makes it once more."""
+def run_page(result: Any, again: str, *, section: Section | None = None) -> str:
+    """Return a run's page; `again` is the command or run file that makes it once more.
+
+    `section` adds its columns, and returns what the page says of a live run's fills.
+    """
     summary, names, pack = result.summary, result.names, Pack()
     fills = fills_of(result.exact["fills"], names)
     path = path_of(result.exact["prices"], names)
@@ -99,6 +104,7 @@ def run_page(result: Any, again: str) -> str:
         "splits": splits(summary, names, trips), "origin": origin(result), "again": again,
         "names": {"strategies": list(names.strategies), "instruments": list(names.instruments)},
         "fills": len(fills.ts), "trips": len(trips.pnl),
+        "fill_errors": None if section is None else section(pack),
     }  # fmt: skip
     return page_of("run", f"{content['title']} – Alpha Panda", content, pack)
 

@@ -70,6 +70,20 @@ def test_a_day_with_answers_that_do_not_come(tmp_path: Path) -> None:
     assert closing["agrees"], closing
     manifest = Journal.open(run).contents.manifest
     assert (manifest["account_id"], manifest["broker"]) == ("SIM001", "zerodha")
+    check_fills_beside_paper(run, told)
+
+
+def check_fills_beside_paper(run: Path, told: dict[str, Any]) -> None:
+    """Each order that left is set beside paper, and every one that traded is filled in `live`."""
+    done = process("report", str(run), "--json", cwd=run.parent)
+    assert done.status == 0, done.err
+    errors = json.loads(done.out)["runs"][0]["fill_errors"]
+    away = sum(errors["not_at_exchange"].values())
+    assert errors["orders"] - errors["not_at_exchange"].get("NOT_SENT", 0) == told["orders_sent"]
+    known = ("filled_in_both", "only_live", "only_paper", "in_neither")
+    assert sum(errors[key] for key in known) + away == errors["orders"]
+    assert errors["filled_in_both"] + errors["only_live"] == told["trades"]
+    assert errors["filled_in_both"] >= 4
 
 
 def two_days(path: Path) -> Path:

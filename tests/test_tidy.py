@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PURE = ("model", "events", "indicators", "core", "rules")
+PURE = ("model", "events", "indicators", "core", "rules", "words")
 """Packages that may know nothing but their arguments."""
 
 EXACT = ("core", "rules")
@@ -441,9 +441,13 @@ def command_line() -> dict[str, set[str]]:
 
 
 def option_names(command: Any) -> set[str]:
-    """Return the options of a command and, where it is a group, of the commands in it."""
+    """Return the options of a command and, where it is a group, of the commands in it.
+
+    A group may be a command too, without a word behind it.
+    """
     if hasattr(command, "commands"):
-        return {"--help"}.union(*map(option_names, command.commands.values()))
+        itself = [command.default] if hasattr(command, "default") else []
+        return {"--help"}.union(*map(option_names, [*itself, *command.commands.values()]))
     params = command.load().params
     return {"--help"}.union(*((*param.opts, *param.secondary_opts) for param in params))
 

@@ -25,6 +25,7 @@ from alphapanda.data.replay.replay import FileInfo
 from alphapanda.data.schema import PRICES
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.events.feeds import Feed, Portion, kept_in
+from alphapanda.journal.days import days_of
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.model.calendar import DAY, day_start_ns
 from alphapanda.model.columns import Columns
@@ -195,6 +196,8 @@ def of_journal(path: Path) -> Recording:
     rows = sum(place.rows for place in contents.batches)
     try:
         feed = kept_in(contents.manifest)
+        later = tuple(day for day in days_of(journal) if day > feed.days[-1])
+        feed = feed._replace(days=(*feed.days, *later))  # a live run may go on for days
     except (KeyError, ValueError, TypeError, ArithmeticError) as error:
         raise UsageError(f"{path}: its manifest names no rows ({error!r:.200})") from error
     return Recording(feed, parts, (information(path, rows),), notes)

@@ -17,10 +17,11 @@ from alphapanda.cli.output import print_json
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.journal.journal import FILE, Journal, Standing
-from alphapanda.model.commands import Verb
+from alphapanda.model.commands import Choice, Verb
 from alphapanda.runs.commands import (
     KILL,
     Command,
+    Decision,
     load_key,
     new_id,
     registered_folders,
@@ -100,6 +101,54 @@ def command_runs(
     outcomes = [outcome(target, command, timeout if wait else 0) for target, command in given]
     report(verb, outcomes, settings, everything=everything, json=json)
     return NOT_APPLIED if wait and not all(each["applied"] for each in outcomes) else 0
+
+
+def decide(
+    choice: Choice, run: str | None, order_id: str, *, reason: str, wait: bool, timeout: float,
+    json: bool,
+) -> int:  # fmt: skip
+    """Give a run an operator's decision about its orders at the broker; return the exit status.
+
+    Raises:
+        UsageError: if no run is named, and not exactly one sends orders.
+    """
+    settings = config.load()
+    if run is None:
+        sending = [each for each in all_targets(settings) if each.manifest.get("sent")]
+        if len(sending) != 1:
+            names = ", ".join(each.folder.name for each in sending) or "none"
+            raise UsageError(f"name the RUN: of those that send orders there are {names}")
+        target = sending[0]
+    else:
+        target = target_of(folder_of(run))
+    now = time.time_ns()
+    decision = Decision(new_id(now), target.manifest["run_id"], choice, order_id,
+                        f"cli:{getpass.getuser()}", reason, now)  # fmt: skip
+    send(target.folder, load_key(settings.base_dir), decision)
+    trades = target.standing == Standing.RUNNING
+    found = wait_for(target.folder, decision.id, timeout_s=timeout if wait and trades else 0) or {}
+    done = {
+        "run": target.folder.name, "standing": target.standing, "id": decision.id,
+        "choice": str(choice), "order": order_id, "applied": "applied_ns" in found,
+        "refused": found.get("refused", ""),
+    }  # fmt: skip
+    if json:
+        print_json(done)
+    else:
+        sys.stdout.write(f"{decided(done)}\n")
+    return NOT_APPLIED if wait and not done["applied"] else 0
+
+
+def decided(facts: dict[str, Any]) -> str:
+    """Return what came of a decision."""
+    head = f"{facts['run']}: orders {facts['choice']} {facts['order']}".rstrip()
+    if facts["refused"]:
+        return f"{head} refused: {facts['refused']}"
+    if facts["applied"]:
+        return f"{head} is done"
+    later = f" when it goes on: it is {facts['standing']}"
+    later = "" if facts["standing"] == Standing.RUNNING else later
+    return f"{head} is on the disk; the run does it{later}"
 
 
 def all_targets(settings: Settings) -> Iterator[Target]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 from alphapanda.brokers.pacing import parse_speed
 from alphapanda.cli.output import print_json
-from alphapanda.cli.words import DATA, Exchange, Json, Masters, Repair, option
+from alphapanda.cli.words import DATA, Exchange, Json, Masters, Repair, day_of, option
 from alphapanda.data.replay.replay import ReplayOptions
 from alphapanda.errors import UsageError
 
@@ -92,14 +91,6 @@ def kitesim(
             raise UsageError(f"--{name} {value}: write a port from 0 to {PORTS - 1}.")
     simulator = Simulator(wanted)
     serve(simulator, port=port, ws_port=ws_port, json=json)
-
-
-def day_of(flag: str, text: str | None) -> date | None:
-    """Return a day of an option, None where it was not given."""
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--{flag} {text}: write a date, 2025-08-29") from None
 
 
 def callback_url() -> str:

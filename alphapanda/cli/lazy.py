@@ -40,12 +40,39 @@ def group(name: str) -> TyperGroup:
     )  # fmt: skip
 
 
+class DefaultGroup(TyperGroup):
+    """A word that is a command by itself, and that others may follow."""
+
+    default: LazyCommand
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Return the context of the command itself, unless another word follows it."""
+        if args and (args[0] in self.commands or args[0] == "--help"):
+            return super().make_context(info_name, args, parent, **extra)
+        return self.default.make_context(info_name, args, parent, **extra)
+
+
+def default_group(name: str, row: Row) -> DefaultGroup:
+    """Return a command that others may follow."""
+    made = DefaultGroup(
+        name=name, help=row.line, short_help=row.line, no_args_is_help=False,
+        rich_markup_mode=None,
+        epilog=f"By itself: alphapanda {name} --broker zerodha [RUN] [--json]",
+    )  # fmt: skip
+    made.default = LazyCommand(name, row)
+    return made
+
+
 def all_commands() -> dict[str, Any]:
     """Return every command of the table by its first word, those of two words as groups."""
     found: dict[str, Any] = {}
     for words, row in COMMANDS.items():
         first, _, second = words.partition(" ")
-        if second:
+        if words in GROUPS:
+            found[first] = default_group(first, row)
+        elif second:
             within = found.setdefault(first, group(first))
             within.add_command(LazyCommand(words, row))
         else:

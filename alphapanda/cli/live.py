@@ -13,6 +13,7 @@ from alphapanda.brokers.zerodha.addresses import addresses_of
 from alphapanda.cli import run
 from alphapanda.cli.commanding import confirm_account
 from alphapanda.cli.flags import STRATEGY, Json, option, run_options
+from alphapanda.cli.words import day_of
 from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker
 from alphapanda.runs.options import RUN
@@ -44,6 +45,16 @@ def live(
         int | None,
         option(metavar="N", panel=ORDERS, text="New orders to send; what closes always passes."),
     ] = None,
+    until: Annotated[
+        str | None,
+        option(metavar="DATE", panel=RUN, text="Last day; each day the same command goes on. "
+               "(default: the first on which nothing is held over night)"),
+    ] = None,
+    accept_closing: Annotated[
+        bool,
+        option("--accept-closing", panel=ORDERS,
+               text="Close the day although closing.json names differences."),
+    ] = False,
     json: Json = False,
     out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=run.OUT)] = None,
 ) -> int:  # fmt: skip
@@ -53,6 +64,7 @@ def live(
     Three consents are needed: the setting zerodha.enabled, --broker zerodha, and the account's id.
       alphapanda login zerodha
       alphapanda live ema_cross --broker zerodha --feed kite:NSE:INFY --dry-run
+    What is held over night stays the run's: the next day the same command, with its --out, goes on.
     A rehearsal on a simulated exchange needs none of them: alphapanda rehearse
     """  # noqa: D301 (click keeps the lines below its mark as they are)
     if broker != Broker.ZERODHA:
@@ -69,4 +81,5 @@ def live(
     return run.carry_out_roles(
         strategies, given, roles=[], feed=feed or ["kite:"], speed=None, out=out, json=json,
         broker=Broker.ZERODHA, sending=Sending(dry_run, read_only, max_orders),
+        until=day_of("until", until), accepts=accept_closing,
     )  # fmt: skip

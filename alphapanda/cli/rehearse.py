@@ -53,6 +53,9 @@ def rehearse(
         str, option(metavar="N", panel=RUN, text="Of the market; answers take real time.")
     ] = "60x",
     seed: Annotated[int, option(metavar="N", panel=RUN, text="Of what goes wrong.")] = 1,
+    days: Annotated[
+        int, option(metavar="N", panel=DATA, text="Of the data, from the first on. (default: 1)")
+    ] = 1,
     no_jit: Annotated[
         bool, option("--no-jit", panel=RUN, text="Run as plain Python: nothing is compiled.")
     ] = False,
@@ -64,7 +67,7 @@ def rehearse(
 ) -> int:  # fmt: skip
     """Trade a day live at a simulated exchange, and compare its book with ours; status 1 if not one.
 
-    Of data of several days it is the first.
+    Of data of several days it is the first; with --days N as many, a night between each two.
 
     \b
     No account is needed, and no setting of yours is read: an exchange on this machine plays the
@@ -77,6 +80,8 @@ def rehearse(
         raise UsageError("no data are named: --data FILE, a folder or a pattern")
     MONEY.value("cash", cash)
     speed_of(speed)
+    if days < 1:
+        raise UsageError(f"--days {days}: at least 1")
     folder = (out or default_folder()).expanduser().absolute()
     if folder.exists() or folder.with_name(f"{folder.name}-base").exists():
         raise UsageError(f"--out {folder}: there is something already; choose another")
@@ -84,7 +89,7 @@ def rehearse(
         [absolute(name) for name in strategies], [str(Path(path).absolute()) for path in data],
         folder, [path.absolute() for path in instruments or ()], instrument or (), exchange,
         repair, param or (), cash, file_or_name(limits), file_or_name(faults), speed, seed,
-        not no_jit,
+        not no_jit, days,
     )  # fmt: skip
     console = Console(stderr=True)
     done = rehearsals.rehearse(
@@ -117,7 +122,7 @@ def file_or_name(text: str) -> str:
 def facts_of(done: Any) -> dict[str, Any]:
     """Return the object of `--json`."""
     facts = dataclasses.asdict(done.comparison)
-    return {**facts, "day": done.day, "days_left_out": done.days_left_out,
+    return {**facts, "day": done.day, "days": done.days, "days_left_out": done.days_left_out,
             "day_closed": done.day_closed, "verify": done.verify, "digest": done.digest,
             "faults": done.faults,
             "fills": done.summary.get("fills"), "pnl": done.summary.get("pnl"),
@@ -130,7 +135,8 @@ def print_rehearsed(done: Any) -> None:
     table = whole_table()
     others = f" (the data have {count(done.days_left_out)} days more)" if done.days_left_out else ""
     rows = {
-        "day": f"{done.day}{others}", "orders sent": count(found.orders_sent),
+        "day": f"{done.day}{others}", "days": count(done.days),
+        "orders sent": count(found.orders_sent),
         "trades in both books": count(found.trades),
         "duplicates": count(found.duplicates), "lost": count(found.lost),
         "unknown, resolved": f"{count(found.unknown)}, {count(found.unknown_resolved)}",

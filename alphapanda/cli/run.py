@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -86,11 +86,13 @@ def run(
 def carry_out_roles(
     strategies: Sequence[str], given: Mapping[str, Any], *, roles: Sequence[str],
     feed: Sequence[str], speed: str | None, out: Path | None, json: bool,
-    broker: Broker = Broker.PAPER, sending: Sending = ALL,
+    broker: Broker = Broker.PAPER, sending: Sending = ALL, until: date | None = None,
+    accepts: bool = False,
 ) -> int:  # fmt: skip
     """Do what the roles of this process are, and print what came of it; return the exit status."""
     wanted = Wanted(
-        strategies, given, feed, chosen(roles), speed, out=out, broker=broker, sending=sending
+        strategies, given, feed, chosen(roles), speed, out=out, broker=broker, sending=sending,
+        until=until, accepts=accepts,
     )  # fmt: skip
     try:
         with live_table(quiet=json) as show:

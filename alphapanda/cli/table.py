@@ -36,6 +36,8 @@ COMMANDS = {
                   "how much of the P&L survives."),
     "charges": Row("alphapanda.cli.charges", "Print the contract note of a day's trades in one "
                    "instrument, by the rates of that day."),
+    "chain": Row("alphapanda.cli.chain", "Print the option chain of an underlying on a day, with "
+                 "implied volatility and greeks."),
     "status": Row("alphapanda.cli.status", "Show processes, runs and the health of every part; "
                   "status 1 if one is down."),
     "pause": Row("alphapanda.cli.pause", "Take no new risk: working orders that add risk are "
@@ -49,6 +51,14 @@ COMMANDS = {
                  "for."),
     "cancel": Row("alphapanda.cli.cancel", "Cancel one working order, whichever strategy's it "
                   "is."),
+    "orders": Row("alphapanda.cli.orders", "Show our orders of today beside the broker's; status "
+                  "1 if some differ."),
+    "orders ignore": Row("alphapanda.cli.orders_ignore", "Take an order in quarantine for somebody "
+                         "else's: its instrument takes risk again."),
+    "orders resume": Row("alphapanda.cli.orders_resume", "Let orders leave again after a halt "
+                         "whose cause you have mended."),
+    "positions": Row("alphapanda.cli.positions", "Show what our runs hold beside the account; "
+                     "status 1 if it has less, or another side."),
     "verify": Row("alphapanda.cli.verify", "Replay a run's journal through a fresh core: every "
                   "envelope must come out the same."),
     "api": Row("alphapanda.cli.api", "Serve the API and its page, until Ctrl-C; first make a user: "
@@ -73,6 +83,8 @@ COMMANDS = {
     "tail": Row("alphapanda.cli.tail", "Print a topic's events, one a line."),
     "report": Row("alphapanda.cli.report", "Make a run's HTML page again, or compare several runs "
                   "in one."),
+    "calibrate": Row("alphapanda.cli.calibrate", "Fit paper fills (latency, slippage, share of "
+                     "volume) to live runs, as a profile for --fills."),
     "schedule list": Row("alphapanda.cli.schedule_list", "List the schedules: what runs, when "
                          "next, how it went last; status 1 if a file is wrong."),
     "schedule run": Row("alphapanda.cli.schedule_run", "Run a schedule's notebook now; status 1 if "
@@ -126,6 +138,7 @@ COMMANDS = {
 }  # fmt: skip
 GROUPS = {
     "schedule": "Notebooks that run at their times, by schedules/NAME.toml.",
+    "orders": "Show our orders of today beside the broker's; status 1 if some differ.",
     "data": "Market data: import it into the catalogue, look at it, check it, make it up.",
     "instruments": "Kite's lists of instruments, one a day, under instruments/.",
     "login": "Sessions at a broker: a person logs in, once a day.",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from alphapanda.errors import UsageError
 
 
 def option(*names: str, metavar: str = "", panel: str = "", text: str) -> Any:
@@ -32,3 +35,11 @@ Exchange = Annotated[
 ]  # fmt: skip
 Repair = Annotated[bool, option("--repair", panel=DATA, text="Drop defective rows and count them.")]
 Json = Annotated[bool, option("--json", text="Print one JSON object.")]
+
+
+def day_of(flag: str, text: str | None) -> date | None:
+    """Return a day of an option, None where it was not given."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--{flag} {text}: write a date, 2025-08-29") from None

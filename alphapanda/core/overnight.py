@@ -19,7 +19,12 @@ from alphapanda.core.orders import (
     sweep,
 )
 from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record
+from alphapanda.model.calendar import MINUTE, Phase
 from alphapanda.model.rows import NEVER, Kind, Out, Reason
+
+AGAIN_NS = MINUTE
+"""From a broker's refusal of an exit to the next try; twice as long after each, LONGEST times."""
+LONGEST = 5
 
 
 def end_session(core: Core, row: int) -> None:
@@ -31,7 +36,7 @@ def end_session(core: Core, row: int) -> None:
             if order.system >= Maker.SQUARE_OFF:
                 close_at_last(core, order)
             elif stays(core, order):
-                sleep(core, order)
+                sleep(core, order, Out.EXPIRED, Reason.OVERNIGHT)
             else:
                 finish(core, order, Out.EXPIRED, Reason.SESSION_END)
         slot = order.next
@@ -43,6 +48,39 @@ def end_at_broker(core: Core, order: Record) -> None:
     if order.role <= OrderRole.ENTRY or order.cancel_ts != NEVER or not holds(core, order):
         finish(core, order, Out.EXPIRED, Reason.SESSION_END)
         return
+    lie_down(core, order, Out.EXPIRED, Reason.OVERNIGHT)
+
+
+def refuse_exit(core: Core, order: Record, reason: int) -> None:
+    """End an order that the broker refused; an exit of what is held is tried again later.
+
+    Not one that may appear at the broker after all: then there would be two.
+    """
+    if order.role <= OrderRole.ENTRY or order.cancel_ts != NEVER or not holds(core, order):
+        finish(core, order, Out.FAILED, reason)
+        return
+    if reason == Reason.LAPSED:
+        finish(core, order, Out.FAILED, reason)
+        return
+    lie_down(core, order, Out.FAILED, reason)
+    order.again = core.clock[0].now + (AGAIN_NS << min(order.refusals, LONGEST))
+    order.refusals += 1
+
+
+def try_again(core: Core, order: Record) -> None:
+    """Send an exit anew that was refused, if its time has come and its position is still held."""
+    if order.state != OrderState.ASLEEP or order.again == 0:
+        return
+    if order.again > core.clock[0].now or core.instruments[order.row].phase != Phase.OPEN:
+        return
+    if holds(core, order):
+        send_anew(core, order, 0)
+    else:
+        finish(core, order, Out.CANCELLED, Reason.OCO)
+
+
+def lie_down(core: Core, order: Record, type_: int, reason: int) -> None:
+    """Let an exit end at the broker, with its last terms, and keep it to be sent anew."""
     if order.modify_ts != NEVER:
         order.price = order.new_price
         order.level = order.new_trigger
@@ -50,7 +88,7 @@ def end_at_broker(core: Core, order: Record) -> None:
     order.modify_ts = NEVER
     order.more = 0
     count_anew(core, order)
-    sleep(core, order)
+    sleep(core, order, type_, reason)
     order.trigger = order.level
     want(core, order, order.goal, Reason.OCO)
 
@@ -96,13 +134,13 @@ def holds(core: Core, order: Record) -> bool:
     return bool(held > 0) if order.qty < 0 else bool(held < 0)
 
 
-def sleep(core: Core, order: Record) -> None:
-    """Let an exit expire at the exchange, and keep it for the next session."""
+def sleep(core: Core, order: Record, type_: int, reason: int) -> None:
+    """Let an exit end at the exchange, and keep it to be sent anew."""
     if order.state == OrderState.CLOSED:
         return
-    emit_end(core, Out.EXPIRED, order, Reason.OVERNIGHT)
+    emit_end(core, type_, order, reason)
     if HOOK_ORDER:
-        call_order(core, order, Out.EXPIRED)
+        call_order(core, order, type_)
     left = order.qty - order.filled
     open_qty(core, order, -left)
     order.state = OrderState.ASLEEP
@@ -115,6 +153,7 @@ def wake(core: Core, row: int, since: int) -> None:
     while slot >= 0:
         order = core.orders[slot]
         if order.state == OrderState.ASLEEP:
+            order.refusals = 0
             send_anew(core, order, since)
         slot = order.next
 
@@ -128,6 +167,7 @@ def send_anew(core: Core, order: Record, since: int) -> None:
             emit_end(core, Out.FAILED, order, Reason.CIRCUIT)
             return
         remember_ended(core, order)
+    order.again = 0
     clock.last_id += 1
     order.id = clock.last_id
     order.qty -= order.filled

@@ -31,7 +31,7 @@ from alphapanda.core.orders import (
     sweep,
     take_slot,
 )
-from alphapanda.core.overnight import end_at_broker
+from alphapanda.core.overnight import end_at_broker, refuse_exit, try_again
 from alphapanda.core.state import Core, OrderRole, OrderState, Record, RequestVerb
 from alphapanda.core.stops import trim
 from alphapanda.model.rows import NEVER, Out, Reason, RejectionCode, ReportKind
@@ -72,6 +72,9 @@ def hear_of_account(core: Core, row: Record) -> None:
     elif row.a == ReportKind.CIRCUIT:
         core.instruments[row.row].lower = row.price
         core.instruments[row.row].upper = row.trigger
+    elif row.a == ReportKind.EARLIER:
+        core.ledgers[core.clock[0].strategies].others = row.qty
+        core.ledgers[core.clock[0].strategies].others_day = row.price
     else:
         emit(core, Out.RECONCILED, -1, -1, 0, row.qty, 0, 0, 0, 0, 0)
 
@@ -103,7 +106,7 @@ def hear_of_order(core: Core, order: Record, row: Record) -> None:
 def end(core: Core, order: Record, row: Record) -> None:
     """End an order; who ended it is told by what was asked for, where the report has no reason."""
     if row.a == ReportKind.REJECTED:
-        finish(core, order, Out.FAILED, Reason.REJECTED if row.reason == 0 else row.reason)
+        refuse_exit(core, order, Reason.REJECTED if row.reason == 0 else row.reason)
     elif row.a == ReportKind.EXPIRED:
         end_at_broker(core, order)
     elif row.reason != 0:
@@ -316,5 +319,6 @@ def follow(core: Core, row: int) -> None:
         if follows(order):
             best = trailing(instrument, order.qty, instrument.last, order.trail)
             order.level = min(order.level, best) if order.qty > 0 else max(order.level, best)
+        try_again(core, order)
         slot = order.next
     tidy(core, row)

@@ -70,10 +70,11 @@ exits that wait for the next session, which count as working."""
 LEDGER = ints(
     "cash realised charges mark cost margin_mark margin blocked open_value",
     "signals orders rejected fills turnover",
-    "killed paused last_pnl day_start messages_day messages",
+    "killed paused last_pnl day_start messages_day messages others others_day",
 )
 """A strategy's books; equity = cash + mark, mark = sum(qty x last). Behind them the account: its
-initial cash, what is blocked, its messages; its other sums are those of the strategies."""
+initial cash, what is blocked, its messages, what its other runs earned on a day (`others`); its
+other sums are those of the strategies."""
 
 
 ALL_ORDERS = -1
@@ -84,14 +85,15 @@ ORDER = ints(
     "cancel_ts modify_ts more new_price new_trigger modifications reason extra",
     "group role stop target trail system value brokerage pair_brokerage basis blocked ahead",
     "protection",
-    "was goal level goal_reason own_change next_message next_trail",
+    "was goal level goal_reason own_change next_message next_trail again refusals",
 )
 """A live order. `qty` is signed; `ts` the earliest fill; `next` the slot behind it in its list. A
 change on its way adds `more` to `qty`; `extra` of it counts as working already.
 
 Of an order at a broker: `was`, its state before it became UNKNOWN; `goal`, the signed total that
 is wanted of it, and `level`, the trigger (`core/changes.py`); `own_change`: 1 if the change under
-way is the core's own; `next_*`: the earliest time of the core's next message about it."""
+way is the core's own; `next_*`: the earliest time of the core's next message about it; `again`:
+when an exit that was refused is sent anew, 0: not, and `refusals`, how often it was in a row."""
 
 REQUEST = ints(
     "id verb strategy row qty kind price trigger tif product order stop target trail system",
@@ -194,7 +196,7 @@ class OrderState(IntEnum):
     """Whether it works at the exchange is not known: it counts as if it did."""
     CLOSED = 4
     ASLEEP = 5
-    """An exit between two sessions: at no exchange, sent anew at the next open."""
+    """An exit between two sessions, or one that a broker refused: at no exchange, sent anew."""
 
 
 class RequestVerb(IntEnum):

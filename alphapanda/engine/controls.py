@@ -130,6 +130,10 @@ class Placer:
         part["at"] = np.searchsorted(columns.ts, part["ts"], side=self._side)
         return part
 
+    def is_due(self, ts: int) -> bool:
+        """Say if control rows are due by a time."""
+        return bool(len(self._left)) and int(self._left["ts"][0]) <= ts
+
     def until(self, ts: int) -> Controls:
         """Return the control rows due by a time that no market row has, the time itself last."""
         due = int(np.searchsorted(self._left["ts"], ts, side="right"))

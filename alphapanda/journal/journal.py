@@ -325,6 +325,15 @@ def state(contents: Contents, status: RunStatus) -> bytes:
     ))  # fmt: skip
 
 
+def manifest_in(folder: Path) -> dict[str, Any]:
+    """Return the manifest of the journal in a run's folder, {} without one; no more is read."""
+    file = folder / FILE
+    first = next(Reader(file).records(), None) if file.is_file() else None
+    if first is None or first.kind != RecordKind.MANIFEST:
+        return {}
+    return manifest_of(first.payload, file)
+
+
 def manifest_of(payload: bytes, path: Path) -> dict[str, Any]:
     """Return a manifest of a format that is known."""
     manifest = checking.document(payload)

@@ -109,6 +109,12 @@ class Account:
     """At the beginning of the day."""
     holdings: dict[str, Holding] = field(default_factory=dict)
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
+    first_holdings: dict[str, int] = field(init=False)
+    """Shares that it began with."""
+
+    def __post_init__(self) -> None:
+        """Note what it begins with."""
+        self.first_holdings = {key: held.free for key, held in self.holdings.items()}
 
     def position(self, listing: Listing, product: str) -> Position:
         """Return the position of an instrument under a product, a new one if there is none."""

@@ -98,6 +98,8 @@ def split_now(sim: Simulator, quote: Quote, ratio: int) -> None:
     if held is not None:
         held.quantity, held.t1 = held.quantity * ratio, held.t1 * ratio
         held.average //= ratio
+        first = sim.account.first_holdings
+        first[quote.listing.key] = first.get(quote.listing.key, 0) * ratio
     for gtt in sim.triggers.all.values():
         if gtt.listing.key == quote.listing.key and gtt.status == ACTIVE:
             sim.triggers.delete(gtt.number, sim.now())

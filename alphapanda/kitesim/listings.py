@@ -83,12 +83,20 @@ class Listings:
         """Return these with other listings in the place of their own."""
         return Listings(listings, self._others)
 
-    def dump(self, exchange: str | None = None) -> str:
-        """Return the dump as CSV, of one exchange or of all."""
+    def dump(self, exchange: str | None = None, closes: Mapping[str, int] | None = None) -> str:
+        """Return the dump as CSV, of one exchange or of all.
+
+        `closes` are last prices of the day before, scaled, by key: each day's dump is another.
+        """
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(HEADER)
-        lines = [*(listing.line for listing in self.all), *self._others]
+        closes, at = closes or {}, HEADER.index("last_price")
+        own = [
+            (*one.line[:at], text(closes.get(one.key, 0)), *one.line[at + 1 :]) if one.key in closes
+            else one.line for one in self.all
+        ]  # fmt: skip
+        lines = [*own, *self._others]
         writer.writerows(line for line in lines if exchange in (None, line[-1]))
         return out.getvalue()
 

@@ -26,6 +26,7 @@ from alphapanda.kitesim.limits import Limits
 from alphapanda.kitesim.listings import listings_of
 from alphapanda.kitesim.logins import Logins, app_of, digest
 from alphapanda.kitesim.market import Market, Quote
+from alphapanda.kitesim.nights import Nights
 from alphapanda.kitesim.orders import Order, Refusal, Terms
 from alphapanda.kitesim.recording import Numbered, Recording
 from alphapanda.kitesim.script import CHANCES, HANDSHAKES, TICKS, UPDATES, Fault, Script
@@ -117,13 +118,13 @@ class Simulator:
         self.rows = 0
         """Of the data, that have passed."""
         self.ended = False
+        self.nights = Nights(self, start)
         self.on_update: list[Callable[[dict[str, Any]], None]] = []
         self._hidden: dict[str, float] = {}
         self._held: dict[str, dict[str, Any]] = {}
         """Updates that wait for a later one of their order, by its id."""
         self._begun = asyncio.Event()
-        self._left: list[Numbered] = []
-        self._at = 0
+        self._left, self._at = list[Numbered](), 0
         self._stepping = asyncio.Lock()
 
     # --- time -----------------------------------------------------------------------------------
@@ -161,7 +162,7 @@ class Simulator:
         async with self._stepping:
             while passed < rows and await self._fill():
                 entry = self._left[self._at]
-                if ist_date(entry.ts) != ist_date(self.now()):
+                if ist_date(entry.ts) != self.nights.day:
                     self._next_day(entry.ts)
                 self.clock.put(entry.ts, time.monotonic(), runs=False)
                 self._pass(entry)
@@ -186,15 +187,15 @@ class Simulator:
         """Close the market: the data have ended."""
         self.ended = True
         self.exchange.end_data(self.now())
-        self._reach_close()
+        self.reach_close()
         self.report()
         held, self._held = self._held, {}
         for update in held.values():
             self.hub.tell("order", update)
         LOG.info("kitesim_data_end", rows=self.rows)
 
-    # Nobody has to wait for hours in which nothing comes.
-    def _reach_close(self) -> None:
+    def reach_close(self) -> None:
+        """Let it be the close: nobody has to wait for hours in which nothing comes."""
         now = self.now()
         listings = [quote.listing for quote in self.market.quotes]
         over = self.exchange.hours.day_over(listings, now)
@@ -211,7 +212,8 @@ class Simulator:
 
     # Each day waits for a subscriber, with the clock at its first row.
     async def _turn_day(self, ts: int) -> None:
-        if ist_date(ts) != ist_date(self.now()) and ts > self.now():
+        if ist_date(ts) != self.nights.day and ts > self.market.ts:
+            await self.nights.pass_one(ts)
             self._next_day(ts)
         if not self.clock.runs:
             await self._begun.wait()
@@ -220,8 +222,9 @@ class Simulator:
     def _next_day(self, ts: int) -> None:
         self.exchange.end_session(self.now())
         self.report()
-        self.charged += charges.of_orders(self.exchange.orders.values(), ist_date(self.now()))
+        self.charged += charges.of_orders(self.exchange.orders.values(), self.nights.day)
         self.exchange.next_day()
+        self.nights.begin_day(ts)
         for change in self.of_next_day:
             change()
         self.of_next_day.clear()
@@ -366,7 +369,7 @@ class Simulator:
             key: {"quantity": held.quantity, "t1": held.t1, "used": held.used}
             for key, held in sorted(self.account.holdings.items())
         }
-        today = charges.of_orders(self.exchange.orders.values(), ist_date(self.now()))
+        today = charges.of_orders(self.exchange.orders.values(), self.nights.day)
         charged = [*self.charged, *today]
         return self.ledger.export(
             {
@@ -378,6 +381,7 @@ class Simulator:
                 "charges_total": sum(row["total"] for row in charged),
                 "positions": positions,
                 "holdings": holdings,
+                "first_holdings": self.account.first_holdings,
             }
         )
 

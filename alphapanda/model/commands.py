@@ -21,3 +21,12 @@ class Verb(StrEnum):
     def control(self) -> Control:
         """The kind of control row that carries it."""
         return Control[self.name]
+
+
+class Choice(StrEnum):
+    """What an operator may decide about orders at a broker: it is no matter of the core's."""
+
+    IGNORE = "ignore"
+    """An order in quarantine is somebody else's."""
+    RESUME = "resume"
+    """What halted all placing is mended."""

@@ -89,6 +89,9 @@ class ReportKind(IntEnum):
     """The day's circuit limits of an instrument (row; price, the lower; trigger, the upper)."""
     RECONCILED = 14
     """Broker and journal were compared (qty, how many things differ; text)."""
+    EARLIER = 15
+    """What other runs of the account have earned on a day (qty, scaled; price, the day in India
+    since 1970): the day's loss limit is the account's."""
 
 
 class Scope(IntEnum):

@@ -64,8 +64,8 @@ class Comparison:
 def compare(ledger: Mapping[str, Any], envelopes: Iterable[Envelope]) -> Comparison:
     """Compare the simulator's ledger with the events of a run.
 
-    Positions are those of the ledger's own account less what foreign orders traded; cash is what
-    each trade moved, to the unit.
+    Positions are those of the ledger's own account, with the shares that settled over night, less
+    what foreign orders traded; cash is what each trade moved, to the unit.
     """
     events = list(envelopes)
     theirs, foreign = trades_of(ledger)
@@ -162,6 +162,10 @@ def account_positions(ledger: Mapping[str, Any], foreign: Iterable[Trade]) -> di
     held: Counter[str] = Counter()
     for place, position in ledger["positions"].items():
         held[place.rpartition(":")[0]] += position["qty"]
+    for key, holding in ledger.get("holdings", {}).items():
+        held[key] += holding["quantity"] + holding["t1"]
+    for key, qty in ledger.get("first_holdings", {}).items():
+        held[key] -= qty
     for key, qty in moved(foreign).items():
         held[key] -= qty
     return dict(held)

@@ -1,4 +1,4 @@
-"""One rehearsal: a day at the simulated exchange, traded live, and the books compared."""
+"""One rehearsal: days at the simulated exchange, traded live, and the books compared."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ class Wanted:
     speed: str = "60x"
     seed: int = 1
     jit: bool = True
+    days: int = 1
+    """Of the data, from the first on."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,12 @@ class Rehearsed:
     faults: dict[str, int] = field(default_factory=dict)
     """What went wrong at the exchange, and how often."""
     day: str = ""
+    """The first."""
+    days: int = 1
     days_left_out: int = 0
-    """Days of the data behind it: a rehearsal is one day."""
+    """Days of the data behind those that were rehearsed."""
     day_closed: bool = False
-    """Whether orders, trades, positions and charges were the exchange's at the day's end."""
+    """Whether orders, trades, positions and charges were the exchange's at each day's end."""
 
     @property
     def fine(self) -> bool:
@@ -73,15 +77,17 @@ class Rehearsed:
 
 
 class Feed(NamedTuple):
-    """What is traded: the instruments of the data, and their first day."""
+    """What is traded: the instruments of the data, and their first days."""
 
     names: list[str]
-    day: date
+    days: Sequence[date]
     days_left_out: int
 
 
 def rehearse(wanted: Wanted, show: Show) -> Rehearsed:
-    """Trade a day live at a simulator, stop, compare its ledger with the journal, and verify.
+    """Trade live at a simulator, stop, compare its ledger with the journal, and verify.
+
+    Each day is a process of its own, as a trader has it: the run goes on each morning.
 
     Raises:
         UsageError: for what can't be rehearsed.
@@ -96,32 +102,52 @@ def rehearse(wanted: Wanted, show: Show) -> Rehearsed:
     show("the simulated exchange opens")
     with simulator(simulator_words(wanted, feed, base), base=base, callback=callback) as sim:
         stage = Stage(base, callback, sim)
-        show("tables, login, the day's instruments")
         stage.run("db", "upgrade")
-        stage.run("login", "zerodha", "--request-token", stage.request_token())
-        stage.run("instruments", "fetch")
-        show(f"live on {', '.join(feed.names)}, {feed.day}")
-        told = stage.run(*live_words(wanted, feed.names), fine=GAPS)
-        if not told.stdout:
-            raise OutsideError(f"live failed: {last_words(told.stderr)}")
+        for number, day in enumerate(feed.days):
+            if number:
+                show("the night")
+                stage.morning()
+            told = trade_day(wanted, feed, day, stage, show)
         show("the exchange's book against the journal")
         ledger = stage.ledger()
         (wanted.out / LEDGER).write_text(json.dumps(ledger))
         verdict = stage.run("verify", str(wanted.out), "--json", fine=(0, 1, 2))
     found = json.loads(verdict.stdout) if verdict.stdout else {}
-    summary = json.loads(told.stdout)
+    summary = json.loads(told)
     batches = Journal.open(wanted.out).batches()
     events = (decode(line) for batch in batches for line in batch.envelopes)
     return Rehearsed(
         compare(ledger, events), IDENTICAL if verdict.returncode == 0 else "different",
-        str(found.get("digest", summary["digest"])), summary, faults_of(ledger), str(feed.day),
-        feed.days_left_out, day_closed=agrees(wanted.out / closing.NAME),
+        str(found.get("digest", summary["digest"])), summary, faults_of(ledger),
+        str(feed.days[0]), len(feed.days), feed.days_left_out,
+        day_closed=all(closed(wanted.out, day) for day in feed.days),
     )  # fmt: skip
 
 
-def agrees(path: Path) -> bool:
+def trade_day(wanted: Wanted, feed: Feed, day: date, stage: Stage, show: Show) -> str:
+    """Log in and trade a day; return what `live --json` printed.
+
+    Raises:
+        OutsideError: if it failed; with what it said.
+    """
+    show("login, the day's instruments")
+    stage.run("login", "zerodha", "--request-token", stage.request_token())
+    stage.run("instruments", "fetch")
+    show(f"live on {', '.join(feed.names)}, {day}")
+    told = stage.run(*live_words(wanted, feed), fine=GAPS)
+    if not told.stdout:
+        raise OutsideError(f"live failed: {last_words(told.stderr)}")
+    return told.stdout
+
+
+def closed(folder: Path, day: date) -> bool:
     """Say if the end of a day was written, and everything in it agrees."""
-    return path.is_file() and bool(json.loads(path.read_text())["agrees"])
+    name = Path(closing.NAME)
+    for path in (folder / name, folder / f"{name.stem}-{day}{name.suffix}"):
+        facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if facts.get("day") == str(day):
+            return bool(facts["agrees"])
+    return False
 
 
 def feed_of(wanted: Wanted) -> Feed:
@@ -134,7 +160,9 @@ def feed_of(wanted: Wanted) -> Feed:
         found, days = list(replay.names), replay.days
     if wanted.instrument and set(wanted.instrument) <= set(found):
         found = list(wanted.instrument)  # legs: in their order
-    return Feed(found, days[0], len(days) - 1)
+    if wanted.days > len(days):
+        raise UsageError(f"--days {wanted.days}: the data have {len(days)}")
+    return Feed(found, days[: wanted.days], len(days) - wanted.days)
 
 
 def simulator_words(wanted: Wanted, feed: Feed, base: Path) -> list[str]:
@@ -146,7 +174,7 @@ def simulator_words(wanted: Wanted, feed: Feed, base: Path) -> list[str]:
         words += ["--exchange", wanted.exchange]
     if wanted.repair:
         words.append("--repair")
-    return [*words, "--to", str(feed.day), "--faults", str(base / FAULTS), "--seed",
+    return [*words, "--to", str(feed.days[-1]), "--faults", str(base / FAULTS), "--seed",
             str(wanted.seed), "--speed", wanted.speed, "--user", USER]  # fmt: skip
 
 
@@ -172,11 +200,12 @@ def script_text(faults: str, cash: str) -> str:
     return f'{text}\n[account]\ncash = "{cash}"\n'
 
 
-def live_words(wanted: Wanted, names: Sequence[str]) -> list[str]:
-    """Return the command that trades live."""
+def live_words(wanted: Wanted, feed: Feed) -> list[str]:
+    """Return the command that trades live: the same each day."""
     words = ["live", *wanted.strategies, "--broker", "zerodha", "--account", USER, "--feed",
-             f"kite:{','.join(names)}", "--cash", wanted.cash, "--limits", wanted.limits,
-             "--out", str(wanted.out), "--json"]  # fmt: skip
+             f"kite:{','.join(feed.names)}", "--cash", wanted.cash, "--limits", wanted.limits,
+             "--out", str(wanted.out), "--json", "--until", str(feed.days[-1]),
+             "--accept-closing"]  # fmt: skip
     words += [word for text in wanted.params for word in ("--param", text)]
     words += [] if wanted.jit else ["--no-jit"]
     return words + [word for name in wanted.instrument for word in ("--instrument", name)]

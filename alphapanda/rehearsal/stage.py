@@ -140,6 +140,12 @@ class Stage:
             raise OutsideError(f"the simulator's login page answered {answer.status_code}")
         return str(query["request_token"][0])
 
+    def morning(self) -> None:
+        """Let the simulator's next day begin; until then its books are those of the day before."""
+        answer = self._session().post(f"{self.sim.rest}/_sim/morning", timeout=ANSWER_S)
+        if not answer.ok:
+            raise OutsideError(f"the simulator's next day does not begin: {answer.text:.300}")
+
     def ledger(self) -> dict[str, Any]:
         """Return the exchange's own book of what happened."""
         answer = self._session().get(f"{self.sim.rest}/_sim/ledger", timeout=ANSWER_S)

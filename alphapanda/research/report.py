@@ -8,7 +8,7 @@ Curves are thinned to what a screen can show without losing a high or a low; `cu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -20,6 +20,7 @@ from alphapanda.model.money import SCALE, to_scaled
 from alphapanda.model.rows import RejectionCode
 from alphapanda.research import curves, lines
 from alphapanda.research.curves import Curve
+from alphapanda.research.details import details_of, groups
 from alphapanda.research.lines import rupees
 from alphapanda.research.orders import first_rejections, stops
 from alphapanda.research.pack import Pack
@@ -28,6 +29,8 @@ from alphapanda.research.table import count, duration, money, number, percent
 from alphapanda.research.tables import nanoseconds, scaled
 from alphapanda.research.trades import Path, excursions, extras_of, fills_of, mean_price, path_of
 from alphapanda.rules import modules
+
+Section = Callable[[Pack], dict[str, Any]]
 
 ASSETS = FilePath(__file__).parent / "assets"
 
@@ -70,8 +73,11 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def run_page(result: Any, again: str) -> str:
-    """Return a run's page; `again` is the command or run file that makes it once more."""
+def run_page(result: Any, again: str, *, section: Section | None = None) -> str:
+    """Return a run's page; `again` is the command or run file that makes it once more.
+
+    `section` adds its columns, and returns what the page says of a live run's fills.
+    """
     summary, names, pack = result.summary, result.names, Pack()
     fills = fills_of(result.exact["fills"], names)
     path = path_of(result.exact["prices"], names)
@@ -88,14 +94,17 @@ def run_page(result: Any, again: str) -> str:
     add_trades(pack, fills, trips, path)
     add_stops(pack, result.source, names.instruments)
     bad, quiet = lines.loud_and_quiet(summary)
+    more = groups(details_of(days, closes, trips))
     content = {
-        "kind": "run", **heading(summary), "figures": figures(summary), "tiles": tiles(summary),
+        "kind": "run", **heading(summary), "figures": [*figures(summary), *more],
+        "tiles": tiles(summary),
         "cash": cash / SCALE, "shown": shown, "months": curves.monthly(days, closes),
         "costs": costs(summary), "rejected": rejected(result), "loud": bad, "notes": quiet,
         "pnl_line": lines.pnl_line(summary),
         "splits": splits(summary, names, trips), "origin": origin(result), "again": again,
         "names": {"strategies": list(names.strategies), "instruments": list(names.instruments)},
         "fills": len(fills.ts), "trips": len(trips.pnl),
+        "fill_errors": None if section is None else section(pack),
     }  # fmt: skip
     return page_of("run", f"{content['title']} – Alpha Panda", content, pack)
 

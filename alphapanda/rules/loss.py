@@ -1,4 +1,7 @@
-"""R7: the day's loss, realised and marked; passing it stops whoever made it."""
+"""R7: the day's loss, realised and marked; passing it stops whoever made it.
+
+What other runs of the account have earned today counts with it.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,12 @@ PER = "both"
 AT = (
     {"limits.loss": 10_000, "ledger.day_start": 10_000, "ledger.cash": 0, "ledger.mark": 0},
     {"limits.loss": 0, "ledger.day_start": 5, "ledger.cash": 5},
+    {"limits.loss": 10_000, "ledger.day_start": 9_000, "ledger.others": -1_000, "ledger.cash": 0},
 )
 OVER = (
     {"limits.loss": 10_000, "ledger.day_start": 10_001, "ledger.cash": 0, "ledger.mark": 0},
     {"limits.loss": 0, "ledger.day_start": 6, "ledger.cash": 5},
+    {"limits.loss": 10_000, "ledger.day_start": 9_000, "ledger.others": -1_001, "ledger.cash": 0},
 )
 MISSING = None
 
@@ -27,6 +32,9 @@ def check(core: Core, request: Record, owner: int) -> bool:
     limit = core.limits[owner].loss
     if limit == LIFTED:
         return False
-    request.value = core.ledgers[owner].day_start - equity(core, owner)
+    ledger = core.ledgers[owner]
+    request.value = ledger.day_start - equity(core, owner)
+    if ledger.others_day == core.clock[0].day:
+        request.value -= ledger.others
     request.limit = limit
     return bool(request.value > limit)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.runs.discovery import shipped_dir
+from alphapanda.runs.fills import FITTED
 from alphapanda.runs.options import ROWS, plain
 from alphapanda.runs.readings import FILE, FILES
 
@@ -80,7 +81,7 @@ def options_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
         value = given.get(row.field)
         if not row.opt.shapes or value in (None, [], {}) or value == plain(row.default):
             continue
-        if name == "data" and bus:
+        if (name == "data" and bus) or (name in FITTED and given.get("fills")):
             continue
         if row.opt.reading is FILES or (row.opt.reading is FILE and str(value).endswith(".toml")):
             value = placed(value, folder)

@@ -21,7 +21,7 @@ import msgspec
 
 from alphapanda import files
 from alphapanda.errors import OutsideError, UsageError
-from alphapanda.model.commands import Verb
+from alphapanda.model.commands import Choice, Verb
 from alphapanda.model.rows import Scope
 
 FOLDER, APPLIED, REFUSED = "inbox", "applied", "refused"
@@ -41,6 +41,19 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The strategy or the instrument."""
     order: int = 0
     """The order's number, of `cancel`."""
+    by: str = ""
+    reason: str = ""
+    requested_ns: int = 0
+
+
+class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator decides about a run's orders at its broker."""
+
+    id: str
+    run_id: str
+    choice: Choice
+    order_id: str = ""
+    """The broker's number of the order."""
     by: str = ""
     reason: str = ""
     requested_ns: int = 0
@@ -95,8 +108,8 @@ def new_id(now_ns: int) -> str:
     return f"{now_ns:020d}-{secrets.token_hex(4)}"
 
 
-def send(run: Path, key: bytes, command: Command) -> Path:
-    """Put a command into a run's inbox; it is on the disk when this returns.
+def send(run: Path, key: bytes, command: Command | Decision) -> Path:
+    """Put a command or a decision into a run's inbox; it is on the disk when this returns.
 
     Raises:
         OutsideError: if it can't be written.

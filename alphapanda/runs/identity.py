@@ -56,7 +56,7 @@ def bytes_of(data: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return what of two recipes is not the same, as a message names it."""
-    names = ("strategies", "market", "instruments", "files", "owner_id", "account_id")
+    names = ("strategies", "market", "instruments", "files", "fills", "owner_id", "account_id")
     other = [name for name in names if before.get(name) != now.get(name)]
     options, other_options = before["options"], now["options"]
     changed = sorted(name for name in {*options, *other_options} - {*PLACES}

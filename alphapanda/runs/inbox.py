@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
 from alphapanda import log
-from alphapanda.model.commands import Verb
+from alphapanda.model.commands import Choice, Verb
 from alphapanda.runs.commands import (
     APPLIED,
     FOLDER,
     KEY,
     REFUSED,
     Command,
+    Decision,
     Refusal,
     Signed,
     sign,
@@ -34,8 +36,15 @@ MOST_BYTES = 16_384
 """A command is a few hundred bytes; what is larger is no command."""
 
 
+Decide = Callable[[Choice, str], str]
+"""Does what an operator has decided about an order, by the broker's number of it; returns why it
+can't be done."""
+
+
 class CommandInbox(Protocol):
     """Where a running core finds its commands."""
+
+    decide: Decide | None
 
     def due(self) -> Sequence[Command]:
         """Return the commands that wait, oldest first; each until it is settled."""
@@ -66,6 +75,8 @@ class FileInbox:
         self._run_id = run_id
         self._settled = set(settled)
         self._kill_file = kill_file
+        self.decide: Decide | None = None
+        """Carries out a decision about orders at the broker; returns why it could not be."""
         for folder in (self._folder, self._folder / APPLIED, self._folder / REFUSED):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -74,7 +85,9 @@ class FileInbox:
         commands = self._kill_switch()
         for name in waiting(self._folder):
             command = self._read(self._folder / name)
-            if isinstance(command, Refusal):
+            if isinstance(command, Decision):
+                self._decide(command)
+            elif isinstance(command, Refusal):
                 self._move(name.removesuffix(".json"), REFUSED, {"refused": command.message})
             elif command.id in self._settled:
                 self._move(command.id, APPLIED, {"note": "it was in the journal already"})
@@ -106,14 +119,30 @@ class FileInbox:
             reason=f"{self._kill_file} is there",
         )]  # fmt: skip
 
-    def _read(self, path: Path) -> Command | Refusal:
+    # What comes of it is reported by the broker's client, and so in the journal; carried out twice
+    # it changes nothing.
+    def _decide(self, decision: Decision) -> None:
+        why = "this run sends no orders to a broker" if self.decide is None else (
+            self.decide(decision.choice, decision.order_id)
+        )  # fmt: skip
+        facts = msgspec.to_builtins(decision)
+        said = {"refused": why} if why else {"applied_ns": time.time_ns()}
+        self._move(decision.id, REFUSED if why else APPLIED, {**facts, **said})
+        LOG.warning("decision about orders", choice=decision.choice, order=decision.order_id,
+                    by=decision.by, refused=why)  # fmt: skip
+
+    def _read(self, path: Path) -> Command | Decision | Refusal:
         try:
             with path.open("rb") as file:
                 text = file.read(MOST_BYTES + 1)
             if len(text) > MOST_BYTES:
                 return Refusal(f"has over {MOST_BYTES:,} bytes")
             signed = msgspec.json.decode(text, type=Signed)
-            command = msgspec.json.decode(signed.command, type=Command)
+            command: Command | Decision = (
+                msgspec.json.decode(signed.command, type=Decision)
+                if is_decision(signed.command)
+                else msgspec.json.decode(signed.command, type=Command)
+            )
         except (OSError, msgspec.DecodeError) as error:
             return Refusal(f"is no command: {error}")
         if not hmac.compare_digest(signed.signature, sign(self._key, signed.command)):
@@ -129,6 +158,12 @@ class FileInbox:
         (self._folder / f"{identity}.json").unlink(missing_ok=True)
         if where == REFUSED:
             LOG.error("command refused", command=identity, reason=document.get("refused"))
+
+
+def is_decision(text: str) -> bool:
+    """Say if a command's text is that of a decision about orders."""
+    found = msgspec.json.decode(text)
+    return isinstance(found, dict) and "choice" in found
 
 
 def waiting(folder: Path) -> list[str]:

@@ -19,7 +19,7 @@ from alphapanda.engine.compiler.sources import text_of
 from alphapanda.events.feeds import facts_of
 from alphapanda.runs.identity import PLACES, bytes_of, made_with, versions
 from alphapanda.runs.imported import hashes, imported_by
-from alphapanda.runs.options import stored
+from alphapanda.runs.options import Options, stored
 from alphapanda.runs.plan import RunPlan
 
 
@@ -38,12 +38,20 @@ def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
         ],
         "folder": str(Path.cwd()),
         "options": stored(plan.options),
+        **fills_of(plan.options),
         "data": [
             {"path": str(f.path), "sha256": f.sha256, "rows": f.rows} for f in plan.files
         ],
         "machine": platform.machine(),
         **versions(),
     }  # fmt: skip
+
+
+def fills_of(options: Options) -> dict[str, Any]:
+    """Return the profile of paper fills that a run was given, if it was given one."""
+    if options.fills is None:
+        return {}
+    return {"fills": {"path": options.fills, "sha256": options.fills_sha256}}
 
 
 def source_sha(spec: Spec) -> str:

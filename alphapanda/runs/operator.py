@@ -14,7 +14,7 @@ from alphapanda.engine.engine import Engine
 from alphapanda.model.rows import CONTROL
 from alphapanda.model.texts import CommandTexts
 from alphapanda.runs.commands import SCOPES, Command, Refusal, number_of
-from alphapanda.runs.inbox import CommandInbox
+from alphapanda.runs.inbox import CommandInbox, Decide
 
 NO_CONTROLS = np.empty(0, CONTROL)
 
@@ -35,6 +35,10 @@ class Operator:
         self._strategies = strategies
         self._instruments = instruments
         self._taken: list[Command] = []
+
+    def decide_with(self, decide: Decide) -> None:
+        """Let decisions about orders be carried out by whoever sends them."""
+        self._inbox.decide = decide
 
     def take(self, ts: int) -> tuple[Controls, tuple[CommandTexts, ...]]:
         """Return the control rows of the commands that wait, at the time `ts`, and their texts."""

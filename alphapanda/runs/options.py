@@ -24,6 +24,7 @@ from alphapanda.model.instruments import Product
 from alphapanda.model.money import BOUND, to_scaled
 from alphapanda.model.rows import LimitFill
 from alphapanda.runs import readings
+from alphapanda.runs.fills import with_profile
 from alphapanda.runs.readings import TEXTS, Reading, pairs
 
 DATA, RULES, PAPER, RUN = "Data", "Money and rules", "Orders on paper", "Run"
@@ -169,6 +170,17 @@ class Options:
         int, Opt(readings.SHARE, PAPER, "SHARE", "Of traded volume an order takes.")
     ] = readings.RATE
     seed: Annotated[int, Opt(readings.WHOLE, PAPER, "N", "Of random slippage.")] = 7
+    fills: Annotated[
+        str | None,
+        Opt(
+            readings.FILE,
+            PAPER,
+            "PROFILE",
+            "Latency, slippage and volume share from a file of `alphapanda calibrate`.",
+        ),
+    ] = None
+    fills_sha256: str = field(default="", compare=False)
+    """Of the profile as it was read; no option."""
     open_orders: Annotated[
         int | None,
         Opt(
@@ -247,11 +259,15 @@ class Row(NamedTuple):
         return value if value is None else self.opt.reading.write(value)
 
 
+NO_OPTIONS = ("strategies", "fills_sha256")
+"""Fields that are not written as options are."""
+
+
 def rows() -> Iterator[Row]:
     """Yield every option, in the order of its field."""
     hints = get_type_hints(Options, include_extras=True)
     for each in fields(Options):
-        if each.name == "strategies":
+        if each.name in NO_OPTIONS:
             continue
         kind, opt = hints[each.name].__origin__, hints[each.name].__metadata__[0]
         made: Any = each.default_factory
@@ -291,7 +307,8 @@ def make(given: Mapping[str, Any], *, where: str = "", trades: bool = True) -> O
             shown = name if row.opt.negated else row.name
             value = row.opt.reading.value(shown, given[name], where=where)
             values[row.field] = not value if row.opt.negated and name == row.name else value
-    return Options(strategies=strategies, **values)
+    fitted, sha256 = with_profile(given, where=where)
+    return Options(strategies=strategies, **{**values, **fitted}, fills_sha256=sha256)
 
 
 def from_python(strategy: Any, data: Any, given: Mapping[str, Any]) -> Options:

@@ -10,10 +10,10 @@ import gc
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,7 +25,11 @@ from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.journal.records import LockError, torn_first, written
+from alphapanda.model.calendar import Phase
 from alphapanda.model.columns import Columns
+from alphapanda.model.commands import Choice
+from alphapanda.model.notes import Note, Rank
+from alphapanda.research.orders import Spool
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory, make_folder
 from alphapanda.runs import manifest, recorder
@@ -33,6 +37,7 @@ from alphapanda.runs.commands import KILL, load_key, refuse_killed, registered
 from alphapanda.runs.identity import differing, made_by
 from alphapanda.runs.inbox import FileInbox
 from alphapanda.runs.line import Line
+from alphapanda.runs.nights import Night, catch_up, goes_on, news_of, notes_on_end
 from alphapanda.runs.operator import Operator
 from alphapanda.runs.output import write_run
 from alphapanda.runs.plan import RunPlan
@@ -62,6 +67,14 @@ class Venue(Protocol):
         """Return the client of a run; of one that goes on, behind its history."""
         ...
 
+    def decide(self, choice: Choice, order_id: str) -> str:
+        """Do what an operator has decided about orders; return why it can't be done."""
+        ...
+
+    def close_day(self) -> str:
+        """Compare the day with the broker's books; return what speaks against closing it."""
+        ...
+
 
 @dataclass
 class PaperRun:
@@ -74,11 +87,13 @@ class PaperRun:
 def run_paper(
     plan: RunPlan, source: MarketSource, folder: Path, journal: Journal | None, *,
     base: Path | None = None, show: Show | None = None, venue: Venue | None = None,
+    night: Night | None = None,
 ) -> Result:  # fmt: skip
     """Trade until the feed ends, into a folder; go on if its journal has not ended.
 
     Orders go to the venue, if there is one, else the core fills them. With a base folder, which
-    has the key that signs commands, an operator can command the run.
+    has the key that signs commands, an operator can command the run. With a `night` the feed's
+    end is a day's: a run that holds something goes on the next day, and so far there is no folder.
 
     Raises:
         UsageError: while `kill --all` holds for the base folder.
@@ -107,12 +122,18 @@ def run_paper(
                 "run begins" if journal is None else "run goes on", feed=before["feed"],
                 strategies=plan.names, row=rows_taken(journal),
             )  # fmt: skip
+            if night is not None and journal is not None:
+                with blaming(plan.specs, run.session.time):
+                    catch_up(run.session, night.past_ns)
             with (
                 frozen_garbage(),
                 measured(run),
-                connected(run, kept, journal, venue, run_id=before["run_id"]),
+                connected(run, kept, journal, venue, run_id=before["run_id"], night=night),
             ):
                 stopped = trade(PaperRun(run, kept), journal, show=show)
+                rest = None if stopped else rest_of(run, venue, night)
+            if rest is not None:
+                return pause(run, kept, directory.final, rest)
             if stopped:
                 kept.pause()
                 LOG.info("run stopped in order", rows=run.session.rows)
@@ -126,7 +147,7 @@ def run_paper(
 @contextmanager
 def connected(
     run: ActiveRun, kept: recorder.Recorder, journal: Journal | None, venue: Venue | None, *,
-    run_id: str,
+    run_id: str, night: Night | None = None,
 ) -> Iterator[None]:  # fmt: skip
     """Send what the core says from now on to the venue, and let it hear what is reported there.
 
@@ -135,15 +156,19 @@ def connected(
     if venue is None:
         yield
         return
-    before = () if journal is None else recorder.history(run, journal)
+    if journal is not None:
+        journal.refresh()  # the calendar has brought it up to today
+    before = [] if journal is None else list(recorder.history(run, journal))
     reports = Reports(given=kept.reports, booked=kept.booked)
-    reports.put(*doubts(run.session.engine))
+    reports.put(*doubts(run.session.engine), *news_of(night, before))
     line = Line(venue.connect(run_id, before), reports)
+    if run.session.operator is not None:
+        run.session.operator.decide_with(venue.decide)
     run.session.reports = reports
     run.session.sinks.append(Sender(run.session.engine, line.submit))
+    line.look()  # what happened meanwhile is heard before anything new is decided
     line.start()
     try:
-        line.look()
         yield
     finally:
         line.stop()
@@ -241,16 +266,18 @@ def rows_taken(journal: Journal | None) -> int:
 def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> bool:
     """Feed the rest of the feed to the core; return True if it was stopped before its end."""
     run, session = paper.run, paper.run.session
+    fed = False
     with orderly() as stopping, blaming(run.plan.specs, session.time):
         for missed, part, clock_ns in run.source.rows(rows_taken(journal), stopping):
             paper.recorder.miss(missed)
             session.advance(part, clock_ns)
+            fed |= bool(part.rows or clock_ns)
             if show is not None and (part.rows or clock_ns):
                 show(paper)
         if stopping():
             return True
         hear_out(session, stopping)
-        if not paper.recorder.finished:
+        if fed or not paper.recorder.finished:
             session.finish(always=run.plan.rules.calendar.is_always)
             hear_out(session, stopping)
         if session.reports is not None and stopping():
@@ -276,7 +303,60 @@ def patience(engine: Engine) -> float:
     orders = engine.tables["orders"]
     if np.any((orders["id"] != 0) & (orders["state"] == OrderState.UNKNOWN)):
         return DOUBT_S
+    working = (orders["id"] != 0) & (orders["state"] < OrderState.CLOSED)
+    if np.any(working & is_over(engine, orders)):
+        return DOUBT_S
     return SILENCE_S if doubts(engine) else 0.0
+
+
+def is_over(engine: Engine, orders: Any) -> Any:
+    """Return of which orders the session is over: the broker has still to say how they ended."""
+    instruments = engine.tables["instruments"]
+    return (instruments["phase"] == Phase.CLOSED)[orders["row"]]
+
+
+class Rest(NamedTuple):
+    """Why a run does not end with its day."""
+
+    why: str
+    trouble: str = ""
+    """What a person has to see to; empty: nothing."""
+
+
+def rest_of(run: ActiveRun, venue: Venue | None, night: Night | None) -> Rest | None:
+    """Close the day at the venue, and return why the run does not end with it; None: it does."""
+    if venue is None or night is None:
+        return None
+    differing = venue.close_day()
+    if night.accepts and differing:
+        LOG.warning("day closed although the books differ", why=differing)
+        add_notes(run, Note(f"the day was closed although {differing}", Rank.BROKEN))
+        differing = ""
+    why = goes_on(run.session.engine, night)
+    if why or differing:
+        return Rest(why or "the day is not closed", differing)
+    add_notes(run, *notes_on_end(run.session.engine))
+    return None
+
+
+def add_notes(run: ActiveRun, *notes: str) -> None:
+    """Let a run's result say more."""
+    run.plan = replace(run.plan, notes=(*run.plan.notes, *notes))
+
+
+def pause(run: ActiveRun, kept: recorder.Recorder, folder: Path, rest: Rest) -> Result:
+    """Let a run wait for its next day; return how it stands."""
+    kept.pause()
+    LOG.info("day over, the run goes on", why=rest.why)
+    run.status = "goes on"
+    summary, tables = totals(run)
+    summary["notes"].insert(0, f"{rest.why}: the run goes on with --out {folder}")
+    summary["run"] = str(folder)
+    trouble = rest.trouble and (
+        f"{rest.trouble}; the same command compares again today, --accept-closing takes the day "
+        "for closed"
+    )
+    return Result(summary, tables, None, Spool(run.gatherer.names), {}, trouble)
 
 
 def end_run(run: ActiveRun, kept: recorder.Recorder, directory: RunDirectory) -> Result:

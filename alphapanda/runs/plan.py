@@ -77,6 +77,8 @@ class RunPlan:
     """Times that the recorded market reached without a row."""
     sent: bool = False
     """Orders go to a broker, and its reports move them; else the core fills them itself."""
+    later: tuple[date, ...] = ()
+    """Days behind the feed's on which a live run went on."""
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:

@@ -51,7 +51,7 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
     days = plan.feed.days
     controls = session_controls(
         plan.rules.calendar,
-        plan.all_days,
+        (*plan.all_days, *plan.later),
         used_groups(plan),
         expiries=settles,
         clocks=plan.clocks,

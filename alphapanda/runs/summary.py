@@ -38,7 +38,7 @@ def totals(run: ActiveRun) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def hours_of(run: ActiveRun) -> Hours:
     """Return the trading days and hours of a run, of one that was interrupted those it had."""
-    calendar, days, rows = run.plan.rules.calendar, run.plan.feed.days, run.gatherer.rows_of_days
+    calendar, days, rows = run.plan.rules.calendar, all_days(run), run.gatherer.rows_of_days
     if calendar.is_always:
         return hours_of_rows(rows)
     hours = hours_of_sessions(calendar, used_groups(run.plan), days[0], days[-1])
@@ -48,9 +48,14 @@ def hours_of(run: ActiveRun) -> Hours:
     return hours.until(rows.get(reached, (0, 0))[1], reached)
 
 
+def all_days(run: ActiveRun) -> tuple[date, ...]:
+    """Return the days of a run's feed, and those behind them on which it went on."""
+    return (*run.plan.feed.days, *run.plan.later)
+
+
 def days_run(run: ActiveRun) -> Sequence[date]:
     """Return the days of the data that a run has come to; the first at least."""
-    days = run.plan.feed.days
+    days = all_days(run)
     if run.status != "interrupted":
         return days
     reached = max(run.gatherer.rows_of_days, default=0)
@@ -59,7 +64,7 @@ def days_run(run: ActiveRun) -> Sequence[date]:
 
 def day_notes(run: ActiveRun, hours: Hours) -> Iterator[Note]:
     """Yield what part of its days an interrupted run has, and which trading days have no rows."""
-    days, had = run.plan.feed.days, days_run(run)
+    days, had = all_days(run), days_run(run)
     if run.status == "interrupted":
         yield Note(
             f"interrupted on {had[-1]}: {len(had)} of {len(days)} days were run, none of the "

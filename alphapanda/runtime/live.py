@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from alphapanda import log
 from alphapanda.brokers.zerodha import circuits, dumps
@@ -16,14 +17,20 @@ from alphapanda.brokers.zerodha.sieve import LATE_NS
 from alphapanda.brokers.zerodha.ticker import PER_CONNECTION
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
+from alphapanda.events.feeds import Feed
 from alphapanda.model.calendar import Calendar, ist_date
-from alphapanda.model.instruments import Instrument, Masters
+from alphapanda.model.instruments import Instrument, Master, Masters
 
 LOG = log.get("zerodha.feed")
 
 
-def open_live(settings: Settings, names: Sequence[str], *, calendar: Calendar) -> LiveSource:
+def open_live(
+    settings: Settings, names: Sequence[str], *, calendar: Calendar, kept: Feed | None = None
+) -> LiveSource:
     """Return the live feed of some instruments for today; its part has still to be started.
+
+    `kept` is the feed of a run that was begun another day, or earlier today, and goes on: its
+    instruments are read anew, and today's session may be over.
 
     Raises:
         UsageError: without today's list of instruments, or when trading is over.
@@ -38,11 +45,15 @@ def open_live(settings: Settings, names: Sequence[str], *, calendar: Calendar) -
         today = ist_date(clock())
         profile = client.profile()
         master = Masters([dumps.todays(settings.instruments_dir, clock())]).at(today)
-        listed = [master.get(name) for name in names]
+        if kept is None:
+            listed = [master.get(name) for name in names]
+        else:
+            refuse_others(names, kept)
+            listed = listed_again(kept.instruments, master)
         require_exchanges(profile.get("exchanges"), {each.exchange.name for each in listed})
         found = circuits.of_day(client, settings.instruments_dir, listed, today)
     hours = Hours(calendar, found.instruments, today)
-    hours.refuse_over(clock())
+    hours.refuse_over(clock(), goes_on=kept is not None)
     notes = tuple(
         f"no circuit limits known of {name}: the rule PRICE_BAND has none for it"
         for name in found.unknown
@@ -53,14 +64,36 @@ def open_live(settings: Settings, names: Sequence[str], *, calendar: Calendar) -
         with logged_in(settings) as client:
             return with_circuits(client, listed)
 
-    feed = feed_of(found.instruments, today)
+    feed = kept or feed_of(found.instruments, today)
     speed = clock.speed if isinstance(clock, SimulatorClock) else 1.0
     live = LiveFeed(
         settings, addresses_of(settings), found.instruments, clock=clock, hours=hours,
         late_ns=round(LATE_NS * max(speed, 1.0)), feed=feed.id, read=read,
         every_s=EVERY_S / max(speed, 1.0),
     )  # fmt: skip
-    return LiveSource(live, feed, notes=notes)
+    live.waits = True
+    return LiveSource(live, feed, today=today, notes=notes)
+
+
+def refuse_others(names: Sequence[str], kept: Feed) -> None:
+    """Refuse to go on with other instruments than a run was begun with.
+
+    Raises:
+        UsageError: if they are others.
+    """
+    if tuple(names) != kept.names:
+        raise UsageError(
+            f"--feed kite:{','.join(names)}: the run that waits in --out was begun with "
+            f"kite:{','.join(kept.names)}; choose another --out for others"
+        )
+
+
+def listed_again(instruments: Sequence[Instrument], master: Master) -> list[Instrument]:
+    """Return instruments as today's list has them; one that it does not have has the token 0."""
+    return [
+        master.get(each.name) if each.name in master else replace(each, token=0)
+        for each in instruments
+    ]  # fmt: skip
 
 
 def require_exchanges(known: object, used: set[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from alphapanda.events.feeds import Feed
 from alphapanda.journal.journal import FILE, Journal, manifest_of
 from alphapanda.journal.records import Reader
 from alphapanda.monitor.beating import Heartbeat
+from alphapanda.runs.timing import STEPS
 from alphapanda.runtime.failing import failure_told
 from alphapanda.runtime.lifecycle import Part, Parts
 from alphapanda.runtime.projecting import RunProjector
@@ -64,6 +66,10 @@ class Wanted:
     """Where its orders go; the core fills those on paper."""
     sending: Sending = ALL
     """What of them leaves."""
+    until: date | None = None
+    """The last day of a run at a broker; None: the first on which it holds nothing over night."""
+    accepts: bool = False
+    """A day at a broker may be closed although the books differ."""
 
 
 @dataclass
@@ -133,7 +139,7 @@ def begun(process: Process, parts: Parts, stack: ExitStack) -> Process:
     beat = Heartbeat(
         process.settings, words, code=package_sources().hex(),
         parts={str(role): part for role, part in process.parts.items()},
-        run_id=RunName(process.folder),
+        run_id=RunName(process.folder), figures=STEPS.figures,
     )  # fmt: skip
     parts.start(*process.parts.values(), beat)
     stack.enter_context(failure_told(

@@ -13,6 +13,7 @@ from alphapanda.bus.feed_reader import FeedReader
 from alphapanda.config.settings import Settings
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.events.feeds import Feed
 from alphapanda.runs.options import Options
 from alphapanda.runs.plan import open_recording, read_calendar
 from alphapanda.runtime.lifecycle import Parts
@@ -39,6 +40,8 @@ class Opening(NamedTuple):
     """Rows that the run has had before."""
     known: str
     """The id of the feed that it had them of, empty for a new run."""
+    kept: Feed | None = None
+    """The whole of that feed, of a run at a broker, which may go on another day."""
 
 
 class SourceKind(NamedTuple):
@@ -75,8 +78,9 @@ def open_kite(opening: Opening, stack: ExitStack) -> MarketSource:
     from alphapanda.runtime.live import open_live  # noqa: PLC0415 (requests, Twisted)
 
     return open_live(
-        opening.settings, live_names(opening), calendar=read_calendar(opening.options.calendar)
-    )
+        opening.settings, live_names(opening), calendar=read_calendar(opening.options.calendar),
+        kept=opening.kept,
+    )  # fmt: skip
 
 
 def live_names(opening: Opening) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
-from alphapanda.model.instruments import Product
-from alphapanda.model.notes import Note, Rank
+from alphapanda.events.events import Broker
+from alphapanda.events.feeds import kept_in
+from alphapanda.journal.journal import FILE
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import claimed, remove_empty
 from alphapanda.runs import options as of_run
+from alphapanda.runs.commands import registered_folders
+from alphapanda.runs.earlier import earned_by_others
 from alphapanda.runs.folders import default_out
+from alphapanda.runs.nights import Night, later_days
 from alphapanda.runs.options import Options
 from alphapanda.runs.paper import Show, rows_taken, run_paper, unfinished
-from alphapanda.runs.plan import RunPlan, bind, load_strategies, rules_of
+from alphapanda.runs.plan import bind, load_strategies, rules_of
 from alphapanda.runs.runner import prepare
 from alphapanda.runs.stopping import orderly
 from alphapanda.runtime import venues
@@ -48,40 +51,44 @@ def trade(
     specs, arguments = load_strategies(options)
     rules = rules_of(options)
     journal = unfinished(folder)
+    sent = wanted.broker in venues.SENT
     known = "" if journal is None else str(journal.contents.manifest["feed"])
     source = feed.kind.open(Opening(
-        settings, parts, options, specs, feed.places, speed, rows_taken(journal), known
+        settings, parts, options, specs, feed.places, speed, rows_taken(journal), known,
+        kept=kept_in(journal.contents.manifest) if sent and journal is not None else None,
     ), stack)  # fmt: skip
-    sent = wanted.broker in venues.SENT
+    night = venues.night_of(source, wanted.until, accepts=wanted.accepts) if sent else None
+    if night is not None:
+        night = night._replace(earned=earned_elsewhere(settings, folder, wanted.broker, night))
     plan = bind(options, rules, source, specs, arguments) if feed.kind.known else None
     if plan is not None:  # compiling takes a minute, in which a market would go by
         prepare(replace(plan, sent=sent))
     process = begun(Process(settings, wanted.roles, folder, source=source), parts, stack)
     plan = replace(plan or bind(options, rules, source, specs, arguments), sent=sent)
-    plan = replace(plan, notes=(*plan.notes, *overnight_notes(plan)))
+    if night is not None:
+        plan = replace(plan, later=later_days(plan.feed.days, journal, night.today))
     opening = venues.Opening(settings, plan, source, folder, wanted.sending)
     venue = venues.VENUES[wanted.broker](opening, stack)
     try:
         result = run_paper(
-            plan, source, folder, journal, base=settings.base_dir, show=show, venue=venue
-        )
+            plan, source, folder, journal, base=settings.base_dir, show=show, venue=venue,
+            night=night,
+        )  # fmt: skip
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"it goes on with --out {wanted.out or folder}") from None
+    if result.path is None:  # it goes on another day: what follows it has no end to wait for
+        return result
     left = [followed(parts, process.parts.get(role)) for role in (Role.RELAY, Role.PROJECT)]
     troubles = filter(None, (result.trouble, *left))
     return replace(result, trouble="\nalphapanda: ".join(troubles))
 
 
-def overnight_notes(plan: RunPlan) -> Iterator[Note]:
-    """Yield that positions at a broker which stay over night are nobody's the next morning."""
-    products = {product for each in plan.enrolments for product in each.products}
-    if plan.sent and products != {Product.MIS}:
-        names = " and ".join(sorted(product.name for product in products - {Product.MIS}))
-        yield Note(
-            f"{names} positions may stay over night: the next day's run counts them as not its "
-            "own, and no stop of ours protects them; --product MIS ends each day flat",
-            Rank.MISSED,
-        )
+def earned_elsewhere(settings: Settings, folder: Path, broker: Broker, night: Night) -> int:
+    """Return what the account's other runs have earned today, scaled."""
+    inside = sorted(path.parent for path in settings.runs_dir.glob(f"*/{FILE}"))
+    known = dict.fromkeys([*inside, *registered_folders(settings.base_dir)])
+    like = {"broker": str(broker), "account_id": settings.account_id}
+    return earned_by_others(known, folder, like, night.today)
 
 
 def followed(parts: Parts, part: Any) -> str:

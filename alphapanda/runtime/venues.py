@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from alphapanda.brokers.ports import ExecutionClient, MarketSource, OrderRequest
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker
+from alphapanda.model.commands import Choice
+from alphapanda.runs.nights import Night
 from alphapanda.runs.paper import Venue
 from alphapanda.runs.plan import RunPlan
 
@@ -62,6 +65,14 @@ class Held:
         most = 0 if self._sending.read_only else self._sending.max_orders
         return client if most is None else Holding(client, most, before)
 
+    def decide(self, choice: Choice, order_id: str) -> str:
+        """Do what an operator has decided about orders; return why it can't be done."""
+        return self._venue.decide(choice, order_id)
+
+    def close_day(self) -> str:
+        """Return what speaks against closing the day; nothing of one in which nothing left."""
+        return "" if self._sending.dry_run else self._venue.close_day()
+
 
 def no_venue(_wished: Opening, _stack: ExitStack) -> Venue | None:
     """Return no venue: the core fills paper orders itself."""
@@ -87,6 +98,21 @@ def open_zerodha(opening: Opening, stack: ExitStack) -> Venue | None:
     )  # fmt: skip
     stack.callback(venue.close)
     return Held(venue, opening.sending)
+
+
+def night_of(source: MarketSource, until: date | None, *, accepts: bool) -> Night:
+    """Return where a run stands among its days.
+
+    Raises:
+        UsageError: if its last day is over, or the rows are not those of a running market.
+    """
+    from alphapanda.brokers.zerodha.live_feed import LiveSource  # noqa: PLC0415 (as below)
+
+    if not isinstance(source, LiveSource):
+        raise UsageError("--broker zerodha trades on live ticks: --feed kite:NSE:INFY,NSE:TCS")
+    if until is not None and until < source.today:
+        raise UsageError(f"--until {until}: that day is over; write one from {source.today} on")
+    return Night(source.today, source.past_ns, until, accepts)
 
 
 VENUES: dict[Broker, Callable[[Opening, ExitStack], Venue | None]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alphapanda import bracket, buy, buy_limit, cancel, modify, sell_limit
+from alphapanda import bracket, buy, buy_limit, cancel, modify, sell, sell_limit
 from alphapanda.core.changes import PACE_NS, RETRY_NS
 from alphapanda.core.state import OrderState
 from alphapanda.model.calendar import Phase
@@ -19,6 +19,7 @@ from tests.support.harness import (
     Played,
     Script,
     closes,
+    limited,
     listener,
     opens,
     phase,
@@ -366,3 +367,49 @@ def test_a_flatten_closes_by_orders() -> None:
     assert messages(played)[3:] == [
         ("CANCEL", 2, -10, 0), ("CANCEL", 3, -10, 0), ("ORDER", 4, -10, 0),
     ]  # fmt: skip
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(("days", "codes"), [(0, [RejectionCode.LOSS_LIMIT]), (-1, [])])
+def test_what_other_runs_lost_today_counts(days: int, codes: list[RejectionCode]) -> None:
+    """With it the account is over its loss at once; what they lost yesterday is no matter."""
+    today = (T0 + 19_800 * SECOND) // (86_400 * SECOND)
+    lost = report(T0 + SECOND, R.EARLIER, 0, row=-1, qty=-rs(101), price=today + days)
+    played = sent({5: lambda ctx: buy(ctx, 1)}, lost, limits=limited(loss=rs(100)))
+    assert played.codes() == codes
+
+
+REFUSED = ticks(*[100.0] * 300)
+"""Five minutes."""
+
+
+def entry(ctx: Any) -> None:
+    """Buy ten behind a stop."""
+    bracket(ctx, 10, rs(90))
+
+
+@pytest.mark.core
+def test_an_exit_that_was_refused_is_sent_anew() -> None:
+    """A minute later, then two: the same stop by another number, while its position is held."""
+    played = sent(
+        {0: entry}, filled(2, 10), at(4, R.REJECTED, 2),
+        at(70, R.REJECTED, 3, reason=Reason.MARGIN), at(200, R.ACKNOWLEDGED, 4), rows=REFUSED,
+    )  # fmt: skip
+    orders = [(row.order, row.qty, row.a, (row.ts - T0) // SECOND) for row in played.of(Out.ORDER)]
+    assert [one[:2] for one in orders] == [(1, 10), (2, -10), (3, -10), (4, -10)]
+    assert {one[2] for one in orders[1:]} == {rs(90)}
+    assert [one[3] for one in orders[2:]] == [64, 190]
+    assert ends(played) == [
+        ("FAILED", 2, Reason.REJECTED), ("FAILED", 3, Reason.MARGIN),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reason", "sold"), [(Reason.LAPSED, False), (Reason.REJECTED, True)])
+def test_an_exit_that_may_appear_or_has_nothing_to_close_is_not(reason: Reason, sold: bool) -> None:
+    """What was never found may be found later; what was sold needs no stop."""
+    script: dict[int, Any] = {0: entry, **({10: lambda ctx: sell(ctx, 10)} if sold else {})}
+    events = [filled(2, 10), at(4, R.REJECTED, 2, reason=reason)]
+    events += [filled(12, -10, order=3)] if sold else []
+    played = sent(script, *events, rows=REFUSED)
+    stops = [row.order for row in played.of(Out.ORDER) if row.qty < 0]
+    assert stops == ([2, 3] if sold else [2])

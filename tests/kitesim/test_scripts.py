@@ -18,27 +18,11 @@ from alphapanda.kitesim.acts import act
 from alphapanda.kitesim.script import SHIPPED, Script, read_script, script_of
 from alphapanda.kitesim.setting_up import answer_s
 from alphapanda.kitesim.simulator import Simulator, Wanted
+from tests.kitesim.conftest import TICKS
 from tests.kitesim.test_simulator import place
-from tests.support.kitesim import INFY, START
+from tests.support.kitesim import INFY
 
-DAYS, TICKS = 2, 200
 HOLDING = {"cash": "500000", "holdings": [{"name": "NSE:INFY", "quantity": 7, "average": "1400"}]}
-
-
-@pytest.fixture(scope="module")
-def two_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a file of a share's ticks of two days, one a second, 10 shares on each side."""
-    rows = [
-        {
-            "time": START + timedelta(days=day, seconds=n), "symbol": "NSE:INFY",
-            "last_price": 1500.0 + (n % 7) * 0.05, "volume_traded": 1000 + 10 * n,
-            "bid_price_1": 1499.0, "bid_qty_1": 10, "ask_price_1": 1501.0, "ask_qty_1": 10,
-        }
-        for day in range(DAYS) for n in range(TICKS)
-    ]  # fmt: skip
-    path = tmp_path_factory.mktemp("days") / "days.parquet"
-    pq.write_table(pa.Table.from_pylist(rows), path)
-    return path
 
 
 def simulator(data: Path, instruments: Path, script: Script) -> Simulator:

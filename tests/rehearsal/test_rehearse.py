@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from alphapanda.journal.journal import Journal
@@ -67,6 +70,57 @@ def test_a_day_with_answers_that_do_not_come(tmp_path: Path) -> None:
     assert closing["agrees"], closing
     manifest = Journal.open(run).contents.manifest
     assert (manifest["account_id"], manifest["broker"]) == ("SIM001", "zerodha")
+    check_fills_beside_paper(run, told)
+
+
+def check_fills_beside_paper(run: Path, told: dict[str, Any]) -> None:
+    """Each order that left is set beside paper, and every one that traded is filled in `live`."""
+    done = process("report", str(run), "--json", cwd=run.parent)
+    assert done.status == 0, done.err
+    errors = json.loads(done.out)["runs"][0]["fill_errors"]
+    away = sum(errors["not_at_exchange"].values())
+    assert errors["orders"] - errors["not_at_exchange"].get("NOT_SENT", 0) == told["orders_sent"]
+    known = ("filled_in_both", "only_live", "only_paper", "in_neither")
+    assert sum(errors[key] for key in known) + away == errors["orders"]
+    assert errors["filled_in_both"] + errors["only_live"] == told["trades"]
+    assert errors["filled_in_both"] >= 4
+
+
+def two_days(path: Path) -> Path:
+    """Write two short days of a share, a tick each five seconds, a rupee dearer on the second."""
+    rows = [
+        {
+            "time": datetime(2025, 8, 4 + day, 4, 0, 5 * n % 60, tzinfo=UTC)
+            + timedelta(minutes=n // 12), "symbol": "NSE:PANDA",
+            "last_price": round(500 + day + (n % 7) * 0.05, 2), "volume_traded": 1_000 + 100 * n,
+            "bid_price_1": round(499.95 + day + (n % 7) * 0.05, 2), "bid_qty_1": 1_000,
+            "ask_price_1": round(500.05 + day + (n % 7) * 0.05, 2), "ask_qty_1": 1_000,
+        }
+        for day in range(2) for n in range(100)
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+def test_two_days_with_a_position_over_night(tmp_path: Path) -> None:
+    """Bought on Monday, kept behind a stop, sold on Tuesday as T1: both books are one each day."""
+    strategy = f"{ROOT / 'tests' / 'support' / 'plain_strategies.py'}:Holder"
+    told = process(
+        "rehearse", strategy, "--data", str(two_days(tmp_path / "days.parquet")), "--days", "2",
+        "--param", "hold=140", "--limits", "wide", "--speed", "100x", "--no-jit",
+        "--out", str(tmp_path / "run"), "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert told.status == 0, told.err + told.out
+    found = json.loads(told.out)
+    assert (found["days"], found["days_left_out"], found["fills"]) == (2, 0, 2)
+    assert (found["orders_sent"], found["trades"]) == (4, 2)  # entry, its stop twice, the sale
+    assert (found["duplicates"], found["lost"], found["unknown"]) == (0, 0, 0)
+    assert found["position_equal"]
+    assert found["cash_equal"]
+    assert found["day_closed"]
+    assert found["verify"] == "identical"
+    closings = sorted(path.name for path in (tmp_path / "run").glob("closing*.json"))
+    assert closings == ["closing-2025-08-04.json", "closing.json"]
 
 
 def test_a_folder_that_is_there_is_refused(tmp_path: Path) -> None:
@@ -80,7 +134,8 @@ def test_a_folder_that_is_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (("--cash", "ten"), "--cash ten"), (("--speed", "fast"), "--speed fast"),
+    (("--cash", "ten"), "--cash ten"), (("--days", "0"), "--days 0"),
+    (("--speed", "fast"), "--speed fast"),
     (("--faults", "nosuch"), "--faults nosuch"), (("--data", "nosuch.parquet"), "does not exist"),
 ])  # fmt: skip
 def test_what_can_not_be_leaves_nothing(

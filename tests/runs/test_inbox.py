@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphapanda.errors import UsageError
-from alphapanda.model.commands import Verb
+from alphapanda.model.commands import Choice, Verb
 from alphapanda.runs import commands
-from alphapanda.runs.commands import Command, Refusal, load_key, new_id, number_of, send
+from alphapanda.runs.commands import Command, Decision, Refusal, load_key, new_id, number_of, send
 from alphapanda.runs.inbox import MOST_BYTES, FileInbox
 
 RUN = "run-1"
@@ -181,3 +181,35 @@ def test_the_key_is_made_once_and_private(tmp_path: Path) -> None:
 def test_a_scope_is_found_by_name(fields: dict[str, Any], number: int | Refusal) -> None:
     """A name that the run does not have is refused, never taken for another."""
     assert number_of(command(1, **fields), ["a", "b"], ["NSE:X"]) == number
+
+
+def decision(number: int, order_id: str) -> Decision:
+    """Return a decision, given as the `number`-th."""
+    return Decision(new_id(number), RUN, Choice.IGNORE, order_id, by="me", requested_ns=number)
+
+
+def test_a_decision_about_orders_is_done_by_who_sends_them(tmp_path: Path) -> None:
+    """It is no command of the core; one that can't be done, or has nobody to do it, is refused."""
+    done: list[tuple[Choice, str]] = []
+
+    def decide(choice: Choice, order_id: str) -> str:
+        done.append((choice, order_id))
+        return "" if order_id == "77" else "not in quarantine"
+
+    for number, order in enumerate(("77", "78")):
+        send(tmp_path, KEY, decision(number, order))
+    box = inbox(tmp_path)
+    box.decide = decide
+    assert list(box.due()) == []
+    assert done == [(Choice.IGNORE, "77"), (Choice.IGNORE, "78")]
+    (applied,) = left(tmp_path, "applied").values()
+    (refused,) = left(tmp_path, "refused").values()
+    assert (applied["order_id"], applied["by"]) == ("77", "me")
+    assert refused["refused"] == "not in quarantine"
+    send(tmp_path, b"another key", decision(3, "77"))
+    send(tmp_path, KEY, decision(4, "77"))
+    assert list(inbox(tmp_path).due()) == []
+    why = [facts["refused"] for facts in left(tmp_path, "refused").values()]
+    assert any("not signed" in each for each in why)
+    assert any("sends no orders" in each for each in why)
+    assert len(done) == 2

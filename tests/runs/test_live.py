@@ -21,6 +21,7 @@ from alphapanda.events.events import Fill, decode
 from alphapanda.events.feeds import Feed, Portion
 from alphapanda.journal.journal import FILE
 from alphapanda.model.columns import Columns
+from alphapanda.model.commands import Choice
 from alphapanda.model.rows import Kind
 from alphapanda.research.result import Result
 from alphapanda.runs import options
@@ -73,6 +74,14 @@ class Chancy:
         self.histories.append(list(history))
         self.desk.begin_again(each for each in self.histories[-1] if isinstance(each, Report))
         return Careful(self.desk, self.folder)
+
+    def decide(self, _choice: Choice, _order_id: str) -> str:
+        """Decide nothing."""
+        return "this broker holds no order up"
+
+    def close_day(self) -> str:
+        """Say that nothing differs."""
+        return ""
 
 
 class Careful(Client):

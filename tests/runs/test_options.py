@@ -32,6 +32,8 @@ GIVEN: dict[str, Any] = {
     "open_orders": "500",
 }  # fmt: skip
 """Each option that shapes a result, not at its default."""
+APART = "fills"
+"""It sets three of the others and can't stand beside them: it has a test of its own below."""
 OTHER = {"batch": "500", "no_jit": True, "tier": "full", "journal": True, "out": "runs/x"}
 
 
@@ -56,10 +58,12 @@ def shaping(of: Options) -> dict[str, Any]:
 
 def test_every_option_is_tried_here() -> None:
     """The table and these tests name the same options; each flag of the commands is one of them."""
-    assert set(ROWS) == {*GIVEN, *OTHER}
+    assert set(ROWS) == {*GIVEN, *OTHER, APART}
     assert set(SHARED) - {"params"} == set(ROWS) - {"journal", "out"}
-    assert {name for name, row in ROWS.items() if row.opt.shapes} == set(GIVEN)
-    assert all(stored(made())[row.field] != options.plain(row.default) for row in ROWS.values())
+    assert {name for name, row in ROWS.items() if row.opt.shapes} == {*GIVEN, APART}
+    kept = stored(made())
+    others = [row for name, row in ROWS.items() if name != APART]
+    assert all(kept[row.field] != options.plain(row.default) for row in others)
 
 
 def test_values_have_their_types() -> None:
@@ -107,6 +111,22 @@ def test_the_run_file_of_a_manifest_means_the_same() -> None:
     file = tomllib.loads(again(manifest(of, "ema_cross.py", "sma_cross.py", params=params)))
     assert [each["params"] for each in file["strategies"]] == [params, params]
     assert shaping(make(file)) == shaping(of)
+
+
+def test_a_profile_is_kept_by_its_name_and_its_values(tmp_path: Path) -> None:
+    """A manifest is read back without the file; to run it again the file alone is named."""
+    profile = tmp_path / "mine.toml"
+    profile.write_text("latency = '5ms'\nslippage = '1bp'\nvolume_share = '20%'\n")
+    of = make({"strategy": "ema_cross", "data": ["/there/ticks.parquet"], "fills": str(profile)})
+    assert (of.latency, of.slippage, of.volume_share) == (5_000_000, 1_000, 2_000_000)
+    assert len(of.fills_sha256) == 64
+    for text in (again(manifest(of, "a.py")), again(manifest(of, "a.py", "b.py"))):
+        assert str(profile) in text
+        assert "latency" not in text
+    assert shaping(make(tomllib.loads(again(manifest(of, "a.py", "b.py"))))) == shaping(of)
+    kept = manifest(of)["options"]
+    profile.unlink()
+    assert restored(kept, ["ema_cross"]) == of
 
 
 def test_defaults_go_without_saying() -> None:

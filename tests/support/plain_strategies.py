@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from alphapanda import buy_limit, param, state, strategy, target
+from alphapanda import (
+    bracket,
+    buy_limit,
+    cancel_all,
+    param,
+    sell,
+    state,
+    strategy,
+    target,
+    tick_down,
+)
 
 
 @strategy(compiled=False)
@@ -32,4 +42,23 @@ class Asker:
         """Bid on the tenth row."""
         self.seen += 1
         if self.seen == 10:
-            buy_limit(ctx, 1, ctx.last - ctx.last // self.far)
+            buy_limit(ctx, 1, (ctx.last - ctx.last // self.far) // 500 * 500)
+
+
+@strategy(compiled=False)
+class Holder:
+    """Buy once behind a trailing stop, hold over night, and sell after so many ticks."""
+
+    quantity = param(10, ge=1, doc="shares")
+    hold = param(700, ge=1, doc="ticks until the stop is cancelled; the sale is 20 later")
+    seen = state(0)
+
+    def on_tick(self, ctx: Any) -> None:
+        """Buy on the twentieth tick, sell later."""
+        self.seen += 1
+        if self.seen == 20:
+            bracket(ctx, self.quantity, tick_down(ctx, ctx.last * 90 // 100), trail=ctx.last // 10)
+        if self.seen == self.hold:
+            cancel_all(ctx)
+        if self.seen == self.hold + 20:
+            sell(ctx, self.quantity)

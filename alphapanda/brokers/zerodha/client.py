@@ -92,6 +92,14 @@ class Client(KiteConnect):  # type: ignore[misc]
             raise error_of(route, Answer(Outcome.UNREADABLE, 200, "", "no file of instruments"))
         return found
 
+    def read(self, route: str) -> Any:
+        """Return what a route of the official client answers, as it came: times are text.
+
+        Raises:
+            KiteError: if it does not answer.
+        """
+        return self._request(route, "GET")
+
     def _request(
         self, route: str, method: str, url_args: Mapping[str, Any] | None = None,
         params: Any = None, is_json: bool = False, query_params: Any = None,

@@ -29,7 +29,7 @@ from alphapanda.bus.publisher import Publisher
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.events.feeds import Feed, LiveGap, Portion, live_gap
-from alphapanda.model.calendar import Calendar, Phase, ist_date, session_group
+from alphapanda.model.calendar import Calendar, Phase, day_start_ns, ist_date, session_group
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument
 from alphapanda.net.tasks import see_alive
@@ -86,13 +86,13 @@ class Hours:
                 return True
         return False
 
-    def refuse_over(self, now_ns: int) -> None:
-        """Refuse a day without sessions, or one that is over."""
+    def refuse_over(self, now_ns: int, *, goes_on: bool = False) -> None:
+        """Refuse a day without sessions, or one that is over, but to a run that goes on."""
         if self.always:
             return
         if not self.sessions:
             raise UsageError(f"--feed kite: {ist_date(now_ns)} is no trading day")
-        if now_ns > self.end:
+        if now_ns > self.end and not goes_on:
             raise UsageError(
                 f"--feed kite: it is {time_text(now_ns)}: trading is over for today, since "
                 f"{time_text(self.end)}"
@@ -108,6 +108,8 @@ class LiveFeed:
         read: Read | None = None, every_s: float = EVERY_S,
     ) -> None:  # fmt: skip
         tokens = [instrument.token for instrument in instruments]
+        self.instruments = instruments
+        """As today's list has them; the token 0 of one that it does not have."""
         self.inbox = Inbox()
         self.sieve = Sieve(tokens, late_ns=late_ns)
         self.gaps = Gaps(len(tokens))
@@ -139,11 +141,17 @@ class LiveFeed:
         self._said_slow, self._slow_ns = float("-inf"), late_ns // SLOW
         self._guard = threading.Lock()
         """Over the sieve and what it gave: rows and the clock must come in the order of time."""
+        self.waits = False
+        """Whether connections are dialled only once rows are wanted: a run that goes on reads its
+        journal first, and what came meanwhile would be old."""
+        self._wanted = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.stops = 0
         """Times that a run went on: what came while it stood was not seen."""
         self.tickers = [
             Ticker(
-                addresses.feed, tokens[at : at + PER_CONNECTION], self._session, self._take,
+                addresses.feed, [t for t in tokens[at : at + PER_CONNECTION] if t], self._session,
+                self._take,
                 noticed=self._noticing(range(at, min(at + PER_CONNECTION, len(tokens)))),
                 market_open=lambda: hours.trading(clock()),
                 family=settings.zerodha.address_family, limits=limits,
@@ -156,9 +164,20 @@ class LiveFeed:
         await self._database.start()
         if self._publisher is not None:
             await self._publisher.start()
-        self._tasks = [asyncio.create_task(ticker.run()) for ticker in self.tickers]
+        self._loop = asyncio.get_running_loop()
+        self._tasks = [asyncio.create_task(self._dial(ticker)) for ticker in self.tickers]
         if self._limits:
             self._tasks.append(asyncio.create_task(self._limits.run()))
+
+    def want(self) -> None:
+        """Let the connections be dialled; from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wanted.set)
+
+    async def _dial(self, ticker: Ticker) -> None:
+        if self.waits:
+            await self._wanted.wait()
+        await ticker.run()
 
     async def stop(self) -> None:
         """Close the connections."""
@@ -297,11 +316,22 @@ class LiveFeed:
 class LiveSource:
     """The rows of a live feed, from now to the end of the day's last session."""
 
-    def __init__(self, live: LiveFeed, feed: Feed, *, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, live: LiveFeed, feed: Feed, *, today: date, notes: tuple[str, ...] = ()
+    ) -> None:
         self.feed = feed
+        """That of the run's first day, of one that goes on."""
+        self.today = today
         self.part: Any = live
         self._live = live
         self._notes = notes
+
+    @property
+    def past_ns(self) -> int:
+        """The time up to which nobody can trade any more: all of today once it is over."""
+        now_ns, hours = self._live.clock(), self._live.hours
+        over = not hours.always and now_ns > hours.end
+        return now_ns if over else day_start_ns(self.today)
 
     @property
     def origin(self) -> Origin:
@@ -315,6 +345,7 @@ class LiveSource:
         """
         live, hours = self._live, self._live.hours
         live.stops += taken > 0
+        live.want()
         told_s = 0
         while not stopping():
             live.see_alive()

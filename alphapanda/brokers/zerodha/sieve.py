@@ -25,6 +25,7 @@ CHANGING = ("last", "qty", "volume", "buy_qty", "sell_qty", "bid", "bid_qty", "a
             "oi", "stamp", "traded", "open", "high", "low", "close", "average")  # fmt: skip
 """What makes a packet another than the one before."""
 UNKNOWN = -1
+EARLY = "not in full mode, so without a time"
 
 
 @dataclass(slots=True)
@@ -100,10 +101,16 @@ class Sieve:
         day //= DAY
         falls = (day == self._day[at]) & (mine["volume"] < self._volume[at]) & (mine["volume"] > 0)
         ahead = timed & (stamp * SECOND > arrived_ns + AHEAD_NS)
+        # A subscription is answered before its mode is: by a packet without a time, which may be
+        # of yesterday. With yesterday's volume it would make all of today's fall.
+        early = ~has_stamp(mine)
         flawed = mine["flaw"] > 0
         for flaw in np.unique(mine["flaw"][flawed & ~repeat]):
             self.counts.quarantined[FLAWS[flaw]] += int((mine["flaw"][~repeat] == flaw).sum())
         sound = ~(repeat | flawed)
+        if (early & sound).any():
+            self.counts.quarantined[EARLY] += int((early & sound).sum())
+        sound &= ~early
         self.counts.quarantined["a time ahead of the clock"] += int((ahead & sound).sum())
         late = timed & (stamp * SECOND < arrived_ns - self._late_ns)
         self.counts.quarantined["too old on arrival"] += int((late & sound).sum())

@@ -12,13 +12,17 @@ from alphapanda.brokers.zerodha import sessions
 from alphapanda.brokers.zerodha.addresses import addresses_of
 from alphapanda.brokers.zerodha.clocks import Clock, clock_of
 from alphapanda.brokers.zerodha.live_feed import LiveFeed
+from alphapanda.brokers.zerodha.orders.closing import NAME as CLOSING
+from alphapanda.brokers.zerodha.orders.closing import expected_on
 from alphapanda.brokers.zerodha.orders.gateway import Gateway
+from alphapanda.brokers.zerodha.orders.mornings import listed_otherwise, new_limits
 from alphapanda.brokers.zerodha.orders.opening import Trading, open_gateway
 from alphapanda.config.settings import Settings
 from alphapanda.errors import AlphaPandaError, OutsideError
 from alphapanda.events.events import Broker
 from alphapanda.model.calendar import DAY, IST, Calendar, ist_date, session_group
 from alphapanda.model.charges import Schedule
+from alphapanda.model.commands import Choice
 from alphapanda.model.instruments import Instrument
 from alphapanda.model.rows import RejectionCode
 
@@ -62,9 +66,12 @@ class ZerodhaVenue:
                 runner.run(sessions.newest(database, addresses)), clock()
             )  # fmt: skip
         token = sessions.token_of(settings, addresses, login)
+        history, today = list(history), ist_date(clock())
         trading = Trading(
             run_id, DEPLOYMENT, self._instruments, self._folder, settings.runs_dir,
             day=(clock() + IST) // DAY, history=history, over=self._over,
+            expected=expected_on(self._folder, today),
+            changed=listed_otherwise(self._instruments, self._live.instruments, today),
         )  # fmt: skip
         gateway = open_gateway(settings, addresses, token, trading=trading)
         self._gateway = gateway
@@ -74,32 +81,51 @@ class ZerodhaVenue:
             raise OutsideError(
                 f"the account is not as it must be before orders are sent: {'; '.join(problems)}"
             )
+        gateway.tell(*new_limits(self._instruments, self._live.instruments, history, today))
         self._live.hear = gateway.tell
         self._live.reread = lambda _: gateway.wake()
         self._live.renewed = gateway.use_token
         self._live.mark = lambda rows, stale: gateway.tell(*marked(rows, stale=stale))
         return gateway
 
-    def close(self) -> None:
-        """Close the day, if it is over, and end the gateway.
+    def decide(self, choice: Choice, order_id: str) -> str:
+        """Do what an operator has decided about orders; return why it can't be done."""
+        gateway = self._gateway
+        if gateway is None:
+            return "this run sends no orders"
+        if choice is Choice.RESUME:
+            gateway.resume()
+            return ""
+        held_up = gateway.desk.state.quarantined
+        if order_id not in held_up:
+            known = ", ".join(sorted(held_up)) or "none"
+            return f"{order_id} is not in quarantine; in it: {known}"
+        gateway.ignore(order_id)
+        return ""
 
-        What is under way is looked up at the next start.
-        """
+    def close_day(self) -> str:
+        """Compare the day with the broker's books; return what speaks against closing it."""
+        gateway = self._gateway
+        if gateway is None or not all(map(self._over, range(len(self._instruments)))):
+            return ""
+        try:
+            day = ist_date(self._clock())
+            closing = gateway.close_day(self._folder, self._schedule, day)
+        except AlphaPandaError as error:
+            return f"the day could not be compared with the broker's: {error}"
+        LOG.info("day closed", agrees=closing.agrees)
+        if closing.agrees:
+            return ""
+        return f"{self._folder / CLOSING} names what is not the broker's"
+
+    def close(self) -> None:
+        """End the gateway; what is under way is looked up at the next start."""
         self._live.hear = lambda _: None
         self._live.reread = lambda _: None
         self._live.renewed = lambda _: None
         self._live.mark = lambda _rows, _stale: None
-        gateway = self._gateway
-        if gateway is None:
-            return
-        try:
-            if all(self._over(row) for row in range(len(self._instruments))):
-                closing = gateway.close_day(self._folder, self._schedule, ist_date(self._clock()))
-                LOG.info("day closed", agrees=closing.agrees)
-        except (AlphaPandaError, AssertionError) as error:
-            LOG.warning("the day was not closed", why=str(error))
-        finally:
-            gateway.stop()
+        if self._gateway is not None:
+            self._gateway.stop()
 
     def _over(self, row: int) -> bool:
         now = self._clock()

@@ -29,6 +29,7 @@ def state(call: Call) -> Answer:
     connections = [{"tokens": len(c.modes), "conflated": c.conflated} for c in sim.hub.connections]
     return Raw({
         "simulator": True, "rows": sim.rows, "ended": sim.ended, "seed": sim.seed,
+        "day": str(sim.nights.day), "night": sim.nights.is_night,
         "connections": connections, "misfits": sim.hub.misfits, "notes": sim.notes,
     })  # fmt: skip
 
@@ -41,6 +42,13 @@ async def step(call: Call) -> Answer:
     if not rows.isdecimal():
         return Refusal("SIMULATOR: `rows` must be a whole number.")
     return Raw({"rows": await call.sim.step(int(rows)), "now_ns": call.sim.now()})
+
+
+async def morning(call: Call) -> Answer:
+    """Let the next day begin, where its books wait for the night to be over."""
+    if not await call.sim.nights.end():
+        return Refusal("SIMULATOR: it is day still, or the last day of the data.")
+    return Raw({"day": str(call.sim.nights.day), "now_ns": call.sim.now()})
 
 
 def add_faults(call: Call) -> Answer:
@@ -62,6 +70,7 @@ ROUTES = (
     Route("POST", "/_sim/faults", "sim", add_faults),
     Route("GET", "/_sim/clock", "sim", clock),
     Route("GET", "/_sim/ledger", "sim", ledger),
+    Route("POST", "/_sim/morning", "sim", morning),
     Route("GET", "/_sim/state", "sim", state),
     Route("POST", "/_sim/step", "sim", step),
 )

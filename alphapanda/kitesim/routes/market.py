@@ -18,7 +18,7 @@ FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 
 def instruments(call: Call) -> Answer:
     """Return the day's dump."""
-    return Csv(call.sim.listings.dump(call.path.get("exchange")))
+    return Csv(call.sim.listings.dump(call.path.get("exchange"), call.sim.nights.closes))
 
 
 def by_key(row: Callable[[Quote], dict[str, Any]], most: int) -> Callable[[Call], Answer]:

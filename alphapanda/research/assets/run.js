@@ -18,7 +18,7 @@ function runPage(c) {
     ...(prices ? prices.nodes : []),
     ...months(c, view), ...(traded ? trades(c, prices) : [el("h2", {}, "Trades"), el("p", { class: "quiet" }, "No order was filled.")]),
     ...split("By strategy", CONTENT.splits.strategies), ...split("By instrument", CONTENT.splits.instruments),
-    ...costs(), ...rejections(), ...figures(), ...origin(),
+    ...fillErrors(c, view), ...costs(), ...rejections(), ...figures(), ...origin(),
   ];
 }
 
@@ -258,6 +258,35 @@ function split(title, rows) {
   return [el("h2", {}, title), told ? el("p", { class: "quiet" }, told) : null, table(heads, made)].filter(Boolean);
 }
 
+// A live run's fills beside those of paper: a dot an order, above the line where live was worse.
+const KINDS = [["market", "main"], ["limit", "up"], ["stop limit", "stop"], ["stop", "down"]];
+function fillErrors(c, view) {
+  const told = CONTENT.fill_errors;
+  if (!told) return [];
+  const heads = [["Orders", "text"], ["In both"], ["Live only"], ["Paper only"], ["Ticks, half"], ["95 %"], ["Live worse by"], ["₹ an order, half"], ["95 %"], ["Apart in time, half"]];
+  const words = told.lines.map((line) => el("p", { class: "quiet" }, line));
+  return [el("h2", {}, "Live fills beside paper fills"), ...words, table(heads, told.rows), ...(view && c.error.length ? [errorDots(c, view, told.unit)] : [])];
+}
+function errorDots(c, view, unit) {
+  const x = c.error_ts.map((ms) => view.axis.x(ms)), y = c.error.map((n) => n / 1000), used = [...new Set(c.error_kind)].sort();
+  const dots = (pen, it) => {
+    const zero = it.py(0);
+    pen.strokeStyle = colour("quiet"); pen.lineWidth = 1; pen.beginPath(); pen.moveTo(LEFT, zero); pen.lineTo(LEFT + it.width, zero); pen.stroke();
+    for (let i = 0; i < x.length; i++) {
+      pen.fillStyle = colour(KINDS[c.error_kind[i]][1]);
+      pen.beginPath(); pen.arc(it.px(x[i]), it.py(y[i]), 3, 0, 2 * Math.PI); pen.fill();
+    }
+  };
+  const key = () => used.map((kind) => el("span", {}, el("span", { class: "key", style: `--c: var(--${KINDS[kind][1]})` }), KINDS[kind][0]));
+  const said = () => `${plain(y.filter((v) => v > 0).length, 0)} orders were filled worse live than on paper, ${plain(y.filter((v) => v < 0).length, 0)} better, ${plain(y.filter((v) => v === 0).length, 0)} alike.`;
+  const chart = new Chart(view, { height: 200, label: `live less paper, ${unit}`, format: (v, full, step) => plain(v, full ? 2 : digitsOf(step)), words: said, over: dots, read: key, series: () => [] });
+  chart.range = function () {
+    const low = Math.min(0, ...y), high = Math.max(0, ...y), room = (high - low) * 0.08 || 1;
+    this.low = low - room; this.high = high + room;
+  };
+  return el("div", {}, el("h3", { style: "margin-top: 14px" }, `Live less paper by order, ${unit}`), chart.node);
+}
+
 function costs() {
   const { kinds, total, of_traded, before } = CONTENT.costs, most = Math.max(0, ...kinds.map((kind) => Math.abs(kind[1])));
   const rows = kinds.flatMap(([name, value, text]) => [el("span", {}, name), el("i", { style: `width: ${(Math.abs(value) / most) * 100}%` }), el("span", {}, text)]);
@@ -288,7 +317,7 @@ function origin() {
     el("dl", {}, ...CONTENT.origin.flatMap(([name, text]) => [el("dt", {}, name), el("dd", {}, text)])),
     el("p", { style: "margin-top: 14px" }, againWords()),
     el("pre", {}, CONTENT.again),
-    el("p", { class: "quiet" }, "A backtest: recorded prices, orders filled on paper. What it earned or lost here is no forecast."),
+    el("p", { class: "quiet" }, CONTENT.fill_errors ? "A live run: orders filled at a broker, or at a simulated exchange." : "A backtest: recorded prices, orders filled on paper. What it earned or lost here is no forecast."),
   ];
 }
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphapanda.brokers.zerodha.inbox import Inbox
-from alphapanda.brokers.zerodha.packets import decode
+from alphapanda.brokers.zerodha.packets import QUOTE, decode
 from alphapanda.brokers.zerodha.sieve import LATE_NS, SECOND, Sieve
 from alphapanda.model.columns import Columns
 from tests.support.kite_ticker import framed, full
@@ -71,6 +71,15 @@ def test_a_packet_without_a_time_has_that_of_its_arrival() -> None:
     rows = taken(sieve, full(A, 100, stamp=0), full(A, 101, stamp=900_000_000), at=NOW + 7)
     assert rows.ts.tolist() == [NOW + 7, NOW + 8]
     assert sieve.counts.timeless == 2
+
+
+def test_the_answer_to_a_subscription_is_no_row() -> None:
+    """It comes in quote mode, without a time: yesterday's volume must not make today's fall."""
+    sieve = Sieve([A])
+    early = full(A, 100, stamp=NOW_S, volume=90_000)[:QUOTE]
+    assert taken(sieve, early).rows == 0
+    assert sieve.counts.quarantined["not in full mode, so without a time"] == 1
+    assert taken(sieve, full(A, 100, stamp=NOW_S, volume=10)).volume.tolist() == [10]
 
 
 STAMPS = st.integers(-8, 3)

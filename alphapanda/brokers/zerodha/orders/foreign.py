@@ -27,7 +27,7 @@ def see(state: State, row: OrderRow) -> bool:
     if held_up and row.order_id not in state.quarantined:
         state.quarantined.add(row.order_id)
         state.alert("quarantine", f"{row.order_id} bears {row.tags[0]}, which no order here has: "
-                    "alphapanda orders adopt|ignore")  # fmt: skip
+                    "cancel it at Kite, or let it be: alphapanda orders ignore")  # fmt: skip
         state.block(report.row, Why.SYNC, f"order {row.order_id} is in quarantine")
     elif not held_up and row.order_id in state.quarantined:
         release(state, row.order_id)
@@ -38,6 +38,11 @@ def release(state: State, order_id: str) -> None:
     """End the quarantine of an order: it is over, or a person has decided."""
     state.quarantined.discard(order_id)
     state.released.add(order_id)
+    said = state.external[order_id]
+    if said.text.startswith(QUARANTINE):
+        said = said._replace(text=said.text.removeprefix(f"{QUARANTINE} "))
+        state.external[order_id] = said
+        state.actions.append(Say(said))
     state.lift(state.external[order_id].row)
 
 

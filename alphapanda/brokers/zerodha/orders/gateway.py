@@ -21,7 +21,7 @@ from pathlib import Path
 from alphapanda import log
 from alphapanda.brokers.ports import OrderRequest, Report
 from alphapanda.brokers.zerodha.answers import Answer
-from alphapanda.brokers.zerodha.orders.closing import Closing, charge_rows, close
+from alphapanda.brokers.zerodha.orders.closing import Closing, charge_rows, close, held_overnight
 from alphapanda.brokers.zerodha.orders.desk import Desk
 from alphapanda.brokers.zerodha.orders.guard import Guard
 from alphapanda.brokers.zerodha.orders.sent import SentLog
@@ -139,7 +139,10 @@ class Gateway:
         rows = charge_rows(state)
         answer = self._wire.read("charges", rows).result() if rows else None
         data = [] if answer is None else answer.data
-        closing = close(state, self.desk.books, data, schedule=schedule, day=day)
+        evening = [self._wire.read(what).result().data for what in ("positions", "holdings")]
+        closing = close(
+            state, self.desk.books, data, schedule=schedule, day=day, held=held_overnight(*evening)
+        )
         closing.write(folder)
         return closing
 
@@ -198,8 +201,8 @@ class Gateway:
                 yield report
 
     async def open_orders(self) -> Sequence[Report]:
-        """Return the state of every order that is open at the broker."""
-        return self.desk.reports()
+        """Return what waits to be told, and the state of every order that is open at the broker."""
+        return [*self.take(), *self.desk.reports()]
 
     # --- on the thread --------------------------------------------------------------------------
 

@@ -14,10 +14,11 @@ from alphapanda.brokers.zerodha.orders.epochs import Epochs
 from alphapanda.brokers.zerodha.orders.gateway import Alarm, Gateway
 from alphapanda.brokers.zerodha.orders.guard import Guard
 from alphapanda.brokers.zerodha.orders.reconciling import Books
-from alphapanda.brokers.zerodha.orders.restoring import restore
+from alphapanda.brokers.zerodha.orders.restoring import forget_expired, restore
 from alphapanda.brokers.zerodha.orders.sent import SentLog
 from alphapanda.brokers.zerodha.orders.state import State
 from alphapanda.brokers.zerodha.orders.tags import Tags
+from alphapanda.brokers.zerodha.orders.why import Why
 from alphapanda.brokers.zerodha.orders.wire import Wire
 from alphapanda.config.settings import Settings
 from alphapanda.model.instruments import Instrument
@@ -45,6 +46,10 @@ class Trading:
     """What the journal has, in its order: requests and reports of earlier processes."""
     positions: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """Signed quantities of ours by row and `Product` from before the history."""
+    expected: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """What the account was to show this morning, by instrument and product."""
+    changed: Mapping[int, str] = field(default_factory=dict)
+    """Instruments, by row, that are not listed as they were, and how not."""
     over: Callable[[int], bool] = lambda _: False
     """Says if the session of a row's instrument is over for today."""
 
@@ -67,10 +72,15 @@ def open_gateway(
     state = State(
         Tags(trading.run_id, trading.deployment, trading.day), trading.instruments, trading.over,
         trading.day,
-        held=dict(carried), carried=carried,
+        held=dict(carried), carried=carried, expected=trading.expected,
     )  # fmt: skip
     history = list(trading.history)
     restore(state, history, sent.before, time.monotonic())
+    forget_expired(state)
+    for row, text in trading.changed.items():
+        state.changed.add(row)
+        state.alert("listed otherwise", text)
+        state.block(row, Why.SYNC, text)
     guard = Guard(epoch, epochs.newest, sent=sent.before.places)
     desk = Desk(state, Books(settings.zerodha.user_id))
     wire = Wire(settings, addresses, token)
@@ -78,7 +88,10 @@ def open_gateway(
         desk, wire, sent, guard=guard, alarm=alarm, lock=lock, updates=addresses.feed,
         family=settings.zerodha.address_family,
     )  # fmt: skip
-    gateway.approve(entry for entry in history if isinstance(entry, OrderRequest))
+    gateway.approve(
+        entry for entry in history
+        if isinstance(entry, OrderRequest) and entry.order not in sent.before.older
+    )  # fmt: skip
     for tag, broker_id in sent.before.ids.items():
         guard.know(tag, broker_id)
     for tracked in state.orders.values():  # whose number only the order book has told

@@ -72,10 +72,11 @@ def hindrance(state: State, tracked: Tracked) -> tuple[Why, str] | None:
     for why in (Why.IP, Why.AUTH):
         if why in state.blocks.get(-1, ()):
             return why, "placing is halted"
+    if request.row in state.night:
+        return Why.SYNC, "what was carried over the night is not what the broker has"
     if state.reduces(request):
-        if not state.budget.allows(reduces=True):
-            return Why.RATE, f"{state.budget.sent_today} messages were sent today"
-        return None
+        spent = Why.RATE, f"{state.budget.sent_today} messages were sent today"
+        return None if state.budget.allows(reduces=True) else spent
     blocks = {*state.blocks.get(-1, ()), *state.blocks.get(request.row, ())}
     if blocks:
         return Why.SYNC, f"no new risk is taken: {', '.join(sorted(blocks))}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
@@ -27,6 +28,7 @@ from alphapanda.brokers.zerodha.orders.reading import (
 )
 from alphapanda.brokers.zerodha.orders.state import Say, State
 from alphapanda.brokers.zerodha.orders.why import Why
+from alphapanda.model.calendar import EPOCH
 from alphapanda.model.instruments import Product
 
 EACH_S = 60.0
@@ -38,6 +40,8 @@ TWICE = 2
 """Reads in a row that must show a difference."""
 LARGEST_RATIO = 100
 """Of a split or a bonus."""
+MOST = 20
+"""Positions that are named."""
 Key = tuple[str, str]
 """EXCHANGE:SYMBOL and product."""
 
@@ -105,6 +109,7 @@ def take(state: State, books: Books, what: str, answer: Answer, now_s: float) ->
     if good and what == "positions" and books.started:
         compare(state, books, now_s)
         review(state, books)
+        say_reconciled(state, books)
     books.done(what, now_s, good=good)
     if not good:
         why = answer.text or "it is not what it should be"
@@ -119,6 +124,34 @@ def begin(state: State, books: Books, now_s: float) -> None:
         compare_night(state, books)
         compare(state, books, now_s)
         review(state, books)
+        say_reconciled(state, books)
+
+
+def say_reconciled(state: State, books: Books) -> None:
+    """Say how our books and the broker's agree, if that is not what was said last."""
+    if not books.is_ready:
+        return
+    differing = {state.row_of(name) for name, _ in books.differs} | state.differing | state.night
+    names = sorted(state.instruments[row].name for row in differing if row >= 0)
+    held = [
+        f"{state.instruments[row].name} {PRODUCTS[Product(product)]} {qty}"
+        for (row, product), qty in sorted(state.held.items()) if qty
+    ]  # fmt: skip
+    text = f"{day_text(state.day)}: ours {few(held)}; differing {few(names)}"
+    if (len(names), text) != state.reconciled:
+        state.reconciled = len(names), text
+        state.say(ReportKind.RECONCILED, row=-1, qty=len(names), text=text)
+
+
+def few(names: list[str]) -> str:
+    """Return a few of many things, and how many more there are."""
+    left = len(names) - MOST
+    return (", ".join(names[:MOST]) or "nothing") + (f" and {left} more" if left > 0 else "")
+
+
+def day_text(day: int) -> str:
+    """Return a day, counted in India since 1970."""
+    return str(date.fromordinal(day + EPOCH))
 
 
 def review(state: State, books: Books) -> None:
@@ -293,20 +326,21 @@ def is_moving(state: State, row: int) -> bool:
 def compare_night(state: State, books: Books) -> None:
     """Compare what was carried over the night; a plain ratio is a corporate action's."""
     for (row, product), qty in sorted(state.carried.items()):
+        if not qty:  # it was sold before the night
+            continue
         name, word = state.instruments[row].name, PRODUCTS[Product(product)]
         if product == Product.CNC:
             held = books.holdings.get(name)
             has = 0 if held is None else held.free + held.used
-            agrees = has == qty if is_ratio(has, qty) else has >= qty
         else:
             position = books.positions.get((name, word))
             has = 0 if position is None else position.overnight
-            agrees = has == qty or (has != 0 and has * qty > 0 and abs(has) > abs(qty))
-            agrees = agrees and not (has != qty and is_ratio(has, qty))
-        if agrees:
+        before = state.expected.get((name, word), qty)
+        enough = has * qty > 0 and abs(has) >= abs(qty)
+        if enough and not is_ratio(has, before):
             continue
-        what = "CORPORATE_ACTION" if is_ratio(has, qty) else "overnight"
-        text = f"{name} {word}: {qty} carried, the broker has {has}"
+        what = "CORPORATE_ACTION" if is_ratio(has, before) else "overnight"
+        text = f"{name} {word}: {qty} carried, the broker has {has}, and had {before}"
         state.night.add(row)
         state.alert(what, text)
         state.block(row, Why.SYNC, f"{what}: {text}")

@@ -7,16 +7,18 @@ it may have left. What may have is looked for; what has not is ended; nothing is
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha.orders import changing, placing
 from alphapanda.brokers.zerodha.orders.bodies import Refused
+from alphapanda.brokers.zerodha.orders.foreign import QUARANTINE
 from alphapanda.brokers.zerodha.orders.reading import CANCELLED, REJECTED
 from alphapanda.brokers.zerodha.orders.sent import Before
 from alphapanda.brokers.zerodha.orders.state import Change, Stage, State, Tracked
 from alphapanda.brokers.zerodha.orders.why import Why, block_code, end_code, refusal_of
 from alphapanda.core.state import RequestVerb
-from alphapanda.model.calendar import DAY, IST
+from alphapanda.model.calendar import DAY, EPOCH, IST
 
 LOST = "whether it was sent before the stop is not known"
 NEVER_SENT = "it had not been sent when the process ended"
@@ -44,6 +46,8 @@ def restore(
     state.unblock(-1, Why.IP)  # whoever starts again has mended it; else the next answer says so
     state.budget.sent_today = before.today
     for tracked in state.orders.values():
+        tracked.older = tracked.order in before.older and tracked.tag not in before.places
+    for tracked in state.orders.values():
         resume_place(state, tracked, before, now_s)
     for tracked in state.orders.values():
         resume_changes(state, tracked, before, now_s)
@@ -69,8 +73,12 @@ def recall_report(state: State, report: Report) -> None:
         recall_of_order(state, tracked, kind, report)
     elif kind is ReportKind.EXTERNAL_ORDER:
         state.external[report.broker_order_id] = report
+        if not report.text.startswith(QUARANTINE):  # a person has decided, or it is a stranger's
+            state.released.add(report.broker_order_id)
     elif kind is ReportKind.EXTERNAL_POSITION:
         state.positions[report.text] = report
+    elif kind is ReportKind.RECONCILED:
+        state.reconciled = report.qty, report.text
     elif kind in (ReportKind.BLOCKED, ReportKind.UNBLOCKED):
         recall_block(state, report, blocked=kind is ReportKind.BLOCKED)
 
@@ -129,6 +137,16 @@ def recall_fill(state: State, tracked: Tracked, report: Report) -> None:
         tracked.waiting.clear()
 
 
+def forget_expired(state: State) -> None:
+    """Carry no contract that has expired: it was settled, and the broker shows it no more."""
+    today = date.fromordinal(state.day + EPOCH)
+    for key in {*state.held, *state.carried}:
+        expiry = state.instruments[key[0]].expiry
+        if expiry is not None and expiry < today:
+            state.held.pop(key, None)
+            state.carried.pop(key, None)
+
+
 def drop_change(tracked: Tracked) -> None:
     """Forget the oldest change, whose outcome the core knows."""
     modify = next((one for one in tracked.waiting if not one.cancels), None)
@@ -143,7 +161,7 @@ def resume_place(state: State, tracked: Tracked, before: Before, now_s: float) -
     if tracked.is_over:
         return
     tag = tracked.tag
-    if tag not in before.places and tracked.order in before.older:
+    if tracked.older:
         outlive(state, tracked)
         return
     if tracked.stage is not Stage.QUEUED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -130,6 +130,8 @@ class Tracked:
     resting_s: float = -1.0
     """Since when a market order rests; -1: it does not."""
     alerted: set[str] = field(default_factory=set)
+    older: bool = False
+    """Of an earlier day: its fills were carried, and its charges are on that day's note."""
 
     @property
     def row(self) -> int:
@@ -191,8 +193,15 @@ class State:
     """Signed quantity of ours by row and product: carried, and traded today."""
     carried: dict[tuple[int, int], int] = field(default_factory=dict)
     """The part of it that was carried into the day."""
+    expected: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """What the account, others' part included, was to show this morning, by instrument and product,
+    as it stood when the last day was closed."""
     night: set[int] = field(default_factory=set)
-    """Instruments whose carried position the broker shows otherwise."""
+    """Instruments whose carried position the broker shows otherwise: nothing is sent there."""
+    changed: set[int] = field(default_factory=set)
+    """Instruments that are not listed as they were when the run began: no new risk is taken."""
+    reconciled: tuple[int, str] = (0, "")
+    """How many positions differ, and how the books stood, as was last said."""
     differing: set[int] = field(default_factory=set)
     """Instruments with a position that nothing explains."""
     external: dict[str, Report] = field(default_factory=dict)
@@ -231,7 +240,13 @@ class State:
             self.actions.append(Alert(word, text, 0 if tracked is None else tracked.order))
 
     def end(self, tracked: Tracked, kind: ReportKind, why: Why, text: str, ts: int = 0) -> None:
-        """Let an order of ours end unfilled, or not wholly filled, and say so."""
+        """Let an order of ours end unfilled, or not wholly filled, and say so.
+
+        A person is told of one that was sent, refused, and would have closed a position.
+        """
+        sent = tracked.stage is not Stage.QUEUED
+        if kind is ReportKind.REJECTED and sent and self.reduces(tracked.request):
+            self.alert("exit refused", f"{why}: {text}", tracked)
         tracked.stage = Stage.ENDED
         tracked.change = None
         tracked.waiting.clear()
@@ -258,7 +273,7 @@ class State:
         """Let an instrument take risk again, if its books and the broker's agree in everything."""
         short = any(one.row == row and one.is_short for one in self.orders.values())
         held_up = any(self.external[one].row == row for one in self.quarantined)
-        if not (short or held_up or row in self.differing or row in self.night):
+        if not (short or held_up or row in self.differing | self.night | self.changed):
             self.unblock(row, Why.SYNC)
 
     def enqueue(self, priority: int, tracked: Tracked, change: Change | None = None) -> None:

@@ -318,6 +318,10 @@ def test_orders_of_others_are_external_and_ours_of_another_run_in_quarantine() -
     made.do(made.desk.ignore(external[1].broker_order_id, made.now_s))
     made.run(40)
     assert blocks(made, 0)[-1] == (ReportKind.UNBLOCKED, RejectionCode.READ_ONLY)
+    entries = len(made.journal)
+    made.begin()  # what a person has decided holds after a stop
+    made.run(40)
+    assert len(made.journal) == entries
 
 
 def test_a_second_start_with_nothing_changed_says_nothing() -> None:

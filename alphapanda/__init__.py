@@ -21,6 +21,16 @@ _HOMES = {
     "alphapanda.model.rows": ("Kind", "Out", "Tif"),
     "alphapanda.model.calendar": ("Phase",),
     "alphapanda.indicators._rupees": ("rupees",),
+    "alphapanda.indicators._black76": (
+        "black_delta", "black_gamma", "black_price", "black_theta", "black_vega",
+        "implied_volatility",
+    ),
+    "alphapanda.words.chains": (
+        "at_the_money", "delta_of", "forward_of", "future_at", "middle_price", "nearest_expiry",
+        "option_at", "option_by_delta", "strike_beside", "volatility_of", "years_left",
+    ),
+    "alphapanda.words.dates": ("date_of", "weekday_of"),
+    "alphapanda.words.sizing": ("size_by_equity", "size_by_margin", "size_by_risk"),
     "alphapanda.runs.backtest": ("backtest",),
     "alphapanda.sweeps.sweep": ("sweep",),
     "alphapanda.validation.check": ("check",),

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PURE = ("model", "events", "indicators", "core", "rules")
+PURE = ("model", "events", "indicators", "core", "rules", "words")
 """Packages that may know nothing but their arguments."""
 
 EXACT = ("core", "rules")

@@ -16,8 +16,10 @@ from alphapanda.cli.flags import Json, option
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.research.compare import compare_page, comparison
+from alphapanda.research.details import details
 from alphapanda.research.report import run_page
 from alphapanda.research.result import Result
+from alphapanda.research.trade_csv import trades_csv
 from alphapanda.runs.command_line import again
 from alphapanda.runs.folders import load
 
@@ -33,10 +35,19 @@ def report(
             text="The page. (default: report.html in the run; for several runs/compare-....html)",
         ),
     ] = None,
+    trades: Annotated[
+        Path | None,
+        option("--trades", metavar="FILE.csv", text="Also the round trips of one run, as CSV."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a run's HTML page again, or compare several runs in one."""
+    if trades is not None and len(runs) > 1:
+        raise UsageError(f"--trades {trades}: a file holds the round trips of one run, not of "
+                         f"{len(runs)}")  # fmt: skip
     results = [load(run) for run in runs]
+    if trades is not None:
+        write(trades, trades_csv(results[0]), "--trades")
     if len(results) == 1:
         page = run_page(results[0], again(results[0].manifest))
         target = out or results[0].path / "report.html"  # type: ignore[operator]
@@ -71,7 +82,10 @@ def labelled(results: Sequence[Result]) -> list[str]:
 def told_of(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return what `--json` tells of each run."""
     keys = ("status", "from", "to", "days", "fills", "pnl", "charges", "equity", "digest", "stats")
-    return [{"run": r.summary["run"], **{key: r.summary[key] for key in keys}} for r in results]
+    return [
+        {"run": r.summary["run"], **{key: r.summary[key] for key in keys}, "details": details(r)}
+        for r in results
+    ]
 
 
 def side_by_side(results: Sequence[Result], names: Sequence[str], *, width: int) -> Table:
@@ -86,8 +100,8 @@ def side_by_side(results: Sequence[Result], names: Sequence[str], *, width: int)
     return table
 
 
-def write(target: Path, page: str) -> Path:
-    """Write a page beside its place and move it there whole.
+def write(target: Path, page: str, flag: str = "--out") -> Path:
+    """Write a file beside its place and move it there whole.
 
     Raises:
         OutsideError: the system does not let it.
@@ -95,12 +109,12 @@ def write(target: Path, page: str) -> Path:
     """
     target = target.expanduser().absolute()
     if target.is_dir():
-        raise UsageError(f"--out {target}: is a folder; name a file, {target.name}/report.html")
+        raise UsageError(f"{flag} {target}: is a folder; name a file, {target.name}/report.html")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(target, page)
     except OSError as error:
         raise OutsideError(
-            f"can't write {target}: {error.strerror}; choose another --out"
+            f"can't write {target}: {error.strerror}; choose another {flag}"
         ) from error
     return target

@@ -36,6 +36,8 @@ COMMANDS = {
                   "how much of the P&L survives."),
     "charges": Row("alphapanda.cli.charges", "Print the contract note of a day's trades in one "
                    "instrument, by the rates of that day."),
+    "chain": Row("alphapanda.cli.chain", "Print the option chain of an underlying on a day, with "
+                 "implied volatility and greeks."),
     "status": Row("alphapanda.cli.status", "Show processes, runs and the health of every part; "
                   "status 1 if one is down."),
     "pause": Row("alphapanda.cli.pause", "Take no new risk: working orders that add risk are "

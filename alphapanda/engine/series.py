@@ -107,15 +107,23 @@ def plain(name: str) -> Loop:
 @lru_cache(maxsize=256)
 def compiled(name: str, cache_dir: Path) -> Loop:
     """Return the compiled loop, from disk if these sources were compiled before."""
+    binder = Binder(jit, {})
+    columns = dict(zip(tables(name), dtypes(name), strict=True))
+    return compiled_loop(loop_text(name), bound(name, binder), binder, columns, cache_dir)
+
+
+def compiled_loop(
+    text: str, scope: dict[str, Any], binder: Binder, columns: Mapping[str, np.dtype[Any]],
+    cache_dir: Path,
+) -> Loop:  # fmt: skip
+    """Return `loop_rows` of a namespace, whose text is given, over tables of these types."""
     from alphapanda.engine.compiler.pointer import Tables, caster  # noqa: PLC0415 (0.4 s)
 
-    binder = Binder(jit, {})
-    scope = bound(name, binder)
-    scope["as_core"] = caster(Tables(tables(name), dtypes(name), range(len(tables(name)))))
+    scope["as_core"] = caster(Tables(list(columns), list(columns.values()), range(len(columns))))
     entry = "def loop(handle, at):\n    return loop_rows(as_core(handle), at)"
     exec(compile(entry, "alphapanda series", "exec"), scope)  # noqa: S102 (our own text)
-    text = f"{loop_text(name)}\n\n\n{entry}\n"
-    key = source_hash(dtypes(name), text, binder)
+    text = f"{text}\n\n\n{entry}\n"
+    key = source_hash(list(columns.values()), text, binder)
     module = register(f"alphapanda_series_{key}", scope, binder)
     with cache.folder(cache_dir, key, text) as folder:
         module.__file__ = str(folder / cache.MODULE)

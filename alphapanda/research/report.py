@@ -20,6 +20,7 @@ from alphapanda.model.money import SCALE, to_scaled
 from alphapanda.model.rows import RejectionCode
 from alphapanda.research import curves, lines
 from alphapanda.research.curves import Curve
+from alphapanda.research.details import details_of, groups
 from alphapanda.research.lines import rupees
 from alphapanda.research.orders import first_rejections, stops
 from alphapanda.research.pack import Pack
@@ -88,8 +89,10 @@ def run_page(result: Any, again: str) -> str:
     add_trades(pack, fills, trips, path)
     add_stops(pack, result.source, names.instruments)
     bad, quiet = lines.loud_and_quiet(summary)
+    more = groups(details_of(days, closes, trips))
     content = {
-        "kind": "run", **heading(summary), "figures": figures(summary), "tiles": tiles(summary),
+        "kind": "run", **heading(summary), "figures": [*figures(summary), *more],
+        "tiles": tiles(summary),
         "cash": cash / SCALE, "shown": shown, "months": curves.monthly(days, closes),
         "costs": costs(summary), "rejected": rejected(result), "loud": bad, "notes": quiet,
         "pnl_line": lines.pnl_line(summary),

@@ -17,7 +17,7 @@ import numpy as np
 import alphapanda as ap
 import neighbour
 from statistics import fmean
-from alphapanda import Kind, ema, order, param, state, strategy, target
+from alphapanda import Kind, ema, options, order, param, state, strategy, target
 
 TABLE = [1, 2]
 
@@ -76,6 +76,8 @@ REFUSED = {
     "order(ctx, 1, pric=3)": "unexpected keyword argument 'pric'",
     "order(ctx, 1, Kind.LIMT)": "Kind has no LIMT. Did you mean LIMIT",
     "ema(3)": "ema() belongs into the class body",
+    "options.iv(1, 5.0, 100.0, 100.0, 0.1)": "options.iv() is for notebooks: hooks have",
+    "ap.size_by_risk(ctx, 1.0)": "size_by_risk(): missing a required argument: 'stop'",
 }
 ELSEWHERE = {
     "power(2)": ("wrong.py:13: power: **"),
@@ -89,6 +91,8 @@ ALLOWED = (
     "ap.order(ctx, 1, ap.Kind.LIMIT, ctx.last)",
     "for k in range(3):\n    self.seen += neighbour.right(k) // max(k, 1)",
     "x, y = divmod(ctx.last, ctx.market.tick + 1)",
+    "self.level = ap.black_delta(1, 100.0, 100.0, 0.1, 0.2, 0.0) + ap.years_left(ctx)",
+    "self.seen = ap.size_by_equity(ctx, 5) + ap.date_of(ctx) + ap.nearest_expiry(ctx)",
 )
 
 

@@ -15,7 +15,8 @@ from tests.support.harness import Filled, play, rs, ticks
 
 FILE = '''
 from alphapanda import (
-    at, average_price, bollinger, param, rupees, sma, state, strategy, target, tick_down, universe,
+    at, average_price, bollinger, forward_of, middle_price, param, rupees, sma, state, strategy,
+    target, tick_down, universe,
 )
 
 UNIT = 10_000
@@ -58,6 +59,8 @@ WRONG = [
     "x = ctx.close > self.average.value * 1.01",
     "x = -ctx.close > -self.average.value",
     "x = rupees(ctx.close) > ctx.open",
+    "x = middle_price(ctx) > forward_of(ctx, 0)",
+    "x = forward_of(ctx, 0) - ctx.last",
     "x = ctx.close / 10_000 > ctx.open",
     "x, y = ctx.close, self.average.value\nz = x > y",
 ]
@@ -71,6 +74,8 @@ RIGHT = [
     "x = ctx.close / self.scale > self.average.value",
     "x = ctx.close / self.average.value",
     "x = ctx.close > ctx.open",
+    "x = middle_price(ctx) - ctx.close + rupees(ctx.low) / forward_of(ctx, 0)",
+    "x = forward_of(ctx, 0) > self.average.value",
     "x = self.bands.upper > self.average.value",
     "x = ctx.volume > self.average.value",
     "x = ctx.close > 1_000_000 and self.average.value > 100.0",

@@ -23,7 +23,11 @@ from alphapanda.core.state import TABLES
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.sources import definition
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.indicators._black76 import black_price
 from alphapanda.indicators._rupees import rupees
+from alphapanda.words.chains import forward_of
+from alphapanda.words.dates import date_of
+from alphapanda.words.sizing import size_by_risk
 
 STATEMENTS: dict[type[ast.AST], str] = {
     ast.Try: "try/except",
@@ -63,6 +67,11 @@ BUILTINS = {
 }  # fmt: skip
 MATH_DIFFERS = {"gamma", "lgamma", "hypot", "pow", "fsum", "dist", "prod", "fmod", "sumprod"}
 """Functions of `math` that numba computes otherwise, or not at all."""
+
+WORDS = frozenset(
+    word.__module__ for word in (Context, rupees, black_price, forward_of, date_of, size_by_risk)
+)
+"""Modules of ours whose functions hooks may call."""
 
 MARKET = TABLES["instruments"].names or ()
 
@@ -174,8 +183,13 @@ class Reading:
     def judge_function(self, name: str, value: FunctionType) -> str:
         """Return what is wrong with a Python function; the user's own are read next."""
         module = str(value.__module__)
-        if module in (Context.__module__, rupees.__module__):
+        if module in WORDS:
             return ""
+        if module.startswith("alphapanda.options."):
+            return (
+                f"options.{name}() is for notebooks: hooks have black_delta, implied_volatility "
+                "and the others of docs/options.md"
+            )
         if module.startswith("alphapanda."):
             return f"{name}() belongs into the class body, not into a hook"
         if is_library(module, value.__code__.co_filename):

@@ -42,7 +42,7 @@ from alphapanda.model.columns import Columns
 
 LADDERS = ("refusal", "closing_refusal")
 GLUE = (*LADDERS, *FROM_STRATEGIES)
-SOURCES = ("model", "events", "core", "indicators", "rules", "engine")
+SOURCES = ("model", "events", "core", "indicators", "rules", "words", "engine")
 GENERAL = {
     "STRATEGIES": 0, "WARM": 1, "TICK_BARS": 1, "TIMERS": 1, "HOOK_FILL": 1, "HOOK_ORDER": 1,
     "HOOK_SESSION": 1, "QUEUED": 1,

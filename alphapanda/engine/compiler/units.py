@@ -14,19 +14,21 @@ from itertools import combinations
 from types import FunctionType
 from typing import Any
 
-from alphapanda.core.context import Context
 from alphapanda.engine.compiler.declared import Spec
-from alphapanda.engine.compiler.lint import Reading, is_library
+from alphapanda.engine.compiler.lint import WORDS, Reading, is_library
 from alphapanda.engine.compiler.sources import definition
 from alphapanda.errors import UsageError
-from alphapanda.indicators._rupees import rupees
 from alphapanda.model.money import SCALE
 
 SCALED, RUPEES = "Rs 0.0001", "rupees"
 PRICES = {"last", "bid", "ask", "open", "high", "low", "close", "price"}
 """Fields of a context that are prices."""
-PRICED = {"average_price", "tick_down", "tick_up", "pnl"}
+PRICED = {
+    "average_price", "tick_down", "tick_up", "pnl", "middle_price", "at_the_money", "strike_beside",
+}  # fmt: skip
 """Functions that return scaled prices or money."""
+IN_RUPEES = {"rupees", "forward_of", "black_price"}
+"""Functions that return rupees."""
 KEPT = {"int", "float", "abs", "round"}
 """Functions whose result counts what their argument does."""
 SIDES = {"min", "max"}
@@ -159,18 +161,14 @@ class Measure:
         """Return the name of one of the platform's words, or of a built-in, that is called."""
         function = self.reading.value_of(node.func)
         module = getattr(function, "__module__", "")
-        return (
-            str(function.__name__)
-            if module in (Context.__module__, rupees.__module__, "builtins")
-            else ""
-        )
+        return str(function.__name__) if module in WORDS or module == "builtins" else ""
 
     def unit_of_call(self, node: ast.Call) -> str | None:
         """Return what a call returns."""
         name = self.called(node)
         if name in PRICED:
             return SCALED
-        if name == "rupees":
+        if name in IN_RUPEES:
             return RUPEES
         if name in KEPT and node.args:
             return self.unit(node.args[0])

@@ -30,6 +30,7 @@ FOLDERS = (
 TEXTS = {".py", ".toml", ".md", ".yaml", ".yml", ".ipynb", ".sql", ".txt", ".json", ".csv"}
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md")
 COMPILER = (
+    "alphapanda.engine.compiler.kernels",
     "alphapanda.engine.compiler.link",
     "alphapanda.engine.compiler.linked",
     "alphapanda.engine.compiler.pointer",

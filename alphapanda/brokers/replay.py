@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from alphapanda.brokers.pacing import SLICE_ROWS, Pace, slices
 from alphapanda.brokers.ports import Origin
-from alphapanda.data.replay.replay import Replay
+from alphapanda.data.replay.resampled import Rows
 from alphapanda.events.feeds import Feed, Portion
 from alphapanda.model.columns import Columns
 
@@ -17,7 +17,7 @@ class ReplaySource:
     """Reads a recording that is open; `slice_rows` bounds a portion, None leaves batches whole."""
 
     def __init__(
-        self, replay: Replay, feed: Feed, *, data: tuple[str, ...] = (),
+        self, replay: Rows, feed: Feed, *, data: tuple[str, ...] = (),
         notes: tuple[str, ...] = (), speed: float = FULL_SPEED,
         slice_rows: int | None = SLICE_ROWS,
     ) -> None:  # fmt: skip

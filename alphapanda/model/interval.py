@@ -25,6 +25,18 @@ def parse_interval(text: str) -> int:
     return int(found[1]) * UNITS[found[2][0].lower()]
 
 
+def parse_bars(text: str) -> int:
+    """Return the interval of bars that are to be made, in ns: within a day, or a day.
+
+    Raises:
+        UsageError: for any other.
+    """
+    interval_ns = parse_interval(text)
+    if interval_ns > UNITS["d"]:
+        raise UsageError(f"--bars {text}: bars are made within a day, or of one: write 1d at most")
+    return interval_ns
+
+
 def interval_text(interval_ns: int) -> str:
     """Return an interval as a user writes it: 1m, 60m, 1d."""
     for unit in ("d", "m", "s"):

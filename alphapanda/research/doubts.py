@@ -36,8 +36,8 @@ SETTLES = {
     RejectionCode.FUNDS: "--cash AMOUNT gives more of it",
     RejectionCode.HOLDINGS: "--product MIS sells what is not held",
     RejectionCode.UNKNOWN_ORDER: "the order had ended: ask for it in on_order",
-    RejectionCode.ORDER_CAPACITY: "--max-orders N makes room for more at a time; or cancel what is "
-    "not wanted",
+    RejectionCode.ORDER_CAPACITY: "--open-orders N makes room for more at a time; or cancel "
+    "what is not wanted",
     RejectionCode.PAUSED: "an operator paused it; what reduces risk passes: `alphapanda resume`",
     RejectionCode.WRONG_SIDE: "a stop lies behind the market, a target before it",
     RejectionCode.TRIGGER_TICK: TICK,

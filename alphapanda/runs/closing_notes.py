@@ -58,22 +58,38 @@ def outside_notes(run: Any) -> Iterator[str]:
     if outside:
         shift = run.plan.feed.interval_ns if run.plan.feed.interval_ns % DAY else 0
         first, last = int(clock["outside_from"]) - shift, int(clock["outside_to"]) - shift
-        text = (
-            f"{outside:,} of {rows:,} rows lie outside trading hours (first {at(first)}, last "
-            f"{at(last)} IST): strategies did not see them, and nothing filled on them"
-        )
-        if HALF * outside > rows:
-            groups = sorted({session_group(instrument) for instrument in run.plan.instruments})
-            text += zone_hint(run.plan.rules.calendar, groups, first, last)
-        yield Note(text, Rank.MISSED if HALF * outside > rows else Rank.LEFT_OUT)
-    auctions = {
-        "before the open": int(clock["pre_open"]),
-        "in the closing auction": int(clock["auction"]),
-        "after the close": int(clock["post_close"]),
-    }
-    said = ", ".join(f"{count:,} {when}" for when, count in auctions.items() if count)
+        groups = sorted({session_group(instrument) for instrument in run.plan.instruments})
+        yield outside_note(
+            outside, rows, (first, last), run.plan.rules.calendar, groups,
+            became="strategies did not see them, and nothing filled on them",
+        )  # fmt: skip
+    said = auctions_text(*(int(clock[name]) for name in ("pre_open", "auction", "post_close")))
     if said:
         yield f"rows outside continuous trading, which only set the last price: {said}"
+
+
+def outside_note(
+    outside: int, rows: int, edges: tuple[int, int], calendar: Calendar,
+    groups: Sequence[SessionGroup], *, became: str,
+) -> Note:  # fmt: skip
+    """Return how many rows, from when to when, came outside trading hours, and what of it."""
+    text = (
+        f"{outside:,} of {rows:,} rows lie outside trading hours (first {at(edges[0])}, last "
+        f"{at(edges[1])} IST): {became}"
+    )
+    most = HALF * outside > rows
+    if most:
+        text += zone_hint(calendar, groups, *edges)
+    return Note(text, Rank.MISSED if most else Rank.LEFT_OUT)
+
+
+def auctions_text(pre_open: int, auction: int, post_close: int) -> str:
+    """Return how many rows came before, in and after auctions; empty if none did."""
+    auctions = {
+        "before the open": pre_open, "in the closing auction": auction,
+        "after the close": post_close,
+    }  # fmt: skip
+    return ", ".join(f"{count:,} {when}" for when, count in auctions.items() if count)
 
 
 def zone_hint(

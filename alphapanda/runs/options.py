@@ -98,6 +98,10 @@ class Options:
     interval: Annotated[
         str | None, Opt(readings.INTERVAL, DATA, "TIME", "Of bars, 1m or 1d; else told from it.")
     ] = None
+    bars: Annotated[
+        str | None,
+        Opt(readings.BARS, DATA, "TIME", "Make bars of the rows: 1m, 15m, 1h or 1d."),
+    ] = None
     repair: Annotated[bool, Opt(readings.FLAG, DATA, "", "Drop defective rows and count them.")] = (
         False
     )
@@ -165,13 +169,13 @@ class Options:
         int, Opt(readings.SHARE, PAPER, "SHARE", "Of traded volume an order takes.")
     ] = readings.RATE
     seed: Annotated[int, Opt(readings.WHOLE, PAPER, "N", "Of random slippage.")] = 7
-    max_orders: Annotated[
+    open_orders: Annotated[
         int | None,
         Opt(
             readings.WHOLE,
             RULES,
             "N",
-            "That may be open at once. (default: 1,024, or 4 for each instrument of a strategy)",
+            "Orders that may be open. (default: 1,024, or 4 for each instrument of a strategy)",
         ),
     ] = None
     batch: Annotated[
@@ -211,9 +215,9 @@ class Options:
             raise UsageError("no data are named: --data FILE, a folder or a pattern")
         if not 0 < self.cash < BOUND:
             raise UsageError("--cash must be above 0 and below 900,719,925,474 rupees")
-        if self.max_orders is not None and not FEWEST <= self.max_orders <= MOST:
+        if self.open_orders is not None and not FEWEST <= self.open_orders <= MOST:
             raise UsageError(
-                f"--max-orders {self.max_orders}: from {FEWEST} (an entry and its exits take 3) "
+                f"--open-orders {self.open_orders}: from {FEWEST} (an entry and its exits take 3) "
                 f"to {MOST:,}"
             )
         if self.batch is not None and self.batch < 1:

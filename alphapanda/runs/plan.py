@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any
 from alphapanda.brokers.ports import MarketSource
 from alphapanda.brokers.recorded import RecordedSource, recording_at
 from alphapanda.brokers.replay import FULL_SPEED, ReplaySource
-from alphapanda.data.instruments import read_masters
-from alphapanda.data.replay.replay import FileInfo, Replay, ReplayOptions
+from alphapanda.data.replay.replay import FileInfo, ReplayOptions
+from alphapanda.data.replay.resampled import Resampled, Rows, open_rows
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.setup import Enrolment
 from alphapanda.errors import UsageError, did_you_mean
@@ -23,22 +23,29 @@ from alphapanda.model.calendar import (
     DAY,
     Calendar,
     SessionGroup,
-    day_start_ns,
     session_group,
 )
 from alphapanda.model.charges import Schedule
 from alphapanda.model.classes import PAIR
-from alphapanda.model.contracts import by_name
-from alphapanda.model.instruments import Instrument, Master, Product, Segment
+from alphapanda.model.instruments import Instrument, Product, Segment
 from alphapanda.model.limits import LimitSet, load_limits, margins_known_from
 from alphapanda.model.notes import Note, Rank
 from alphapanda.runs import discovery
-from alphapanda.runs.assuming import refuse_indices, ticks_assumed, with_derivatives
+from alphapanda.runs.assuming import refuse_indices
 from alphapanda.runs.closing_notes import volume_notes
+from alphapanda.runs.left_out import left_out_notes
+from alphapanda.runs.listing import named
 from alphapanda.runs.options import Entry, Options
 from alphapanda.runs.recordings import as_it_came
-from alphapanda.runs.settling import last_session, notes_on_expiries, notes_on_names
-from alphapanda.runs.warming import open_warm, warm_days, warming_notes
+from alphapanda.runs.settling import last_session
+from alphapanda.runs.warming import (
+    Begin,
+    begin_ns,
+    begin_of,
+    warm_days,
+    warmed,
+    warming_notes,
+)
 
 SMALL_BATCH = 8_192
 """Rows at once in plain Python, which can be stopped between batches, and in a journal."""
@@ -89,10 +96,7 @@ class RunPlan:
     @property
     def begin_ns(self) -> int:
         """When the run begins, behind the rows that warm up indicators; 0 if there are none."""
-        first = self.options.first
-        if first is None or not self.feed.before:
-            return 0
-        return day_start_ns(first) + int(self.bars)
+        return begin_ns(self.options.first, bars=self.bars) if self.feed.before else 0
 
     @property
     def bars(self) -> bool:
@@ -127,37 +131,64 @@ def replay_options(options: Options, specs: Sequence[Spec]) -> ReplayOptions:
         repair=options.repair, first=options.first, last=options.last,
         instruments=tuple(wanted) or None, qty_scale=options.qty_scale,
         price_scale=options.price_scale, keep_repeats=options.keep_repeats,
-        exchange=options.exchange, **extra,
+        exchange=options.exchange, bars=options.bars, **extra,
     )  # fmt: skip
 
 
 @contextmanager
 def open_recording(
     options: Options, specs: Sequence[Spec], *, speed: float = FULL_SPEED,
-    slice_rows: int | None = None,
+    slice_rows: int | None = None, begin: Begin | None = None,
 ) -> Iterator[ReplaySource | RecordedSource]:  # fmt: skip
     """Yield the data that options name, open; a recording of `record` or of a run as it came.
+
+    `begin` tells from when on rows before `--from` are read; by itself, as the strategies need.
 
     Raises:
         UsageError: for anything wrong in the data, the options or the instruments.
     """
-    if any(recording_at(Path(path)) for path in options.data):
-        yield as_it_came(options, speed=speed, slice_rows=slice_rows)
-        return
     calendar = read_calendar(options.calendar)
-    reading = replay_options(options, specs)
-    with open_warm(options, reading, specs, calendar) as replay:
-        notes = [*replay.notes, *warming_notes(options, replay.days)]
-        listed = named(options, replay, notes, calendar)
-        instruments = tuple(
-            replace(instrument, has_volume=row not in replay.silent)
-            for row, instrument in enumerate(listed)
+    if any(recording_at(Path(path)) for path in options.data):
+        yield as_it_came(options, calendar, speed=speed, slice_rows=slice_rows)
+        return
+    with ExitStack() as stack:
+        replay, instruments, notes = opened(
+            options, replay_options(options, specs), calendar, begin or begin_of(options, specs)
         )
-        replay.end_with(calendar, [session_group(instrument) for instrument in instruments])
+        stack.callback(replay.close)
         yield ReplaySource(
             replay, feed_of(options, replay, instruments), data=options.data, notes=tuple(notes),
             speed=speed, slice_rows=slice_rows,
         )  # fmt: skip
+
+
+def opened(
+    options: Options, reading: ReplayOptions, calendar: Calendar, begin: Begin
+) -> tuple[Rows, tuple[Instrument, ...], list[str]]:
+    """Return the rows of a run, its instruments, and what is to be said of both.
+
+    What an instrument is, the days of the run tell; rows that warm up indicators change none of it.
+    """
+    replay = run_rows = open_rows(reading)
+    try:
+        notes: list[str] = []
+        listed = named(options, replay, notes, calendar)
+        groups = [session_group(instrument) for instrument in listed]
+        replay.end_with(calendar, groups)
+        if isinstance(replay, Resampled):
+            notes = [*left_out_notes(replay, calendar, groups), *notes]
+        first = begin(run_rows, calendar, groups)
+        if first is not None:
+            replay = warmed(reading, run_rows, first, (calendar, groups))
+    except BaseException:
+        replay.close()
+        raise
+    notes = [*replay.notes, *warming_notes(options, replay.days), *notes]
+    instruments = tuple(
+        replace(instrument, has_volume=row not in run_rows.silent)
+        for row, instrument in enumerate(listed)
+    )
+    return replay, instruments, notes
 
 
 def bind(
@@ -184,7 +215,7 @@ def bind(
     return replace(plan, notes=notes, clocks=origin.clocks)
 
 
-def feed_of(options: Options, replay: Replay, instruments: tuple[Instrument, ...]) -> Feed:
+def feed_of(options: Options, replay: Rows, instruments: tuple[Instrument, ...]) -> Feed:
     """Return what the rows of a recording are."""
     before = warm_days(options, replay.days)
     return Feed(
@@ -193,13 +224,14 @@ def feed_of(options: Options, replay: Replay, instruments: tuple[Instrument, ...
     )  # fmt: skip
 
 
-def feed_id(options: Options, replay: Replay) -> str:
+def feed_id(options: Options, replay: Rows) -> str:
     """Return what names the rows of a recording: the same files, chosen the same way."""
     chosen = (
         sorted(info.sha256 for info in replay.files), replay.names, replay.kind,
         replay.interval_ns, str(options.first), str(options.last), options.repair,
         sorted(options.map.items()), options.qty_scale,
         *([options.calendar] if replay.kind == "bar" else []),
+        *(["made"] if isinstance(replay, Resampled) else []),
         *([("price_scale", options.price_scale)] if options.price_scale > 1 else []),
         *(["keep_repeats"] if options.keep_repeats else []),
         *[("warm", str(day)) for day in warm_days(options, replay.days)[:1]],
@@ -214,39 +246,6 @@ def read_calendar(name: str) -> Calendar:
     if name == "nse":
         return Calendar.nse()
     raise UsageError(f"--calendar {name}: write nse or always")
-
-
-def named(
-    options: Options, replay: Replay, notes: list[str], calendar: Calendar
-) -> list[Instrument]:
-    """Return the instrument of each name in the data, from the master or with stated defaults."""
-    masters = master = None
-    if options.instruments:
-        masters = read_masters([Path(path) for path in options.instruments])
-        master = masters.at(replay.days[0])
-        notes += master.notes
-        listed = [master.get(in_master(name, master)) for name in replay.names]
-    else:
-        listed = [by_name(name, calendar) for name in replay.names]
-        notes.append(Note(
-            f"no instrument master: lot 1 assumed, {ticks_assumed(listed, calendar)}; "
-            "--instruments FILE has them", Rank.ASSUMED,
-        ))  # fmt: skip
-        notes += [Note(each, Rank.ASSUMED) for each in notes_on_names(listed)]
-    expiring = notes_on_expiries(listed, replay.days, calendar, masters)
-    notes += [Note(each, Rank.ASSUMED) for each in expiring]
-    listed, auctions = with_derivatives(listed, replay.days, calendar, master)
-    notes += [Note(each, Rank.ASSUMED) for each in auctions]
-    return listed
-
-
-def in_master(name: str, master: Master) -> str:
-    """Return a data name as the master has it; the exchange may be the data's guess."""
-    if name in master:
-        return name
-    symbol = name.partition(":")[2]
-    found = [f"{e.name}:{symbol}" for e in master.exchanges if f"{e.name}:{symbol}" in master]
-    return found[0] if len(found) == 1 else name
 
 
 def enrol(

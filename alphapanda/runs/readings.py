@@ -13,7 +13,7 @@ from alphapanda.engine.tier import Tier
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import DAY
 from alphapanda.model.instruments import Product
-from alphapanda.model.interval import parse_interval
+from alphapanda.model.interval import parse_bars, parse_interval
 from alphapanda.model.money import text, to_scaled
 from alphapanda.model.rows import LimitFill
 
@@ -91,6 +91,12 @@ def as_flag(value: Any) -> bool:
 def as_interval(value: Any) -> str:
     """Return the text of an interval that can be read."""
     interval_ns(as_text(value))
+    return str(value)
+
+
+def as_bars(value: Any) -> str:
+    """Return the text of an interval of which bars can be made."""
+    parse_bars(as_interval(value))
     return str(value)
 
 
@@ -176,6 +182,7 @@ FLAG = Reading(as_flag, "true or false")
 MAP = Reading(as_map, "NAME = COLUMN", write=dict)
 DATE = Reading(as_date, "a date, 2025-08-29", write=str)
 INTERVAL = Reading(as_interval, "30s, 1m, 60m or 1d")
+BARS = Reading(as_bars, "1m, 15m, 1h or 1d")
 MONEY = Reading(to_scaled, "rupees, 1000000", write=rupees)
 RATES = Reading(as_rate, "2bp or 0.02%", write=lambda rate: f"{exact(rate, RATE // 100)}%")
 SHARE = Reading(as_rate, "a share, 10%", write=RATES.write)

@@ -75,11 +75,14 @@ def make_engine(
 
 
 def load_program(
-    plan: RunPlan, *, jit: bool, tier: Tier, rows: int | None = None
+    plan: RunPlan, *, jit: bool, tier: Tier, rows: int | None = None, warm: bool = False
 ) -> Program:  # fmt: skip
-    """Return the loop for a plan's strategies and columns: loaded, or compiled."""
+    """Return the loop for a plan's strategies and columns: loaded, or compiled.
+
+    `warm`: rows may come before a run begins, though there are none before `--from`.
+    """
     shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan),
-                  warm=bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
+                  warm=warm or bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
     return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
 
 
@@ -99,9 +102,9 @@ def setup_of(plan: RunPlan, settles: Mapping[int, int]) -> Setup:
     options = plan.options
     return Setup(
         instruments=plan.instruments, strategies=plan.enrolments, schedule=plan.rules.schedule,
-        limits=plan.rules.limits, first_day=plan.all_days[0], cash=options.cash,
+        limits=plan.rules.limits, first_day=plan.feed.days[0], cash=options.cash,
         always=plan.rules.calendar.is_always, expiries=settles, begin_ns=plan.begin_ns,
-        sizes=Limit(orders=options.max_orders or room(plan)),
+        sizes=Limit(orders=options.open_orders or room(plan)),
         paper=Paper(
             latency_ns=options.latency, slippage=options.slippage, seed=options.seed,
             limit_fill=options.limit_fill, volume_share=options.volume_share,

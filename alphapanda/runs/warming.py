@@ -5,16 +5,18 @@ They feed indicators and bars; no hook is called on them, and no figure counts t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from alphapanda.data.replay.replay import Replay, ReplayOptions, open_replay
+from alphapanda.data.replay.replay import ReplayOptions
+from alphapanda.data.replay.resampled import Rows, open_rows
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.filling import prepared
 from alphapanda.errors import UsageError
-from alphapanda.model.calendar import DAY, Calendar
+from alphapanda.model.calendar import DAY, Calendar, SessionGroup, day_start_ns
 from alphapanda.model.notes import Note, Rank
 from alphapanda.runs.options import Options
 
@@ -25,61 +27,88 @@ HOLIDAYS = 30
 """Days that are looked through for one trading day before it counts as found."""
 
 
-def open_warm(
-    options: Options, reading: ReplayOptions, specs: Sequence[Spec], calendar: Calendar
-) -> Replay:
-    """Open a recording from as many days before `--from` as its strategies' indicators need.
+Begin = Callable[[Rows, Calendar, Sequence[SessionGroup]], date | None]
+"""Tells from which day on rows are read, once those of the run are known; None: no earlier ones."""
 
-    Without `--from`, with `--no-warm`, or where nothing has to warm up, from `--from` itself.
+
+class Needs(NamedTuple):
+    """What an indicator has to see until it is warm: bars of so many ns (0: rows), how many."""
+
+    interval_ns: int
+    updates: int
+
+
+def begin_ns(first: date | None, *, bars: bool) -> int:
+    """Return when the rows of a run begin: a bar that ends at midnight is of the day before."""
+    return 0 if first is None else day_start_ns(first) + int(bars)
+
+
+def begin_of(options: Options, specs: Sequence[Spec]) -> Begin:
+    """Return what tells from which day on rows make every indicator of some strategies warm."""
+
+    def begin(rows: Rows, calendar: Calendar, _groups: Sequence[SessionGroup]) -> date | None:
+        if options.first is None or options.no_warm:
+            return None
+        needs = {
+            need
+            for entry, spec in zip(options.strategies, specs, strict=False)
+            for need in needs_of(spec, spec.arguments(entry.params), rows.interval_ns)
+        }
+        days = days_needed(needs, rows_a_day(rows), always=calendar.is_always)
+        return trading_day_before(calendar, options.first, days) if days else None
+
+    return begin
+
+
+def warmed(
+    reading: ReplayOptions, rows: Rows, begin: date,
+    sessions: tuple[Calendar, Sequence[SessionGroup]],
+) -> Rows:  # fmt: skip
+    """Return the rows of a run, from an earlier day on; `rows` are closed.
 
     Raises:
-        UsageError: for anything wrong in the data or the options.
+        UsageError: for anything wrong in the data before `--from`.
     """
-    replay = open_replay(reading)
-    first = options.first
-    if first is None or options.no_warm or not specs:
-        return replay
-    needed = days_needed(options, replay, specs, always=calendar.is_always)
-    if not needed:
-        return replay
-    begin = trading_day_before(calendar, first, needed)
-    earlier = replace(reading, first=begin, instruments=tuple(replay.names))
-    replay.close()
-    try:
-        return open_replay(earlier)
-    except UsageError as error:
-        raise UsageError(
-            f"{error} (in the rows before --from, which warm up indicators; --no-warm leaves "
-            "them out)"
-        ) from None
+    earlier = replace(reading, first=begin, instruments=tuple(rows.names))
+    rows.close()
+    with ExitStack() as stack:
+        try:
+            opened = open_rows(earlier)
+            stack.callback(opened.close)
+            opened.end_with(*sessions)
+        except UsageError as error:
+            raise UsageError(
+                f"{error} (in the rows before --from, which warm up indicators; --no-warm leaves "
+                "them out)"
+            ) from None
+        stack.pop_all()
+    return opened
 
 
-def days_needed(
-    options: Options, replay: Replay, specs: Sequence[Spec], *, always: bool
-) -> int:  # fmt: skip
-    """Return how many days of rows make every indicator of the strategies warm, 0 for none."""
+def rows_a_day(rows: Rows) -> int:
+    """Return how many rows an instrument has on a day, as a mean, at least 1."""
+    return max(sum(rows.day_rows.values()) // (len(rows.days) * len(rows.names)), 1)
+
+
+def days_needed(needs: Iterable[Needs], rows: int, *, always: bool) -> int:
+    """Return how many days make all of them warm, 0 for none; `rows`: of an instrument on a day."""
     day_ns = DAY if always else SESSION_NS
-    rows = max(replay.rows // (len(replay.days) * len(replay.names)), 1)
     needed = 0
-    for entry, spec in zip(options.strategies, specs, strict=True):
-        arguments = spec.arguments(entry.params)
-        for interval_ns, updates in updates_needed(spec, arguments, replay.interval_ns):
-            if interval_ns >= DAY:
-                needed = max(needed, updates * (interval_ns // DAY))
-                continue
-            bars = -(-day_ns // interval_ns) if interval_ns else rows
-            needed = max(needed, -(-updates // min(bars, rows)))
+    for interval_ns, updates in needs:
+        if interval_ns >= DAY:
+            needed = max(needed, updates * (interval_ns // DAY))
+            continue
+        bars = -(-day_ns // interval_ns) if interval_ns else rows
+        needed = max(needed, -(-updates // min(bars, rows)))
     return needed
 
 
-def updates_needed(
-    spec: Spec, arguments: Mapping[str, Any], data_interval: int
-) -> Iterator[tuple[int, int]]:
-    """Yield each indicator's bars, in ns (0: rows of ticks), and its updates until it is warm."""
+def needs_of(spec: Spec, arguments: Mapping[str, Any], data_interval: int) -> Iterator[Needs]:
+    """Yield what each indicator of a strategy needs, but for those that are warm from the start."""
     for name, indicator in spec.indicators.items():
         updates = int(prepared(spec, arguments, name)["warmup"])
         if updates:
-            yield spec.interval_of(indicator, data_interval), updates
+            yield Needs(spec.interval_of(indicator, data_interval), updates)
 
 
 def trading_day_before(calendar: Calendar, day: date, count: int) -> date:

@@ -19,7 +19,7 @@ from alphapanda.runtime.lifecycle import Parts
 from alphapanda.runtime.servers import served
 
 CHOOSING = (
-    "data", "instruments", "map", "kind", "interval", "from", "to", "repair", "qty_scale",
+    "data", "instruments", "map", "kind", "interval", "bars", "from", "to", "repair", "qty_scale",
     "price_scale", "keep_repeats", "exchange",
 )  # fmt: skip
 """Options that choose or read data; where another process publishes the feed, it has them."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from importlib.metadata import version
 from typing import Any
 
@@ -16,8 +18,9 @@ from alphapanda.runs import manifest, plan
 from alphapanda.runs.imported import hashes, imported_by
 from alphapanda.runs.options import Options
 from alphapanda.sweeps.grid import Grid
-from alphapanda.sweeps.spans import Market
-from alphapanda.sweeps.threads import Arguments
+from alphapanda.sweeps.spans import Market, training
+from alphapanda.sweeps.threads import Arguments, Span
+from alphapanda.sweeps.warming import Warming
 from alphapanda.sweeps.windows import Window
 
 
@@ -65,19 +68,24 @@ class Sweep:
         """Runs in all: every combination on the training days of every window."""
         return len(self.numbers) * len(self.windows)
 
+    def span(self, days: Sequence[date], arguments: Arguments) -> Span:
+        """Return the rows of some days as a backtest with these parameters is fed them."""
+        return training(self.market, days, self.market.begin(days, arguments))
+
     def arguments(self, job: int) -> Arguments:
         """Return the parameters of a job."""
         return self.grid.arguments(int(self.numbers[job % len(self.numbers)]))
 
 
-def read(options: Options, grid: Grid, numbers: Any) -> Market:
-    """Read and check the data once, and keep them."""
+def read(options: Options, grid: Grid, numbers: Any, walk_forward: str | None = None) -> Market:
+    """Read and check the data once, with what warms up any combination, and keep them."""
     rules = plan.rules_of(options)
     specs = (grid.spec,)
-    with plan.open_recording(options, specs) as source:
+    warming = Warming(options, grid, numbers, walk_forward)
+    with plan.open_recording(options, specs, begin=warming.begin) as source:
         bound = plan.bind(options, rules, source, specs, [grid.arguments(int(numbers[0]))])
-        rows = source.rows(0, lambda: False)
-        return Market(bound, tuple(portion.columns for portion in rows), plan.expiries(bound))
+        rows = tuple(portion.columns for portion in source.rows(0, lambda: False))
+        return Market(bound, rows, plan.expiries(bound), warming)
 
 
 def cores() -> int:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import numpy as np
 
 from alphapanda.engine.controls import Placer, day_end, session_controls
-from alphapanda.model.calendar import DAY, IST, day_start_ns
+from alphapanda.model.calendar import DAY, IST, day_start_ns, ist_date
 from alphapanda.model.columns import Columns
-from alphapanda.model.rows import CONTROL, Control, Scope
 from alphapanda.research.hours import day_number, session_days
 from alphapanda.runs.plan import RunPlan, used_groups
-from alphapanda.sweeps.threads import Span
-from alphapanda.sweeps.windows import Window
+from alphapanda.runs.warming import begin_ns
+from alphapanda.sweeps.threads import Arguments, Span
+from alphapanda.sweeps.warming import Warming
+from alphapanda.sweeps.windows import days_of_sessions
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class Market:
     plan: RunPlan
     batches: tuple[Columns, ...]
     settles: Mapping[int, int]
+    warming: Warming | None = None
+    """What its runs are fed before their days; None: nothing."""
+    _present: dict[tuple[date, date], Any] = field(default_factory=dict, repr=False)
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -34,14 +38,31 @@ class Market:
 
     @property
     def rows(self) -> int:
-        """Number of market rows."""
-        return sum(batch.rows for batch in self.batches)
+        """Number of market rows, without those before `--from`."""
+        begin = self.plan.begin_ns
+        return sum(batch.rows - int(np.searchsorted(batch.ts, begin)) for batch in self.batches)
 
     @property
     def day_numbers(self) -> tuple[int, int]:
         """The IST day numbers of the first and the last row."""
         first, last = self.batches[0].ts[0], self.batches[-1].ts[-1]
         return int(first + IST) // DAY, int(last + IST) // DAY
+
+    def present(self, first: date, last: date) -> Any:
+        """Return which instruments, in dense numbers, have rows from the first day to the last."""
+        if (first, last) not in self._present:
+            seen = np.zeros(len(self.plan.instruments), np.bool_)
+            for batch in rows_of(self, first, last):
+                seen[batch.row] = True
+            self._present[first, last] = np.flatnonzero(seen)
+        return self._present[first, last]
+
+    def begin(self, days: Sequence[date], arguments: Arguments) -> date | None:
+        """Return from which day on a run over some days is fed, None for the first of them."""
+        if self.warming is None:
+            return None
+        instruments = len(self.present(days[0], days[-1]))
+        return self.warming.first(days, instruments, arguments)
 
 
 def counted(market: Market, first: date, last: date) -> Any:
@@ -56,10 +77,7 @@ def counted(market: Market, first: date, last: date) -> Any:
 
 def trading_days(market: Market) -> list[date]:
     """Return the days of the data on which any of the instruments trades."""
-    calendar, groups = market.plan.rules.calendar, used_groups(market.plan)
-    if calendar.is_always:
-        return list(market.days)
-    return [day for day in market.days if any(calendar.session(day, group) for group in groups)]
+    return days_of_sessions(market.plan.rules.calendar, used_groups(market.plan), market.days)
 
 
 class Cached:
@@ -68,56 +86,70 @@ class Cached:
     def __init__(self, market: Market, many: Sequence[Sequence[date]]) -> None:
         self._market = market
         self._days = many
-        self._last: tuple[int, Span] | None = None
+        self._last: tuple[int, dict[date | None, Span]] = (-1, {})
 
-    def span(self, window: int) -> Span:
+    def span(self, window: int, arguments: Arguments) -> Span:
         """Return a window's span; threads may make one twice, which does no harm."""
         last = self._last
-        if last is None or last[0] != window:
-            last = self._last = window, training(self._market, self._days[window])
-        return last[1]
+        if last[0] != window:
+            last = self._last = window, {}
+        days, known = self._days[window], last[1]
+        begin = self._market.begin(days, arguments)
+        if begin not in known:
+            known[begin] = training(self._market, days, begin)
+        return known[begin]
 
 
-def training(market: Market, days: Sequence[date]) -> Span:
-    """Return the rows from the first to the last of the days, as a backtest of them is fed."""
-    return placed(market, days, np.empty(0, CONTROL), counted(market, days[0], days[-1]))
+def training(market: Market, days: Sequence[date], begin: date | None = None) -> Span:
+    """Return the rows from the first to the last of the days, as a backtest of them is fed.
 
-
-def testing(market: Market, window: Window, until: date) -> Span:
-    """Return the rows of test days behind those that warm up the indicators.
-
-    Until the first test day the strategy is stopped by the core's own switch, so that every order
-    is refused; then it is armed, flat. Its returns count to the day `until`, which is the last
-    before the next window's: so each trading day counts once, those without rows too.
+    Ahead of them come the rows from the day `begin` on, which warm up indicators.
     """
-    before, days = window.train, window.test
-    stop = np.zeros(2, CONTROL)
-    stop["kind"] = Control.KILL, Control.REARM
-    stop["ts"] = day_start_ns(before[0]), day_start_ns(days[0])
-    stop["a"] = Scope.STRATEGY
-    return placed(market, [*before, *days], stop, counted(market, days[0], until))
-
-
-def placed(market: Market, days: Sequence[date], more: Any, numbers: Any) -> Span:
-    """Return rows with the control rows of their days, and with `more` of them."""
     first, last = days[0], days[-1]
+    since = first if begin is None else min(begin, first)
     start, end = day_start_ns(first), day_start_ns(last) + DAY
-    plan, bars = market.plan, market.plan.bars
+    plan = market.plan
+    rows = rows_of(market, since, last)
+    inside = [day for day in plan.all_days if since <= day <= last]
+    if since < first and len(market.present(first, last)) < len(plan.instruments):
+        rows = [batch for one in rows if (batch := only(one, market.present(first, last))).rows]
+        seen = {ist_date(int(ts)) for one in rows for ts in day_edges(one, bars=plan.bars)}
+        inside = [day for day in inside if day >= first or day in seen]
     settles = {row: ts for row, ts in market.settles.items() if start < ts <= end}
-    inside = [day for day in market.days if first <= day <= last]
     clocks = [ts for ts in plan.clocks if start <= ts < end]
     controls = session_controls(
         plan.rules.calendar, inside, used_groups(plan), expiries=settles, clocks=clocks
     )
-    both = np.concatenate([more, controls])
-    placer = Placer(both[np.argsort(both["ts"], kind="stable")], bars=bars)
-    everything = (first, last) == (market.days[0], market.days[-1])
-    rows = market.batches if everything else cut(market.batches, start, end, bars=bars)
+    placer = Placer(controls, bars=plan.bars)
     batches = [(batch, placer.take(batch)) for batch in rows]
     rest = placer.rest()
     if plan.rules.calendar.is_always:  # nothing closes the last day but the end of the data
         rest = np.concatenate([rest, day_end(int(batches[-1][0].ts[-1]))])
-    return Span(batches, rest, numbers)
+    begun = plan.options.first if first == market.days[0] else None
+    own = begin_ns(begun or first, bars=plan.bars)
+    return Span(batches, rest, counted(market, first, last), first, own)
+
+
+def rows_of(market: Market, first: date, last: date) -> Sequence[Columns]:
+    """Return the rows from the first day to the last."""
+    days = market.plan.all_days
+    if first <= days[0] and last == days[-1]:
+        return market.batches
+    start, end = day_start_ns(first), day_start_ns(last) + DAY
+    return [*cut(market.batches, start, end, bars=market.plan.bars)]
+
+
+def only(batch: Columns, present: Any) -> Columns:
+    """Return the rows of some instruments."""
+    kept = np.isin(batch.row, present)
+    return Columns._make(column[kept] if len(column) else column for column in batch)
+
+
+def day_edges(batch: Columns, *, bars: bool) -> Any:
+    """Return a time of each day of a batch; a bar that ends at midnight is of the day it closes."""
+    ts = batch.ts - int(bars)
+    days = (ts + IST) // DAY
+    return ts[np.append(True, days[1:] != days[:-1])]
 
 
 def cut(batches: Sequence[Columns], start: int, end: int, *, bars: bool) -> Iterator[Columns]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NoReturn
@@ -40,7 +41,7 @@ from alphapanda.runs.stopping import orderly
 from alphapanda.sweeps import spans
 from alphapanda.sweeps.grid import make_grid
 from alphapanda.sweeps.plan import Search, Sweep, cores, key, read, shown_params, tally
-from alphapanda.sweeps.threads import Arguments, Crew, Failure, Worker
+from alphapanda.sweeps.threads import Arguments, Crew, Failure, Span, Worker
 from alphapanda.sweeps.walk_forward import stitched
 from alphapanda.sweeps.windows import windows
 
@@ -83,14 +84,13 @@ def run(
 ) -> SweepResult:
     """Run a sweep from its options, into a folder if `--out` or `out` names one."""
     began = perf_counter()
-    options = replace(options, no_warm=True)
     if len(options.strategies) != 1:
         raise UsageError("a sweep is of one strategy")
     entry = options.strategies[0]
     spec = discovery.find(entry.strategy)
     grid = make_grid(spec, search.grid, entry.params)
     numbers, skipped = grid.chosen(search.random, options.seed)
-    market = read(options, grid, numbers)
+    market = read(options, grid, numbers, search.walk_forward)
     days = spans.trading_days(market)
     if len(days) < 2 and search.metric in ("sharpe", "sortino"):
         raise UsageError(
@@ -118,7 +118,8 @@ def workers(made: Sweep) -> list[Worker]:
     if tier == Tier.AUTO and made.jobs * made.market.rows > LONG:
         tier = Tier.FULL
     rows = None if compiled else made.jobs * made.market.rows  # threads do not share plain hooks
-    program = load_program(plan, jit=made.options.jit, tier=tier, rows=rows)
+    warm = made.search.walk_forward is not None and not made.options.no_warm
+    program = load_program(plan, jit=made.options.jit, tier=tier, rows=rows, warm=warm)
     first = setup_of(plan, made.market.settles)
     made.threads = 1
     if not compiled:
@@ -130,24 +131,50 @@ def workers(made: Sweep) -> list[Worker]:
     made.threads = min(made.search.workers or cores(), made.jobs)
     with blaming(plan.specs, lambda: "start"):
         return [
-            Worker(Reusable(Engine(program, prepared), heap).begin, tally(made))
-            for _ in range(made.threads)
+            Worker(Cores(program, prepared, heap).begin, tally(made)) for _ in range(made.threads)
         ]
 
 
-def fresh(program: Program, first: Setup) -> Callable[[Arguments], Engine]:
+def fresh(program: Program, first: Setup) -> Callable[[Arguments, Span], Engine]:
     """Return what makes a core anew for each combination."""
-    return lambda arguments: Engine(
-        program, replace(first, strategies=with_arguments(first.strategies, arguments))
-    )
+    return lambda arguments, span: Engine(
+        program,
+        replace(
+            first, strategies=with_arguments(first.strategies, arguments),
+            first_day=span.first, begin_ns=span.begin_ns,
+        ),
+    )  # fmt: skip
+
+
+class Cores:
+    """A core for the window that is run, set back for each combination."""
+
+    def __init__(self, program: Program, setup: Setup, heap: Windows) -> None:
+        self._program, self._setup, self._heap = program, setup, heap
+        self._first: date | None = None
+        self._core = self._made(setup.first_day, setup.begin_ns)
+
+    def begin(self, arguments: Arguments, span: Span) -> Engine:
+        """Return the core as if it had just been made for these parameters and days."""
+        if self._first != span.first:
+            self._core, self._first = self._made(span.first, span.begin_ns), span.first
+        return self._core.begin(arguments)
+
+    def _made(self, first: date, begin_ns: int) -> Reusable:
+        setup = replace(self._setup, first_day=first, begin_ns=begin_ns)
+        return Reusable(Engine(self._program, setup), self._heap)
 
 
 def carry_out(made: Sweep, crew: Sequence[Worker], progress: Progress | None) -> None:
     """Run what is not done yet; an interrupt keeps what is done and ends the sweep."""
     store, many = made.store, len(made.numbers)
     train = spans.Cached(made.market, [window.train for window in made.windows])
+
+    def resolved(job: int, arguments: Arguments) -> tuple[Arguments, Span]:
+        return arguments, train.span(job // many, arguments)
+
     left = (job for job in range(made.jobs) if not store.done[job])
-    team = Crew(crew, left, lambda job: (made.arguments(job), train.span(job // many)))
+    team = Crew(crew, left, lambda job: resolved(job, made.arguments(job)))
     started = flushed = perf_counter()
     with orderly() as asked_to_stop:
         for rows in team.results():
@@ -243,7 +270,7 @@ def judged(made: Sweep, worker: Worker, rows: Rows) -> dict[str, Any]:
             "warning": f"{made.search.metric} is undefined in every combination: try --metric pnl",
         }  # fmt: skip
     arguments = made.arguments(job)
-    span = spans.training(made.market, made.windows[0].train)
+    span = made.span(made.windows[0].train, arguments)
     again = worker.run(arguments, span)
     assert again.pnl == rows["pnl"][job], "a combination run twice must give the same"
     chance = deflated.deflated(worker.tally.day_closes(), rows["sharpe"], len(rows))

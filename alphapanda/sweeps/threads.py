@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from queue import Empty, SimpleQueue
 from time import perf_counter
@@ -32,6 +33,10 @@ class Span:
     rest: Any
     days: Any
     """Numbers of the trading days whose returns count: the same for every combination."""
+    first: date
+    """The first day of the run; rows of earlier days warm up indicators."""
+    begin_ns: int
+    """When it begins, behind those rows."""
 
     @property
     def rows(self) -> int:
@@ -55,7 +60,7 @@ class Counter(Sink, Protocol):
 class Worker:
     """One core that runs one combination after another."""
 
-    def __init__(self, begin: Callable[[Arguments], Engine], tally: Counter) -> None:
+    def __init__(self, begin: Callable[[Arguments, Span], Engine], tally: Counter) -> None:
         self.begin = begin
         self.tally = tally
         self.engine_s = 0.0
@@ -63,7 +68,7 @@ class Worker:
 
     def run(self, arguments: Arguments, span: Span) -> Figures:
         """Run a combination over a span and return its figures."""
-        self.engine = self.begin(arguments)
+        self.engine = self.begin(arguments, span)
         self.tally.begin(span.days)
         session = Session(self.engine, [self.tally])
         for columns, controls in span.batches:

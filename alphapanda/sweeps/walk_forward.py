@@ -1,17 +1,15 @@
 """Walk-forward: each window's best on the days behind it, and all those days as one result.
 
-A window trains on its own rows, cold at the start like any backtest. Its best combination is then
-fed the same days once more with every order refused, which warms its indicators up, and trades the
-test days from flat, with the initial cash. What is open at the end of a test window counts at its
-last price and is not carried on. Stitched, the windows' P&L add up on one initial cash, with one
-return for each trading day from the first test day to the last; drawdowns go on from window to
-window.
+Each run of a window, in training as in the test, is the backtest of its days alone: its indicators
+are warm from the rows before them (but for `--no-warm`), it begins flat, with the initial cash.
+What is open at the end of a test window counts at its last price and is not carried on. Stitched,
+the windows' P&L add up on one initial cash, with one return for each trading day from the first
+test day to the last; drawdowns go on from window to window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -42,14 +40,12 @@ def stitched(made: Sweep, worker: Worker, rows: Rows) -> dict[str, Any]:
             "test": [str(window.test[0]), str(window.test[-1])],
         }
         best = best_of(rows[place * many : (place + 1) * many], metric)
-        later = made.windows[place + 1 : place + 2]
-        until = later[0].test[0] - timedelta(1) if later else window.test[-1]
         if best is None:
             told.append({**facts, "params": None, "in_sample": None, "out_of_sample": None})
             continue
         job = place * many + best
         arguments = made.arguments(job)
-        figures = worker.run(arguments, spans.testing(made.market, window, until))
+        figures = worker.run(arguments, made.span(window.test, arguments))
         choice = {"params": dict(arguments), **figures_of(rows[job])}
         told.append({
             **facts, "params": dict(arguments), "in_sample": figures_of(rows[job]),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from alphapanda.errors import UsageError
+from alphapanda.model.calendar import Calendar, SessionGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,15 @@ class Window:
 
     train: tuple[date, ...]
     test: tuple[date, ...] = ()
+
+
+def days_of_sessions(
+    calendar: Calendar, groups: Sequence[SessionGroup], days: Sequence[date]
+) -> list[date]:
+    """Return the days on which any of some groups trades; of a calendar without sessions all."""
+    if calendar.is_always:
+        return list(days)
+    return [day for day in days if any(calendar.session(day, group) for group in groups)]
 
 
 def parse(text: str) -> tuple[int, int]:

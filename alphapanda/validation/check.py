@@ -158,9 +158,10 @@ def examined(trial: Trial, number: int, allowed: float) -> Check:
     made = len(decisions(trial.base))
     findings += [] if made else [nothing_compared(lab)]
     told = [*notes(trial, warm, allowed, found=found), *weaker(trial, foreseen, mixed)]
+    warm_rows = {"warm_rows": lab.begin} if lab.begin else {}
     return Check({
-        "strategies": lab.names, "rows": lab.rows, "kind": lab.plan.feed.kind,
-        "from": str(lab.plan.feed.days[0]), "to": str(lab.plan.feed.days[-1]),
+        "strategies": lab.names, "rows": lab.rows - lab.begin, "kind": lab.plan.feed.kind,
+        **warm_rows, "from": str(lab.plan.feed.days[0]), "to": str(lab.plan.feed.days[-1]),
         "runs": trial.runs, "decisions": made, "cuts": number,
         "tolerance": allowed, "findings": findings, "warm_up": warm_up(lab, warm, allowed),
         "reads": [*trial.shadow.tables], "notes": in_order([*told, *lab.plan.notes]),

@@ -61,8 +61,13 @@ class Lab:
 
     @property
     def rows(self) -> int:
-        """Rows of the recording."""
+        """Rows of the recording, those that warm up indicators too."""
         return self.columns.rows
+
+    @property
+    def begin(self) -> int:
+        """The first row of the run itself: those before it warm up indicators."""
+        return int(np.searchsorted(self.columns.ts, self.plan.begin_ns))
 
     @property
     def plain(self) -> bool:
@@ -145,13 +150,13 @@ class Lab:
         return places + 1 + np.searchsorted(self.controls["at"], places, side="right")
 
 
-def open_lab(options: Options) -> Lab:
-    """Read a recording whole.
+def open_lab(options: Options, *, warm: bool = True) -> Lab:
+    """Read a recording whole; `warm`: with the rows before `--from` that warm up indicators.
 
     Raises:
         UsageError: for anything wrong in the options, the strategies or the data.
     """
-    options = replace(options, no_warm=True)
+    options = options if warm else replace(options, no_warm=True)
     specs, arguments = load_strategies(options)
     rules = rules_of(options)
     with open_recording(options, specs) as source:
@@ -159,7 +164,7 @@ def open_lab(options: Options) -> Lab:
         columns = joined(source)
     groups = used_groups(plan)
     controls = session_controls(
-        rules.calendar, plan.feed.days, groups, expiries=expiries(plan), clocks=plan.clocks
+        rules.calendar, plan.all_days, groups, expiries=expiries(plan), clocks=plan.clocks
     )
     return Lab(plan, columns, placed(controls, columns, bars=plan.bars), options.jit)
 

@@ -181,11 +181,12 @@ WAYS: tuple[How, How] = ("cut", "changed")
 
 
 def cuts(lab: Lab, number: int) -> list[int]:
-    """Return rows spread over the recording, each at a later moment than the row before."""
-    ts = lab.columns.ts
-    wanted = [lab.rows * place // (number + 1) for place in range(1, number + 1)]
+    """Return rows spread over the run, each at a later moment than the row before."""
+    ts, begin = lab.columns.ts, lab.begin
+    rows = lab.rows - begin
+    wanted = [begin + rows * place // (number + 1) for place in range(1, number + 1)]
     found = {int(np.searchsorted(ts, ts[row])) for row in wanted}
-    return sorted(found - {0})
+    return sorted(row for row in found if row > begin)
 
 
 def after_decisions(trial: Trial, number: int) -> list[int]:
@@ -308,7 +309,7 @@ def held(
             engine = lab.engine()
             lab.feed(engine, 0, row + 1)
             held.append(memory(engine, difference.strategy, instrument))
-    place = int((lab.columns.row[: row + 1] == instrument).sum()) - 1
+    place = int((lab.columns.row[lab.begin : row + 1] == instrument).sum()) - 1
     return tuple(changes(held[0], held[1], place=place))
 
 

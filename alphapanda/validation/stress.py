@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from alphapanda.engine.setup import Paper
 from alphapanda.model.columns import Columns
 from alphapanda.model.money import text
-from alphapanda.model.notes import in_order
+from alphapanda.model.notes import Note, Rank, in_order
 from alphapanda.model.rows import Kind, LimitFill, Out
 from alphapanda.research.cards import stress_card
 from alphapanda.research.survival import share, verdict
@@ -81,7 +81,7 @@ def stress(
 
 def run(options: Options, *, progress: Progress | None = None) -> Stress:
     """Run every case on one reading of the data and one compilation."""
-    lab = open_lab(options)
+    lab = open_lab(options, warm=False)
     todo = list(cases(options))
     total, taken = lab.rows * len(todo), 0
     results: list[dict[str, Any]] = []
@@ -104,8 +104,17 @@ def run(options: Options, *, progress: Progress | None = None) -> Stress:
         "from": str(lab.plan.feed.days[0]), "to": str(lab.plan.feed.days[-1]),
         "pnl": text(base["pnl"]),
         "cases": [told(*pair, base) for pair in zip(results, idle, strict=True)],
-        "notes": in_order(lab.plan.notes),
+        "notes": in_order([*lab.plan.notes, *cold_notes(options)]),
     })  # fmt: skip
+
+
+def cold_notes(options: Options) -> Iterator[str]:
+    """Yield that indicators begin cold, where a backtest with the same options warms them up."""
+    if options.first is not None and not options.no_warm:
+        yield Note(
+            "no rows before --from warm up indicators here, in any of the cases: the run as it was "
+            "asked for is the backtest with --no-warm", Rank.ASSUMED,
+        )  # fmt: skip
 
 
 def idle_because(lab: Lab, case: Case, base: Mapping[str, Any]) -> str:

@@ -78,15 +78,20 @@ class Warmth:
 
 
 def starts(lab: Lab, number: int) -> list[int]:
-    """Return rows at which the later runs start: first rows of days, or within an only day."""
-    days = (lab.columns.ts + IST) // DAY
-    firsts = np.nonzero(np.diff(days))[0] + 1
+    """Return rows at which the later runs start: first rows of days, or within an only day.
+
+    All of them lie behind the rows that warm up indicators: on those nothing is decided.
+    """
+    begin = lab.begin
+    days = (lab.columns.ts[begin:] + IST) // DAY
+    firsts = np.nonzero(np.diff(days))[0] + 1 + begin
     if len(firsts):
         chosen = np.linspace(0, len(firsts) - 1, min(number, len(firsts))).astype(int)
         return sorted({int(firsts[place]) for place in chosen})
     if any(by_session(spec) for spec in lab.plan.specs):
         return []
-    wanted = [lab.rows * place // (number + 1) for place in range(1, number + 1)]
+    rows = lab.rows - begin
+    wanted = [begin + rows * place // (number + 1) for place in range(1, number + 1)]
     return sorted({int(np.searchsorted(lab.columns.ts, lab.columns.ts[row])) for row in wanted})
 
 
@@ -101,7 +106,7 @@ def warmth(lab: Lab, number: int) -> dict[Key, Warmth]:
     found: dict[Key, Warmth] = {}
     long = lab.engine()
     at = 0
-    places = [start for start in starts(lab, number) if start > 0]
+    places = [start for start in starts(lab, number) if start > lab.begin]
     for start, limit in zip(places, [*places[1:], lab.rows], strict=False):
         lab.feed(long, at, start)
         at = min(start + MOST_ROWS, limit)

@@ -28,6 +28,8 @@ PAIRS = ("hedged_pairs", "spread")
 CHAIN = "options/nse_option_chain_NIFTY_20250829.parquet"
 FIGURES = ("orders", "fills", "rejected", "expired", "pnl", "charges")
 STATS = ("sharpe", "cagr", "max_drawdown")
+SHOWN = ("orders", "fills", "rejected", "pnl", "charges", "sharpe")
+MONEY = ("pnl", "charges")
 
 
 class Part(NamedTuple):
@@ -134,14 +136,15 @@ def label(part: Part) -> str:
 
 def table(before: Path, after: Path) -> Iterator[str]:
     """Yield the lines of a table in Markdown of the runs that are not the same."""
-    yield "| strategy, recording | | orders | fills | refused | P&L | charges | Sharpe | notes |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield "| recording | strategy | orders | fills | refused | P&L | charges | Sharpe |"
+    yield "|---|---|---|---|---|---|---|---|"
+    last = ""
     for old, new in zip(*(json.loads(file.read_text()) for file in (before, after)), strict=True):
-        name = f"`{old['strategy']}`, {old['part']}"
         if same(old, new):
             continue
-        for when, row in (("before", old), ("after", new)):
-            yield f"| {name if when == 'before' else ''} | {when} | {cells(row)} |"
+        part, last = ("" if old["part"] == last else old["part"]), old["part"]
+        shown = " | ".join(cell(old, new, key) for key in SHOWN)
+        yield f"| {part} | {old['strategy']} | {shown} |"
 
 
 def same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
@@ -149,12 +152,20 @@ def same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return all(old.get(key) == new.get(key) for key in ("refused", *FIGURES, *STATS))
 
 
-def cells(row: Mapping[str, Any]) -> str:
-    """Return a run's figures as cells."""
+def cell(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> str:
+    """Return a figure of both versions; once where it is the same."""
+    before, after = (figure(row, key) for row in (old, new))
+    return before if before == after else f"{before} \N{RIGHTWARDS ARROW} {after}"
+
+
+def figure(row: Mapping[str, Any], key: str) -> str:
+    """Return a figure as people read it, or a word for a run that was refused."""
     if "refused" in row:
-        return f"{row['refused'][:160].replace('|', '/')} | | | | | |"
-    shown = ("orders", "fills", "rejected", "pnl", "charges", "sharpe", "notes")
-    return " | ".join("" if row[key] is None else str(row[key]) for key in shown)
+        return "none"
+    value = row[key]
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return "none" if value is None else f"{float(value):.2f}" if key in MONEY else str(value)
 
 
 if __name__ == "__main__":

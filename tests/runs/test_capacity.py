@@ -56,15 +56,15 @@ def test_many_instruments_have_room(minute: pd.DataFrame) -> None:
 
 def test_the_option_sets_it_and_the_note_names_it(minute: pd.DataFrame) -> None:
     """What does not fit is refused, told with a count, and the option that gives room."""
-    summary = run(Resting, minute, max_orders=100).summary
+    summary = run(Resting, minute, open_orders=100).summary
     assert summary["rejected_by"] == {"ORDER_CAPACITY": INSTRUMENTS - 100}
     (note,) = [note for note in summary["notes"] if note.startswith("ORDER_CAPACITY")]
-    assert "--max-orders N makes room" in note
-    assert run(Resting, minute, max_orders=INSTRUMENTS).summary["rejected_by"] == {}
+    assert "--open-orders N makes room" in note
+    assert run(Resting, minute, open_orders=INSTRUMENTS).summary["rejected_by"] == {}
 
 
 @pytest.mark.parametrize("number", [0, 2, 100_001])
 def test_what_no_table_could_be_is_refused(number: int, minute: pd.DataFrame) -> None:
     """Fewer than an entry with its exits, or more than memory is meant for."""
-    with pytest.raises(UsageError, match="--max-orders"):
-        run(Resting, minute, max_orders=number)
+    with pytest.raises(UsageError, match="--open-orders"):
+        run(Resting, minute, open_orders=number)

@@ -67,7 +67,7 @@ def test_is_the_same_where_the_package_is_installed(file: Path, tmp_path: Path) 
 def test_runs_and_runs_the_same(file: Path, kind: str) -> None:
     """On a made-up session, of ticks and of bars, it runs through and twice alike."""
     spec = loaded(file)
-    data = session(2, 3_000, 2, kind)
+    data = session(2, 800, 2, kind)
     legs = {"instrument": ["NSE:PANDA", "NSE:BAMBOO"]} if spec.binding.legs else {}
     results: list[Any] = [ap.backtest(str(file), data, jit=False, **legs) for _ in range(2)]
     first, second = (result.summary for result in results)

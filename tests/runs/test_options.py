@@ -22,13 +22,14 @@ from alphapanda.runs.options import ROWS, Options, make, restored, stored
 GIVEN: dict[str, Any] = {
     "data": ["/there/ticks.parquet"], "instrument": ["INFY", "TCS"],
     "instruments": ["/there/kite.csv"],
-    "map": ["price=last"], "kind": "tick", "interval": "1m", "repair": True, "qty_scale": "100",
+    "map": ["price=last"], "kind": "tick", "interval": "1m", "bars": "15m", "repair": True,
+    "qty_scale": "100",
     "price_scale": "10",
     "keep_repeats": True, "no_warm": True,
     "exchange": "BSE", "from": "2025-08-04", "to": "2025-08-08", "cash": "250000.5",
     "costs": "0.03%", "limits": "wide", "calendar": "always", "product": "MIS", "latency": "50.5ms",
     "slippage": "0.0237%", "limit_fill": "queue", "volume_share": "12.5%", "seed": "9",
-    "max_orders": "500",
+    "open_orders": "500",
 }  # fmt: skip
 """Each option that shapes a result, not at its default."""
 OTHER = {"batch": "500", "no_jit": True, "tier": "full", "journal": True, "out": "runs/x"}

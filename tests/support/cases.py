@@ -1,6 +1,6 @@
 """Random days for the core: data, session, settings, strategies that do anything at any time."""
 
-# ruff: noqa: ANN001, ANN202, D102 (strategies are written as traders write them)
+# ruff: noqa: ANN001, ANN201, D102 (strategies are written as traders write them)
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,6 +20,8 @@ from alphapanda import (
     target,
 )
 from alphapanda.core.state import Limit
+from alphapanda.engine.compiler.program import Program
+from alphapanda.engine.engine import Engine
 from alphapanda.engine.setup import Paper
 from alphapanda.model.calendar import Phase
 from alphapanda.model.charges import Schedule
@@ -27,7 +29,18 @@ from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Product
 from alphapanda.model.limits import LimitSet, load_limits
 from alphapanda.model.rows import Control, Kind, LimitFill, Scope, Tif
-from tests.support.harness import MINUTE, SECOND, T0, Desk, closes, controls, opens, phase, share
+from tests.support.harness import (
+    MINUTE,
+    SECOND,
+    T0,
+    Desk,
+    closes,
+    controls,
+    opens,
+    phase,
+    present,
+    share,
+)
 
 TICK = 500
 FIRST = 1_000_000
@@ -57,9 +70,20 @@ class Case:
     acts: tuple[dict[int, list[Act]], ...]
     """By strategy, by the sequence of the input row."""
 
-    def classes(self) -> list[type]:
-        """Return fresh strategies."""
-        return [actor(acts, self.desk.interval) for acts in self.acts]
+    def engine(self, *more: type, columns: Columns | None = None) -> Engine:
+        """Return a fresh engine with its strategies, and more behind them.
+
+        Until an engine of another case is made: the acts of strategies are those of the last one.
+        """
+        PLAYED[:] = self.acts
+        classes = [OnBars if self.desk.interval else OnTicks] * len(self.acts)
+        return self.desk.engine([*classes, *more], present(columns or self.columns))
+
+
+PLAYED: list[dict[int, list[Act]]] = []
+"""The acts of the case that runs, by strategy."""
+PROGRAMS: dict[Any, Program] = {}
+"""The loops of all cases: they differ in what strategies do, not in how they are made."""
 
 
 def open_orders(ctx: Any) -> list[int]:
@@ -100,50 +124,43 @@ def perform(ctx: Any, act: Act) -> None:
         cancel_all(ctx)
 
 
-class Player:
-    """Performs the acts that belong to the present row; it remembers nothing."""
-
-    def __init__(self, acts: dict[int, list[Act]]) -> None:
-        self.acts = acts
-
-    def __call__(self, ctx: Any) -> None:
-        for act in self.acts.get(ctx.core.clock[0].cause, ()):
-            perform(ctx, act)
+def play(ctx: Any) -> None:
+    """Perform the acts that belong to the present row."""
+    for act in PLAYED[ctx.strategy].get(ctx.core.clock[0].cause, ()):
+        perform(ctx, act)
 
 
-def actor(acts: dict[int, list[Act]], interval: int) -> type:
-    """Return a strategy that performs acts on ticks, or on bars."""
-    play = Player(acts)
+@strategy(compiled=False)
+class OnTicks:
+    """Performs acts on ticks."""
 
-    @strategy(compiled=False)
-    class OnTicks:
-        """Performs acts."""
-
-        def on_tick(self, ctx):
-            play(ctx)
-
-    @strategy(compiled=False)
-    class OnBars:
-        """Performs acts."""
-
-        def on_bar(self, ctx):
-            play(ctx)
-
-    return OnBars if interval else OnTicks
+    def on_tick(self, ctx):
+        play(ctx)
 
 
-SIDED = st.integers(1, 12).flatmap(lambda qty: st.sampled_from((qty, -qty)))
-ACTS = st.builds(
-    Act,
-    verb=st.sampled_from(
-        ("order",) * 6 + ("bracket",) * 3 + ("target", "modify", "modify", "cancel", "all")
-    ),
-    qty=SIDED,
-    kind=st.sampled_from(Kind),
-    near=st.integers(-6, 6),
-    far=st.integers(-6, 6),
-    tif=st.sampled_from((Tif.DAY, Tif.DAY, Tif.IOC)),
-)
+@strategy(compiled=False)
+class OnBars:
+    """Performs acts on bars."""
+
+    def on_bar(self, ctx):
+        play(ctx)
+
+
+VERBS = ("order",) * 6 + ("bracket",) * 3 + ("target", "modify", "modify", "cancel", "all")
+TIFS = (Tif.DAY, Tif.DAY, Tif.IOC)
+
+
+def act_of(drawn: bytes) -> Act:
+    """Return the act that some bytes stand for: drawn at once, where fields are one by one."""
+    verb, qty, sold, kind, near, far, tif = drawn
+    return Act(
+        verb=VERBS[verb % len(VERBS)], qty=(1 + qty % 12) * (-1 if sold % 2 else 1),
+        kind=tuple(Kind)[kind % len(Kind)], near=near % 13 - 6, far=far % 13 - 6,
+        tif=TIFS[tif % len(TIFS)],
+    )  # fmt: skip
+
+
+ACTS = st.binary(min_size=7, max_size=7).map(act_of)
 
 
 def walk(steps: Sequence[int]) -> Any:
@@ -155,8 +172,9 @@ def walk(steps: Sequence[int]) -> Any:
 def columns(draw: Any, kind: str, rows: int, instruments: int) -> Columns:
     """Draw rows of one kind."""
 
-    def ints(least: int, most: int) -> Any:
-        return np.array(draw(st.lists(st.integers(least, most), min_size=rows, max_size=rows)))
+    def ints(least: int, most: int) -> Any:  # bytes are drawn at once, numbers one by one
+        drawn = np.frombuffer(draw(st.binary(min_size=rows, max_size=rows)), np.uint8)
+        return least + drawn.astype(np.int64) % (most - least + 1)
 
     last = walk(ints(-4, 4))
     row = ints(0, instruments - 1)
@@ -246,6 +264,6 @@ def cases(
         cash=draw(st.sampled_from((10**12, 30_000_000))),
         always=False,
         sizes=Limit(orders=draw(st.sampled_from((6, 64))), out=draw(st.sampled_from((1, 64)))),
-        interval=MINUTE if kind == "bars" else 0,
+        interval=MINUTE if kind == "bars" else 0, programs=PROGRAMS,
     )  # fmt: skip
     return Case(data, controls(*events, columns=data), desk, acts)

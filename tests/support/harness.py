@@ -270,9 +270,20 @@ class Desk:
     tier: Tier = Tier.AUTO
     sent: bool = False
     """Orders are sent to a broker, whose reports move them."""
+    programs: dict[Any, Program] | None = None
+    """Where given, loops are kept there: a shape is bound once, for engines that run in turn."""
 
     def program(self, classes: Sequence[type], columns: Iterable[str]) -> Program:
         """Return the loop for some strategies over data with these columns."""
+        key = tuple(classes), frozenset(columns), self.interval, self.sent, self.jit, self.tier
+        if self.programs is None:
+            return self.bound(classes, columns)
+        if key not in self.programs:
+            self.programs[key] = self.bound(classes, columns)
+        return self.programs[key]
+
+    def bound(self, classes: Sequence[type], columns: Iterable[str]) -> Program:
+        """Return a loop that was bound anew."""
         specs = tuple(spec_of(cls) for cls in classes)
         whole = tuple(spec.binding.kind == "each" for spec in specs)
         shape = Shape(specs, self.interval, frozenset(columns), whole, paper=not self.sent)

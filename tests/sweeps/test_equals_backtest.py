@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from alphapanda.sweeps import plan
 from alphapanda.sweeps import sweep as sweeps
 from alphapanda.sweeps.grid import make_grid
 from alphapanda.sweeps.spans import training
+from tests.support.loops import prices_alone, written
 from tests.sweeps.markets import GRID, SMA_CROSS, WAYS, Flipper, bars
 
 pytestmark = pytest.mark.core
@@ -41,9 +43,15 @@ def compare(strategy: Any, grid: dict[str, Any], tier: str = "auto", **options: 
 
 
 def test_a_grid_of_averages() -> None:
-    """On two shares, by a loop of one piece; combinations that the class refuses are skipped."""
-    result = compare(SMA_CROSS, GRID, tier="full", data=bars(), **WAYS)
+    """On two shares, by a core that others use; combinations that the class refuses are skipped."""
+    result = compare(SMA_CROSS, GRID, tier="quick", data=bars(), **WAYS)
     assert (result.summary["combos"], result.summary["skipped"]) == (7, 2)
+
+
+def test_a_loop_of_one_piece(tmp_path: Path) -> None:
+    """So it is by a loop that has the strategy in it, as a sweep of many rows uses."""
+    ways = {"turn": [50, 120], "size": [1, 3]}
+    compare(written(tmp_path), ways, tier="full", data=prices_alone(600, days=2), **WAYS)
 
 
 def test_positions_that_reverse() -> None:

@@ -20,49 +20,48 @@ from alphapanda.errors import UsageError
 from alphapanda.faults import SWEPT, VARIABLE
 from alphapanda.research.sweep_result import SweepResult
 from alphapanda.research.sweep_store import ROW, Store, partial_of
-from tests.support.running import PROGRAM, left
+from tests.support.running import PROGRAM, Told, left, process
 from tests.sweeps.markets import GRID, SMA_CROSS, WAYS, bars
 
 MANY = ["--grid", "fast=2:82", "--grid", "slow=60:210", "--limits", "wide", "--metric", "pnl"]
 
 
-def start(out: Path, fault: str = "") -> Any:
-    """Start a sweep that dies at a point, if one is given."""
-    words = ["sweep", SMA_CROSS, "--data", bars(), *MANY, "--json", "--out", str(out)]
-    return subprocess.Popen(
-        [PROGRAM, *words], env={**os.environ, VARIABLE: fault}, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )  # fmt: skip
+def words(out: Path) -> list[str]:
+    """Return the command of a sweep of many combinations."""
+    return ["sweep", SMA_CROSS, "--data", bars(), *MANY, "--json", "--out", str(out)]
 
 
-def over(process: Any) -> tuple[bytes, bytes]:
+def swept(out: Path, fault: str = "") -> Told:
+    """Run a sweep in a process that dies at a point, if one is given."""
+    return process(*words(out), cwd=out.parent, **{VARIABLE: fault})
+
+
+def over(running: Any) -> None:
     """Wait for a sweep to end, and leave none behind if the test ends before."""
     try:
-        out, err = process.communicate()
+        running.communicate()
     finally:
-        process.kill()
-        process.communicate()
-    return out, err
+        running.kill()
+        running.communicate()
 
 
-def ended(process: Any) -> dict[str, Any]:
-    out, err = over(process)
-    assert process.returncode == 0, err
-    told: dict[str, Any] = json.loads(out)
-    return told
+def ended(out: Path) -> dict[str, Any]:
+    """Run a sweep to its end and return what it said."""
+    done = swept(out)
+    assert done.status == 0, done.err
+    summary: dict[str, Any] = json.loads(done.out)
+    return summary
 
 
 @pytest.mark.core
 def test_killed_at_any_moment_it_ends_the_same(tmp_path: Path) -> None:
     """Killed at each of its points and somewhere between: the file of an undisturbed run."""
-    whole = ended(start(tmp_path / "whole"))
+    whole = ended(tmp_path / "whole")
     for point in SWEPT:
-        process = start(tmp_path / "cut", f"{point}:1")
-        over(process)
-        assert process.returncode == -signal.SIGKILL
+        assert swept(tmp_path / "cut", f"{point}:1").status == -signal.SIGKILL
         if point == "part kept":
             killed_somewhere(tmp_path / "cut")
-    last = ended(start(tmp_path / "cut"))
+    last = ended(tmp_path / "cut")
     assert last["resumed"] == last["combos"] == whole["combos"]
     names = ["heatmap.html", "manifest.json", "results.parquet", "summary.json", "sweep.json"]
     assert left(tmp_path / "cut") == left(tmp_path / "whole") == names
@@ -75,28 +74,29 @@ def test_killed_at_any_moment_it_ends_the_same(tmp_path: Path) -> None:
 
 def killed_somewhere(out: Path) -> None:
     """Kill a sweep at a moment of chance after its first part, at the latest before its end."""
-    process = start(out, "sweep finished:1")
-    while process.poll() is None and not list(partial_of(out).glob("part-000001*")):
-        waited(process, 0.02)
-    waited(process, random.uniform(0, 0.6))
-    process.kill()
-    over(process)
-    assert process.returncode == -signal.SIGKILL
+    running = subprocess.Popen(
+        [PROGRAM, *words(out)], env={**os.environ, VARIABLE: "sweep finished:1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while running.poll() is None and not list(partial_of(out).glob("part-000001*")):
+        waited(running, 0.02)
+    waited(running, random.uniform(0, 0.6))
+    running.kill()
+    over(running)
+    assert running.returncode == -signal.SIGKILL
 
 
-def waited(process: Any, seconds: float) -> None:
+def waited(running: Any, seconds: float) -> None:
     with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=seconds)
+        running.wait(timeout=seconds)
 
 
 @pytest.mark.core
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     """Killed behind its first part, a sweep takes that up and runs the rest."""
-    process = start(tmp_path / "cut", "part kept:1")
-    over(process)
-    assert process.returncode == -signal.SIGKILL
+    assert swept(tmp_path / "cut", "part kept:1").status == -signal.SIGKILL
     done = pq.read_metadata(partial_of(tmp_path / "cut") / "part-000000.parquet").num_rows
-    last = ended(start(tmp_path / "cut"))
+    last = ended(tmp_path / "cut")
     assert 0 < done == last["resumed"] < last["combos"]
 
 
@@ -104,10 +104,9 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
     """While one sweep writes to a folder a second is refused, and the first goes on."""
     with Store(tmp_path / "same", 5) as first:
         first.open({"grid": 1})
-        second = start(tmp_path / "same")
-        _, said = over(second)
-        assert second.returncode == 2
-        assert b"another sweep is writing there" in said
+        second = swept(tmp_path / "same")
+        assert second.status == 2
+        assert "another sweep is writing there" in second.err
         first.add(rows(3, 0))
         first.flush()
     with Store(tmp_path / "same", 5) as again:

@@ -48,7 +48,7 @@ def test_training_is_a_backtest_of_its_days() -> None:
         assert row["window"] == 1
         alone = alphapanda.backtest(
             SMA_CROSS, bars(), params={name: row[name] for name in GRID},
-            from_=first["train"][0], to=first["train"][1], no_warm=True, **WAYS,
+            from_=first["train"][0], to=first["train"][1], **WAYS,
         )  # fmt: skip
         assert row["pnl"] == Decimal(alone.summary["pnl"])
         assert row["sharpe"] == alone.stats["sharpe"]

@@ -63,32 +63,37 @@ def run(strategy: str, path: Path, data: ModuleType, **options: Any) -> Any:
 def check(result: Any, expected: tuple[int, float]) -> None:
     fills, pnl = expected
     assert result.summary["rejected"] == 0
-    assert result.summary["fills"] == fills
+    assert result.summary["fills"] == fills > 500
     assert abs(Decimal(result.summary["pnl"]) - Decimal(repr(pnl))) <= HALF_PAISA
 
 
 def test_workload_a(tmp_path: Path) -> None:
-    """A million ticks of one instrument."""
+    """The first 100,000 ticks of one instrument, in plain Python."""
     with peers() as (data, oracle):
-        ts, price, size = data.ticks()
+        ts, price, size = data.ticks(100_000)
         path = write(tmp_path / "A.parquet", ts, price=price, size=size)
-        check(run("ema_cross", path, data), oracle.expected("A", "next"))
+        check(run("ema_cross", path, data, jit=False), oracle.ticks_case(price, "next"))
 
 
 def test_workload_b(tmp_path: Path) -> None:
-    """A million minute bars stamped at their open, exact ties between the averages included."""
+    """300,000 minute bars stamped at their open, exact ties between the averages included.
+
+    Compiled, as many rows are, by the core of all bars with a volume.
+    """
     with peers() as (data, oracle):
-        ts, o, h, l, c, v = data.bars()  # noqa: E741
+        ts, o, h, l, c, v = data.bars(300_000, total=300_000)  # noqa: E741
         path = write(tmp_path / "B.parquet", ts, open=o, high=h, low=l, close=c, volume=v)
         result = run("sma_cross", path, data, interval="1m")
         assert any("bar starts" in note for note in result.summary["notes"])
-        check(result, oracle.expected("B", "next"))
+        assert result.summary["tier"] == "quick"
+        windows = [(data.SMA_FAST, data.SMA_SLOW)]
+        check(result, oracle.bars_case(o, c, "next", windows))
 
 
 def test_workload_c(tmp_path: Path) -> None:
-    """Four million ticks of 200 instruments on one account."""
+    """100,000 ticks of 200 instruments on one account, in plain Python."""
     with peers() as (data, oracle):
-        ts, price, size = data.multi()
+        ts, price, size = data.multi(n=500)
         instruments = ts.shape[1]
         names = pa.array([f"S{k:03}" for k in range(instruments)])
         index = pa.array(np.tile(np.arange(instruments, dtype=np.int32), len(ts)))
@@ -97,4 +102,4 @@ def test_workload_c(tmp_path: Path) -> None:
             tmp_path / "C.parquet", ts.ravel(), symbol=symbol, price=price.ravel(),
             size=size.ravel(),
         )  # fmt: skip
-        check(run("ema_cross", path, data), oracle.expected("C", "next"))
+        check(run("ema_cross", path, data, jit=False), oracle.ticks_case(price, "next"))

@@ -44,7 +44,7 @@ from alphapanda.data.schema import (
 )
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import DAY, IST
-from alphapanda.model.interval import interval_text, parse_interval
+from alphapanda.model.interval import interval_text, parse_bars, parse_interval
 
 STEP_ROWS = 200_000
 """Rows looked at to tell an interval that the days asked for do not tell."""
@@ -90,6 +90,8 @@ class ReplayOptions:
     keep_repeats: bool = False
     """Whether ticks and quotes that repeat another exactly are rows of their own."""
     exchange: str | None = None
+    bars: str | None = None
+    """Rows are made into bars of so long, such as 15m or 1d; None: they stay as they are."""
     batch_rows: int = 262_144
     memory_limit: str = "1GB"
     """Of DuckDB; the process takes some hundred MB more."""
@@ -105,6 +107,8 @@ class ReplayOptions:
             raise UsageError(f"--price-scale {self.price_scale}: it must be a whole number from 1.")
         if self.interval is not None:
             parse_interval(self.interval)
+        if self.bars is not None:
+            parse_bars(self.bars)
         if self.first is not None and self.last is not None and self.first > self.last:
             raise UsageError(f"--from {self.first} is later than --to {self.last}.")
 

@@ -96,7 +96,10 @@ class Replay:
         self.notes = opened.notes
         self.rows = opened.survey.rows
         self.silent = opened.silent
-        self.days = tuple(EPOCH + timedelta(days=day) for day in sorted(opened.survey.days))
+        self.day_rows = {
+            EPOCH + timedelta(days=day): rows for day, rows in sorted(opened.survey.days.items())
+        }
+        self.days = tuple(self.day_rows)
         self.repairs: dict[str, int] = dict(opened.survey.dropped)
         present = {name for run in opened.runs for name in run.layout.fields}
         self.columns = frozenset({"ts", "instrument", *present})

@@ -1,22 +1,35 @@
 """Compiled loops on disk: a folder for each, published whole and checked before it is used.
 
 A loop's folder holds its generated module and numba's files. It is made beside its place, so that
-processes that compile the same loop at once do not meet; a damaged one is thrown away.
+processes that compile the same loop at once do not meet; a damaged one is thrown away. Who wants a
+loop that another process compiles waits for it, where the disk can lock.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 SUMS = "SHA256SUMS"
 MODULE = "loop.py"
+PATIENCE_S = 180.0
+"""How long to wait for who compiles the same: some times what a core takes; it may be stopped."""
+NAP_S = 0.05
+ROOM = 256 * 2**20
+"""Bytes that loops may take on disk; those that were used longest ago go first."""
+IN_USE_S = 3_600
+"""A loop that was used so lately stays: a process may be loading it."""
+ABANDONED_S = 86_400
+"""A folder or a lock of a process that was killed is that old."""
 
 
 @contextmanager
@@ -26,9 +39,24 @@ def folder(cache_dir: Path, key: str, text: str) -> Iterator[Path]:
     Where nothing can be written a temporary folder serves, and a warning says so.
     """
     final = Path(cache_dir, key)
-    if intact(final):
-        yield final
-        return
+    with ExitStack() as held:
+        whole = intact(final)
+        if not whole:
+            held.enter_context(alone(cache_dir, key))
+            whole = intact(final)
+        if whole:
+            held.close()
+            with suppress(OSError):  # of another user, or on a disk that can only be read
+                os.utime(final)
+            yield final
+        else:
+            yield held.enter_context(fresh(final, text))
+
+
+@contextmanager
+def fresh(final: Path, text: str) -> Iterator[Path]:
+    """Yield a new folder for a loop, and publish it when the body has left it in order."""
+    cache_dir, key = final.parent, final.name
     try:
         shutil.rmtree(final, ignore_errors=True)
         cache_dir.mkdir(parents=True, exist_ok=True)
@@ -45,8 +73,85 @@ def folder(cache_dir: Path, key: str, text: str) -> Iterator[Path]:
         with suppress(OSError):  # a full disk, or another process was faster
             seal(new)
             new.rename(final)
+            prune(cache_dir)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def alone(cache_dir: Path, key: str) -> Iterator[None]:
+    """Keep others from compiling the same loop meanwhile; they wait, and find it.
+
+    The lock ends with its process. On a disk that can't lock, or if its owner takes too long, both
+    compile and one is kept.
+    """
+    path = Path(cache_dir, f".{key}.lock")
+    file = locked(path)
+    try:
+        yield
+    finally:
+        if file is not None:
+            with suppress(OSError):
+                path.unlink()
+            os.close(file)
+
+
+def locked(path: Path) -> int | None:
+    """Return a file that is locked, once nobody else has it; None if that can't be."""
+    deadline = time.monotonic() + PATIENCE_S
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while time.monotonic() < deadline:
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                mine = lock(file) and os.path.samestat(os.fstat(file), path.stat())
+            except FileNotFoundError:  # its owner took it away before it was locked here
+                mine = False
+            except OSError:  # the disk can't lock
+                path.unlink(missing_ok=True)
+                os.close(file)
+                return None
+            if mine:
+                return file
+            os.close(file)
+            time.sleep(NAP_S)
+    return None
+
+
+def lock(file: int) -> bool:
+    """Lock a file, if it can be had at once.
+
+    Raises:
+        OSError: if nothing can be locked there.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 (absent on Windows, where each process compiles for itself)
+    except ImportError:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def prune(cache_dir: Path) -> None:
+    """Take away loops beyond the room for them, and what killed processes left.
+
+    An edited strategy leaves a loop behind that nobody asks for again.
+    """
+    now, total = time.time(), 0
+    loops = [(file.parent.stat().st_mtime, file.parent) for file in cache_dir.glob(f"*/{SUMS}")]
+    for used, loop in sorted(loops, reverse=True):
+        total += sum(file.stat().st_size for file in loop.rglob("*") if file.is_file())
+        if total > ROOM and used < now - IN_USE_S:
+            shutil.rmtree(loop, ignore_errors=True)
+    for left in cache_dir.glob(".*.partial"):
+        if left.stat().st_mtime < now - ABANDONED_S:
+            shutil.rmtree(left, ignore_errors=True)
+    for left in cache_dir.glob(".*.lock"):
+        if left.stat().st_mtime < now - ABANDONED_S:
+            left.unlink(missing_ok=True)
 
 
 @cache

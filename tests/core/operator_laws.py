@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
-
 from alphapanda.model.rows import Control, Out, RejectionCode, Scope
 from tests.core.auditor import Books
-from tests.core.test_properties import run
-from tests.support.cases import Case, cases
-
-DAYS = settings(
-    max_examples=80, deadline=None, derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)  # fmt: skip
+from tests.support.cases import Case
+from tests.support.harness import Played
 
 Pair = tuple[int, int]
 
@@ -78,23 +71,19 @@ class Watch:
         self.books.take([row])
 
 
-@DAYS
-@given(case=cases())
-def test_stops_hold_until_they_are_lifted(case: Case) -> None:
+def stops_hold_until_they_are_lifted(case: Case, played: Played) -> None:
     """Killed, nothing is sent but by a later flatten; paused, no position grows or turns.
 
     The exception are orders whose cancellation was on its way before their fill.
     """
     watch = Watch(case)
-    for place, row in enumerate(run(case).rows):
+    for place, row in enumerate(played.rows):
         watch.read(row, place)
 
 
-@DAYS
-@given(case=cases())
-def test_a_flatten_ends_flat_or_says_why(case: Case) -> None:
+def a_flatten_ends_flat_or_says_why(case: Case, played: Played) -> None:
     """What was flattened last is flat at the end, or a row behind it says what was in the way."""
-    watch, rows = Watch(case), run(case).rows
+    watch, rows = Watch(case), played.rows
     for place, row in enumerate(rows):
         watch.read(row, place)
     for pair, place in watch.flattened.items():
@@ -103,17 +92,14 @@ def test_a_flatten_ends_flat_or_says_why(case: Case) -> None:
         assert watch.books.held[pair] == 0 or any(row.type in why for row in behind)
 
 
-@DAYS
-@given(case=cases())
-def test_every_command_is_told_once_before_its_effects(case: Case) -> None:
+def every_command_is_told_once_before_its_effects(case: Case, played: Played) -> None:
     """Each command that an operator sent has one row, in order, the first of its control row."""
     events = [row for row in case.events.tolist() if row[2] >= Control.KILL]
-    rows = run(case).rows
-    told = [row for row in rows if row.type == Out.COMMAND]
+    told = [row for row in played.rows if row.type == Out.COMMAND]
     assert [(r.a, r.b, r.c, r.d) for r in told] == [
         (kind, a, c, d) for _, _, kind, a, _, c, d, *_ in events
     ]
     first: dict[int, Out] = {}
-    for row in rows:
+    for row in played.rows:
         first.setdefault(row.cause, row.type)
     assert all(first[row.cause] == Out.COMMAND for row in told)

@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import duckdb
+import duckdb
 import pytest
 
 import alphapanda
@@ -20,15 +21,17 @@ from alphapanda.data.importers.importing import import_files
 from alphapanda.data.importers.source import Wanted
 from alphapanda.data.synth.chain import synthesize_chain
 from alphapanda.data.synth.sessions import synthesize
+from alphapanda.data.synth.chain import synthesize_chain
+from alphapanda.data.synth.sessions import synthesize
 from alphapanda.engine.compiler.generate import Shape
 from alphapanda.engine.compiler.native import load
 from alphapanda.engine.compiler.program import GENERAL, bind_declared, unbound
->>>>>>> main
 from alphapanda.model.charges import ChargeClass, Schedule
 from alphapanda.model.instruments import Exchange
 from alphapanda.runs.discovery import find
 from tests.support.harness import cache_dir
 from tests.support.recount import Trade, differences, last_prices, recount, terms, trades
+from tests.support.running import MONDAY
 from tests.support.running import MONDAY
 from tests.support.shared import shared
 
@@ -82,6 +85,38 @@ def chain() -> Market:
     (master,) = (root / "instruments").glob("*.csv")
     options = {"instruments": str(master), "limits": "wide", "jit": False}
     return Market(str(root), options, {}, product="NRML")
+
+
+@cache
+def near_chain() -> Market:
+    """The same day of the nearest expiry, 20 strikes, each third minute: few rows."""
+    root = Path(mkdtemp(prefix="alphapanda-test-"))
+    path = shared("data", "options", "nse_option_chain_NIFTY_20250829.parquet")
+    part = root / path.name
+    with duckdb.connect() as connection:
+        connection.execute(f"""
+            COPY (SELECT * FROM '{path}' WHERE Expiry_Date = '2025-09-02'
+                  AND Strike_Price BETWEEN 24100 AND 25050
+                  AND minute(Fetch_Time) % 3 = 0) TO '{part}' (FORMAT parquet)
+        """)
+    import_files(root / "data", [part], Wanted())
+    (master,) = (root / "data" / "instruments").glob("*.csv")
+    options = {"instruments": str(master), "limits": "wide"}
+    return Market(str(root / "data"), options, {}, product="NRML")
+
+
+@cache
+def made_up_chain() -> Market:
+    """A day of a made-up share and its options; nothing is held at the end."""
+    root = Path(mkdtemp(prefix="alphapanda-test-"))
+    shares, listed = root / "shares.parquet", root / "listed.csv"
+    synthesize(shares, day=MONDAY, instruments=1, ticks_per_instrument=800)
+    synthesize_chain(
+        root / "chain.parquet", listed, shares=["PANDA"], day=MONDAY, days=1, strikes=2,
+        ticks=800, seed=7,
+    )  # fmt: skip
+    options = {"instruments": str(listed), "limits": "wide", "cash": 10_000_000}
+    return Market(str(root / "*.parquet"), options, {}, product="MIS")
 
 
 @cache
@@ -142,146 +177,15 @@ DAYS = {"from_": "2016-09-01", "to": "2016-09-02"}
 CASES = {
     **dict.fromkeys(KIT, Case(tier="quick")),
     "delta_hedged_straddle": Case(made_up_chain, {"product": "MIS"}, batch=997),
+    "delta_hedged_straddle": Case(made_up_chain, {"product": "MIS"}, batch=997),
     "ema_cross": Case(index, {}, batch=997, depends=True),
     "hedged_pairs": Case(minutes, BANKS, tier="quick"),
+    "iron_condor": Case(near_chain, {}, batch=997),
     "iron_condor": Case(near_chain, {}, batch=997),
     "learned_odds": Case(minutes, {"instrument": "INFY"}),
     "market_maker": Case(future, {}, batch=1),
     "momentum": Case(minutes, {}, DAYS, batch=50, tier="quick"),
-from alphapanda.model.charges import ChargeClass, Schedule
-from alphapanda.model.instruments import Exchange
-from alphapanda.runs.discovery import find
-from tests.support.harness import cache_dir
-from tests.support.recount import Trade, differences, last_prices, recount, terms, trades
-from tests.support.running import MONDAY
-from tests.support.shared import shared
-
-ROOT = Path(__file__).resolve().parents[2]
-KIT = sorted(path.stem for path in (ROOT / "strategies").glob("*.py"))
-INDEX = "NSE:nifty50_index_1s_2022_aug_sep"
-INDICES = {"INDIAVIX", "NIFTYAUTO", "NIFTYIT", "NIFTYPSU BANK"}
-"""Indices among the shares: without volume nothing fills."""
-
-
-@dataclass(frozen=True)
-class Market:
-    """A recording, what a run on it says, and the last prices by its own words."""
-
-    data: str
-    options: dict[str, Any]
-    last: dict[str, Decimal]
-    product: str = "CNC"
-
-
-@cache
-def minutes() -> Market:
-    """56 symbols of NSE, the last nine of 18 days."""
-    path = shared("data", "bars", "nse_1min_kite_201608_09.parquet")
-    return Market(str(path), {"from_": "2016-08-29"}, last_prices(path, price="close", time="date"))
-
-
-@cache
-def index() -> Market:
-    """NIFTY 50 each second, its last two days, in Python: no core for prices alone is compiled."""
-    path = shared("data", "ticks", "nifty50_index_1s_2022_aug_sep.parquet")
-    days = {"from_": "2022-09-29", "jit": False}
-    return Market(str(path), days, last_prices(path, name=INDEX))
-
-
-@cache
-def future() -> Market:
-    """Five minutes of a future's full ticks."""
-    path = shared("data", "ticks", "kite_full_NIFTY25DECFUT_20251229.parquet")
-    options = {"exchange": "NFO", "limits": "wide", "cash": 100_000_000}
-    last = last_prices(path, exchange="NFO", symbol="trading_symbol")
-    return Market(str(path), options, last, product="NRML")
-
-
-@cache
-def chain() -> Market:
-    """A day of NIFTY's option chain, imported with its contracts; nothing is held at the end."""
-    root = Path(mkdtemp(prefix="alphapanda-test-"))
-    path = shared("data", "options", "nse_option_chain_NIFTY_20250829.parquet")
-    import_files(root, [path], Wanted())
-    (master,) = (root / "instruments").glob("*.csv")
-    options = {"instruments": str(master), "limits": "wide", "jit": False}
-    return Market(str(root), options, {}, product="NRML")
-
-
-@cache
-def near_chain() -> Market:
-    """The same day of the nearest expiry, 20 strikes, each third minute: few rows."""
-    root = Path(mkdtemp(prefix="alphapanda-test-"))
-    path = shared("data", "options", "nse_option_chain_NIFTY_20250829.parquet")
-    part = root / path.name
-    with duckdb.connect() as connection:
-        connection.execute(f"""
-            COPY (SELECT * FROM '{path}' WHERE Expiry_Date = '2025-09-02'
-                  AND Strike_Price BETWEEN 24100 AND 25050
-                  AND minute(Fetch_Time) % 3 = 0) TO '{part}' (FORMAT parquet)
-        """)
-    import_files(root / "data", [part], Wanted())
-    (master,) = (root / "data" / "instruments").glob("*.csv")
-    options = {"instruments": str(master), "limits": "wide", "jit": False}
-    return Market(str(root / "data"), options, {}, product="NRML")
-
-
-@cache
-def made_up_chain() -> Market:
-    """A day of a made-up share and its options; nothing is held at the end."""
-    root = Path(mkdtemp(prefix="alphapanda-test-"))
-    shares, listed = root / "shares.parquet", root / "listed.csv"
-    synthesize(shares, day=MONDAY, instruments=1, ticks_per_instrument=800)
-    synthesize_chain(
-        root / "chain.parquet", listed, shares=["PANDA"], day=MONDAY, days=1, strikes=2,
-        ticks=800, seed=7,
-    )  # fmt: skip
-    options = {"instruments": str(listed), "limits": "wide", "cash": 10_000_000, "jit": False}
-    return Market(str(root / "*.parquet"), options, {}, product="MIS")
-
-
-@dataclass(frozen=True)
-class Case:
-    """What a strategy is run on."""
-
-    market: Any = minutes
-    options: dict[str, Any] = field(default_factory=lambda: {"instrument": FEW})
-    rerun: dict[str, Any] = field(default_factory=dict)
-    """For reruns, where all of it would take minutes."""
-    tier: str = "auto"
-    """In which batches are cut: QUICK has hooks compiled, for a core that all of them share."""
-    batch: int = 37
-    depends: bool = False
-    """If by its definition the first decisions depend on where the data begin."""
-    order: bool = False
-    """If by its definition it acts on each leg's row, and so on which comes first."""
-
-
-FEW = ("INFY", "SBIN", "TATASTEEL")
-NEAR = tuple(
-    f"NIFTY25902{strike}{kind}" for strike in (24500, 24550, 24600) for kind in ("CE", "PE")
-)
-BANKS = {"instrument": ("HDFCBANK", "ICICIBANK"), "product": "MIS"}
-DAYS = {"from_": "2016-09-01", "to": "2016-09-02"}
-CASES = {
-<<<<<<< HEAD
-    **dict.fromkeys(KIT, Case()),
-    "delta_hedged_straddle": Case(made_up_chain, {"product": "MIS"}, batch=997),
-    "ema_cross": Case(index, {}, batch=997, depends=True),
-    "hedged_pairs": Case(minutes, BANKS),
-    "iron_condor": Case(near_chain, {}, batch=997),
-    "learned_odds": Case(minutes, {"instrument": "INFY"}),
-    "market_maker": Case(future, {}, batch=1),
-    "momentum": Case(minutes, {}, DAYS, batch=50),
     "monthly_rebalance": Case(minutes, {"instrument": FEW, "from_": "2016-08-31"}),
-=======
-    **dict.fromkeys(KIT, Case(tier="quick")),
-    "ema_cross": Case(index, {}, batch=997, depends=True),
-    "hedged_pairs": Case(minutes, BANKS, tier="quick"),
-    "learned_odds": Case(minutes, {"instrument": "INFY"}),
-    "market_maker": Case(future, {}, batch=1),
-    "momentum": Case(minutes, {}, DAYS, batch=50, tier="quick"),
->>>>>>> main
     "quiet_reversal": Case(index, {}, batch=997),
     "short_straddle": Case(chain, {}, {"instrument": NEAR}),
     "spread": Case(minutes, {**BANKS, "params": {"quantity": 10}}, order=True, tier="quick"),

@@ -13,14 +13,11 @@ from tempfile import mkdtemp
 from typing import Any
 
 import duckdb
-import duckdb
 import pytest
 
 import alphapanda
 from alphapanda.data.importers.importing import import_files
 from alphapanda.data.importers.source import Wanted
-from alphapanda.data.synth.chain import synthesize_chain
-from alphapanda.data.synth.sessions import synthesize
 from alphapanda.data.synth.chain import synthesize_chain
 from alphapanda.data.synth.sessions import synthesize
 from alphapanda.engine.compiler.generate import Shape
@@ -31,7 +28,6 @@ from alphapanda.model.instruments import Exchange
 from alphapanda.runs.discovery import find
 from tests.support.harness import cache_dir
 from tests.support.recount import Trade, differences, last_prices, recount, terms, trades
-from tests.support.running import MONDAY
 from tests.support.running import MONDAY
 from tests.support.shared import shared
 
@@ -119,38 +115,6 @@ def made_up_chain() -> Market:
     return Market(str(root / "*.parquet"), options, {}, product="MIS")
 
 
-@cache
-def near_chain() -> Market:
-    """The same day of the nearest expiry, 20 strikes, each third minute: few rows."""
-    root = Path(mkdtemp(prefix="alphapanda-test-"))
-    path = shared("data", "options", "nse_option_chain_NIFTY_20250829.parquet")
-    part = root / path.name
-    with duckdb.connect() as connection:
-        connection.execute(f"""
-            COPY (SELECT * FROM '{path}' WHERE Expiry_Date = '2025-09-02'
-                  AND Strike_Price BETWEEN 24100 AND 25050
-                  AND minute(Fetch_Time) % 3 = 0) TO '{part}' (FORMAT parquet)
-        """)
-    import_files(root / "data", [part], Wanted())
-    (master,) = (root / "data" / "instruments").glob("*.csv")
-    options = {"instruments": str(master), "limits": "wide", "jit": False}
-    return Market(str(root / "data"), options, {}, product="NRML")
-
-
-@cache
-def made_up_chain() -> Market:
-    """A day of a made-up share and its options; nothing is held at the end."""
-    root = Path(mkdtemp(prefix="alphapanda-test-"))
-    shares, listed = root / "shares.parquet", root / "listed.csv"
-    synthesize(shares, day=MONDAY, instruments=1, ticks_per_instrument=800)
-    synthesize_chain(
-        root / "chain.parquet", listed, shares=["PANDA"], day=MONDAY, days=1, strikes=2,
-        ticks=800, seed=7,
-    )  # fmt: skip
-    options = {"instruments": str(listed), "limits": "wide", "cash": 10_000_000, "jit": False}
-    return Market(str(root / "*.parquet"), options, {}, product="MIS")
-
-
 @dataclass(frozen=True)
 class Case:
     """What a strategy is run on."""
@@ -177,10 +141,8 @@ DAYS = {"from_": "2016-09-01", "to": "2016-09-02"}
 CASES = {
     **dict.fromkeys(KIT, Case(tier="quick")),
     "delta_hedged_straddle": Case(made_up_chain, {"product": "MIS"}, batch=997),
-    "delta_hedged_straddle": Case(made_up_chain, {"product": "MIS"}, batch=997),
     "ema_cross": Case(index, {}, batch=997, depends=True),
     "hedged_pairs": Case(minutes, BANKS, tier="quick"),
-    "iron_condor": Case(near_chain, {}, batch=997),
     "iron_condor": Case(near_chain, {}, batch=997),
     "learned_odds": Case(minutes, {"instrument": "INFY"}),
     "market_maker": Case(future, {}, batch=1),

@@ -29,6 +29,7 @@ from alphapanda.api.routes import (
     commands,
     health,
     keys,
+    letters,
     logs,
     metrics,
     monitoring,
@@ -46,8 +47,8 @@ from alphapanda.config.settings import Settings
 from alphapanda.store.database import Database
 
 PARTS = (
-    auth, users, keys, runs, portfolios, orders, strategies, commands, risk, monitoring, alerts,
-    logs, system, streams,
+    auth, users, keys, runs, portfolios, orders, strategies, commands, risk, monitoring,
+    letters, alerts, logs, system, streams,
 )  # fmt: skip
 ABOUT = """\
 Reads and commands of one installation. Money is decimal strings in rupees, times are ns UTC,

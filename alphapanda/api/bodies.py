@@ -20,6 +20,8 @@ UserName = Annotated[
 ]
 Line = Annotated[str, StringConstraints(max_length=200, pattern=LINE)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+LoginName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=LINE)]
+Whole = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
 Money = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}\.[0-9]{2}$")]
 
 
@@ -34,14 +36,14 @@ class Body(BaseModel):
 class Login(Body):
     """A user's name and password."""
 
-    name: Secret
+    name: LoginName
     password: Secret
 
 
 class Refresh(Body):
     """A refresh token, good once."""
 
-    refresh: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    refresh: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE)]
 
 
 class Password(Body):
@@ -105,7 +107,7 @@ class Steered(Body):
 class StrategyChange(Body):
     """A strategy's set-up: what is left out stays as it is."""
 
-    parameters: dict[Name, int | float | str | bool] | None = Field(default=None, max_length=50)
+    parameters: dict[Name, Whole | float | Line | bool] | None = Field(default=None, max_length=50)
     instruments: Annotated[list[Name], Field(max_length=1_000)] | None = None
     cash: Money | None = None
     active: bool | None = None

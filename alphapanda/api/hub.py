@@ -192,9 +192,14 @@ class Hub:
             if self._hears(client, kept):
                 client.add(frame)
 
-    def ticks(self) -> dict[str, Any]:
-        """Return the newest tick of each instrument."""
-        return self.memory.parts(SHARED, "").get("ticks", {})
+    def ticks(self, run: str, feed: Any) -> dict[str, Any]:
+        """Return the newest tick of each instrument of a run: its own, or those of its feed.
+
+        Never another feed's: a replay of last year beside today would value what is held today.
+        """
+        own = self.memory.parts(SHARED, run).get("ticks")
+        shared = self.memory.parts(SHARED, "").get("ticks", {}) if feed else {}
+        return own or {name: tick for name, tick in shared.items() if tick.get("feed") == feed}
 
     def parts(self, owner: str, broker: str, run: str) -> Parts:
         """Return the board of a run, if it is this owner's."""
@@ -220,9 +225,11 @@ class Hub:
         wanted = client.watched
         if "board" not in wanted.topics:
             return False
+        if change.part == "ticks" and change.name not in wanted.names:
+            return False
         if not change.run_id:
             if change.part == "ticks":
-                return change.name in wanted.names
+                return True
             runs_it = client.who.owner == self.settings.owner_id
             return change.part != "system" or (runs_it and change.name.startswith(OF_SYSTEM))
         mine = self.tables.owners.get(change.run_id) == client.who.owner

@@ -9,17 +9,15 @@ from pathlib import Path
 
 from alphapanda import log
 from alphapanda.api.hub import Hub
-from alphapanda.api.local_runs import LocalRun, LocalRuns, trades
+from alphapanda.api.local_runs import LocalRun, LocalRuns, trades, written_ns
 from alphapanda.errors import ODD
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.projection.changes import Market
-from alphapanda.projection.live import Change, LocalLive
+from alphapanda.projection.live import RUNS, Change, LocalLive
 from alphapanda.projection.newest import NewestRows
 
 LOG = log.get(__name__)
 LOOK_S = 0.25
-MOST = 5
-"""Runs whose prices are shown: those that trade, else the one that was written last."""
 
 
 @dataclass
@@ -41,6 +39,8 @@ class JournalTicks:
         self._hub, self._runs = hub, runs
         self._followed: dict[Path, Followed] = {}
         self._over: set[Path] = set()
+        self._failed: dict[Path, int] = {}
+        """By folder, when a journal that can't be read was written: one that grows is read anew."""
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -66,14 +66,16 @@ class JournalTicks:
             await asyncio.sleep(LOOK_S)
 
     def _new(self, run: LocalRun) -> list[Change]:
-        if run.folder in self._over:
+        written = written_ns(run.folder / FILE)
+        if run.folder in self._over or self._failed.get(run.folder) == written:
             return []
         try:
             followed = self._followed.get(run.folder) or opened(run.folder)
             followed.journal.refresh()
             events, others = followed.newest.take()
         except ODD as error:  # whatever an odd journal holds, it is that run's alone
-            self._over.add(run.folder)
+            self._failed[run.folder] = written
+            self._followed.pop(run.folder, None)
             LOG.warning("the prices of a run can't be read", run_id=run.run_id, error=error)
             return []
         self._followed[run.folder] = followed
@@ -84,8 +86,8 @@ class JournalTicks:
 
 
 def chosen(runs: Mapping[str, LocalRun]) -> list[LocalRun]:
-    """Return the runs whose prices are shown; of runs that are over, only the last one's."""
-    found = [run for run in runs.values() if trades(run)][:MOST]
+    """Return the runs whose prices are shown: those that trade, else the last one of all."""
+    found = [run for run in runs.values() if trades(run)][:RUNS]
     if found or not runs:
         return found
     return [max(runs.values(), key=lambda run: str(run.manifest.get("begun_ns", 0)).zfill(20))]
@@ -94,4 +96,4 @@ def chosen(runs: Mapping[str, LocalRun]) -> list[LocalRun]:
 def opened(folder: Path) -> Followed:
     """Return a run's journal from its start."""
     journal = Journal.open(folder / FILE)
-    return Followed(journal, NewestRows(journal), Market())
+    return Followed(journal, NewestRows(journal), Market(str(journal.contents.manifest["run_id"])))

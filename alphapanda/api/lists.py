@@ -61,9 +61,14 @@ def decoded(cursor: str, kinds: Sequence[type]) -> list[Any] | None:
     fits = isinstance(place, list) and len(place) == len(kinds) and all(
         type(part) is kind for part, kind in zip(place, kinds, strict=True)
     )  # fmt: skip
-    if not fits or any(type(part) is int and abs(part) > LARGEST for part in place or ()):
+    if not fits or not all(map(may_be, place or ())):
         raise ApiError(422, "the request is not valid", fields=[("query.cursor", "no cursor")])
     return list(place or ())
+
+
+def may_be(part: int | str) -> bool:
+    """Say if a part of a cursor is one that every database takes."""
+    return "\0" not in part if isinstance(part, str) else abs(part) <= LARGEST
 
 
 def behind(query: Select[Any], columns: Sequence[Any], place: Sequence[Any] | None) -> Select[Any]:

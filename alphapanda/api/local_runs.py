@@ -47,7 +47,8 @@ class LocalRuns:
         self.settings = settings
         self.runs: dict[str, LocalRun] = {}
         self._journals: dict[Path, Journal] = {}
-        self._damaged: set[Path] = set()
+        self._damaged: dict[Path, int] = {}
+        """By folder, when a journal that can't be read was written: one that grows is read anew."""
         self._ended: dict[Path, LocalRun] = {}
         self._task: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
@@ -97,13 +98,15 @@ class LocalRuns:
         return found
 
     def _run(self, folder: Path) -> LocalRun | None:
-        if folder in self._damaged or not (folder / FILE).is_file():
+        written = written_ns(folder / FILE)
+        if not written or self._damaged.get(folder) == written:
             return None
         journal = self._journals.setdefault(folder, Journal(folder / FILE))
         try:
             standing = journal.standing()
         except DamageError as error:
-            self._damaged.add(folder)
+            self._damaged[folder] = written
+            del self._journals[folder]
             LOG.warning("a journal can't be read: its run is not commanded", error=error)
             return None
         except ODD as error:  # another time, maybe
@@ -122,6 +125,14 @@ class LocalRuns:
             self._ended[folder] = run
             del self._journals[folder]
         return run
+
+
+def written_ns(file: Path) -> int:
+    """Return when a file was written; 0 if there is none."""
+    try:
+        return file.stat().st_mtime_ns if file.is_file() else 0
+    except OSError:
+        return 0
 
 
 def trades(run: LocalRun) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alphapanda import log
-from alphapanda.api.answers import API_CSP, CSP, SECURITY, ApiError, refuse
+from alphapanda.api.answers import API_CSP, CSP, SECURITY, ApiError, not_found, refuse
 from alphapanda.api.auth import AuthService
 from alphapanda.api.headers import address_of, cookie, header
 from alphapanda.api.limits import SlidingLog
@@ -31,7 +31,10 @@ HEADER_BYTES = 16_384
 BODY_S = 5.0
 COMMANDS = f"{V1}/commands"
 IN_QUERY = {"token", "access_token", "api_key", "apikey", "key", "ticket", "password", "jwt"}
+LENGTH = re.compile(r"[0-9]{1,18}")
 TOKEN = re.compile(r"eyJ[\w-]{5,}\.[\w-]+\.", re.ASCII)
+STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""What no name has: a database that takes no NUL would call it a mistake of ours."""
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -118,10 +121,12 @@ class Guard:
         if b"content-encoding" in names:
             raise ApiError(415, "no compressed bodies")
         length = header(scope, "content-length")
-        if length is not None and (not length.isdigit() or len(length) > 18):
+        if length is not None and not LENGTH.fullmatch(length):
             raise ApiError(400, "the length is none")
         if length is not None and int(length) > self.settings.api.body_bytes:
             raise ApiError(413, "the body is too large")
+        if STEERING.search(scope["path"]):
+            raise not_found()
         for name, value in parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=None):
             if name.lower() in IN_QUERY or OWN.search(value) or TOKEN.search(value):
                 raise ApiError(400, "no credential belongs into an address: send a header")

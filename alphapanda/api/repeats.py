@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
+from alphapanda import log
 from alphapanda.api.answers import ApiError, answer, unavailable
 from alphapanda.api.headers import header
 from alphapanda.api.people import HOUR
@@ -23,6 +24,7 @@ from alphapanda.errors import OutsideError
 from alphapanda.store.access import Repeat
 from alphapanda.store.database import Database, answering
 
+LOG = log.get(__name__)
 KEY = re.compile(r"[\x21-\x7e]{8,64}")
 KEPT_NS = 24 * HOUR
 WRITE_S = 1.0
@@ -73,7 +75,7 @@ class Repeats:
             raise
         finally:
             if done is None:
-                del self._here[place]
+                self._here.pop(place, None)
                 future.set_exception(refusal)
                 future.exception()  # nobody else may be waiting for it
             else:
@@ -97,10 +99,17 @@ class Repeats:
         try:
             done = await do()
         except ApiError:
-            await self._forgotten(place)
+            await self._tried(self._forgotten(place))
             raise
-        await self._kept(place, done)
+        await self._tried(self._kept(place, done))
         return done
+
+    # What was done is done, and told as such: this process knows it under its key all the same.
+    async def _tried(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except OutsideError as error:
+            LOG.warning("what was answered under a key is not kept", error=error)
 
     async def _begun(self, place: tuple[str, str], body_hash: str) -> Done | None:
         owner, key = place
@@ -126,7 +135,7 @@ class Repeats:
     async def _kept(self, place: tuple[str, str], done: Done) -> None:
         text = msgspec.json.encode(done[1]).decode()
         with answering(self.settings):
-            async with self.database.session(writes=True) as session:
+            async with asyncio.timeout(WRITE_S), self.database.session(writes=True) as session:
                 await session.execute(
                     update(Repeat).where(Repeat.owner_id == place[0], Repeat.key == place[1])
                     .values(status=done[0], answer=text)
@@ -135,7 +144,7 @@ class Repeats:
 
     async def _forgotten(self, place: tuple[str, str]) -> None:
         with answering(self.settings):
-            async with self.database.session(writes=True) as session:
+            async with asyncio.timeout(WRITE_S), self.database.session(writes=True) as session:
                 await session.execute(
                     delete(Repeat).where(Repeat.owner_id == place[0], Repeat.key == place[1])
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -23,6 +24,8 @@ SEND_BUFFER = 65_536
 """Bytes that the system takes for one who does not read, until it is noticed."""
 GRACE_S = 1
 CONNECTIONS = 200
+HEAD_S, LOOK_S = 15.0, 2.0
+"""How long a connection may be open without a request, and how often that is looked at."""
 MOST_PORT = 65_535
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 USUAL = (
@@ -53,6 +56,7 @@ class ApiServer:
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
+        self._reaper: asyncio.Task[None] | None = None
 
     @property
     def address(self) -> str:
@@ -86,6 +90,7 @@ class ApiServer:
             if error is not None:
                 raise error
             raise OutsideError("the API has not started: the log says why")
+        self._reaper = asyncio.create_task(self._reap(), name="connections")
 
     async def _serve(self) -> None:
         assert self._server is not None
@@ -93,6 +98,22 @@ class ApiServer:
         # Signals are the process's to hear, and so is the end: uvicorn would exit by itself.
         with suppress(SystemExit):
             await self._server._serve(sockets=[self._socket])
+
+    # uvicorn waits for ever for a request's head: a few hundred that never come would keep out all,
+    # a kill too.
+    async def _reap(self) -> None:
+        assert self._server is not None
+        since: dict[Any, float] = {}
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = time.monotonic()
+            since = {
+                each: since.get(each, now)
+                for each in list(self._server.server_state.connections) if asks_nothing(each)
+            }  # fmt: skip
+            for each, began in since.items():
+                if now - began > HEAD_S:
+                    each.transport.abort()
 
     # Who reads nothing would keep his connection until what was written for him is flushed.
     def _cut_off(self, peer: Any) -> None:
@@ -106,6 +127,10 @@ class ApiServer:
         """Say goodbye to all who watch, finish what is being answered, and close."""
         if self._task is None or self._server is None:
             return
+        if self._reaper is not None:
+            self._reaper.cancel()
+            await asyncio.wait([self._reaper])
+            self._reaper = None
         self.services.hub.let_go()
         await asyncio.sleep(0)
         self._server.should_exit = True
@@ -123,6 +148,13 @@ class ApiServer:
         """
         if self._task is None or self._task.done():
             raise OutsideError("the API serves no more: the log says why")
+
+
+def asks_nothing(connection: Any) -> bool:
+    """Say if nothing was asked by a connection, or no more since it was answered."""
+    if not hasattr(connection, "cycle"):  # a WebSocket
+        return False
+    return connection.cycle is None or bool(connection.cycle.response_complete)
 
 
 USUAL_FILTER = Usual()

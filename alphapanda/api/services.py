@@ -55,6 +55,12 @@ class Monitor(Part, Protocol):
     def latency(self) -> Mapping[str, Any]:
         """Return p50, p95 and p99 by step, null where nobody has measured."""
 
+    def lag(self) -> Mapping[str, Any]:
+        """Return how much of each topic's partitions waits for the projector."""
+
+    async def test_alerts(self) -> Mapping[str, str]:
+        """Send a message by every channel of alerts; return by channel `ok`, or why not."""
+
 
 class NoMonitor:
     """Stands for the monitor where there is none: everything is unknown, nothing is well."""
@@ -81,6 +87,14 @@ class NoMonitor:
         """Return nothing."""
         return {}
 
+    def lag(self) -> Mapping[str, Any]:
+        """Return that nobody looks."""
+        return {"enabled": False, "group": None, "items": []}
+
+    async def test_alerts(self) -> Mapping[str, str]:
+        """Return no channel."""
+        return {}
+
 
 @dataclass
 class Services:
@@ -96,6 +110,8 @@ class Services:
     commands_log: SlidingLog
     kills_log: SlidingLog
     repeats: Repeats
+    tests_log: SlidingLog = field(default_factory=lambda: SlidingLog(3, 60))
+    """Counts tests of alerts: each is a message on somebody's phone."""
     ready: bool = False
     failure: BaseException | None = None
     """Why the start failed."""

@@ -9,13 +9,10 @@ from typing import Annotated
 import typer
 
 from alphapanda import config
-from alphapanda.bus import dead_letters, topic_reader, topics
-from alphapanda.bus.dead_letters import Letter
+from alphapanda.bus.letters import about, gathered, printable
 from alphapanda.cli.flags import Json
-from alphapanda.cli.messages import Limit, about, check_limit, moment, plain, printable
+from alphapanda.cli.messages import Limit, check_limit, moment
 from alphapanda.cli.output import print_json
-from alphapanda.config.settings import Settings
-from alphapanda.events.topics import BROKERS, DLQ
 
 
 def dlq_list(
@@ -40,18 +37,3 @@ def dlq_list(
         sys.stdout.write(f"{printable(line)}\n")
     if not found:
         sys.stdout.write("no dead letters\n")
-
-
-async def gathered(settings: Settings, topic: str | None, limit: int) -> list[Letter]:
-    """Return the newest letters of a topic or of all."""
-    if topic is not None:
-        names = [plain(topic) + DLQ]
-    else:
-        names = await topic_reader.existing(settings, topics.wanted(BROKERS))
-        names = [name for name in names if name.endswith(DLQ)]
-    found = []
-    for name in names:
-        found += [
-            dead_letters.letter(each) for each in await topic_reader.newest(settings, name, limit)
-        ]
-    return sorted(found, key=lambda each: (each.ts_ms, each.topic, each.offset))[-limit:]

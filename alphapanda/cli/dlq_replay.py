@@ -8,9 +8,10 @@ from typing import Annotated
 
 from alphapanda import config
 from alphapanda.bus import dead_letters, topic_reader
+from alphapanda.bus.letters import plain, printable
 from alphapanda.bus.topic_reader import Replayed
 from alphapanda.cli.flags import Json, option
-from alphapanda.cli.messages import Offset, Partition, Topic, check_limit, chosen, plain, printable
+from alphapanda.cli.messages import Offset, Partition, Topic, check_limit, chosen
 from alphapanda.cli.output import print_json
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError

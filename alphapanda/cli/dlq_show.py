@@ -6,18 +6,9 @@ import asyncio
 import sys
 
 from alphapanda import config
+from alphapanda.bus.letters import about, printable, shown
 from alphapanda.cli.flags import Json
-from alphapanda.cli.messages import (
-    Limit,
-    Offset,
-    Partition,
-    Topic,
-    about,
-    check_limit,
-    chosen,
-    printable,
-    shown,
-)  # fmt: skip
+from alphapanda.cli.messages import Limit, Offset, Partition, Topic, check_limit, chosen
 from alphapanda.cli.output import print_json
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -58,6 +59,7 @@ def main() -> None:
     except OSError as error:  # the reader has gone, `| head`; or the disk is full, `> FILE`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = code or failed(error)
+    gc.freeze()  # at its end Python would look for garbage in all that is left, for a second
     sys.exit(code)
 
 

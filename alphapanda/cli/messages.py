@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from alphapanda.bus import dead_letters, topic_reader
 from alphapanda.bus.dead_letters import Letter
+from alphapanda.bus.letters import plain
 from alphapanda.cli.flags import option
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.events.topics import DLQ
 from alphapanda.model.calendar import INDIA
-
-SHOWN_BYTES = 2_000
 
 Limit = Annotated[int, option(metavar="N", text="At most, the newest. (default: 20)")]
 Topic = Annotated[
@@ -47,31 +46,6 @@ async def chosen(
             dead_letters.letter(each) for each in await topic_reader.newest(settings, name, limit)
         ]
     return [dead_letters.letter(await topic_reader.at(settings, name, partition, offset))]
-
-
-def about(letter: Letter) -> dict[str, Any]:
-    """Return what is known of a letter, without what is in it."""
-    facts = letter._asdict() | {"key": shown(letter.key), "whole": letter.whole}
-    del facts["value"]
-    return facts
-
-
-def shown(value: bytes) -> str:
-    """Return bytes as text that can be printed, its beginning if it is long."""
-    text = printable(value[:SHOWN_BYTES].decode("utf-8", "backslashreplace"))
-    return (
-        text if len(value) <= SHOWN_BYTES else f"{text} ... {len(value) - SHOWN_BYTES} bytes more"
-    )
-
-
-def printable(text: str) -> str:
-    """Return text in which nothing moves the cursor or ends the line: others have written it."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def plain(topic: str) -> str:
-    """Return a topic's name without the ending of dead letters."""
-    return topic.removesuffix(DLQ)
 
 
 def check_limit(limit: int) -> None:

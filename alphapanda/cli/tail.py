@@ -11,8 +11,9 @@ import typer
 
 from alphapanda import config
 from alphapanda.bus import topic_reader
+from alphapanda.bus.letters import printable, shown
 from alphapanda.cli.flags import Json, option
-from alphapanda.cli.messages import check_limit, moment, printable, shown
+from alphapanda.cli.messages import check_limit, moment
 from alphapanda.cli.output import print_json
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError

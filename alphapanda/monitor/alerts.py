@@ -307,11 +307,11 @@ class AlertService:
             LOG.warning("the pulse was not taken", error=error)
 
 
-PASSING = ("trading_stopped", "order_failed", "feed_gap")
+PASSING = ("trading_stopped", "order_failed", "feed_gap", "token_reuse")
 """Kinds of things that happened: a person resolves them, for they do not stop by themselves."""
 LASTS = (
-    "feed_down", "journal", "journal_disk", "loss", "order_unknown", "part_degraded", "part_down",
-    "pipeline", "process_gone", "refusals", "token_dead",
+    "feed_down", "journal", "journal_disk", "logins", "loss", "order_unknown", "part_degraded",
+    "part_down", "pipeline", "process_gone", "refusals", "token_dead",
 )  # fmt: skip
 """Kinds that our rules find again while they last; any other alert is somebody else's."""
 

@@ -121,7 +121,9 @@ class Deliveries:
 
     async def send_now(self, message: dict[str, Any]) -> dict[str, str]:
         """Send a message once by every channel; return what came of it, `ok` or why not."""
-        return {lane.channel.name: await tried(lane.channel, message) for lane in self._lanes}
+        channels = [lane.channel for lane in self._lanes]
+        came = await asyncio.gather(*(tried(channel, message) for channel in channels))
+        return {channel.name: told for channel, told in zip(channels, came, strict=True)}
 
     async def _go_on(self, lane: Lane) -> None:
         while True:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda import log
 from alphapanda.config.settings import Settings
@@ -30,22 +27,19 @@ from alphapanda.monitor.local_probes import (
 from alphapanda.monitor.metrics import Scraped
 from alphapanda.monitor.pipeline import PipelineMonitor
 from alphapanda.monitor.probes import (
+    READERS,
     BusProbe,
     DatabaseProbe,
     LagProbe,
     RedisProbe,
     ZerodhaProbe,
 )
-from alphapanda.monitor.rules import Refused, Trouble, View
+from alphapanda.monitor.rules import View
+from alphapanda.monitor.troubles import Troubles
 from alphapanda.monitor.watching import RunFacts, RunWatch
-from alphapanda.store.database import answering
-from alphapanda.store.trading import Order, Signal
-from alphapanda.store.words import OrderStatus, SignalStatus
+from alphapanda.runs.timing import slowest
 
 LOG = log.get(__name__)
-MINUTE_NS = 60_000_000_000
-TROUBLES = 50
-STEPS = ("decision", "journal", "send", "ack")
 
 
 class RunsPart:
@@ -102,7 +96,8 @@ class Monitor:
         self._settings = settings
         self.journals = RunsPart(settings, period_s=min(period, 1.0))
         self.counts = PipelineMonitor(settings, period_s=min(period, 2.0))
-        self.database, self.lag = DatabaseProbe(settings), LagProbe(settings)
+        self.troubles = Troubles(settings, self.counts)
+        self.database, self._lag = DatabaseProbe(settings), LagProbe(settings)
         self.health_table = HealthMonitor(self._probes(settings, must), period_s=period)
         pulse = settings.monitor.pulse_url.get_secret_value()
         self.alerts = AlertService(
@@ -112,7 +107,6 @@ class Monitor:
         self._parts = (self.counts, self.journals, self.health_table, self.alerts)
         self._undone: AsyncExitStack | None = None
         self._scraped: Scraped | None = None
-        self._first_seen: dict[tuple[str, int, str], float] = {}
 
     def _probes(self, settings: Settings, must: Sequence[str]) -> list[Probe]:
         runs = self.journals.runs
@@ -120,7 +114,7 @@ class Monitor:
             "database": (self.database.look, 2.0),
             "redis": (RedisProbe(settings).look, 4 * settings.redis.timeout_s + 0.5),
             "redpanda": (BusProbe(settings).look, 10.0),
-            "consumer lag": (self.lag.look, 10.0),
+            "consumer lag": (self._lag.look, 10.0),
             "journal disk": (DiskProbe(settings).look, 5.0),
             "feed": (FeedProbe(settings, runs).look, 2.0),
             "zerodha": (ZerodhaProbe(settings).look, settings.zerodha.timeout_s + 3.0),
@@ -173,9 +167,29 @@ class Monitor:
             for seen in beats.read(self._settings.base_dir).seen
         ]  # fmt: skip
 
+    def lag(self) -> Mapping[str, Any]:
+        """Return how much of each topic's partitions waits for the projector, as seen last."""
+        if not self._settings.bus.enabled:
+            return {"enabled": False, "group": READERS, "items": []}
+        health = next(each for each in self.table() if each.part == "consumer lag")
+        items = [
+            {"topic": topic, "partition": number, **share._asdict(), "waiting": share.waiting}
+            for (topic, number), share in sorted(self._lag.shares.items())
+        ]
+        return {
+            "enabled": True, "group": READERS, "state": str(health.state), "text": health.text,
+            "looked_ns": health.looked_ns or None,
+            "still_seconds": health.figures.get("still_seconds"), "items": items,
+        }  # fmt: skip
+
     def latency(self) -> dict[str, Any]:
-        """Return p50, p95 and p99 by step; null, for no process measures its steps yet."""
-        return {step: dict.fromkeys(("p50", "p95", "p99")) for step in STEPS}
+        """Return p50, p95 and p99 by step in seconds, of the slowest process; null for none."""
+        seen = beats.read(self._settings.base_dir).seen
+        return slowest([each.beat.figures for each in seen if each.state != "gone"])
+
+    async def test_alerts(self) -> Mapping[str, str]:
+        """Send a message by every channel of alerts; return by channel `ok`, or why not."""
+        return await self.alerts.test()
 
     def table(self) -> list[Health]:
         """Return how every part is, by what was found last."""
@@ -191,47 +205,10 @@ class Monitor:
     async def view(self) -> View:
         """Return all that the rules of alerts look at."""
         found = await asyncio.to_thread(beats.read, self._settings.base_dir)
-        refused, orders = await self._troubles()
+        runs = self.journals.runs()
+        told = await self.troubles.look([run.run_id for run in runs if run.trades])
         return View(
-            health=self.table(), runs=self.journals.runs(), beats=found,
-            pipeline=list(self.counts.runs.values()), refused=refused, orders=orders,
+            health=self.table(), runs=runs, beats=found,
+            pipeline=list(self.counts.runs.values()), refused=told.refused, orders=told.orders,
+            risk=told.risk, entries=told.entries,
         )  # fmt: skip
-
-    async def _troubles(self) -> tuple[list[Refused], list[Trouble]]:
-        counts = self.counts.runs
-        running = [run.run_id for run in self.journals.runs()
-                   if run.trades and run.run_id in counts]  # fmt: skip
-        if not running or self.counts.database is None or self.counts.trouble:
-            return [], []
-        try:
-            with answering(self._settings):
-                async with self.counts.database.session() as session:
-                    refused = [one for run in running for one in await refusals(
-                        session, run, max(counts[run].last_ns.values(), default=0))]  # fmt: skip
-                    return refused, await self._orders(session, running)
-        except OutsideError:  # the health table has it, and an alert
-            return [], []
-
-    async def _orders(self, session: AsyncSession, runs: Sequence[str]) -> list[Trouble]:
-        bad = (OrderStatus.FAILED, OrderStatus.UNKNOWN)
-        rows = await session.scalars(
-            select(Order).where(Order.run_id.in_(runs), Order.status.in_(bad))
-            .order_by(Order.updated_ns.desc()).limit(TROUBLES)
-        )  # fmt: skip
-        now, found = time.monotonic(), []
-        for row in rows:
-            since = self._first_seen.setdefault((row.run_id, row.order_id, row.status), now)
-            found.append(Trouble(row.run_id, row.order_id, row.strategy, row.instrument,
-                                 row.status, row.reason or "", now - since))  # fmt: skip
-        return found
-
-
-async def refusals(session: AsyncSession, run_id: str, last_ns: int) -> list[Refused]:
-    """Return how many requests of a run each rule refused in the last minute of its own time."""
-    rows = await session.execute(
-        select(Signal.code, func.count()).where(
-            Signal.run_id == run_id, Signal.status == SignalStatus.REJECTED,
-            Signal.ts > last_ns - MINUTE_NS,
-        ).group_by(Signal.code)
-    )  # fmt: skip
-    return [Refused(run_id, str(code), count) for code, count in rows]

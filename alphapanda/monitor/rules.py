@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,9 @@ from alphapanda.store.words import Severity
 
 REFUSALS_A_MINUTE = 10
 UNKNOWN_S = 30.0
-LOSS_SHARE = 0.8
+LOSS_SHARE, BEGINS_S = 0.8, 5.0
+WRONG_OF_ONE, WRONG_OF_ALL = 5, 20
+"""Wrong logins in ten minutes: as many lock one account's name, or one address."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,15 @@ class Trouble:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """An entry of the audit trail about a login; `reused`: of a refresh token, used twice."""
+
+    seq: int
+    actor: str
+    reused: bool
+
+
+@dataclass(frozen=True)
 class View:
     """Everything the rules look at, of one moment."""
 
@@ -53,6 +65,8 @@ class View:
     orders: Sequence[Trouble] = ()
     risk: Mapping[str, float] = field(default_factory=dict)
     """By run, the share of its day's loss limit that is used."""
+    entries: Sequence[Entry] = ()
+    """Of the last ten minutes."""
 
 
 @dataclass(frozen=True)
@@ -179,16 +193,35 @@ def loss(view: View) -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def logins(view: View) -> Iterator[Finding]:
+    """Somebody tries passwords, or has the copy of a token."""
+    for each in view.entries:
+        if each.reused:
+            yield Finding(
+                "token_reuse", f"token {each.seq}", Severity.CRITICAL,
+                f"a refresh token of {each.actor} was used twice: somebody may have a copy; all of "
+                "its family is revoked", passing=True,
+            )  # fmt: skip
+    wrong = Counter(each.actor for each in view.entries if not each.reused)
+    (name, most), *_ = [*wrong.most_common(1), ("", 0)]
+    if most >= WRONG_OF_ONE or wrong.total() >= WRONG_OF_ALL:
+        yield Finding(
+            "logins", "logins", Severity.WARNING,
+            f"{wrong.total()} wrong logins within ten minutes, {most} of them as {name[:40]!r}",
+        )  # fmt: skip
+
+
 def unprojected(view: View) -> Iterator[Finding]:
     """A run's journal can't be read."""
     for run in view.runs:
         if run.trouble:
+            # A run that begins has a journal before its first record is in it.
             yield Finding("journal", f"journal {run.run_id}", Severity.CRITICAL, run.trouble[:400],
-                          run_id=run.run_id)  # fmt: skip
+                          run_id=run.run_id, for_s=BEGINS_S)  # fmt: skip
 
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
-    parts, gone, impossible, stopped, refusals, orders, gaps, loss, unprojected,
+    parts, gone, impossible, stopped, refusals, orders, gaps, loss, unprojected, logins,
 )  # fmt: skip
 
 

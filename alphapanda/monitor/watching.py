@@ -13,7 +13,8 @@ from alphapanda.config.settings import Settings
 from alphapanda.errors import AlphaPandaError
 from alphapanda.journal.journal import FILE, Journal, Standing
 
-DONE = ("ended", "crashed-recovered", "quarantined")
+DONE = ("ended", "crashed-recovered")
+QUARANTINED = "quarantined"
 MOST = 20
 """Runs that are looked at: those whose journals were written last."""
 MOST_EVENTS, PAGE = 50_000, 2_000
@@ -103,15 +104,23 @@ class Followed:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._forget()
+        self._last: RunFacts | None = None
+        self._failed_ns = 0
+        """When a journal that can't be read was written: one that has grown since is read anew."""
+
+    def _forget(self) -> None:
         self._journal: Journal | None = None
         self._batches = self._events = 0
         self._rows = self._missed = self._row_ns = 0
         self._pnl: dict[str, dict[str, str]] = {}
-        self._last: RunFacts | None = None
 
     def facts(self) -> RunFacts:
         """Return how the run stands now."""
         if self._last is not None and self._last.status in DONE:
+            return self._last
+        written = written_ns(self.file)
+        if self._last is not None and self._failed_ns == written:
             return self._last
         try:
             if self._journal is None:
@@ -119,7 +128,8 @@ class Followed:
             status = self._journal.standing()
             self._read(self._journal)
         except (AlphaPandaError, OSError) as error:
-            self._last = self._made("quarantined", str(error))
+            self._last, self._failed_ns = self._made(QUARANTINED, str(error)), written
+            self._forget()
             return self._last
         self._last = self._made(status)
         return self._last

@@ -90,9 +90,14 @@ def impossible(counts: Mapping[str, int], pending: int) -> Iterator[str]:
 
 
 class Market:
-    """The newest row of each instrument; older and repeated ones are passed over."""
+    """The newest row of each instrument; older and repeated ones are passed over.
 
-    def __init__(self) -> None:
+    Rows out of a run's journal are that run's alone: another run may replay another day of the same
+    instrument. Those of the bus (`run_id` empty) are of the feed that they name.
+    """
+
+    def __init__(self, run_id: str = "") -> None:
+        self._run_id = run_id
         self._newest: dict[str, tuple[int, int]] = {}
         self._counts: dict[str, int] = {}
 
@@ -109,7 +114,8 @@ class Market:
             kind = str(event.type)
             self._counts[kind] = self._counts.get(kind, 0) + 1 + others
             others = 0
-            yield Change(SHARED, "", "ticks", told.instrument, {"ts": event.ts, **fields(told)})
+            tick = {"ts": event.ts, "feed": event.source, **fields(told)}
+            yield Change(SHARED, self._run_id, "ticks", told.instrument, tick)
             counted = {"count": self._counts[kind], "last_ns": event.ts}
             yield Change(SHARED, "", "stages", kind, counted)
 

@@ -42,7 +42,7 @@ def source_in(journal: Journal) -> Source:
     """Return a journal as a source."""
     manifest = journal.contents.manifest
     names = tuple(facts["name"] for facts in manifest["strategies"])
-    trades = manifest["mode"] == "paper" and not journal.contents.ended
+    trades = manifest["mode"] != "backtest" and not journal.contents.ended
     return Source(
         str(manifest["run_id"]), journal, lambda: About(manifest["mode"], names, manifest),
         NewestRows(journal).take if trades else None,
@@ -137,7 +137,7 @@ class Follower:
             elif missing is not None and missing <= max(event.seq for event in events):
                 self.position = None  # somebody dropped what was before the page
         if market is not None:
-            self.projector.market(*await asyncio.to_thread(market))
+            self.projector.market(run_id, *await asyncio.to_thread(market))
         if not self._told and self.position is not None and self.position >= 0:
             self._told = await self.projector.tell(run_id, about())
         return len(found)

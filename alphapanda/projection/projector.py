@@ -50,6 +50,8 @@ class Projector:
         self.tables = Tables(self.database)
         self.started = False
         self._market = changes.Market()
+        self._markets: dict[str, changes.Market] = {}
+        """By run, of those that are read from their journals."""
 
     async def start(self) -> None:
         """Open the database and the board, and take in what lies ready there.
@@ -110,9 +112,10 @@ class Projector:
         await self._tell_of(applied)
         return applied
 
-    def market(self, events: Sequence[Envelope], others: int) -> None:
-        """Show rows of the market, and that so many others came before them."""
-        self.live.put(self._market.take(events, others))
+    def market(self, run_id: str, events: Sequence[Envelope], others: int) -> None:
+        """Show rows of the market that a run was fed, and that so many others came before them."""
+        market = self._markets.setdefault(run_id, changes.Market(run_id))
+        self.live.put(market.take(events, others))
 
     async def tell(self, run_id: str, about: About) -> bool:
         """Note what the manifest of a run says; False if no event of it has been taken in.

@@ -21,6 +21,8 @@ import pyarrow.parquet as pq
 from alphapanda import files
 from alphapanda.errors import OutsideError, UsageError
 
+OTHERS = 0o007
+"""Rights of whoever is neither owner nor of the group."""
 NAMES = ("events", "fills", "equity", "prices", "charges", "days")
 
 
@@ -63,6 +65,16 @@ def make_folder(folder: Path, *, anew: bool = False) -> None:
         if anew and isinstance(error, FileExistsError):
             raise
         raise OutsideError(f"can't make the folder {folder}: {error.strerror}") from error
+
+
+def restrict(folder: Path) -> None:
+    """Let none but the owner and the group read a folder: what a trader decides is not for all.
+
+    Raises:
+        OSError: the system refuses; the caller says what to do.
+    """
+    for path in (folder, *folder.iterdir()):
+        path.chmod(path.stat().st_mode & ~OTHERS)
 
 
 class RunDirectory:
@@ -140,6 +152,7 @@ class RunDirectory:
         """Close all files, and move the run to its place."""
         self.close()
         try:
+            restrict(self.partial)
             if self.joins:
                 self._fill()
             else:

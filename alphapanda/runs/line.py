@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
 from alphapanda.brokers.ports import ExecutionClient, OrderRequest
+from alphapanda.core.state import RequestVerb
 from alphapanda.errors import OutsideError
 from alphapanda.runs.reports import Reports
+from alphapanda.runs.timing import ACK, SEND, STEPS
 
 STOP_S = 10.0
 
@@ -27,6 +30,8 @@ class Line:
         self._reports = reports
         self._loop = asyncio.new_event_loop()
         self._requests: asyncio.Queue[Sequence[OrderRequest] | None] = asyncio.Queue()
+        self._asked: dict[int, float] = {}
+        """By order that was placed, when it was handed over; until the broker first answers."""
         self._thread = threading.Thread(target=self._live, name="order line", daemon=True)
 
     def start(self) -> None:
@@ -77,11 +82,19 @@ class Line:
 
     async def _send(self) -> None:
         while (requests := await self._requests.get()) is not None:
+            begun = time.perf_counter()
+            self._asked.update({
+                each.order: begun for each in requests if each.verb == RequestVerb.NEW
+            })  # fmt: skip
             await self._client.send(requests)
+            STEPS.add(SEND, time.perf_counter() - begun)
 
     async def _hear(self) -> None:
         async for report in self._client.reports():
             self._reports.put(report)
+            asked = self._asked.pop(report.order, None)
+            if asked is not None:
+                STEPS.add(ACK, time.perf_counter() - asked)
         raise AssertionError("a client whose reports end has to say why")
 
 

@@ -25,6 +25,7 @@ from alphapanda.runs.reports import reports_in
 from alphapanda.runs.runner import ActiveRun
 from alphapanda.runs.sending import requests_in
 from alphapanda.runs.session import Collector, Session
+from alphapanda.runs.timing import JOURNAL, STEPS
 
 CRASHED = "goes on after a crash"
 FORGOTTEN = -1
@@ -80,7 +81,9 @@ class Recorder:
         self._translator.miss(self._missed)
         made = self._translator.take(said, batch, controls, texts)
         envelopes = [encode(envelope) for envelope in made]
+        begun = time.perf_counter()
         self._writer.batch(batch, controls, envelopes, self._missed, texts)
+        STEPS.add(JOURNAL, time.perf_counter() - begun)
         self._missed = 0
         faults.at("batch kept")
         self._since += batch.rows

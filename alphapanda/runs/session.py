@@ -22,6 +22,7 @@ from alphapanda.model.rows import OUT
 from alphapanda.model.texts import Texts
 from alphapanda.runs.operator import NO_CONTROLS, Operator
 from alphapanda.runs.reports import Reports
+from alphapanda.runs.timing import DECISION, STEPS
 
 Rows = NDArray[Any]
 """Output rows, records of `model.rows.OUT`."""
@@ -76,7 +77,7 @@ class Session:
 
     def feed(self, batch: Columns, controls: Controls, texts: Sequence[Texts] = ()) -> None:
         """Run rows and the control rows placed among them."""
-        chunks = self.engine.feed(batch, controls)
+        chunks, before = self.engine.feed(batch, controls), self.engine_s
         while True:
             started = perf_counter()
             rows = next(chunks, None)
@@ -87,6 +88,7 @@ class Session:
                 sink.take(rows)
         self.rows += batch.rows
         if batch.rows:
+            STEPS.add(DECISION, self.engine_s - before)
             self.last_ns = int(batch.ts[-1])
         for sink in self.sinks:
             sink.close_batch(batch, controls, texts)

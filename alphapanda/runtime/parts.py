@@ -20,6 +20,7 @@ from alphapanda.events.feeds import Feed
 from alphapanda.journal.journal import FILE, Journal, manifest_of
 from alphapanda.journal.records import Reader
 from alphapanda.monitor.beating import Heartbeat
+from alphapanda.runs.timing import STEPS
 from alphapanda.runtime.failing import failure_told
 from alphapanda.runtime.lifecycle import Part, Parts
 from alphapanda.runtime.projecting import RunProjector
@@ -133,7 +134,7 @@ def begun(process: Process, parts: Parts, stack: ExitStack) -> Process:
     beat = Heartbeat(
         process.settings, words, code=package_sources().hex(),
         parts={str(role): part for role, part in process.parts.items()},
-        run_id=RunName(process.folder),
+        run_id=RunName(process.folder), figures=STEPS.figures,
     )  # fmt: skip
     parts.start(*process.parts.values(), beat)
     stack.enter_context(failure_told(

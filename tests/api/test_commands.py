@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from alphapanda.errors import OutsideError
 from alphapanda.events.events import RunStatus
 from alphapanda.journal.journal import FILE, JournalWriter
 from alphapanda.runs.commands import KILL, load_key
@@ -153,6 +154,22 @@ def test_a_key_is_its_users_and_outlives_the_process(
     assert len(trading.applied) == count
 
 
+def test_what_was_done_is_told_though_its_answer_is_not_kept(
+    trading: Trading, trader: Browser, api: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that goes on the way makes no failure of a pause; the same click does it once."""
+
+    async def gone(*_: object) -> None:
+        raise OutsideError("gone")
+
+    count, mine, body = len(trading.applied), key(), {"verb": "pause", "run": "trades"}
+    monkeypatch.setattr(api.server.services.repeats, "_kept", gone)
+    first = trader.post(COMMANDS, body, **mine)
+    assert first.status == 200, first
+    assert trader.post(COMMANDS, body, **mine).body == first.body
+    assert trading.applied[count:] == ["pause"]
+
+
 def test_a_command_without_a_key_is_refused(trading: Trading, trader: Browser) -> None:
     """Nobody knows if it was meant twice."""
     for more in ({}, {"Idempotency-Key": "short"}, {"Idempotency-Key": "x" * 65}):
@@ -200,8 +217,14 @@ def test_a_viewer_and_an_ended_run_are_refused(
     over._thread.join()
     over.writer.status(RunStatus.ENDED, ts=2, digest="0" * 64)
     over.writer.close()
-    got = browsers[f"trader-{MINE}"].post(COMMANDS, {"verb": "kill", "run": "over"}, **key())
-    assert got.status == 409
+    trader = browsers[f"trader-{MINE}"]
+    assert trader.post(COMMANDS, {"verb": "kill", "run": "over"}, **key()).status == 409
+    api.save(good(Run, run_id="over", owner_id=MINE, account_id="a"))
+    assert trader.get(f"{V1}/portfolios/over/charges").json["kinds"] is None
+    for odd in ("{", "[1]", '{"charges_by": {"stt": "x"}}', '{"charges_by": {"stt": "1.25"}}'):
+        (over.folder / "summary.json").write_text(odd)
+        kinds = trader.get(f"{V1}/portfolios/over/charges").json["kinds"]
+        assert kinds == ({"stt": "1.25"} if "1.25" in odd else None), odd
 
 
 def test_kill_all_stops_what_begins_later_too(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import ExitStack
 
 import pytest
 
+from alphapanda.api import server
+from alphapanda.api.lists import encoded
 from alphapanda.store.trading import Strategy
 from tests.store.rows import good
 from tests.support.api import V1, Browser, Serving
@@ -32,6 +35,8 @@ BODIES: dict[str, bytes] = {
     "wide": b"{" + b",".join(b'"k%d": 1' % n for n in range(5_000)) + b"}",
     "unknown field": b'{"name": "a", "password": "x", "is_admin": true}',
     "missing field": b'{"name": "a"}',
+    "NUL": b'{"name": "a\\u0000b", "password": "x"}',
+    "two lines": b'{"name": "a\\r\\nlogin", "password": "x"}',
     "a name too long": json.dumps({"name": "a" * 10_000, "password": "x"}).encode(),
 }
 
@@ -110,6 +115,31 @@ def test_a_body_that_does_not_come_is_not_waited_for(api: Serving) -> None:
         assert b" 408 " in slow.recv(65_536)
 
 
+def test_a_head_that_does_not_come_is_not_waited_for(
+    api: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opens a connection and asks nothing, or no more, is cut; who is answered is not."""
+    monkeypatch.setattr(server, "HEAD_S", 0.5)
+    half = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{api.port}\r\n".encode()
+    texts = (b"", half, half + b"\r\n" + half)
+    with ExitStack() as stack:
+        slow = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", api.port), timeout=20))
+            for _ in texts
+        ]
+        for made, text in zip(slow, texts, strict=True):
+            made.sendall(text)
+        got = [b"".join(iter(lambda made=made: cut(made), b"")) for made in slow]
+    assert [each.startswith(b"HTTP/1.1 200") for each in got] == [False, False, True]
+
+
+def cut(made: socket.socket) -> bytes:
+    try:
+        return made.recv(65_536)
+    except ConnectionResetError:
+        return b""
+
+
 TEXTS = ["../..", "' OR 1=1--", "%00", "a\u202eb", "a\u200bb", "NSE:INF\u0423", "x" * 10_000,
          "line\r\nbreak", "\x1b[31mred", "{{7*7}}", "<img src=x onerror=alert(1)>"]  # fmt: skip
 
@@ -126,7 +156,8 @@ def test_a_name_that_is_none_reaches_nothing(api: Serving, admin: Browser) -> No
     for wrong in ("1", "1.5", "-1.00", "1e5", "+1.00", " 1.00", "\u0661.00", "NaN", 5, 1.5, True):
         got = admin.send("PUT", f"{V1}/strategies/edited", {"cash": wrong})
         assert got.status == 422, wrong
-    for wrong in ({"fast": "x"}, {"fast": 1.5}, {"fast": True}, {"slower": 1}, {"fast": None}):
+    for wrong in ({"fast": "x"}, {"fast": 1.5}, {"fast": True}, {"slower": 1}, {"fast": None},
+                  {"fast": 1 << 63}, {"fast": "\0"}):  # fmt: skip
         got = admin.send("PUT", f"{V1}/strategies/edited", {"parameters": wrong})
         assert got.status == 422, wrong
     kept = admin.get(f"{V1}/strategies/edited").json["items"][0]
@@ -139,7 +170,8 @@ def test_a_name_that_is_none_reaches_nothing(api: Serving, admin: Browser) -> No
 
 @pytest.mark.parametrize("query", [
     "limit=+5", "limit=%205", "limit=5.0", "limit=1_0", "limit=0", "limit=1001", "limit=-1",
-    "since=x", "since=1e9", "cursor=%00", "limit=5&limit=6", "run=" + "x" * 100,
+    "since=x", "since=1e9", "cursor=%00", f"cursor={encoded([1, 'a' + chr(0), 1])}",
+    f"cursor={encoded([1 << 63, 'a', 1])}", "limit=5&limit=6", "run=" + "x" * 100,
     "run=%00", "run=a%0d%0ab", "run=%F0%9F%98%80",
 ])  # fmt: skip
 def test_an_odd_query_is_refused(query: str, admin: Browser) -> None:
@@ -150,6 +182,12 @@ def test_an_odd_query_is_refused(query: str, admin: Browser) -> None:
 
 def test_paths_lead_nowhere(api: Serving, admin: Browser) -> None:
     """Files are served by their exact names from memory: no path climbs, no range is cut."""
+    for name in ("%00", "a%00b", "a%0d%0aSet-Cookie:%20x", "%1b[31m", "%c2%85", "x" * 3_000):
+        for path in (f"/runs/{name}", f"/commands/{name}", f"/strategies/{name}",
+                     f"/orders/{name}/1", f"/portfolios/{name}/report"):  # fmt: skip
+            got = admin.get(V1 + path)
+            assert (got.status, got.message) == (404, "there is none such"), path
+            assert "x" not in got.headers.get("set-cookie", "")
     for path in ("/../pyproject.toml", "/..%2f..%2fetc/passwd", "/static/..%5c", "/%00", "/app.py",
                  "/hashes.json", "//etc/passwd", "/.env"):  # fmt: skip
         assert api.ask("GET", path).status in (400, 404), path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 import uuid
 from pathlib import Path
@@ -20,7 +21,8 @@ from alphapanda.api.clients import Client, Watched
 from alphapanda.api.control import Control, Wanted
 from alphapanda.api.foreign import health_for
 from alphapanda.api.hub import Hub
-from alphapanda.api.local_runs import LocalRun
+from alphapanda.api.journal_ticks import JournalTicks
+from alphapanda.api.local_runs import LocalRun, LocalRuns
 from alphapanda.api.middleware import Guard
 from alphapanda.api.origins import Origins
 from alphapanda.api.server import listening
@@ -28,12 +30,16 @@ from alphapanda.api.stops import Event, Standing
 from alphapanda.api.tokens import Access
 from alphapanda.config.show import shown
 from alphapanda.errors import UsageError
+from alphapanda.journal.journal import FILE, JournalWriter
 from alphapanda.log import redact
 from alphapanda.model.commands import Verb
+from alphapanda.monitor import rules
+from alphapanda.monitor.watching import RunWatch
 from alphapanda.runs.commands import KILL
 from alphapanda.store import apikeys
 from alphapanda.store.database import Database
 from alphapanda.store.people import User
+from tests.api.test_commands import MANIFEST
 from tests.support.api import settings_of
 
 
@@ -130,7 +136,7 @@ def guarded(tmp_path: Path, query: str = "", **headers: str) -> int:
     guard = Guard(SimpleNamespace(), settings, Origins(settings, 80))  # type: ignore[arg-type]
     given = {"host": "127.0.0.1:80", **{n.replace("_", "-"): v for n, v in headers.items()}}
     scope = {"type": "http", "path": "/api/v1/commands", "query_string": query.encode(),
-             "headers": [(n.encode(), v.encode()) for n, v in given.items()]}  # fmt: skip
+             "headers": [(n.encode(), v.encode("latin-1")) for n, v in given.items()]}  # fmt: skip
     try:
         guard.see(scope)
     except ApiError as error:
@@ -146,6 +152,8 @@ def test_the_guard_knows_a_foreign_page_and_a_whole_key(tmp_path: Path) -> None:
     assert guarded(tmp_path, "strategy=ar_momentum&name=ap_x&run=eyJ") == 200
     assert guarded(tmp_path, f"x={apikeys.make_key().key}") == 400
     assert guarded(tmp_path, "x=ar_" + "a" * 43) == 400
+    for length in ("\xb2", "1 ", "+1", "0x1", "9" * 19):
+        assert guarded(tmp_path, content_length=length) == 400
 
 
 def test_the_log_knows_our_own_secrets_by_form() -> None:
@@ -185,3 +193,36 @@ def test_health_for_others_names_nobody() -> None:
     looked = {"state": "ok", "parts": {"feed": {"state": "ok", "text": "run theirs", "must": True}}}
     assert health_for(looked) == {"state": "ok", "parts": {"feed": {"state": "ok", "must": True}}}
     assert json.dumps(health_for({})) == '{"state": "unknown", "parts": {}}'
+
+
+def test_a_journal_that_has_just_begun_is_read_once_it_is_whole(tmp_path: Path) -> None:
+    """A look between a journal's making and its first record makes no run unreachable for good."""
+    settings = settings_of(tmp_path)
+    made, young = tmp_path / "made", settings.runs_dir / "young"
+    made.mkdir()
+    young.mkdir(parents=True)
+    writer = JournalWriter.create(made / FILE, {**MANIFEST, "run_id": "young", "owner_id": "a"})
+    whole = (made / FILE).read_bytes()
+    writer.close()
+    runs, watch = LocalRuns(settings), RunWatch(settings)
+    ticks = JournalTicks(Hub(settings, Database(settings)), runs)
+    known = LocalRun("young", "a", "a", young, False, "running", {})
+
+    async def look(text: bytes, at_ns: int) -> tuple[set[str], str, bool]:
+        (young / FILE).write_bytes(text)
+        os.utime(young / FILE, ns=(at_ns, at_ns))
+        await runs.look()
+        ticks._new(known)
+        (found,) = watch.look()
+        (rule,) = [*rules.unprojected(rules.View(runs=[found]))] or [None]
+        assert rule is None or rule.for_s > 0, "nobody is called for a run that begins"
+        return set(runs.runs), found.status, young in ticks._followed
+
+    async def run() -> None:
+        assert await look(whole[:-3], 1_000) == (set(), "quarantined", False)
+        assert await look(whole[:-3], 1_000) == (set(), "quarantined", False)
+        names, status, followed = await look(whole, 2_000)
+        assert (names, followed) == ({"young"}, True)
+        assert status != "quarantined"
+
+    asyncio.run(run())

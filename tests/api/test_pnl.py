@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from alphapanda.store.trading import PnlSnapshot, Run
+from alphapanda.projection.live import Change
+from alphapanda.store.trading import PnlSnapshot, Position, Run
 from tests.api.conftest import MINE
-from tests.store.rows import GOOD
+from tests.store.rows import GOOD, good
 from tests.support.api import V1, Browser, Serving
 
 RUN = "days"
@@ -70,3 +71,40 @@ def test_the_lowest_is_of_all_points_and_strategies(told: Serving, admin: Browse
     assert [row["lowest"] for row in rows if (row["run"], row["strategy"]) == (RUN, "pair")] == [
         alone["lowest"]
     ]
+
+
+def tick(run: str, feed: str, last: str) -> Change:
+    return Change("shared", run, "ticks", "NSE:INFY", {"ts": 1, "feed": feed, "last": last})
+
+
+def test_what_is_held_is_valued_by_its_own_runs_prices(api: Serving, admin: Browser) -> None:
+    """Another feed's price of the same instrument is none; its own feed's is, its own run's first.
+
+    A replay of last year beside today's market had the P&L of both wrong.
+    """
+    hub, run = api.server.services.hub, "valued"
+    api.save(
+        good(Run, run_id=run, owner_id=MINE, account_id="a", manifest={"feed": "today"}),
+        good(Position, run_id=run, owner_id=MINE, account_id="a", instrument="NSE:INFY",
+             quantity=10, cost=100_0000),
+    )  # fmt: skip
+
+    def last() -> str | None:
+        (row,) = admin.get(f"{V1}/portfolios/{run}/positions").json["items"]
+        found: str | None = row["tick_last"]
+        (folio,) = (
+            row for row in admin.get(f"{V1}/portfolios").json["items"]
+            if row["run"] == run and row["open_positions"]
+        )  # fmt: skip
+        assert (folio["gross"] is None) == (found is None)
+        return found
+
+    assert last() is None
+    for change, seen in (
+        (tick("", "last year", "7.00"), None), (tick("another", "today", "8.00"), None),
+        (tick("", "today", "12.00"), "12.00"), (tick(run, "x", "13.00"), "13.00"),
+        (tick("", "today", "14.00"), "13.00"),
+    ):  # fmt: skip
+        hub.take([change])
+        assert last() == seen
+    hub.take([Change("shared", owner, "ticks", "NSE:INFY", None) for owner in ("", run, "another")])

@@ -187,6 +187,10 @@ def test_a_websocket_takes_a_ticket_once(api: Serving, page: Browser) -> None:
         while told["event"] != "refused":
             told = json.loads(made.recv(20))
         assert told["data"]["status"] == 404
+        for _ in range(25):
+            made.send(json.dumps({"subscribe": ["activity"]}))
+        while told["event"] != "refused" or told["data"]["status"] != 429:
+            told = json.loads(made.recv(20))
         made.send("{")
         assert end_of(made) == 1008
     assert refused(api, subprotocols=words) == 401
@@ -260,14 +264,15 @@ def test_of_10000_frames_none_is_anothers(hub: Hub) -> None:
         assert {place[0] for place in a.state} == {"mine"}
         assert {place[0] for place in b.state} == {"theirs"}
         hub.take([Change("paper", "", "system", "command/theirs", {"by": "x"})])
-        hub.take([Change("shared", "", "ticks", "NSE:INFY", {"last": "1.00"})])
+        hub.take([Change("shared", run, "ticks", "NSE:INFY", {"last": "1.00"})
+                  for run in ("", "theirs")])  # fmt: skip
         assert not [place for place in a.state if not place[0]]
 
     asyncio.run(run())
 
 
 def test_state_is_the_latest_and_ticks_are_those_looked_at(hub: Hub) -> None:
-    """A name that changed 1,000 times is sent once; of ticks only the names asked for."""
+    """A name that changed 1,000 times is sent once; of ticks only one's own, of names asked for."""
 
     async def run() -> None:
         client = client_of("a", "board", names=frozenset({"NSE:INFY"}))
@@ -275,11 +280,15 @@ def test_state_is_the_latest_and_ticks_are_those_looked_at(hub: Hub) -> None:
         for number in range(1_000):
             hub.take([Change("paper", "mine", "pnl", "s", {"n": number}),
                       Change("shared", "", "ticks", f"NSE:{number % 5}", {"n": number}),
+                      Change("shared", "mine", "ticks", f"NSE:{number % 5}", {"n": number}),
+                      Change("shared", "mine", "ticks", "NSE:INFY", {"n": -number}),
+                      Change("shared", "theirs", "ticks", "NSE:INFY", {"n": number}),
                       Change("shared", "", "ticks", "NSE:INFY", {"n": number})])  # fmt: skip
         frames = client.taken()
         assert [frame.event for frame in frames] == ["board"]
         assert frames[0].data == {"reset": True, "changes": [
-            ["mine", "pnl", "s", {"n": 999}], ["", "ticks", "NSE:INFY", {"n": 999}],
+            ["mine", "pnl", "s", {"n": 999}], ["mine", "ticks", "NSE:INFY", {"n": -999}],
+            ["", "ticks", "NSE:INFY", {"n": 999}],
         ]}  # fmt: skip
         assert frames[0].id == ""
         assert client.taken() == []

@@ -244,7 +244,9 @@ def test_runs_are_projected_by_themselves(
     market = asyncio.run(board_of(live, "shared", ""))
     rows = pq.read_table(session(2, 3_000)).sort_by("ts").to_pylist()
     assert market["stages"]["market_tick"]["count"] == len(rows)
-    shown = {name: (tick["ts"], tick["last"]) for name, tick in market["ticks"].items()}
+    assert "ticks" not in market, "prices out of a journal are that run's alone"
+    own = asyncio.run(board_of(live, "shared", source_in(Journal.open(run)).run_id))
+    shown = {name: (tick["ts"], tick["last"]) for name, tick in own["ticks"].items()}
     last = {f"NSE:{row['symbol']}": (row["ts"].value, f"{row['last']:.2f}") for row in rows}
     assert shown == last
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,9 +19,11 @@ from alphapanda.config.settings import Settings
 from alphapanda.monitor.metrics import exposition
 from alphapanda.monitor.observing import Monitor
 from alphapanda.monitor.pipeline import waits
+from alphapanda.monitor.rules import View, judge
 from alphapanda.projection.projector import Projector
+from alphapanda.store import audit
 from alphapanda.store.database import Database
-from alphapanda.store.trading import Fill, Stage
+from alphapanda.store.trading import Fill, PnlSnapshot, Run, Stage
 from tests.projection.made_up import trades
 from tests.support.servers import databases
 
@@ -140,3 +145,45 @@ def test_a_database_that_is_not_there_is_told_within_seconds(tmp_path: Path) -> 
     states = asyncio.run(run())
     assert states["database"] == "off"
     assert states["journal disk"] in ("ok", "degraded")
+
+
+def test_a_loss_near_its_limit_and_odd_logins_are_told(settings: Settings) -> None:
+    """Most of the day's loss limit used, a token used twice, passwords tried: each is a finding."""
+
+    async def run() -> View:
+        monitor = Monitor(settings)
+        await projected(settings)
+        await changed(
+            settings, update(Run).values(manifest={"options": {"limits": "default"}}),
+            update(PnlSnapshot).values(
+                realised=-95_000 * 10_000, unrealised=0, charges=0, pnl=-95_000 * 10_000
+            ),
+        )  # fmt: skip
+        async with opened(settings) as session:
+            for actor, action in (
+                ("mira", "refresh token used twice"),
+                *[("x\n", "login refused")] * 5,
+            ):
+                await audit.append(session, ts=time.time_ns(), owner_id="default", account_id="a",
+                                   actor=actor, action=action)  # fmt: skip
+            await session.commit()
+        await monitor.counts.count()
+        found = await monitor.troubles.look(["run-1", "unknown"])
+        await monitor.counts.stop()
+        return View(risk=found.risk, entries=found.entries)
+
+    view = asyncio.run(run())
+    found = {each.kind: each for each in judge(view)}
+    assert {*found} == {"loss", "token_reuse", "logins"}
+    assert view.risk.keys() == {"run-1"}
+    assert "of mira was used twice" in found["token_reuse"].text
+    assert found["logins"].text == "5 wrong logins within ten minutes, 5 of them as 'x\\n'"
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Any]:
+    database = Database(settings)
+    await database.start()
+    async with database.session(writes=True) as session:
+        yield session
+    await database.stop()

@@ -148,6 +148,7 @@ def test_last_ticks_are_shared_by_all_brokers(settings: Settings) -> None:
         await eventually(there)
         board = await board_of(projector.live, SHARED, "")
         assert board["ticks"]["NSE:INFY"]["last"] == "12.00"
+        assert board["ticks"]["NSE:INFY"]["feed"] == "f"
         assert board["stages"]["market_tick"]["count"] == 2
 
     projecting(settings, work)
@@ -258,3 +259,22 @@ def test_without_redis_tables_go_on_and_the_board_comes_back(alone: Settings) ->
     with own(Redis) as server:
         settings = with_redis(alone, server.url)
         projecting(settings, lambda projector: work(projector, server))
+
+
+def test_prices_of_two_runs_are_kept_apart(settings: Settings) -> None:
+    """A run that replays last year beside one of today does not value what that one holds."""
+    old, new = fresh(), fresh()
+
+    async def work(projector: Projector) -> None:
+        projector.market(new, [tick("f", 3, last="12.00")], 0)
+        projector.market(old, [tick("g", 1, last="7.00")], 0)
+
+        async def there() -> bool:
+            boards = [await board_of(projector.live, SHARED, run) for run in (new, old)]
+            last = [board.get("ticks", {}).get("NSE:INFY", {}).get("last") for board in boards]
+            return last == ["12.00", "7.00"]
+
+        await eventually(there)
+        assert "ticks" not in await board_of(projector.live, SHARED, "")
+
+    projecting(settings, work)

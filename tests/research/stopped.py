@@ -17,4 +17,5 @@ class Stopped:
         """Enter once in a hundred rows."""
         self.entry = self.entry + 1
         if ctx.position == 0 and self.entry % 100 == 0:
-            bracket(ctx, 1, ctx.last - ctx.last // 1000, ctx.last + ctx.last // 500)
+            stop, goal = ctx.last - ctx.last // 1000, ctx.last + ctx.last // 500
+            bracket(ctx, 1, stop // 500 * 500, goal // 500 * 500)

@@ -87,7 +87,7 @@ def test_it_is_the_run_on_bars_made_beforehand(ticks: str, beforehand: str) -> N
 
 def test_warmed_up_too(ticks: str, beforehand: str) -> None:
     """Rows before `--from` are made into bars as well, as many days of them as are needed."""
-    first = str(pl.read_parquet(beforehand).to_series(0).dt.date().max())
+    first = str(pl.read_parquet(beforehand)["ts"].dt.date().max())
     given: Any = {"from_": first, "params": {"window": 20}, **WAYS}
     made = alphapanda.backtest(Mine, ticks, bars="5m", **given)
     before = alphapanda.backtest(Mine, beforehand, **given)
@@ -131,7 +131,8 @@ def test_rows_outside_are_told_and_all_of_them_refused(tmp_path: Path) -> None:
     """Part outside: a note with count, first and last; all outside: refused with the reason."""
     frame = pl.read_parquet(session(1, 60, kind="bar"))
     naive = frame.with_columns(pl.col("date").dt.replace_time_zone(None))
-    late = naive.with_columns(pl.col("date").dt.offset_by("-330m"))
+    early = naive.filter(pl.col("date").dt.time() < pl.time(14, 30))
+    late = early.with_columns(pl.col("date").dt.offset_by("-330m"))
     late.write_parquet(tmp_path / "utc.parquet")
     with pytest.raises(UsageError, match=r"--bars: .* UTC taken as India's"):
         alphapanda.backtest(Mine, str(tmp_path / "utc.parquet"), bars="5m", interval="1m")

@@ -70,9 +70,8 @@ class Tab:
     def go(self, name: str) -> None:
         """Show one of the pages, and wait until it has asked for what it shows."""
         self.page.evaluate("(hash) => { location.hash = hash; }", f"#/{name}")
+        self.page.wait_for_selector(f"main[data-shown='#/{name}']")
         self.page.wait_for_selector(f"nav a[aria-current][href='#/{name.partition('?')[0]}']")
-        self.page.wait_for_load_state("load")
-        self.page.wait_for_timeout(300)
 
     def shows(self, text: str) -> None:
         """Wait until the page shows a text."""

@@ -32,4 +32,4 @@ class Asker:
         """Bid on the tenth row."""
         self.seen += 1
         if self.seen == 10:
-            buy_limit(ctx, 1, ctx.last - ctx.last // self.far)
+            buy_limit(ctx, 1, (ctx.last - ctx.last // self.far) // 500 * 500)

@@ -19,7 +19,7 @@ import pytest
 
 from alphapanda import cli
 from alphapanda.data.synth.sessions import synthesize
-from tests.support.forking import forker
+from tests.support.forking import Forked, forker
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("alphapanda")
@@ -90,6 +90,12 @@ def process(*words: str, cwd: Path, **variables: str) -> Told:
         timeout=limit_s,
     )  # fmt: skip
     return Told(done.returncode, done.stdout, done.stderr)
+
+
+def started(*words: str, cwd: Path, **variables: str) -> Forked:
+    """Start a command in a process of its own, forked, which the test ends or waits for."""
+    assert all(name.startswith("ALPHAPANDA_") for name in variables)
+    return Forked(forker(), words, cwd, {**os.environ, **variables})
 
 
 def left(folder: Path) -> list[str]:

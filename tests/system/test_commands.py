@@ -6,11 +6,9 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,14 +18,14 @@ from alphapanda.journal.journal import FILE, Journal
 from alphapanda.model.commands import Verb
 from alphapanda.runs.commands import Command, load_key, new_id, outcome_of, send
 from alphapanda.runs.verify import verify
-from tests.support.running import PROGRAM, process, session
+from tests.support.forking import Forked
+from tests.support.running import called, process, session, started
 
 pytestmark = pytest.mark.core
 
 DRILLS = int(os.environ.get("ALPHAPANDA_TEST_DRILLS", "4"))
 """`make soak` asks for 50."""
-SILENT: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-ROWS = 12_000
+ROWS = 4_000
 WORKING = 20
 STRATEGY = """
 from alphapanda import buy, buy_limit, sell, state, strategy
@@ -63,14 +61,12 @@ def envelopes(run: Path) -> list[Envelope]:
     return [decode(line) for batch in Journal.open(run).batches() for line in batch.envelopes]
 
 
-def started(folder: Path, *, speed: str = "1000x", **variables: str) -> subprocess.Popen[bytes]:
+def trading(folder: Path, *, speed: str = "1000x", **variables: str) -> Forked:
     """Start trading."""
-    return subprocess.Popen(
-        [PROGRAM, *words(speed)], cwd=folder, env={**os.environ, **variables}, **SILENT
-    )
+    return started(*words(speed), cwd=folder, **variables)
 
 
-def wait_for_events(run: Path, trader: subprocess.Popen[bytes], count: int) -> None:
+def wait_for_events(run: Path, trader: Forked, count: int) -> None:
     """Wait until a run's journal has rows, and at least so many events."""
     while trader.poll() is None:
         if (run / FILE).is_file():
@@ -121,22 +117,19 @@ def test_a_command_is_applied_once_whatever_is_killed(number: int, tmp_path: Pat
     (tmp_path / "twenty.py").write_text(STRATEGY)
     run, chance = tmp_path / "runs" / "one", random.Random(number)
     verb = (Verb.PAUSE, Verb.FLATTEN, Verb.KILL)[number % 3]
-    trader = started(tmp_path)
-    try:
+    with trading(tmp_path) as trader:
         wait_for_events(run, trader, 4 * WORKING + 40)
         assert trader.poll() is None, "it ended before its orders worked"
         given = [command(run, verb)]
         if number % 2 == 0:
             time.sleep(chance.random() * 0.08)
-            trader.send_signal(signal.SIGKILL)
+            trader.kill()
         else:
             while outcome_of(run, given[0].id) is None:
                 assert trader.poll() is None
                 time.sleep(0.005)
             trader.send_signal(signal.SIGTERM)
         trader.wait(60)
-    finally:
-        trader.kill()
     done = process(*words("max"), cwd=tmp_path)
     assert done.status == 0, done.err
     check_applied_once(run, given)
@@ -148,12 +141,12 @@ def test_killed_while_a_command_is_written_it_is_applied_once(point: str, tmp_pa
     """A command that waits at the start is in the first batch; killed at it, it is not lost."""
     (tmp_path / "twenty.py").write_text(STRATEGY)
     run = tmp_path / "runs" / "one"
-    first = started(tmp_path, speed="max", **{VARIABLE: "batch kept:1"})
-    assert first.wait(120) == -signal.SIGKILL
+    first = process(*words("max"), cwd=tmp_path, **{VARIABLE: "batch kept:1"})
+    assert first.status == -signal.SIGKILL
     given = [command(run, Verb.PAUSE), command(run, Verb.KILL)]
     count = 1 if point == "batch kept" else 2
-    second = started(tmp_path, speed="max", **{VARIABLE: f"{point}:{count}"})
-    assert second.wait(120) == -signal.SIGKILL
+    second = process(*words("max"), cwd=tmp_path, **{VARIABLE: f"{point}:{count}"})
+    assert second.status == -signal.SIGKILL
     done = process(*words("max"), cwd=tmp_path)
     assert done.status == 0, done.err
     check_applied_once(run, given)
@@ -164,16 +157,12 @@ def test_an_idle_run_obeys(tmp_path: Path) -> None:
     """While the next row is minutes away a command is applied at once, at the core's own time."""
     (tmp_path / "twenty.py").write_text(STRATEGY)
     run = tmp_path / "runs" / "one"
-    trader = started(tmp_path, speed="0.001x")
-    try:
+    with trading(tmp_path, speed="0.001x") as trader:
         wait_for_events(run, trader, 0)
-        done = process("kill", "one", "--wait", "--reason", "a test", "--json", cwd=tmp_path)
+        done = called("kill", "one", "--wait", "--reason", "a test", "--json", cwd=tmp_path)
         assert done.status == 0, done.err
         (found,) = json.loads(done.out)["commands"]
         assert (found["run"], found["applied"], found["positions"]) == ("one", True, 0)
-    finally:
-        trader.kill()
-        trader.wait(60)
     events = envelopes(run)
     applied = next(event for event in events if event.type == EventType.COMMAND)
     assert (applied.data.command, applied.data.reason) == (found["id"], "a test")

@@ -72,8 +72,6 @@ def test_an_honest_strategy_passes_warm(data: str) -> None:
     assert found.summary["rows"] == run["ticks"]
     assert found.summary["warm_rows"] == run["warm_rows"] > 0
     assert found.summary["from"] == run["from"]
-    cold = check(Honest, data, from_=last_days(data), no_warm=True, **WAYS)
-    assert "warm_rows" not in cold.summary
 
 
 def test_nothing_is_cut_in_what_warms_up(data: str) -> None:
@@ -82,6 +80,8 @@ def test_nothing_is_cut_in_what_warms_up(data: str) -> None:
     assert 0 < lab.begin < lab.rows
     assert min(cuts(lab, 50)) > lab.begin
     assert min(starts(lab, 3)) > lab.begin
+    given: Any = {"strategy": Honest, "data": data, "from": last_days(data), **WAYS}
+    assert open_lab(make({**given, "no_warm": True})).begin == 0
 
 
 def test_look_ahead_is_found_behind_it(data: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from alphapanda.api import people
 from alphapanda.api.answers import ApiError, answer, not_found
 from alphapanda.api.bodies import Acted, read, takes
+from alphapanda.api.foreign import require_runs_it
 from alphapanda.api.lists import Cursor, Limit, Word, behind, decoded, page, size
 from alphapanda.api.scopes import V1
 from alphapanda.api.services import services_of
@@ -52,6 +53,18 @@ def identity(text: str) -> UUID:
     except ValueError:
         raise ApiError(422, "the request is not valid", fields=[("query.cursor", "no cursor")]
                        ) from None  # fmt: skip
+
+
+@ROUTER.post("/test", summary="Send a test by every channel")
+async def test(request: Request) -> Response:
+    """Send a test by every channel that is set; return by channel `ok`, or why it failed."""
+    services, who = services_of(request), who_of(request.scope)
+    require_runs_it(services.settings, who)
+    services.tests_log.require(who.owner)
+    async with services.writing() as session:
+        await people.noted(session, services.settings, who.owner, who.name, "alerts tested")
+        await session.commit()
+    return answer({"channels": dict(await services.monitor.test_alerts())})
 
 
 @ROUTER.post("/{alert}/acknowledge", summary="Say that somebody knows", openapi_extra=takes(Acted))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from sqlalchemy import func, select
 from starlette.responses import Response
 
-from alphapanda.api.answers import answer
+from alphapanda.api.answers import answer, not_found
 from alphapanda.api.foreign import health_for, runs_it, service_for
 from alphapanda.api.lists import Limit, Word, size
 from alphapanda.api.lists import listed as list_of
@@ -62,6 +62,13 @@ async def latency(request: Request) -> Response:
     return answer(dict(services_of(request).monitor.latency()))
 
 
+@ROUTER.get("/monitoring/lag", summary="Show what waits on the bus")
+async def lag(request: Request) -> Response:
+    """Return each partition's messages that the projector has before it, as seen last."""
+    told = services_of(request).monitor.lag()
+    return answer(dict(told), 503 if told.get("state") in ("down", "unknown") else 200)
+
+
 @ROUTER.get("/services", summary="List the processes")
 async def processes(request: Request) -> Response:
     """Return the processes that have given a sign of life."""
@@ -69,3 +76,14 @@ async def processes(request: Request) -> Response:
     found = services.monitor.services()
     whole = runs_it(services.settings, who_of(request.scope))
     return list_of([dict(each) if whole else service_for(each) for each in found])
+
+
+@ROUTER.get("/services/{service}", summary="Show a process")
+async def process(request: Request, service: str) -> Response:
+    """Return a process by its `id`, ROLE-PID."""
+    services = services_of(request)
+    whole = runs_it(services.settings, who_of(request.scope))
+    for each in services.monitor.services():
+        if each.get("id") == service:
+            return answer(dict(each) if whole else service_for(each))
+    raise not_found()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,6 +13,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
+from alphapanda import log
 from alphapanda.api.answers import answer, not_found
 from alphapanda.api.lists import Limit, Moment, Word, moment, size
 from alphapanda.api.lists import listed as list_of
@@ -19,12 +23,14 @@ from alphapanda.api.services import Services, services_of
 from alphapanda.api.shapes import row_shown
 from alphapanda.api.valuing import Valued, valued
 from alphapanda.api.who import who_of
-from alphapanda.model.money import text
+from alphapanda.errors import ODD
+from alphapanda.model.money import text, to_scaled
 from alphapanda.store.trading import Fill, PnlSnapshot, Position, Run
 
+LOG = log.get(__name__)
 ROUTER = APIRouter(prefix=f"{V1}/portfolios", tags=["portfolios"])
 POINTS = 2_000
-REPORT = "report.html"
+REPORT, SUMMARY = "report.html", "summary.json"
 REPORT_CSP = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
@@ -59,7 +65,7 @@ async def of_run(session: AsyncSession, services: Services, run: Run) -> list[di
     )  # fmt: skip
     lows: dict[str, int] = {row[0]: row[1] for row in worst}
     held: dict[str, list[Valued]] = {}
-    ticks = services.hub.ticks()
+    ticks = services.hub.ticks(run.run_id, run.manifest.get("feed"))
     for row in await session.scalars(select(Position).where(Position.run_id == run.run_id)):
         held.setdefault(row.strategy, []).append(valued(row, ticks.get(row.instrument)))
     return [
@@ -104,12 +110,13 @@ async def positions(request: Request, run: str) -> Response:
     """Return positions, valued by the newest tick; null where there is none, with its age."""
     services, who = services_of(request), who_of(request.scope)
     async with services.reading() as session:
-        await run_of(session, who, run)
+        row = await run_of(session, who, run)
+        feed = row.manifest.get("feed")
         rows = list(await session.scalars(
             select(Position).where(Position.run_id == run)
             .order_by(Position.strategy, Position.instrument)
         ))  # fmt: skip
-    ticks, now = services.hub.ticks(), time.time_ns()
+    ticks, now = services.hub.ticks(run, feed), time.time_ns()
     return list_of([
         {**row_shown(row), **valued(row, ticks.get(row.instrument)).shown(now)} for row in rows
     ])  # fmt: skip
@@ -171,7 +178,11 @@ async def lowest(session: AsyncSession, *where: ColumnElement[bool]) -> int | No
 
 @ROUTER.get("/{run}/charges", summary="Show what a run's trading cost")
 async def charges(request: Request, run: str) -> Response:
-    """Return charges by strategy: those of its fills, and (the rest) those of no fill."""
+    """Return charges by strategy: those of its fills, and (the rest) those of no fill.
+
+    `kinds` are those of the whole run by kind, as its summary has them: null until it has ended,
+    since a contract note is rounded by the day.
+    """
     services, who = services_of(request), who_of(request.scope)
     async with services.reading() as session:
         row = await run_of(session, who, run)
@@ -190,7 +201,22 @@ async def charges(request: Request, run: str) -> Response:
             "strategy": name, "total": folio["charges"], "of_fills": text(cost), "fills": count,
             "turnover": text(turnover),
         })  # fmt: skip
-    return list_of(items)
+    here = services.control.runs.runs.get(run)
+    mine = here is not None and here.owner == who.owner and here.ended
+    kinds = await asyncio.to_thread(kinds_in, here.folder) if here is not None and mine else None
+    return answer({
+        "items": items, "next": None, "as_of": time.time_ns(), "stale": False, "kinds": kinds,
+    })  # fmt: skip
+
+
+def kinds_in(folder: Path) -> dict[str, str] | None:
+    """Return a run's charges by kind, from its summary; None if there is none."""
+    try:
+        told = json.loads((folder / SUMMARY).read_bytes())["charges_by"]
+        return {str(kind): text(to_scaled(str(amount))) for kind, amount in told.items()}
+    except ODD as error:
+        LOG.debug("a run's summary can't be read", folder=folder, error=error)
+        return None
 
 
 @ROUTER.get("/{run}/report", summary="Show a run's report page")

@@ -16,13 +16,13 @@ from starlette.responses import Response
 
 from alphapanda.api.lists import Limit, Word, size
 from alphapanda.api.lists import listed as list_of
-from alphapanda.api.risk_used import limits_of, used_of
 from alphapanda.api.scopes import V1
 from alphapanda.api.services import Services, services_of
 from alphapanda.api.shapes import command_shown
 from alphapanda.api.stops import LIFTS
 from alphapanda.api.who import Who, who_of
 from alphapanda.model.commands import Verb
+from alphapanda.monitor.risk_used import limits_of, used_of
 from alphapanda.runs.commands import KILL
 from alphapanda.store.access import CommandRequest
 from alphapanda.store.trading import Run, Signal

@@ -18,6 +18,7 @@ from alphapanda.api.clients import MOST_NAMES, REVOKED, Client, Watched
 from alphapanda.api.frames import Frame
 from alphapanda.api.headers import header
 from alphapanda.api.hub import scope_of
+from alphapanda.api.limits import SlidingLog
 from alphapanda.api.local_runs import LocalRun
 from alphapanda.api.log_files import AUDIT
 from alphapanda.api.scopes import ADMIN, TOPICS, V1
@@ -35,6 +36,8 @@ RunName = Annotated[str, Query(max_length=64, description="Only this run.")]
 Names = Annotated[str, Query(max_length=12_000, description="Instruments whose ticks are shown, "
                              "with commas, at most 200.")]  # fmt: skip
 SUBSCRIBE_BYTES = 16_384
+WISHES, WISHES_S = 20, 10
+"""How often somebody may choose anew what he sees: each time the whole board is sent."""
 
 
 class Subscription(msgspec.Struct, forbid_unknown_fields=True):
@@ -113,6 +116,7 @@ async def talk(socket: WebSocket, watched: Watched) -> None:
 async def hear(socket: WebSocket, client: Client) -> None:
     """Take in what somebody asks to see; what is no such wish ends it."""
     hub = services_of(socket).hub
+    wishes = SlidingLog(WISHES, WISHES_S)
     while True:
         try:
             text = await socket.receive_text()
@@ -122,6 +126,7 @@ async def hear(socket: WebSocket, client: Client) -> None:
             wish = msgspec.json.decode(text[:SUBSCRIBE_BYTES].encode("utf-8", "surrogatepass"),
                                        type=Subscription)  # fmt: skip
             watched = Watched(frozenset(wish.subscribe), wish.run, frozenset(wish.names))
+            wishes.require("")
             require(socket, client.who, watched)
         except ApiError as error:
             client.add(Frame("refused", {"status": error.status, "message": error.message}))

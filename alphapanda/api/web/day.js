@@ -40,7 +40,7 @@ export function dayPage(app) {
       ["Digest", row.digest || "not yet"], ["Proof", `alphapanda verify ${row.run.replace(/-[0-9a-f]{8}$/, "")}`]].map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
     put(report, row.ended_ns ? el("p", {}, el("a", { href: `/api/v1/portfolios/${encodeURIComponent(run)}/report`, target: "_blank", rel: "noopener" }, "Open the report")) : note("It is made when the run ends."));
     const byDay = new Map();
-    for (const each of app.runs.filter((one) => one.mode !== "backtest")) { const day = dayOf(each.started_ns); byDay.set(day, [...(byDay.get(day) || []), each]); }
+    for (const each of (app.runs || []).filter((one) => one.mode !== "backtest")) { const day = dayOf(each.started_ns); byDay.set(day, [...(byDay.get(day) || []), each]); }
     put(days, [...byDay].sort((a, b) => b[0] - a[0]).slice(0, 30).map(([, runs]) => el("button", { type: "button", class: runs.some((each) => each.run === run) ? "chosen" : "", onclick: () => app.choose(runs[0].run) }, `${date(runs[0].started_ns)} (${runs.length})`)));
     update();
   }
@@ -55,7 +55,7 @@ export function dayPage(app) {
     refused.none(app.risk ? "No rule has refused anything." : "Not known yet.");
     refused.set(app.risk ? app.risk.refused : []);
   }
-  return { node, refresh, update, every: 5000 };
+  return { node, refresh, update, every: 10000 };
 }
 // The sum of all strategies' snapshots after each of them.
 function sumOf(series) {

@@ -22,6 +22,7 @@ export class Live {
     this.source = null;
     this.wait = 1000;
     this.run = "";
+    this.feed = null;
     this.names = new Set();
     this.dirty = false;
     this.begun = false;
@@ -46,11 +47,16 @@ export class Live {
   }
   get mute() { return this.lost !== null; }
 
-  select(run, names) {
+  // Of more instruments than are shown, those that come first: what is held stands before the others.
+  select(run, feed, names) {
     const wanted = new Set([...names].slice(0, MOST_NAMES));
     if (run === this.run && wanted.size === this.names.size && [...wanted].every((name) => this.names.has(name)) && this.source) return;
-    if (run !== this.run) this.activity = this.activity.filter((each) => each.run === run);
+    if (run !== this.run) {
+      this.activity = this.activity.filter((each) => each.run === run);
+      this.ticks.clear();
+    }
     this.run = run;
+    this.feed = feed;
     this.names = wanted;
     this.open();
   }
@@ -76,8 +82,8 @@ export class Live {
     heard("board", (data) => this.take(data));
     heard("health", (data) => { this.health = data; });
     heard("pipeline", (data) => { this.pipeline = data; });
-    heard("activity", (data) => { this.activity.unshift(data); this.activity.length = Math.min(this.activity.length, LATEST); });
-    heard("alerts", (data) => this.alert(data));
+    heard("activity", (data) => { this.activity.unshift(data); this.activity.length = Math.min(this.activity.length, LATEST); this.news(data); });
+    heard("alerts", (data) => { this.alert(data); this.news(data); });
     heard("bye", (data) => { this.wait = Math.max(500, data.retry_ms || 1000); this.retry(); });
     source.onerror = () => { if (source === this.source) this.retry(); };
   }
@@ -96,10 +102,12 @@ export class Live {
     if (reset) this.boards = new Map();
     for (const [run, part, name, value] of changes) {
       if (part === "ticks") {
-        const known = this.ticks.get(name);
+        const known = this.ticks.get(name), own = run !== "";
+        // A price of another run, or of another feed, is none of this run's.
+        if (own ? run !== this.run : (known && known.own) || (value !== null && value.feed !== this.feed)) continue;
         if (value === null) this.ticks.delete(name);
         else if (!known || known.feed_seq !== value.feed_seq || known.ts !== value.ts) {
-          this.ticks.set(name, { ...value, came: first && !known ? null : performance.now() });
+          this.ticks.set(name, { ...value, own, came: first && !known ? null : performance.now() });
         }
         continue;
       }
@@ -109,6 +117,7 @@ export class Live {
     }
   }
   hello() {}
+  news() {}
   async readAlerts(source) {
     const late = (this.late = []);
     try {

@@ -44,7 +44,7 @@ export function logsPage(app, values) {
     next = page.next;
     older.hidden = !next;
   }
-  return { node, refresh, update() {}, every: 2000, always: true };
+  return { node, refresh, update() {}, every: 4000, always: true };
 }
 function india(timestamp) {
   const at = Date.parse(timestamp || "");

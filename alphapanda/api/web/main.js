@@ -1,5 +1,6 @@
 // The page: who is there, which run is looked at, which of the seven pages is shown.
 
+import { accountPage } from "./account.js";
 import { get, keepToken, killFile, post, query, whenLoggedOut, whoAmI } from "./api.js";
 import { dayPage } from "./day.js";
 import { healthPage } from "./health.js";
@@ -11,24 +12,29 @@ import { nowPage } from "./now.js";
 import { ordersPage } from "./orders.js";
 import { NOTHING_KNOWN, totalPnl } from "./pnl.js";
 import { riskPage } from "./risk.js";
-import { stopBar } from "./stop.js";
+import { stopBar, whenGiven } from "./stop.js";
 import { strategiesPage } from "./strategies.js";
 import { attempt, el, put, say } from "./ui.js";
 
+const OF_NO_RUN = ["health", "logs", "account"];
 const PAGES = [["now", "Now", nowPage, "n"], ["orders", "Orders", ordersPage, "o"], ["strategies", "Strategies", strategiesPage, "s"],
-  ["risk", "Risk", riskPage, "r"], ["health", "Health", healthPage, "h"], ["logs", "Logs", logsPage, "l"], ["day", "Day", dayPage, "d"]];
+  ["risk", "Risk", riskPage, "r"], ["health", "Health", healthPage, "h"], ["logs", "Logs", logsPage, "l"], ["day", "Day", dayPage, "d"], ["account", "Account", accountPage, "a"]];
 const WORKING = ["submitted", "unknown", "open", "triggered"], ALIVE = ["running"];
+const RISK_MS = 9500;
 const root = document.getElementById("app");
 
 class App {
   constructor(user) {
     this.user = user;
     this.live = new Live();
-    this.runs = [];
+    this.runs = null;  // not known yet
+    this.selected = "";
     this.run = null;
     this.chosen = "";
     this.instruments = [];
+    this.feed = null;
     this.risk = null;
+    this.riskAt = 0;
     this.killFile = false;
     this.dip = null;
     this.kept = null;
@@ -91,7 +97,7 @@ class App {
     this.links = PAGES.map(([name, label, , key]) => el("a", { href: `#/${name}`, title: `g ${key}` }, label));
     this.stops = stopBar({
       run: () => this.run && this.run.run, open: () => this.sums().open, paused: () => this.paused(), mute: () => this.live.mute,
-      running: () => this.running(), may: (scope) => this.may(scope),
+      running: () => this.running(), unknown: () => this.runs === null, may: (scope) => this.may(scope),
     });
     this.body = el("main", { id: "main" });
     put(root, el("header", {}, this.banner,
@@ -100,12 +106,15 @@ class App {
         el("button", { type: "button", class: "small", id: "theme", title: "Dark or light", onclick: turnTheme }, "◐"),
         el("button", { type: "button", class: "small", id: "logout", title: `${this.user.name}, ${this.user.role}`, onclick: () => this.logOut() }, "Log out")),
       el("nav", { "aria-label": "Pages" }, this.links)), this.body,
-    el("footer", {}, "Times are Indian. Charts by ", el("a", { href: "https://www.tradingview.com/", rel: "noreferrer noopener", target: "_blank" }, "TradingView Lightweight Charts™"), ", © TradingView, Inc., Apache License 2.0. Keys: g and n o s r h l d for pages, / for the filter."));
+    el("footer", {}, "Times are Indian. Charts by ", el("a", { href: "https://www.tradingview.com/", rel: "noreferrer noopener", target: "_blank" }, "TradingView Lightweight Charts™"), ", © TradingView, Inc., Apache License 2.0. Keys: g and n o s r h l d a for pages, / for the filter."));
     window.addEventListener("hashchange", () => this.show());
     document.addEventListener("keydown", keys);
     this.live.on(() => this.update());
-    this.live.hello = () => { if (this.refresh) this.refresh(); };
-    await this.readRuns();
+    this.live.hello = () => this.soon();
+    this.live.news = (data) => { if (data.type === "command" || data.kind === "trading_stopped") this.soon(); };
+    whenGiven(() => this.soon());
+    // A page that can't read its runs yet is there all the same: it can still kill.
+    try { await this.readRuns(); } catch (error) { if (error.status === 401) throw error; say(this.facts.status, error.message, "down"); }
     this.live.begin();
     this.timers.push(setInterval(() => this.readRuns().catch(() => {}), 5000));
     await this.show();
@@ -116,12 +125,18 @@ class App {
     this.live.begun = false;
     this.live.close();
     if (this.refresher) clearInterval(this.refresher);
+    clearTimeout(this.due);
   }
   async logOut() {
     await attempt(() => post("/auth/logout"));
     location.reload();
   }
 
+  soon() {
+    this.riskAt = 0;
+    clearTimeout(this.due);
+    this.due = setTimeout(() => { if (this.refresh) this.refresh(); }, 300);
+  }
   async readRuns() {
     const told = await get("/runs" + query({ limit: 50 }));
     this.runs = told.items;
@@ -134,30 +149,43 @@ class App {
       this.options = options;
       put(this.chooser, this.runs.map((run) => el("option", { value: run.run }, label(run))));
     }
-    if (next && (!this.run || this.run.run !== next.run)) await this.select(next);
-    else if (next) this.run = next;
-    if (next) this.chooser.value = next.run;
-    this.chooser.hidden = this.runs.length < 2;
-    this.update();
+    const first = this.run === null && next !== null;
+    if (next && this.run && this.run.run === next.run) this.run = next;
+    try {
+      if (next && this.selected !== next.run) await this.select(next);
+    } finally {
+      if (next) this.chooser.value = next.run;
+      this.chooser.hidden = this.runs.length < 2;
+      this.update();
+    }
+    if (first && this.page) await this.show();  // it was shown without a run
   }
   async choose(name) {
     this.chosen = name;
-    const run = this.runs.find((each) => each.run === name);
+    const run = (this.runs || []).find((each) => each.run === name);
     if (run) await attempt(() => this.select(run));
     await this.show();
   }
   async select(run) {
-    this.run = run;
-    this.risk = null;
-    this.dip = null;
-    this.kept = null;
+    if (!this.run || this.run.run !== run.run) Object.assign(this, { run, risk: null, dip: null, kept: null, selected: "" });
     const told = await get(`/runs/${encodeURIComponent(run.run)}`);
     this.instruments = (told.manifest.market && told.manifest.market.names) || [];
-    this.live.select(run.run, this.instruments);
+    this.feed = told.manifest.feed ?? null;
+    this.selected = run.run;
+    this.watch();
+    this.riskAt = 0;
     try { await this.readRisk(); } catch { /* the page that is shown asks again, and says why it can't */ }
   }
-  async readRisk() {
+  // Asks for prices: of what is held first, where a run has more instruments than may be watched.
+  watch() {
     if (!this.run) return;
+    const held = this.positions().filter((row) => row.quantity !== 0).map((row) => row.instrument);
+    this.live.select(this.run.run, this.feed, new Set([...held.sort(), ...this.instruments]));
+  }
+  // Limits and stops are asked for now and then, and soon after anything that may have changed them.
+  async readRisk() {
+    if (!this.run || (this.risk && Date.now() - this.riskAt < RISK_MS)) return;
+    this.riskAt = Date.now();
     const { run, ended_ns: over } = this.run, path = `/portfolios/${encodeURIComponent(run)}`;
     const [risk, curve] = await Promise.all([get("/risk" + query({ run })), get(`${path}/pnl`)]);
     const asks = !this.onBoard() && !this.running() && !(over && this.kept);
@@ -166,6 +194,7 @@ class App {
     this.risk = risk.items.find((each) => each.run === run) || null;
     this.killFile = killFile();
     this.dip = units(curve.lowest);
+    if (this.instruments.length > this.live.names.size && this.live.source) this.watch();
     if (asks) this.kept = { positions: positions.items, folios: folios.items.filter((row) => row.run === run), orders: orders.items.map((row) => ({ ...row, order_id: row.order })) };
   }
 
@@ -175,8 +204,10 @@ class App {
     const name = (location.hash.split("?")[0] || "#/now").slice(2) || "now";
     const [, label, make] = PAGES.find((each) => each[0] === name) || PAGES[0];
     clearInterval(this.refresher);
+    delete this.body.dataset.shown;
+    const hash = location.hash;
     this.page = make(this, this.values());
-    put(this.body, this.run || name === "health" || name === "logs" ? this.page.node : emptyPage());
+    put(this.body, this.run || OF_NO_RUN.includes(name) ? this.page.node : this.runs === null ? unknownPage() : emptyPage());
     document.title = `${label} · Alpha Panda`;
     this.links.forEach((link, index) => (PAGES[index][1] === label ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
     const page = this.page;
@@ -185,9 +216,10 @@ class App {
       try { await this.readRisk(); await page.refresh(); } catch (error) { if (this.page === page && error.status) say(this.facts.status, error.message, "down"); }
     };
     this.refresh = refresh;
-    this.refresher = setInterval(refresh, page.every || 4000);
+    this.refresher = setInterval(refresh, page.every || 10000);
     await refresh();
     this.update();
+    if (this.page === page) this.body.dataset.shown = hash;  // all that it asks for has come
   }
 
   update() {
@@ -223,6 +255,9 @@ function sessionOf(ns) {
   if (minute < 540) return "closed";
   if (minute < 555) return "pre-open";
   return minute < 930 ? `open, ${span((930 - minute) * 60)} to the close` : "closed";
+}
+function unknownPage() {
+  return el("div", { class: "card", id: "unknown" }, el("h3", {}, "Your runs are not known"), el("p", {}, "They could not be read; the page tries again each 5 s. Kill stops all of them."));
 }
 function emptyPage() {
   return el("div", { class: "card", id: "empty" }, el("h3", {}, "No run yet"), el("p", {}, "Start one, and it appears here: alphapanda paper STRATEGY --feed replay:PATH"));

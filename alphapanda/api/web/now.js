@@ -65,11 +65,13 @@ export function nowPage(app) {
     const latest = live.activity.filter((each) => each.run === run.run), told = new Set(latest.filter((each) => each.type === "fill").map((each) => each.seq));
     const lines = [...latest, ...fills.filter((row) => !told.has(row.seq))].slice(0, 20);
     put(activity, lines.length ? lines.map((each) => activityLine(each)) : el("li", { class: "quiet" }, "Nothing has happened yet."));
-    put(refused, signals.length ? signals.map((row) => el("li", {}, el("time", {}, clock(row.ts)), el("b", {}, `${row.strategy} ${row.side} ${count(row.quantity)} ${short(row.instrument)}: `), row.sentence || row.code))
+    const latestNo = latest.filter((each) => each.type === "refusal" && !signals.some((row) => row.signal_id === each.signal_id));
+    const refusals = [...latestNo, ...signals].slice(0, 12);
+    put(refused, refusals.length ? refusals.map((row) => el("li", {}, el("time", {}, clock(row.ts)), el("b", {}, `${row.strategy} ${row.side} ${count(row.quantity)} ${short(row.instrument)}: `), row.sentence || row.code))
       : el("li", { class: "quiet" }, "None was refused."));
     node.classList.toggle("over", old);
   }
-  return { node, update, refresh, every: 3000 };
+  return { node, update, refresh, every: 10000 };
 }
 
 function stopLine(app, each) {

@@ -79,7 +79,7 @@ export function ordersPage(app, values) {
     table.set(word ? rows.filter((row) => Object.values(row).some((value) => String(value).toLowerCase().includes(word))) : rows);
     more.hidden = !next;
   }
-  return { node, refresh, update, every: 2500 };
+  return { node, refresh, update, every: 6000 };
 }
 
 // An order with its signal and its fills.

@@ -30,8 +30,9 @@ export function riskPage(app) {
     { label: "Of fills", value: (row) => rupees(units(row.of_fills)), phone: false }, { label: "Charges", value: (row) => rupees(units(row.total)) },
     { label: "Of turnover", value: (row) => percent(share(units(row.total), units(row.turnover)), 3) },
   ], { key: (row) => row.strategy, label: "Charges", empty: "Nothing was traded." });
+  const kinds = el("div", { id: "kinds" });
   const all = el("details", {}, el("summary", {}, "All limits"), others);
-  const node = el("div", {}, section("Used and left", used), all, el("div", { class: "two" }, section("Refusals by rule", refused.node), section("Charges", charges.node)));
+  const node = el("div", {}, section("Used and left", used), all, el("div", { class: "two" }, section("Refusals by rule", refused.node), section("Charges", charges.node, kinds)));
   let shown = "";
 
   function limits() {
@@ -58,9 +59,12 @@ export function riskPage(app) {
     put(others, table.node);
   }
   return {
-    node, every: 4000,
+    node, every: 10000,
     async refresh() {
-      charges.set((await get(`/portfolios/${encodeURIComponent(app.run.run)}/charges`)).items);
+      const told = await get(`/portfolios/${encodeURIComponent(app.run.run)}/charges`);
+      charges.set(told.items);
+      put(kinds, told.kinds === null ? note("By kind they are known when the run has ended: a contract note is rounded by the day.")
+        : el("dl", {}, Object.entries(told.kinds).map(([kind, amount]) => [el("dt", {}, kind.replaceAll("_", " ")), el("dd", {}, rupees(units(amount)))])));
       this.update();
     },
     update() { limits(); refused.none(app.risk ? "No rule has refused anything." : "Not known yet."); refused.set(app.risk ? app.risk.refused : []); },

@@ -18,9 +18,12 @@ export function outcome(told) {
   if (file) lines.push(file.why || (told.verb === "kill" ? "The file KILL is written: no run begins until it is lifted." : "The file KILL is lifted: runs begin again."));
   return lines.join("\n");
 }
+let given = () => {};
+export function whenGiven(call) { given = call; }
 export async function give(verb, { run = null, scope = "account", name = "", reason = "" } = {}) {
   const told = await attempt(() => command({ verb, scope, name, run, reason }));
   if (told) toast(outcome(told));
+  given();
   return told;
 }
 
@@ -48,9 +51,10 @@ export function stopBar(context) {
     pause.textContent = context.paused() ? "Resume" : "Pause";
     pause.disabled = !here || context.mute();
     flattens.disabled = !here || context.mute() || !context.open();
-    kill.disabled = !here;
+    kill.disabled = !here && !context.unknown();
+    kill.lastChild.textContent = context.unknown() ? "Hold to kill all" : "Hold to kill";
     bar.hidden = !context.may("trade:control");
-    bar.classList.toggle("idle", !here);
+    bar.classList.toggle("idle", kill.disabled);
   } };
 }
 

@@ -7,6 +7,8 @@ import { priceOf } from "./pnl.js";
 import { give } from "./stop.js";
 import { attempt, el, put, say, section } from "./ui.js";
 
+const LAST = 200;
+
 export function strategiesPage(app, values) {
   const cards = new Map(), board = el("div", { class: "two" });
   const instrument = el("select", { id: "chart-of", "aria-label": "Instrument", onchange: () => attempt(draw) });
@@ -30,14 +32,13 @@ export function strategiesPage(app, values) {
   }
   async function refresh() {
     const run = app.run.run;
-    const [told, ...lasts] = await Promise.all([get(`/runs/${encodeURIComponent(run)}`), ...app.run.strategies.flatMap((strategy) => [
-      get("/signals" + query({ run, strategy, limit: 1 })), get("/signals" + query({ run, strategy, status: "rejected", limit: 1 })),
-    ])]);
-    app.run.strategies.forEach((name, index) => {
+    const [told, all, no] = await Promise.all([get(`/runs/${encodeURIComponent(run)}`), get("/signals" + query({ run, limit: LAST })), get("/signals" + query({ run, status: "rejected", limit: LAST }))]);
+    const none = (list) => (list.next ? `none among the last ${LAST} of all` : "none yet");
+    app.run.strategies.forEach((name) => {
       if (!cards.has(name)) { cards.set(name, card(name)); board.append(cards.get(name).node); }
-      const { facts, parameters } = cards.get(name), [signal] = lasts[2 * index].items, [refusal] = lasts[2 * index + 1].items;
-      say(facts["Last signal"], signal ? `${clock(signal.ts)} ${signal.side} ${count(signal.quantity)} ${short(signal.instrument)}` : "none yet");
-      say(facts["Last refusal"], refusal ? `${clock(refusal.ts)} ${short(refusal.instrument)}: ${refusal.sentence}` : "none", refusal ? "warn" : "");
+      const { facts, parameters } = cards.get(name), signal = all.items.find((each) => each.strategy === name), refusal = no.items.find((each) => each.strategy === name);
+      say(facts["Last signal"], signal ? `${clock(signal.ts)} ${signal.side} ${count(signal.quantity)} ${short(signal.instrument)}` : none(all));
+      say(facts["Last refusal"], refusal ? `${clock(refusal.ts)} ${short(refusal.instrument)}: ${refusal.sentence}` : none(no), refusal ? "warn" : "");
       const made = (told.manifest.strategies || []).find((each) => each.name === name);
       say(parameters, made ? Object.entries(made.params).map(([key, value]) => `${key} = ${value}`).join(", ") || "none" : UNKNOWN);
     });
@@ -82,5 +83,5 @@ export function strategiesPage(app, values) {
       chart.add(Math.floor(seen / 1e9), Number(price(priceOf(tick)).replaceAll(",", "")));
     } else if (!chart && tick && !kept.length && app.instruments.length && plot.textContent) attempt(draw);
   }
-  return { node, refresh, update, every: 4000 };
+  return { node, refresh, update, every: 10000 };
 }

@@ -39,7 +39,7 @@ class Recording(Protocol):
 
     @property
     def kind(self) -> str:
-        """Return what its rows are."""
+        """Whether they are ticks, quotes or bars."""
         ...
 
     def end_with(self, calendar: Calendar, groups: Sequence[SessionGroup]) -> None:

@@ -20,11 +20,11 @@ ENDED = ".ended.json"
 
 def open_journals() -> Iterator[tuple[Path, Journal | AlphaPandaError]]:
     """Yield the runs that keep a journal, the newest last, or what is wrong with theirs."""
-    for file in journals():
+    for file in journal_files():
         yield file.parent, opened(file)
 
 
-def journals() -> list[Path]:
+def journal_files() -> list[Path]:
     """Return the journals of runs, the newest last."""
     folder = config.load().runs_dir
     return sorted(folder.glob(f"*/{FILE}"), key=lambda file: file.stat().st_mtime)
@@ -48,7 +48,7 @@ def facts_of_all() -> Iterator[dict[str, Any]]:
     """
     place = config.load().runs_dir / ENDED
     known, now = ended(place), {}
-    for file in journals():
+    for file in journal_files():
         status = file.stat()
         mark = [__version__, status.st_size, status.st_mtime_ns]
         before = known.get(file.parent.name)

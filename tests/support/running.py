@@ -82,7 +82,7 @@ def called(*words: str, cwd: Path, **variables: str) -> Told:
 
 def process(*words: str, cwd: Path, **variables: str) -> Told:
     """Run a command in a process of its own: forked, unless Python itself is told something."""
-    env, limit_s = {**os.environ, **variables}, 240
+    env, limit_s = {**os.environ, **variables}, 600
     if all(name.startswith("ALPHAPANDA_") for name in variables):
         return Told(*forker().run(words, cwd, env, limit_s))
     done = subprocess.run(

@@ -107,6 +107,13 @@ def own_kafka() -> Iterator[Kafka]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def own_postgres() -> Iterator[Postgres]:
+    """Return a server of our own, which a test may stop and must leave running."""
+    with own(Postgres) as server:
+        yield server
+
+
 @pytest.fixture
 def own_topics(tmp_path: Path, own_kafka: Kafka) -> Settings:
     """Return settings with a server whose topics take messages of 6 MB."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from alphapanda.store.trading import Order, Position, Run, Signal, Stage
 from tests.store.rows import GOOD
 from tests.support.api import PASSWORD, V1, WIDE, Browser, Serving, serving, settings_of
 from tests.support.browser import Tab, chromium
-from tests.support.running import PROGRAM
+from tests.support.forking import Forked, forker
 from tests.support.servers import databases
 
 PAGES = ("now", "orders", "orders?tab=fills", "orders?tab=signals", "strategies", "risk", "health",
@@ -58,7 +57,7 @@ def desk(
 
 
 @pytest.fixture(scope="module")
-def trading(desk: Serving, browser: Any) -> Iterator[subprocess.Popen[bytes]]:
+def trading(desk: Serving, browser: Any) -> Iterator[Forked]:
     """Return a paper run in a process of its own, in the same base folder, once it trades."""
     base = desk.settings.base_dir
     synthesize(base / "day.parquet", day=date(2025, 8, 4), days=1, instruments=2,
@@ -84,23 +83,20 @@ def trading(desk: Serving, browser: Any) -> Iterator[subprocess.Popen[bytes]]:
         "runs/desk",
         "--json",
     )
-    with (base / "paper.txt").open("wb") as said:
-        process = subprocess.Popen(
-            [PROGRAM, *words], cwd=base, env={**environment, "ALPHAPANDA_BASE_DIR": str(base)},
-            stdout=said, stderr=said,
-        )  # fmt: skip
-    try:
+    environment["ALPHAPANDA_BASE_DIR"] = str(base)
+    with Forked(forker(), words, base, environment) as process:
         until = time.monotonic() + 120
         mira = desk.log_in("mira")
         while not (known := desk_run(mira)) or not held(mira, known):
-            assert process.poll() is None, (base / "paper.txt").read_text()
+            assert process.poll() is None, process.said()
             assert time.monotonic() < until
             time.sleep(0.2)
-        yield process
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
 
 
 def markup(owner: str) -> list[Any]:
@@ -193,9 +189,7 @@ def test_the_login_is_a_cookie_that_no_script_reads(browser: Any, desk: Serving)
     context.close()
 
 
-def test_the_pnl_is_the_apis_to_the_paisa(
-    browser: Any, desk: Serving, trading: subprocess.Popen[bytes]
-) -> None:
+def test_the_pnl_is_the_apis_to_the_paisa(browser: Any, desk: Serving, trading: Forked) -> None:
     """With the market frozen, the page's net P&L is realised + unrealised - charges of the API."""
     opened, mira = tab(browser, desk), desk.log_in("mira")
     run = desk_run(mira)
@@ -221,7 +215,7 @@ def test_the_pnl_is_the_apis_to_the_paisa(
 
 
 def test_a_kill_is_held_for_a_second_on_a_phone(
-    browser: Any, desk: Serving, trading: subprocess.Popen[bytes]
+    browser: Any, desk: Serving, trading: Forked
 ) -> None:
     """No page scrolls sideways at 360 pixels; a tap does nothing, a second's hold kills the run."""
     opened = tab(browser, desk, size=PHONE, has_touch=True, color_scheme="dark")
@@ -246,9 +240,7 @@ def test_a_kill_is_held_for_a_second_on_a_phone(
     opened.close()
 
 
-def test_a_page_that_hears_nothing_says_so(
-    browser: Any, desk: Serving, trading: subprocess.Popen[bytes]
-) -> None:
+def test_a_page_that_hears_nothing_says_so(browser: Any, desk: Serving, trading: Forked) -> None:
     """Six seconds after the last frame there is a red line, and only the kill can be pressed."""
     opened = tab(browser, desk)
     opened.page.wait_for_selector("#pause:not([disabled])")
@@ -264,9 +256,7 @@ def test_a_page_that_hears_nothing_says_so(
     opened.close()
 
 
-def test_what_is_unknown_is_not_nought(
-    browser: Any, desk: Serving, trading: subprocess.Popen[bytes]
-) -> None:
+def test_what_is_unknown_is_not_nought(browser: Any, desk: Serving, trading: Forked) -> None:
     """A page that never hears anything says so, and shows no P&L, position or order as none."""
     opened = tab(browser, desk)
     opened.context.route("**/api/v1/stream*", lambda route: route.abort())

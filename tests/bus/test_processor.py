@@ -270,14 +270,14 @@ def test_two_members_share_and_hand_over(settings: Settings) -> None:
 
 def test_who_is_slow_to_apply_is_not_stuck(tmp_path: Path, kafka_address: str) -> None:
     """A page that takes longer than a client may be silent is not begun again for ever."""
-    settings = settings_for(tmp_path, kafka_address, stuck_after_s=1)
+    settings = settings_for(tmp_path, kafka_address, stuck_after_s=0.5)
     run = name_of_own()
     table, cancelled = Table(run), []
 
     async def slow(envelopes: Sequence[Envelope]) -> None:
         try:
             if not table.rows and any(one.run_id == run for one in envelopes):
-                await asyncio.sleep(3)
+                await asyncio.sleep(1.5)  # three times as long as a client may be silent
         except asyncio.CancelledError:
             cancelled.append(len(envelopes))
             raise
@@ -310,12 +310,15 @@ def test_a_stuck_consumer_is_replaced(
         await send(settings, [message(fill(run, seq)) for seq in range(10)])
         await until(lambda: len(table.rows) == 10)
 
+        stuck = asyncio.Event()
+
         async def nothing(**_: Any) -> dict[Any, Any]:
+            stuck.set()
             await asyncio.sleep(0.05)
             return {}
 
         monkeypatch.setattr(reader._consumer, "getmany", nothing)
-        await asyncio.sleep(0.5)  # the call before has ended
+        await stuck.wait()  # the call before has ended
         await send(settings, [message(fill(run, seq)) for seq in range(10, 20)])
         await until(lambda: len(table.rows) == 20)
         await asyncio.sleep(2)  # idle with nothing to do is not stuck

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,11 +18,20 @@ from alphapanda.faults import RELAYED, VARIABLE
 from alphapanda.journal.journal import Journal
 from tests.runs.alike import envelopes
 from tests.support.events import LARGE
-from tests.support.running import PROGRAM, called, process, session
+from tests.support.gate import Gate
+from tests.support.running import called, process, session, started
 from tests.support.servers.kafka import Kafka
 from tests.support.servers.process import wait_until
 
 pytestmark = pytest.mark.core
+
+ROWS = 2_000
+"""Of each of two shares."""
+RULES = ["--limits", "wide", "--param", "fast=20", "--param", "slow=80", "--json"]
+
+
+def feed(speed: str) -> list[str]:
+    return ["--feed", f"replay:{session(2, ROWS)}", "--speed", speed]
 
 
 def test_backtest_and_paper_publish_what_their_journals_hold(
@@ -32,13 +39,11 @@ def test_backtest_and_paper_publish_what_their_journals_hold(
 ) -> None:
     """Every envelope of the journal is on its topic once; the digests are the same."""
     bus = {"ALPHAPANDA_BUS__SERVERS": kafka_address}
-    rules = ["--limits", "wide", "--param", "fast=50", "--param", "slow=200", "--json"]
     assert called("bootstrap", cwd=tmp_path, **bus).status == 0
     told = [
-        called("backtest", "ema_cross", "--data", session(2, 6_000), "--bus", "--out", "one",
-                *rules, cwd=tmp_path, **bus),
-        called("paper", "ema_cross", "--feed", f"replay:{session(2, 6_000)}", "--speed", "max",
-                "--out", "two", *rules, cwd=tmp_path, **bus),
+        called("backtest", "ema_cross", "--data", session(2, ROWS), "--bus", "--out", "one",
+               *RULES, cwd=tmp_path, **bus),
+        called("paper", "ema_cross", *feed("max"), "--out", "two", *RULES, cwd=tmp_path, **bus),
     ]  # fmt: skip
     assert [run.status for run in told] == [0, 0], [run.err for run in told]
     assert len({json.loads(run.out)["digest"] for run in told}) == 1
@@ -66,20 +71,24 @@ def test_backtest_and_paper_publish_what_their_journals_hold(
         assert bool(done["damage"]) == (not words)
 
 
-@pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize("point", RELAYED)
+@pytest.mark.parametrize(
+    ("point", "count"),
+    [("page acknowledged", 1), ("page acknowledged", 2), ("cursor written", 1),
+     ("cursor written", 2), ("cursor kept", 1)],
+)  # fmt: skip
 def test_killed_where_its_relay_is_a_run_arrives(
     kafka_address: str, point: str, count: int, tmp_path: Path
 ) -> None:
-    """Killed at the n-th passing of a point of the relay, each event arrives in its key's order."""
+    """Killed at the n-th passing of a point of the relay, each event arrives in its key's order.
+
+    At the second there is a cursor of an earlier page. The first that is kept is as any other.
+    """
     bus = {"ALPHAPANDA_BUS__SERVERS": kafka_address}
-    words = ["paper", "ema_cross", "--feed", f"replay:{session(2, 6_000)}", "--speed", "1000x",
-             "--limits", "wide", "--param", "fast=50", "--param", "slow=200", "--out", "run",
-             "--json"]  # fmt: skip
+    words = ["paper", "ema_cross", "--out", "run", *RULES]
     assert called("bootstrap", cwd=tmp_path, **bus).status == 0
-    killed = process(*words, cwd=tmp_path, **bus, **{VARIABLE: f"{point}:{count}"})
+    killed = process(*words, *feed("1000x"), cwd=tmp_path, **bus, **{VARIABLE: f"{point}:{count}"})
     assert killed.status == -signal.SIGKILL
-    again = called(*words, cwd=tmp_path, **bus)
+    again = called(*words, *feed("max"), cwd=tmp_path, **bus)
     if again.status == 2:  # the run had ended: what was left to do is the relay's
         again = called("relay", "run", cwd=tmp_path, **bus)
     assert again.status == 0, again.err
@@ -95,6 +104,12 @@ def test_killed_where_its_relay_is_a_run_arrives(
             (each["key"], each["id"]) for each in kept if topic_of(each["type"], "paper") == topic
         ]
         assert by_key(mine) == by_key(wanted) != {}
+
+
+def test_every_point_is_tried() -> None:
+    """The points of the test above are those there are."""
+    (mark,) = test_killed_where_its_relay_is_a_run_arrives.pytestmark  # type: ignore[attr-defined]
+    assert {point for point, _ in mark.args[1]} == {*RELAYED}
 
 
 def by_key(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
@@ -132,19 +147,17 @@ def test_who_does_not_wait_for_a_silent_server_has_the_result(
     bus = {"ALPHAPANDA_BUS__SERVERS": own_topics.bus.servers}
     assert called("bootstrap", "--broker", "paper", cwd=tmp_path,
                    **bus, ALPHAPANDA_BUS__MESSAGE_BYTES=str(LARGE)).status == 0  # fmt: skip
-    run = tmp_path / "run"
-    words = ["paper", "ema_cross", "--feed", f"replay:{session(2, 6_000)}", "--speed", "1000x",
-             "--limits", "wide", "--out", "run", "--json"]  # fmt: skip
-    with subprocess.Popen(
-        [PROGRAM, *words], cwd=tmp_path, env={**os.environ, **bus}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as trading:  # fmt: skip
+    run, gate = tmp_path / "run", Gate(tmp_path)
+    gate.let(ROWS)
+    words = ["paper", "ema_cross", *feed("max"), "--out", "run", *RULES]
+    with started(*words, cwd=tmp_path, **bus, **gate.variables) as trading:
         try:
             assert wait_until((run / "relay.cursor").exists, 60)
             own_kafka.pause()
+            gate.let()
             assert wait_until(lambda: Journal.open(run).contents.ended, 120)
             trading.send_signal(signal.SIGINT)
-            out, err = trading.communicate(timeout=60)
+            out, err = trading.communicate(60)
         finally:
             own_kafka.resume()
     assert trading.returncode == 3, err

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import signal
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from alphapanda.events.events import decode
 from alphapanda.faults import PROJECTED, VARIABLE
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.journal.packing import Batch
-from alphapanda.projection.follower import source_in
+from alphapanda.projection.follower import PAGE, source_in
 from alphapanda.projection.live_redis import RedisLive
 from alphapanda.projection.tables import Tables
 from alphapanda.store import migrating
@@ -27,8 +27,10 @@ from alphapanda.store.database import Database
 from alphapanda.store.trading import Run
 from tests.projection.days import environment, rows_of, with_redis
 from tests.runs.alike import rewritten
-from tests.support.running import PROGRAM, Told, process, session
-from tests.support.servers import databases, own
+from tests.support.forking import Forked
+from tests.support.gate import Gate
+from tests.support.running import Told, process, session, started
+from tests.support.servers import databases
 from tests.support.servers.databases import using
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.process import wait_until
@@ -37,17 +39,20 @@ pytestmark = [pytest.mark.core, pytest.mark.timeout(900)]
 PATIENT_S = 200
 """For what comes in seconds, but not on a busy machine."""
 RULES = ["--limits", "wide", "--param", "fast=3", "--param", "slow=8", "--json"]
-ROWS = 12_000
+ROWS = 3_200
+"""Of each share: two pages of events. What begins behind the second would be as the second is."""
+SOME = 1_000
+"""Rows in all, with which a run trades and is not half way."""
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a run with a journal of several pages."""
+    """Return a run with a journal of two pages."""
     folder = tmp_path_factory.mktemp("journal")
     told = process("backtest", "ema_cross", "--data", session(2, ROWS), "--journal", "--out",
                    "run", *RULES, cwd=folder)  # fmt: skip
     assert told.status == 0, told.err
-    assert Journal.open(folder / "run").seq > 10_000
+    assert PAGE < Journal.open(folder / "run").seq < 2 * PAGE
     return folder / "run"
 
 
@@ -106,11 +111,19 @@ def test_journals_become_tables_and_again(
     assert kept(settings, run) == expected
 
 
+KILLS = [("page read", 2), ("page written", 1), ("page written", 2), ("page kept", 1),
+         ("rows dropped", 1)]  # fmt: skip
+OPEN = [("page written", 1), ("rows dropped", 1)]
+"""Where a file of SQLite's differs from a server: one is left with a transaction half written; the
+other is a transaction of several tables. At the others none is open, and both hold what was kept.
+"""
+
+
 @pytest.mark.parametrize(
-    ("point", "count"),
-    [("page read", 2), ("page written", 1), ("page written", 3), ("page kept", 1),
-     ("rows dropped", 1)],
-)  # fmt: skip
+    ("migrated_database", "point", "count"),
+    [*(("postgresql", *kill) for kill in KILLS), *(("sqlite", *kill) for kill in OPEN)],
+    indirect=["migrated_database"],
+)
 def test_killed_between_any_two_steps_it_goes_on(
     point: str, count: int, migrated_database: Settings, run: Path, expected: dict[str, Any]
 ) -> None:
@@ -125,8 +138,7 @@ def test_killed_between_any_two_steps_it_goes_on(
 
 def test_every_point_is_tried() -> None:
     """The points of the test above are those there are."""
-    marks: Any = test_killed_between_any_two_steps_it_goes_on.pytestmark  # type: ignore[attr-defined]
-    assert {point for point, _ in marks[0].args[1]} == {*PROJECTED}
+    assert {point for point, _ in KILLS} == {*PROJECTED}
 
 
 def test_a_damaged_journal_stops_no_other(
@@ -227,9 +239,9 @@ def test_runs_are_projected_by_themselves(
     """With tables there, a backtest with a journal and a paper run are in them and on the board."""
     given = {"cwd": live.base_dir, **environment(live)}
     told = [
-        process("backtest", "ema_cross", "--data", session(2, 3_000), "--journal", "--out", "one",
+        process("backtest", "ema_cross", "--data", session(2, 1_000), "--journal", "--out", "one",
                 *RULES, **given),
-        process("paper", "ema_cross", "--feed", f"replay:{session(2, 3_000)}", "--speed", "max",
+        process("paper", "ema_cross", "--feed", f"replay:{session(2, 1_000)}", "--speed", "max",
                 "--out", "two", *RULES, **given),
     ]  # fmt: skip
     assert [each.status for each in told] == [0, 0], [each.err for each in told]
@@ -242,7 +254,7 @@ def test_runs_are_projected_by_themselves(
         assert board["stages"]["order_filled"]["count"] == len(rows["fills"])
         assert {*board} == {"run", "stages", "positions", "orders", "pnl"}
     market = asyncio.run(board_of(live, "shared", ""))
-    rows = pq.read_table(session(2, 3_000)).sort_by("ts").to_pylist()
+    rows = pq.read_table(session(2, 1_000)).sort_by("ts").to_pylist()
     assert market["stages"]["market_tick"]["count"] == len(rows)
     assert "ticks" not in market, "prices out of a journal are that run's alone"
     own = asyncio.run(board_of(live, "shared", source_in(Journal.open(run)).run_id))
@@ -271,41 +283,39 @@ def taken_in(settings: Settings, run: Path) -> int:
 
 
 def test_postgresql_down_in_the_middle_of_a_paper_run(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, templates: databases.Templates
-) -> None:
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, templates: databases.Templates,
+    own_postgres: Postgres,
+) -> None:  # fmt: skip
     """Killed and started again while a run trades: the run ends as ever, all is in the tables.
 
     Left down at the end: the result is printed, status 3 says which command brings the rest.
     Down at the start: nothing begins.
     """
-    paper = ["paper", "ema_cross", "--feed", f"replay:{session(2, ROWS)}", "--out"]
-    with own(Postgres) as server, databases.Templates(tmp_path).migrated(
-        tmp_path, server.url
-    ) as settings:  # fmt: skip
-        given = environment(settings)
-        with started(settings, [*paper, "one", "--speed", "1000x", *RULES]) as trading:
+    paper = ["paper", "ema_cross", "--feed", f"replay:{session(2, ROWS)}", *RULES, "--speed", "max"]
+    server = own_postgres
+    with templates.migrated(tmp_path, server.url) as settings:
+        with trading(settings, *paper, "--out", "one") as (gate, trader):
             run = tmp_path / "one"
             assert wait_until(lambda: taken_in(settings, run) >= 100, PATIENT_S)
             server.kill()
             place = Journal.open(run).seq
+            gate.let(2 * SOME)
             assert wait_until(lambda: Journal.open(run).seq > place + 100, PATIENT_S)  # it goes on
-            trading.send_signal(signal.SIGSTOP)  # its end would not wait for a server that is slow
-            try:
-                assert trading.poll() is None
-                server.start()
-            finally:
-                trading.send_signal(signal.SIGCONT)
-            out, err = trading.communicate(timeout=PATIENT_S)
-        assert trading.returncode == 0, err
+            assert trader.poll() is None
+            server.start()
+            gate.let()
+            out, err = trader.communicate(PATIENT_S)
+        assert trader.returncode == 0, err
         assert kept(settings, run) == recounted(run, templates, tmp_path_factory.mktemp("one"))
-        with started(settings, [*paper, "two", "--speed", "1000x", *RULES]) as trading:
+        with trading(settings, *paper, "--out", "two") as (gate, trader):
             assert wait_until(lambda: taken_in(settings, tmp_path / "two") >= 100, PATIENT_S)
             server.stop()
-            told, err = trading.communicate(timeout=PATIENT_S)
-        assert trading.returncode == 3
+            gate.let()
+            told, err = trader.communicate(PATIENT_S)
+        assert trader.returncode == 3
         assert json.loads(told)["digest"] == json.loads(out)["digest"]
         assert f"alphapanda project {tmp_path / 'two'}" in err
-        refused = process(*paper, "three", "--speed", "max", *RULES, cwd=tmp_path, **given)
+        refused = process(*paper, "--out", "three", cwd=tmp_path, **environment(settings))
         assert (refused.status, refused.out) == (3, "")
         assert "PostgreSQL" in refused.err
         assert not (tmp_path / "three").exists()
@@ -322,19 +332,23 @@ def test_a_rebuild_killed_beside_a_run_that_trades(
     """Killed when the rows have been dropped: the run itself brings them again."""
     settings = migrated_database
     run = settings.base_dir / "one"
-    words = ["paper", "ema_cross", "--feed", f"replay:{session(2, ROWS)}", "--speed", "1000x"]
-    with started(settings, [*words, "--out", "one", *RULES]) as trading:
+    words = ["paper", "ema_cross", "--feed", f"replay:{session(2, ROWS)}", "--speed", "max"]
+    with trading(settings, *words, "--out", "one", *RULES) as (gate, trader):
         assert wait_until(lambda: taken_in(settings, run) >= 500, PATIENT_S)
         killed = projected(settings, str(run), "--rebuild", **{VARIABLE: "rows dropped:1"})
         assert killed.status == -signal.SIGKILL
-        assert trading.poll() is None
-        _, err = trading.communicate(timeout=PATIENT_S)
-    assert trading.returncode == 0, err
+        assert trader.poll() is None
+        gate.let()
+        _, err = trader.communicate(PATIENT_S)
+    assert trader.returncode == 0, err
     assert kept(settings, run) == recounted(run, templates, tmp_path_factory.mktemp("one"))
 
 
-def started(settings: Settings, words: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [PROGRAM, *words], cwd=settings.base_dir, env={**os.environ, **environment(settings)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+@contextmanager
+def trading(settings: Settings, *words: str) -> Iterator[tuple[Gate, Forked]]:
+    """Give a process that trades on the first rows, and the gate before the others."""
+    gate = Gate(settings.base_dir)
+    gate.let(SOME)
+    given = {**environment(settings), **gate.variables}
+    with started(*words, cwd=settings.base_dir, **given) as trader:
+        yield gate, trader

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty
@@ -14,7 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 from jupyter_client.manager import KernelManager
 
-from tests.support.running import PROGRAM, session, with_strategies
+from tests.support.running import session, started, with_strategies
+from tests.support.servers.process import wait_until
 
 TIMEOUT_S = 120
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -103,21 +103,13 @@ def kernel(folder: Path) -> Iterator[Kernel]:
 def trading(folder: Path) -> Iterator[str]:
     """Return the name of a paper run that goes on: an hour of trading takes an hour."""
     words = ["paper", "ema_cross", "--no-jit", "--feed", f"replay:{session()}", "--speed", "10x"]
-    env = {**os.environ, "ALPHAPANDA_BASE_DIR": str(folder)}
-    process = subprocess.Popen(
-        [PROGRAM, *words, "--out", str(folder / "runs" / "mine")], cwd=folder, env=env,
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        until = time.monotonic() + TIMEOUT_S
-        while not (folder / "runs" / "mine" / "journal.apj").exists():
-            assert process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.05)
+    run = folder / "runs" / "mine"
+    given = {"ALPHAPANDA_BASE_DIR": str(folder)}
+    with started(*words, "--out", str(run), cwd=folder, **given) as trader:
+        there = (run / "journal.apj").exists
+        assert wait_until(lambda: there() or trader.poll() is not None, TIMEOUT_S)
+        assert trader.poll() is None, trader.said()
         yield "mine"
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_sliders_redraw_the_result(kernel: Kernel) -> None:

@@ -165,10 +165,17 @@ def test_a_redis_flushed_before_a_change_arrives_is_filled_again(far: Far) -> No
     async def work(live: RedisLive) -> None:
         live.put([*orders(0, 10), *ticks(0)])
         await eventually(lambda: whole(live))
+        loop = asyncio.get_running_loop()
         for price in range(1, 4):
+            flushed = asyncio.Event()
+
+            def flush(flushed: asyncio.Event = flushed) -> None:
+                far.server.flush()
+                loop.call_soon_threadsafe(flushed.set)
+
             live.put(ticks(price))
-            far.way.after(1, far.server.flush)  # while the proxy does that, nothing passes
-            await asyncio.sleep(0.5)
+            far.way.after(1, flush)  # while the proxy does that, nothing passes
+            await flushed.wait()
             await eventually(lambda: whole(live))
 
     with_board(far.settings, work)

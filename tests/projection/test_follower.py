@@ -19,7 +19,7 @@ from alphapanda.projection.tables import Tables
 from alphapanda.store.database import Database
 from tests.projection.days import ListOutbox, eventually, rows_of, source
 from tests.projection.made_up import fresh, trades
-from tests.support.servers import databases, own
+from tests.support.servers import databases
 from tests.support.servers.databases import using
 from tests.support.servers.postgres import Postgres
 
@@ -221,31 +221,32 @@ def test_a_database_that_fails_is_tried_again(migrated_database: Settings, state
     compared(migrated_database, run, 30)
 
 
-def test_postgresql_down_for_a_while(tmp_path: Path) -> None:
+def test_postgresql_down_for_a_while(
+    tmp_path: Path, templates: databases.Templates, own_postgres: Postgres
+) -> None:
     """Down when it starts, and killed in the middle: everything arrives once, when it is back."""
     run = fresh()
     events = trades(run, 400)
     part = source(events, out=1_000)
     outbox: Any = part.outbox
 
-    async def work(follower: Follower, server: Postgres) -> None:
+    async def work(follower: Follower) -> None:
         async def waits() -> bool:
             return "does not answer" in follower.trouble
 
         await eventually(waits)
-        server.start()
+        own_postgres.start()
         await reached(follower, 999)
-        server.kill()
+        own_postgres.kill()
         outbox.out = len(events)
         await eventually(waits)
         assert not await follower.drained(0.5)
-        server.start()
+        own_postgres.start()
         await to_the_end(follower)
 
-    templates = databases.Templates(tmp_path)
-    with own(Postgres) as server, templates.migrated(tmp_path, server.url) as settings:
-        server.stop()
-        following(settings, part, lambda follower: work(follower, server), page=100)
+    with templates.migrated(tmp_path, own_postgres.url) as settings:
+        own_postgres.stop()
+        following(settings, part, work, page=100)
         compared(settings, run, 400)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +29,12 @@ from tests.projection.days import by_way, environment, eventually, rows_of
 from tests.projection.made_up import event, fresh, trades
 from tests.projection.on_topics import compared, reading, sent, to_the_end
 from tests.support.events import FILLS, forget, message, send, until
-from tests.support.running import PROGRAM, called, process, session
-from tests.support.servers import databases, own
+from tests.support.running import called, process, session, started
+from tests.support.servers import databases
 from tests.support.servers.databases import using
 from tests.support.servers.kafka import Kafka
 from tests.support.servers.postgres import Postgres
+from tests.support.servers.process import wait_until
 from tests.support.servers.proxy import Proxy
 
 POSTGRES = pytest.mark.parametrize("migrated_database", ["postgresql"], indirect=True)
@@ -76,6 +75,7 @@ def test_runs_on_the_topics_become_tables(settings: Settings) -> None:
     compared(settings, two, 60)
 
 
+@POSTGRES
 def test_an_event_that_cannot_be_true_is_a_dead_letter(settings: Settings) -> None:
     """It lies in its topic's .dlq with the reason, though it was held first; the rest goes on."""
     run = fresh()
@@ -120,6 +120,7 @@ def test_what_was_bad_before_gets_no_second_letter(settings: Settings) -> None:
     assert len(ours) == first.letters
 
 
+@POSTGRES
 def test_a_signal_for_nonsense_is_part_of_the_run(settings: Settings) -> None:
     """A request at a price below 0, which the gate has refused, is no poison and leaves no hole."""
     run = fresh()
@@ -143,6 +144,7 @@ def test_a_signal_for_nonsense_is_part_of_the_run(settings: Settings) -> None:
     using(settings, work)
 
 
+@POSTGRES
 def test_a_hole_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """An event that never comes stops its own run alone, and health names it and the remedy."""
     run, other = fresh(), fresh()
@@ -181,13 +183,21 @@ def test_a_server_killed_in_the_middle(settings: Settings, server: Kafka) -> Non
     compared(settings, run, 150)
 
 
-@pytest.mark.parametrize("point", ["page written", "page kept"])
+@pytest.mark.parametrize(
+    ("migrated_database", "point"),
+    [("postgresql", "page written"), ("postgresql", "page kept"), ("sqlite", "page written")],
+    indirect=["migrated_database"],
+)
 def test_killed_between_two_steps_it_goes_on(settings: Settings, point: str) -> None:
-    """A process killed before or after its commit reads on: what comes again changes nothing."""
+    """A process killed before or after its commit reads on: what comes again changes nothing.
+
+    Behind the commit no transaction is open, and the databases do not differ.
+    """
     run = fresh()
     sent(settings, trades(run, 30))
-    given = {**environment(settings), "ALPHAPANDA_BUS__SESSION_TIMEOUT_S": "2"}
-    killed = process("project", cwd=settings.base_dir, **given, **{VARIABLE: f"{point}:1"})
+    given = environment(settings)
+    dies = {"ALPHAPANDA_BUS__SESSION_TIMEOUT_S": "1", VARIABLE: f"{point}:1"}
+    killed = process("project", cwd=settings.base_dir, **given, **dies)
     assert killed.status == -signal.SIGKILL
     told = called("project", "--json", cwd=settings.base_dir, **given)
     assert told.status == 0, told.err
@@ -201,58 +211,53 @@ def test_killed_between_two_steps_it_goes_on(settings: Settings, point: str) -> 
 def test_followed_until_stopped(settings: Settings, number: signal.Signals) -> None:
     """What comes while it runs is taken in; Ctrl-C and SIGTERM end it in order, with status 130."""
     run = fresh()
-    with subprocess.Popen(
-        [PROGRAM, "run", "--role", "project"], cwd=settings.base_dir,
-        env={**os.environ, **environment(settings)}, stderr=subprocess.PIPE, text=True,
-    ) as following:  # fmt: skip
-        try:
-            assert following.stderr is not None
-            assert "Ctrl-C stops" in following.stderr.readline()
-            sent(settings, trades(run, 20))
+    words = ["run", "--role", "project"]
+    with started(*words, cwd=settings.base_dir, **environment(settings)) as following:
+        assert wait_until(lambda: "Ctrl-C stops" in following.said(), 90)
+        sent(settings, trades(run, 20))
 
-            async def there(database: Database) -> bool:
-                fills = (await rows_of(database, run, Fill))["fills"]
-                return len(fills) == 20
+        async def there(database: Database) -> bool:
+            fills = (await rows_of(database, run, Fill))["fills"]
+            return len(fills) == 20
 
-            async def arrived(database: Database) -> None:
-                await eventually(lambda: there(database))
+        async def arrived(database: Database) -> None:
+            await eventually(lambda: there(database))
 
-            using(settings, arrived)
-            following.send_signal(number)
-            assert following.wait(90) == 130
-        finally:
-            following.kill()
+        using(settings, arrived)
+        following.send_signal(number)
+        assert following.wait(90) == 130
     compared(settings, run, 20)
 
 
-def test_a_database_that_goes_away_ends_a_single_pass(tmp_path: Path, server: Kafka) -> None:
+def test_a_database_that_goes_away_ends_a_single_pass(
+    tmp_path: Path, server: Kafka, templates: databases.Templates, own_postgres: Postgres
+) -> None:
     """Asked to catch up once, it does not wait for ever: the error names the database."""
     run = fresh()
-    with own(Postgres) as postgres, databases.Templates(tmp_path).migrated(
-        tmp_path, postgres.url
-    ) as made:  # fmt: skip
+    with templates.migrated(tmp_path, own_postgres.url) as made:
         bus = sections.Bus(enabled=True, servers=server.url)
         settings = made.model_copy(update={"bus": bus})
 
         async def work(reader: TopicReader) -> None:
             await to_the_end(reader)
-            postgres.stop()
+            own_postgres.stop()
             await send(settings, [message(each) for each in trades(run, 5)])
             with pytest.raises(OutsideError, match="PostgreSQL at"):
                 await reader.caught_up()
-            postgres.start()
+            own_postgres.start()
             await to_the_end(reader)
 
         reading(settings, work)
         compared(settings, run, 5)
 
 
-def test_a_database_that_falls_silent_is_waited_for(tmp_path: Path, server: Kafka) -> None:
+def test_a_database_that_falls_silent_is_waited_for(
+    tmp_path: Path, server: Kafka, templates: databases.Templates, postgres_url: str
+) -> None:
     """Health names it; a stop meanwhile comes within 10 s; the next one takes in what was left."""
     run = fresh()
     with (
-        own(Postgres) as postgres,
-        databases.Templates(tmp_path).migrated(tmp_path, postgres.url) as made,
+        templates.migrated(tmp_path, postgres_url) as made,
         Proxy(made.database.url.get_secret_value()) as way,
     ):
         direct = made.model_copy(update={"bus": sections.Bus(enabled=True, servers=server.url)})
@@ -276,6 +281,7 @@ def test_a_database_that_falls_silent_is_waited_for(tmp_path: Path, server: Kafk
         compared(direct, run, 5)
 
 
+@POSTGRES
 @pytest.mark.core
 def test_topics_and_journal_give_the_same_tables(settings: Settings) -> None:
     """A real run, projected beside itself from its journal, is the same when made from the topics.
@@ -303,6 +309,7 @@ def test_topics_and_journal_give_the_same_tables(settings: Settings) -> None:
     assert rows() == beside
 
 
+@POSTGRES
 def test_topics_that_lost_their_oldest_are_no_source(settings: Settings) -> None:
     """What retention has taken can't be made again: refused, and the way is named."""
     sent(settings, trades(fresh(), 3))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -28,13 +29,14 @@ from alphapanda.events.events import (
     event_id,
 )
 from alphapanda.projection.projector import Projector
-from alphapanda.projection.tables import MOST, Tables
+from alphapanda.projection.tables import Tables
 from alphapanda.store.database import Database
 from alphapanda.store.trading import Held, Run
 from tests.projection import made_up
 from tests.projection.days import check_recount, day, rows_of
 from tests.projection.made_up import fresh, trades
 from tests.support.cases import Case, cases
+from tests.support.servers import databases
 from tests.support.servers.databases import using
 
 SOME = rules(
@@ -46,6 +48,18 @@ SOME = rules(
 
 
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+@pytest.fixture
+def both(
+    tmp_path: Path, postgres_url: str, templates: databases.Templates
+) -> Iterator[Sequence[Settings]]:
+    """Return settings of both databases: to make a day up takes longer than to take it in."""
+    with (
+        templates.migrated(tmp_path, "") as near,
+        templates.migrated(tmp_path, postgres_url) as far,
+    ):
+        yield near, far
 
 
 def shuffled(events: Sequence[Envelope], draw: Random) -> list[Envelope]:
@@ -64,7 +78,7 @@ def state(run_id: str, ts: int, status: str, digest: str = "") -> Envelope:
 @SOME
 @given(case=cases(), seed=SEEDS)
 def test_any_interleaving_gives_the_same_tables(
-    migrated_database: Settings, case: Case, seed: int
+    both: Sequence[Settings], case: Case, seed: int
 ) -> None:
     """Shuffled, repeated and cut anywhere, events end in the rows that they give in order."""
     one, two = fresh(), fresh()
@@ -88,13 +102,14 @@ def test_any_interleaving_gives_the_same_tables(
         assert (await tables.apply(mixed)).taken == 0
         assert await rows_of(database, one) == await rows_of(database, two)
 
-    using(migrated_database, work)
+    for each in both:
+        using(each, work)
 
 
 @SOME
 @given(case=cases(), seed=SEEDS)
 def test_the_tables_are_always_those_of_a_prefix(
-    migrated_database: Settings, case: Case, seed: int
+    both: Sequence[Settings], case: Case, seed: int
 ) -> None:
     """While events are missing, the rows are those of the run up to the first that is."""
     one, two = fresh(), fresh()
@@ -123,13 +138,14 @@ def test_the_tables_are_always_those_of_a_prefix(
         assert applied.waits[one] is None
         assert await rows_of(database, one) == await rows_of(database, two)
 
-    using(migrated_database, work)
+    for each in both:
+        using(each, work)
 
 
 @SOME
 @given(case=cases(), seed=SEEDS)
 def test_events_that_cannot_be_true_are_passed_over(
-    migrated_database: Settings, case: Case, seed: int
+    both: Sequence[Settings], case: Case, seed: int
 ) -> None:
     """An impossible event is refused with a reason, and the same ones in any order; others go on.
 
@@ -157,7 +173,8 @@ def test_events_that_cannot_be_true_are_passed_over(
         async with database.session() as session:
             assert await session.scalar(select(Run.seq).where(Run.run_id == one)) == len(events) - 1
 
-    using(migrated_database, work)
+    for each in both:
+        using(each, work)
 
 
 WRONG: dict[str, Any] = {
@@ -210,9 +227,7 @@ def spoil(event: Envelope, field: str | None) -> Envelope:
 
 @rules(parent=SOME, max_examples=3)
 @given(case=cases())
-def test_what_the_database_refuses_stops_nothing_else(
-    migrated_database: Settings, case: Case
-) -> None:
+def test_what_the_database_refuses_stops_nothing_else(both: Sequence[Settings], case: Case) -> None:
     """A constraint that strikes names its event, which is passed over; the rest is taken in."""
     run_id = fresh()
     events, _ = day(case, run_id)
@@ -233,7 +248,8 @@ def test_what_the_database_refuses_stops_nothing_else(
         async with database.session() as session:
             assert list(await session.scalars(select(Held))) == []
 
-    using(migrated_database, work)
+    for each in both:
+        using(each, work)
 
 
 async def seq_of(database: Database, run_id: str) -> int:
@@ -249,7 +265,7 @@ def replace_id(event: Envelope, other: str) -> Envelope:
 @rules(parent=SOME, max_examples=5)
 @given(case=cases(), seed=SEEDS)
 def test_a_failed_transaction_leaves_nothing_half(
-    migrated_database: Settings, case: Case, seed: int
+    both: Sequence[Settings], case: Case, seed: int
 ) -> None:
     """Rows and the run's place move together: after a failure, both or none are there."""
     run_id = fresh()
@@ -276,7 +292,8 @@ def test_a_failed_transaction_leaves_nothing_half(
         await check_recount(database, case, run_id, rows)
         assert await seq_of(database, run_id) == len(events) - 1
 
-    using(migrated_database, work)
+    for each in both:
+        using(each, work)
 
 
 def test_a_stray_event_belongs_to_no_run(migrated_database: Settings) -> None:
@@ -341,12 +358,15 @@ def test_a_broker_fills_its_columns(migrated_database: Settings) -> None:
 
 @pytest.mark.parametrize("pages", [1, 2])
 def test_what_lies_ready_is_taken_in_by_the_next_start(
-    migrated_database: Settings, pages: int
+    migrated_database: Settings, pages: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed between two pages of events that were held, a projector that starts takes them in."""
+    most = 250
+    given: dict[str, Any] = Tables._run.__kwdefaults__
+    monkeypatch.setitem(given, "most", most)
     run, twin = fresh(), fresh()
-    events = [event for event in trades(run, 2_000) if event.seq >= 0]
-    same = [event for event in trades(twin, 2_000) if event.seq >= 0]
+    events = [event for event in trades(run, 100) if event.seq >= 0]
+    same = [event for event in trades(twin, 100) if event.seq >= 0]
 
     class KilledError(Exception):
         """Stands for the end of the process."""
@@ -366,7 +386,7 @@ def test_what_lies_ready_is_taken_in_by_the_next_start(
         with pytest.raises(KilledError):
             await tables.apply(events[:1])
         hook.remove(database.engine.sync_engine, "begin", die)
-        waiting = len(events) - MOST * pages
+        waiting = len(events) - most * pages
         assert len((await rows_of(database, run, Held))["held"]) == waiting
         projector = Projector(migrated_database)
         await projector.start()

@@ -21,6 +21,8 @@ from tests.projection.on_topics import sent
 from tests.support.running import Told, called, session
 from tests.support.servers.databases import using
 
+SQLITE = pytest.mark.parametrize("migrated_database", ["sqlite"], indirect=True)
+"""For what is decided before rows are dropped; both databases drop them in the other tests."""
 RULES = ["--limits", "wide", "--param", "fast=3", "--param", "slow=8", "--json"]
 
 
@@ -71,6 +73,7 @@ def test_topics_that_hold_less_than_the_tables_cost_no_run(settings: Settings) -
     assert said["lost"] == {}
 
 
+@SQLITE
 def test_events_that_wait_for_others_are_not_lost_either(settings: Settings) -> None:
     """A run with a hole is dropped only if the topics hold what waits behind the hole too."""
     run = fresh()
@@ -85,6 +88,7 @@ def test_events_that_wait_for_others_are_not_lost_either(settings: Settings) -> 
     assert rows(settings, run) == before
 
 
+@SQLITE
 @pytest.mark.core
 def test_runs_whose_journals_are_here_are_made_of_them(settings: Settings) -> None:
     """A backtest that never reached the topics is made again from its journal, manifest and all."""
@@ -104,7 +108,11 @@ def test_runs_whose_journals_are_here_are_made_of_them(settings: Settings) -> No
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("lost", ["the last batches", "the end"])
+@pytest.mark.parametrize(
+    ("migrated_database", "lost"),
+    [("postgresql", "the last batches"), ("sqlite", "the end")],
+    indirect=["migrated_database"],
+)
 def test_a_journal_that_was_cut_costs_nothing(
     migrated_database: Settings, lost: str, tmp_path: Path
 ) -> None:
@@ -133,6 +141,7 @@ def test_a_journal_that_was_cut_costs_nothing(
     assert rows(settings, run) == before
 
 
+@SQLITE
 def test_a_run_without_a_journal_is_told_by_a_rebuild_of_all(migrated_database: Settings) -> None:
     """Where there are no topics, it stays, and the status says that not all was made again."""
     run = fresh()

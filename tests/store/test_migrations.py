@@ -6,7 +6,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from alphapanda.errors import OutsideError
 from alphapanda.store import migrating
 from alphapanda.store.database import Database, engine_of
 from alphapanda.store.tables import METADATA
-from tests.support.running import PROGRAM, ROOT, command
+from tests.support.running import PROGRAM, ROOT, command, started
 from tests.support.servers.databases import settings_of
 
 
@@ -69,21 +68,17 @@ def test_check_finds_what_was_changed_by_hand(
 
 def test_two_processes_upgrade_at_once(empty_database: Settings) -> None:
     """Started together, one migrates and the other finds it done; the schema is whole."""
-    with ThreadPoolExecutor(2) as pool:
-        jobs = [
-            pool.submit(
-                subprocess.run,
-                [PROGRAM, "db", "upgrade"],
-                capture_output=True, text=True, check=False, env=environment(empty_database),
-            )
-            for _ in range(2)
-        ]  # fmt: skip
-        done = [job.result() for job in jobs]
-    assert [each.returncode for each in done] == [0, 0], [each.stderr for each in done]
+    given = {"cwd": empty_database.base_dir, **environment(empty_database)}
+    with (
+        started("db", "upgrade", **given) as one,
+        started("db", "upgrade", **given) as other,
+    ):
+        said = [each.communicate(120)[1] for each in (one, other)]
+    assert (one.returncode, other.returncode) == (0, 0), said
     assert migrating.check(empty_database) == []
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, Any]:
     url = settings.database.url.get_secret_value()
     return {
         "ALPHAPANDA_BASE_DIR": str(settings.base_dir),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -28,7 +27,8 @@ from tests.projection.days import environment, eventually, rows_of
 from tests.projection.made_up import fresh, trades
 from tests.projection.on_topics import compared, reading, to_the_end
 from tests.support.events import message, send
-from tests.support.running import PROGRAM, called, session
+from tests.support.forking import Forked
+from tests.support.running import called, session, started
 from tests.support.servers.databases import using
 from tests.support.servers.kafka import Kafka
 
@@ -39,14 +39,12 @@ PATIENT_S = 120
 ONE = pytest.mark.parametrize("migrated_database", ["sqlite"], indirect=True)
 
 
-def frozen_relay(run: Path, last: int, settings: Settings) -> subprocess.Popen[bytes]:
+def frozen_relay(run: Path, last: int, settings: Settings) -> Forked:
     """Return a relay that was stopped in the middle of a run, as a process."""
     cursor = FileCursor(run / CURSOR)
     for _ in range(9):
         cursor.path.unlink(missing_ok=True)
-        relay = subprocess.Popen(
-            [PROGRAM, "relay", str(run)], env={**os.environ, **environment(settings)}
-        )
+        relay = started("relay", str(run), cwd=run, **environment(settings))
         until = time.monotonic() + 60
         while cursor.load() < 0:
             assert relay.poll() is None
@@ -55,8 +53,7 @@ def frozen_relay(run: Path, last: int, settings: Settings) -> subprocess.Popen[b
         relay.send_signal(signal.SIGSTOP)
         if cursor.load() + 2 * PAGE < last:
             return relay
-        relay.kill()  # it was quicker than we
-        relay.wait()
+        relay.end()  # it was quicker than we
     raise AssertionError("never stopped in time")
 
 
@@ -65,7 +62,7 @@ def frozen_relay(run: Path, last: int, settings: Settings) -> subprocess.Popen[b
 def test_a_relay_that_was_taken_for_dead_changes_nothing(settings: Settings) -> None:
     """Woken when another has ended its work, it sends a page again and leaves the cursor there."""
     run = settings.base_dir / "run"
-    told = called("backtest", "ema_cross", "--data", session(3, 4_500), "--limits", "wide",
+    told = called("backtest", "ema_cross", "--data", session(3, 3_000), "--limits", "wide",
                    "--param", "fast=3", "--param", "slow=8", "--journal", "--out", "run",
                    cwd=settings.base_dir, **environment(settings))  # fmt: skip
     assert told.status == 0, told.err
@@ -80,8 +77,7 @@ def test_a_relay_that_was_taken_for_dead_changes_nothing(settings: Settings) -> 
     expected = rows()  # projected from its journal when it had ended
     assert expected["fills"]
     using(settings, lambda database: Tables(database).clear())
-    relay = frozen_relay(run, journal.seq, settings)
-    try:
+    with frozen_relay(run, journal.seq, settings) as relay:
         told = called("relay", str(run), cwd=settings.base_dir, **environment(settings))
         assert told.status == 0, told.err
         last = FileCursor(run / CURSOR).load()
@@ -90,9 +86,6 @@ def test_a_relay_that_was_taken_for_dead_changes_nothing(settings: Settings) -> 
         assert rows() == expected
         relay.send_signal(signal.SIGCONT)
         assert relay.wait(60) == 0
-    finally:
-        relay.kill()
-        relay.wait()
     assert FileCursor(run / CURSOR).load() == last
     again = reading(settings, to_the_end)
     assert 0 < again.processor.figures()["received"] <= 2 * PAGE  # the producer may repeat a page
@@ -132,7 +125,7 @@ class Watched(asyncio.Lock):
 @ONE
 def test_a_server_frozen_while_its_group_changes_hands(settings: Settings, server: Kafka) -> None:
     """In the middle of a rebalance nothing answers for a while: then each event is in once."""
-    quick = {"session_timeout_s": 6, "request_timeout_s": 3, "stuck_after_s": 20}
+    quick = {"session_timeout_s": 3, "request_timeout_s": 1.5, "stuck_after_s": 20}
     bus = settings.bus.model_copy(update=quick)
     settings = settings.model_copy(update={"bus": bus})
     run = fresh()
@@ -155,7 +148,7 @@ def test_a_server_frozen_while_its_group_changes_hands(settings: Settings, serve
         server.pause()
         try:
             held.free.set()
-            await asyncio.sleep(40 if LONG else 8)
+            await asyncio.sleep(40 if LONG else 4)
         finally:
             server.resume()
         await joining
@@ -183,7 +176,7 @@ async def taken(*readers: TopicReader, count: int) -> bool:
 class Blocking(Projector):
     """A projector that once keeps its whole process from doing anything else."""
 
-    blocked_s = 40 if LONG else 4
+    blocked_s = 40 if LONG else 3
 
     async def apply(self, events: Sequence[Envelope]) -> Applied:
         """Take in, then block, so that what is done can't be committed in time."""

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from alphapanda.config.settings import Settings
@@ -17,32 +16,31 @@ from alphapanda.projection.tables import Tables
 from alphapanda.runtime.lifecycle import Parts
 from alphapanda.runtime.projecting import RunProjector
 from alphapanda.store.database import Database
-from tests.cli.test_project import RULES, board_of, kept, projected, recounted, started, taken_in
+from tests.cli.test_project import (
+    ROWS,
+    RULES,
+    board_of,
+    kept,
+    projected,
+    recounted,
+    taken_in,
+    trading,
+)
 from tests.projection.days import by_way, tables_of, with_redis
-from tests.support.running import MONDAY, called, session
+from tests.support.running import called, session
 from tests.support.servers import databases
 from tests.support.servers.databases import using
 from tests.support.servers.process import wait_until
 from tests.support.servers.proxy import Proxy
 
 pytestmark = pytest.mark.core
-ROWS = 12_000
 WORDS = ["ema_cross", *RULES]
 
 
 @pytest.fixture(scope="module")
-def hour(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the path of a session's first hour, which is over soon."""
-    path = tmp_path_factory.mktemp("hour") / "tick.parquet"
-    rows = f"SELECT * FROM '{session(2, ROWS)}' WHERE ts < TIMESTAMPTZ '{MONDAY} 10:15:00+05:30'"
-    duckdb.sql(rows).write_parquet(str(path))
-    return str(path)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(hour: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the summary of a backtest of the same rows."""
-    told = called("backtest", *WORDS, "--data", hour, "--out", "run",
+    told = called("backtest", *WORDS, "--data", session(2, ROWS), "--out", "run",
                    cwd=tmp_path_factory.mktemp("undisturbed"))  # fmt: skip
     assert told.status == 0, told.err
     return dict(json.loads(told.out))
@@ -59,7 +57,7 @@ def direct(
 
 @pytest.mark.parametrize("server", ["database", "redis"])
 def test_a_server_silent_from_the_middle_of_a_paper_run(
-    server: str, hour: str, direct: Settings, undisturbed: dict[str, Any], tmp_path_factory: Any,
+    server: str, direct: Settings, undisturbed: dict[str, Any], tmp_path_factory: Any,
     templates: databases.Templates,
 ) -> None:  # fmt: skip
     """The run ends with the digest it always has; tables that lack its end are told, status 3.
@@ -68,25 +66,26 @@ def test_a_server_silent_from_the_middle_of_a_paper_run(
     the tables.
     """
     run = direct.base_dir / "run"
-    feed = ["--feed", f"replay:{hour}", "--speed", "1000x"]
+    words = ["paper", *WORDS, "--feed", f"replay:{session(2, ROWS)}", "--speed", "max"]
     with Proxy(getattr(direct, server).url.get_secret_value()) as way:
         settings = by_way(direct, server, way)
-        with started(settings, ["paper", *WORDS, *feed, "--out", "run"]) as trading:
+        with trading(settings, *words, "--out", "run") as (gate, trader):
             assert wait_until(lambda: taken_in(direct, run) >= 50, 60)
             way.blackhole()
             place = Journal.open(run).seq
-            out, err = trading.communicate(timeout=120)
+            gate.let()
+            out, err = trader.communicate(120)
         assert place < Journal.open(run).seq  # it traded on
         for name in ("digest", "pnl", "fills", "orders", "charges"):
             assert json.loads(out)[name] == undisturbed[name]
         last = Journal.open(run).seq - 1
         if server == "database":
-            assert trading.returncode == 3
+            assert trader.returncode == 3
             assert f"alphapanda project {run}" in " ".join(err.split())
             assert "PostgreSQL at" in err
             assert taken_in(direct, run) < last
         else:
-            assert trading.returncode == 0, err
+            assert trader.returncode == 0, err
             assert taken_in(direct, run) == last
         way.heal()
         told = projected(settings, str(run))

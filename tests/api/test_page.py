@@ -326,7 +326,7 @@ def test_a_key_is_made_and_a_user_is_added_on_the_page(browser: Any, desk: Servi
 
 
 def test_a_page_that_can_read_nothing_can_still_kill(
-    browser: Any, desk: Serving, trading: subprocess.Popen[bytes]
+    browser: Any, desk: Serving, trading: Forked
 ) -> None:
     """Opened while no run can be read it says so, offers the kill of all, and comes to itself."""
     opened = tab(browser, desk)

@@ -10,7 +10,15 @@ from alphapanda.core.bars import end_bar
 from alphapanda.core.charging import end_of_day
 from alphapanda.core.emit import call, emit_pnl
 from alphapanda.core.expiry import await_close, expire
-from alphapanda.core.flags import HOOK_SESSION, PAPER, STRATEGIES, TICK_BARS, TIMERS
+from alphapanda.core.flags import (
+    BARS_IN,
+    HOOK_SESSION,
+    PAPER,
+    STRATEGIES,
+    TICK_BARS,
+    TIMERS,
+    VOLUME,
+)
 from alphapanda.core.funds import equity
 from alphapanda.core.glue import open_session
 from alphapanda.core.operator import close_all_positions, close_intraday, obey
@@ -84,6 +92,9 @@ def start_day(core: Core, ts: int) -> None:
         start_timers(core, -1, clock.midnight - DAY, NEVER)
         for row in range(clock.instruments):
             open_session(core, row)
+    elif VOLUME and not BARS_IN:
+        for row in range(clock.instruments):
+            core.instruments[row].volume = 0  # ticks count it from the day's begin
 
 
 def start_timers(core: Core, group: int, opened: int, closed: int) -> None:

@@ -7,10 +7,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alphapanda import buy, buy_limit, buy_stop, order, sell, sell_limit, sell_stop
+from alphapanda import bracket, buy, buy_limit, buy_stop, order, sell, sell_limit, sell_stop
 from alphapanda.engine.setup import Paper
+from alphapanda.model.calendar import Phase
+from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Kind, LimitFill, Out, Tif
-from tests.support.harness import SECOND, Filled, play, reasons, rs, share, ticks
+from tests.support.harness import (
+    SECOND,
+    T0,
+    Filled,
+    closes,
+    merged,
+    opens,
+    phase,
+    play,
+    reasons,
+    rs,
+    share,
+    ticks,
+)  # fmt: skip
 
 BUY: dict[int, Any] = {0: lambda ctx: buy(ctx, 10)}
 
@@ -180,6 +195,18 @@ def test_cumulative_volume_is_differenced() -> None:
     """Of ticks `volume` is the day's so far: its step was traded, and nothing on a reset."""
     played = play(ticks(100, 100, 100, 100, volume=(1_000, 1_003, 5, 12)), BUY)
     assert [fill.qty for fill in played.fills] == [3, 7]
+
+
+def test_volume_counts_from_the_day_s_begin() -> None:
+    """On a recording that starts late nothing is known to be traded, however little was before."""
+    day = 86_400 * SECOND
+    first = ticks(100, 100, 100, volume=(1_000, 1_100, 1_200))
+    later = ticks(90, 90, 90, start=T0 + day, volume=(5_000, 5_003, 5_010))
+    sessions = [opens(T0 + 600 * SECOND), closes(T0 + 600 * SECOND),
+                phase(T0 + day, Phase.OPEN, T0 + day + 600 * SECOND)]  # fmt: skip
+    hold = {0: lambda ctx: bracket(ctx, 10, rs(95))}
+    played = play(merged(first, later), hold, events=sessions, product=Product.CNC)
+    assert [(fill.qty, fill.price) for fill in played.fills] == [(10, 100), (-3, 90), (-7, 90)]
 
 
 def test_orders_share_one_row_s_volume() -> None:

@@ -187,11 +187,12 @@ class AlertService:
                     await self._keep(session, active, rows.pop(subject, None))
                 for subject, row in rows.items():
                     self._take_up(subject, row)
-                for each in self._sent:
-                    self._note(session, *each)
+                noted = tuple(self._sent)
+                for each in noted:
+                    await self._note(session, *each)
                 await session.commit()
         self._over.clear()
-        self._sent.clear()
+        del self._sent[: len(noted)]  # others may have arrived meanwhile
 
     async def _has_database(self) -> bool:
         if self._database is None and self._settings.has_database:
@@ -274,14 +275,22 @@ class AlertService:
         if sending.alert:
             self._sent.append((channel, sending.alert, sending, arrived))
 
-    def _note(
+    # What was sent may have ended before it arrived: then the newest alert of its subject is meant.
+    async def _note(
         self, session: AsyncSession, channel: str, subject: str, sending: Sending, arrived: bool
     ) -> None:
         active = self._active.get(subject)
-        if active is None or active.row is None:
+        alert = None if active is None else active.row
+        if alert is None:
+            mine = (*self._mine(), Alert.subject == subject)
+            alert = await session.scalar(
+                select(Alert.id).where(*mine).order_by(Alert.ts.desc()).limit(1)
+            )
+        if alert is None:
+            LOG.warning("a message was sent of an alert that is in no table", subject=subject)
             return
         session.add(Delivery(
-            id=uuid.uuid4(), alert_id=active.row, channel=channel, attempts=sending.attempts,
+            id=uuid.uuid4(), alert_id=alert, channel=channel, attempts=sending.attempts,
             next_ns=time.time_ns(), error=sending.error or None,
             state=DeliveryState.SENT if arrived else DeliveryState.FAILED,
         ))  # fmt: skip

@@ -53,7 +53,7 @@ def test_made_up_sessions_are_clean(tmp_path: Path) -> None:
     for kind in ("tick", "bar"):
         synthesize(
             tmp_path / f"{kind}.parquet", day=day, days=2, instruments=2,
-            ticks_per_instrument=6_000, kind=kind,
+            ticks_per_instrument=20_000, kind=kind,
         )  # fmt: skip
     import_files(tmp_path / "c", [tmp_path / "tick.parquet", tmp_path / "bar.parquet"], Wanted())
     assert kinds(checked(tmp_path / "c")) == set()

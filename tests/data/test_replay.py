@@ -341,7 +341,7 @@ def test_a_single_day_of_day_bars_knows_its_interval(tmp_path: Path) -> None:
     """The rest of the file tells it; MCX bars enter when MCX closes."""
     price = dict.fromkeys(("open", "high", "low", "close"), [1.0] * 3)
     stamps = [ns(date(2025, 1, day), "00:00:00") for day in (1, 2, 3)]
-    path = write(tmp_path / "GOLD.parquet", {"ts": stamps, **price})
+    path = write(tmp_path / "X.parquet", {"ts": stamps, **price})
     replay, rows = run(path, first=date(2025, 1, 2), last=date(2025, 1, 2))
     assert replay.interval_ns == DAY_NS
     assert rows.ts.tolist() == [ns(date(2025, 1, 2), "15:30:00")]

@@ -117,7 +117,7 @@ def test_like_units_pass(tmp_path: Path, body: str) -> None:
 def test_a_helper_is_read_too(tmp_path: Path) -> None:
     """A function beside the class that a hook calls is followed."""
     path = written(tmp_path, "x = too_high(ctx, self)")
-    with pytest.raises(UsageError, match=r"mixed.py:9: too_high: "):
+    with pytest.raises(UsageError, match=r"mixed.py:10: too_high: "):
         units.check(find(str(path)))
     units.check(find(str(written(tmp_path, "x = too_high(ctx, self)", helper=" * 10_000"))))
 

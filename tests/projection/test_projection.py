@@ -218,7 +218,8 @@ def kind_of(value: Any) -> str:
 
 
 def spoil(event: Envelope, field: str | None) -> Envelope:
-    if field not in event.data.__struct_fields__:
+    # A value of another type would be no event at all, and come no further than its bytes.
+    if field is None or type(getattr(event.data, field, None)) is not type(WRONG[field]):
         return event
     return msgspec.structs.replace(
         event, data=msgspec.structs.replace(event.data, **{field: WRONG[field]})

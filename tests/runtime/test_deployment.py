@@ -325,7 +325,7 @@ class Fails:
 
     def on_tick(self, ctx):
         self.seen += 1
-        if self.seen == 1_500:
+        if self.seen == 700:
             raise ValueError("no more, password=hunter2")
 """
 

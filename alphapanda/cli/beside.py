@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from rich.text import Text
 
 from alphapanda.cli.flags import option
-from alphapanda.cli.output import print_table, whole_table
+from alphapanda.cli.output import print_json, print_table, whole_table
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.events.events import Broker
@@ -20,6 +21,7 @@ from alphapanda.runs.commands import registered_folders
 from alphapanda.runs.folders import folder_of
 
 DAY_S = 86_400
+FINDING = 1
 AtBroker = Annotated[
     str | None, option("--broker", metavar="BROKER", text="zerodha; there is no default.")
 ]
@@ -84,9 +86,18 @@ def rows_of(data: Any, read: Callable[[Any], Any], what: str) -> tuple[Any, ...]
     return tuple(found.rows)
 
 
-def facts_of(lines: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return lines as objects."""
-    return [line._asdict() for line in lines]
+def show_lines(
+    lines: Sequence[Any], columns: dict[str, str], name: str, *, nothing: str, json: bool,
+    **facts: str,
+) -> int:  # fmt: skip
+    """Print lines as a table or, by `name` behind other facts, as JSON; return the status."""
+    if json:
+        print_json({**facts, name: [line._asdict() for line in lines]})
+    elif lines:
+        print_lines(lines, columns)
+    else:
+        sys.stdout.write(f"{nothing}\n")
+    return FINDING if any(not line.agrees for line in lines) else 0
 
 
 def print_lines(lines: Iterable[Any], columns: dict[str, str]) -> None:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-
 from alphapanda import config, log
 from alphapanda.cli.beside import (
     AtBroker,
     OfRun,
-    facts_of,
     journals_at,
-    print_lines,
     require_broker,
     rows_of,
+    show_lines,
 )
 from alphapanda.cli.flags import Json
-from alphapanda.cli.output import print_json
 from alphapanda.events.events import Broker
 from alphapanda.model.calendar import ist_date
 from alphapanda.runs.kept_books import books_of
 
-FINDING = 1
 COLUMNS = {
     "standing": "standing", "instrument": "instrument", "product": "product", "ours": "ours",
     "theirs": "at Zerodha",
@@ -45,10 +40,7 @@ def orders(run: OfRun = None, broker: AtBroker = None, json: Json = False) -> in
         today = ist_date(client.clock())
         theirs = rows_of(client.read("orders"), order_row, "order book")
     lines = beside.order_lines(books.of_day(today), theirs)
-    if json:
-        print_json({"day": str(today), "orders": facts_of(lines)})
-    elif lines:
-        print_lines(lines, COLUMNS)
-    else:
-        sys.stdout.write(f"{today}: no order of ours, and none at Zerodha\n")
-    return FINDING if any(not line.agrees for line in lines) else 0
+    return show_lines(
+        lines, COLUMNS, "orders", nothing=f"{today}: no order of ours, and none at Zerodha",
+        json=json, day=str(today),
+    )  # fmt: skip

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-
 from alphapanda import config, log
 from alphapanda.cli.beside import (
     AtBroker,
     OfRun,
-    facts_of,
     journals_at,
-    print_lines,
     require_broker,
     rows_of,
+    show_lines,
 )
 from alphapanda.cli.flags import Json
-from alphapanda.cli.output import print_json
 from alphapanda.events.events import Broker
 from alphapanda.runs.kept_books import books_of
 
-FINDING = 1
 COLUMNS = {
     "standing": "standing", "instrument": "instrument", "product": "product", "ours": "ours",
     "theirs": "theirs",
@@ -47,10 +42,6 @@ def positions(run: OfRun = None, broker: AtBroker = None, json: Json = False) ->
         held = rows_of(net, position_row, "positions")
         shares = rows_of(client.read("portfolio.holdings"), holding_row, "holdings")
     lines = beside.position_lines(books.held(), held, shares)
-    if json:
-        print_json({"positions": facts_of(lines)})
-    elif lines:
-        print_lines(lines, COLUMNS)
-    else:
-        sys.stdout.write("nothing is held, by us or in the account\n")
-    return FINDING if any(not line.agrees for line in lines) else 0
+    return show_lines(
+        lines, COLUMNS, "positions", nothing="nothing is held, by us or in the account", json=json
+    )

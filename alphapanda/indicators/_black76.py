@@ -77,11 +77,16 @@ def density(x: float) -> float:
     return DENSITY * math.exp(-0.5 * x * x)
 
 
+def first_distance(forward: float, strike: float, spread: float) -> float:
+    """Return Black's d1; `spread`, volatility x sqrt(years), is above FLAT."""
+    return math.log(forward / strike) / spread + 0.5 * spread
+
+
 def undiscounted(right: int, forward: float, strike: float, spread: float) -> float:
     """Return the price of an option at its expiry's value; `spread` is volatility x sqrt(years)."""
     if spread <= FLAT:
         return max(forward - strike, 0.0) if right == 1 else max(strike - forward, 0.0)
-    d1 = math.log(forward / strike) / spread + 0.5 * spread
+    d1 = first_distance(forward, strike, spread)
     d2 = d1 - spread
     if right == 1:
         return max(forward * normal(d1) - strike * normal(d2), 0.0)
@@ -107,7 +112,7 @@ def black_delta(
     discount = math.exp(-rate * years)
     spread = volatility * math.sqrt(years)
     if spread > FLAT:
-        d1 = math.log(forward / strike) / spread + 0.5 * spread
+        d1 = first_distance(forward, strike, spread)
         return discount * normal(d1) if right == 1 else -discount * normal(-d1)
     if right == 1:
         return discount if forward > strike else 0.0
@@ -123,7 +128,7 @@ def black_gamma(
     spread = volatility * math.sqrt(years)
     if spread <= FLAT:
         return 0.0
-    d1 = math.log(forward / strike) / spread + 0.5 * spread
+    d1 = first_distance(forward, strike, spread)
     return math.exp(-rate * years) * density(d1) / (forward * spread)
 
 
@@ -136,7 +141,7 @@ def black_vega(
     spread = volatility * math.sqrt(years)
     if spread <= FLAT:
         return 0.0
-    d1 = math.log(forward / strike) / spread + 0.5 * spread
+    d1 = first_distance(forward, strike, spread)
     return math.exp(-rate * years) * forward * density(d1) * math.sqrt(years) / 100.0
 
 
@@ -150,7 +155,7 @@ def black_theta(
     spread = volatility * root
     if spread <= FLAT:
         return 0.0
-    d1 = math.log(forward / strike) / spread + 0.5 * spread
+    d1 = first_distance(forward, strike, spread)
     discount = math.exp(-rate * years)
     decay = discount * forward * density(d1) * volatility / (2.0 * root)
     worth = discount * undiscounted(right, forward, strike, spread)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pytest
 
@@ -18,6 +17,7 @@ from alphapanda.model.calendar import EPOCH
 from alphapanda.model.instruments import Exchange, Instrument, Segment
 from alphapanda.model.money import to_scaled
 from alphapanda.model.ticks import tick_by_rule
+from tests.support.ducks import query
 from tests.support.shared import shared
 
 NOTED: list[int] = []
@@ -145,11 +145,11 @@ def test_months_are_told_apart() -> None:
 def test_real_prices_have_these_ticks() -> None:
     """Real bars of August 2016: no price of a share is off the rule's tick."""
     path = shared("data", "bars", "nse_1min_kite_201608_09.parquet")
-    off = duckdb.execute(
+    off = query(
         "SELECT count(*) FROM read_parquet(?) WHERE symbol IN ('INFY', 'SBIN', 'RELIANCE', 'ITC') "
         "AND round(close * 10000)::BIGINT % 500 <> 0", [str(path)],
-    ).fetchone()  # fmt: skip
-    assert off == (0,)
+    )  # fmt: skip
+    assert off == [(0,)]
     master = read_master(shared("data", "instruments", "kite_instruments_NSE_20250829.csv.gz"))
     found = {master.get(f"NSE:{name}").tick_size for name in ("MRF", "BOSCHLTD", "YESBANK")}
     assert found == {to_scaled("5"), to_scaled("5"), to_scaled("0.01")}

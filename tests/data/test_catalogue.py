@@ -10,7 +10,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +21,7 @@ from alphapanda.data.importers.source import Wanted
 from alphapanda.data.synth.sessions import synthesize
 from alphapanda.errors import UsageError
 from tests.data.replaying import run
+from tests.support.ducks import query
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = date(2025, 8, 28)
@@ -108,9 +108,9 @@ def test_duckdb_prunes_by_the_folders(tmp_path: Path, bars: Path, ticks: Path) -
     options = "hive_partitioning = true, union_by_name = true, filename = true"
     scanned = f"read_parquet('{tmp_path}/kind=*/**/*.parquet', {options})"
     where = "WHERE kind = 'tick' AND date = '2025-08-28'"
-    files = duckdb.sql(f"SELECT DISTINCT filename FROM {scanned} {where}").fetchall()
+    files = query(f"SELECT DISTINCT filename FROM {scanned} {where}")
     assert [Path(name).parent.name for (name,) in files] == ["date=2025-08-28"]
-    plan = str(duckdb.sql(f"EXPLAIN ANALYZE SELECT count(*) FROM {scanned} {where}").fetchall())
+    plan = str(query(f"EXPLAIN ANALYZE SELECT count(*) FROM {scanned} {where}"))
     assert "1/4" in plan, plan
 
 

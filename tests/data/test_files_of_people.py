@@ -17,6 +17,7 @@ from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Calendar
 from tests.data.replaying import run
 from tests.data.test_quality import checked, kinds
+from tests.support.ducks import query
 
 HEAD = "date,open,high,low,close,volume\n"
 DAY_OF_MINUTES = 1440
@@ -180,14 +181,12 @@ NIFTY,03-JUL-2025,Call,25500,2025-07-01 09:16:00,120.5,122,120,121,1500
 
 def test_rows_of_contracts_have_their_names(tmp_path: Path) -> None:
     """Expiry, strike and right tell each row's contract; Parquet of them is not run as one."""
-    import duckdb  # noqa: PLC0415
-
     account = brought(tmp_path, {"NIFTY_options.csv": OPTIONS})
     names = ("NFO:NIFTY2570325500CE", "NFO:NIFTY2570325500PE", "NFO:NIFTY25JULFUT")
     assert account.became[0].instruments == names
     assert account.new == 4
     file = tmp_path / "o.parquet"
-    duckdb.sql(f"COPY (FROM '{tmp_path}/NIFTY_options.csv') TO '{file}'")
+    query(f"COPY (FROM '{tmp_path}/NIFTY_options.csv') TO '{file}'")
     with pytest.raises(UsageError, match=r"several contracts.*alphapanda data import"):
         run(file)
     again = import_files(tmp_path / "p", [file], Wanted(instrument="NIFTY"))

@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from alphapanda.data.replay.replay import ReplayOptions, open_replay
 from alphapanda.errors import UsageError
 from tests.data.replaying import DAY_NS, ns, run
+from tests.support.ducks import query
 from tests.support.shared import shared
 
 MINUTE_NS = 60 * 10**9
@@ -197,12 +197,10 @@ def test_prices_equal_those_of_duckdb_decimals() -> None:
     """Scaled prices equal an exact decimal reading of a real file, row by row."""
     path = ticks("nifty50_index_1s_2022_aug_sep")
     _, rows = run(path)
-    relation = duckdb.sql(
+    exact = query(
         f"SELECT CAST(CAST(last_price AS DECIMAL(18, 4)) * 10000 AS BIGINT) AS last FROM '{path}'"
     )
-    assert relation is not None
-    exact = relation.fetchnumpy()["last"]
-    assert (rows.last == exact).all()
+    assert rows.last.tolist() == [last for (last,) in exact]
 
 
 @pytest.mark.parametrize("batch_rows", [1_000, 262_144])

@@ -8,13 +8,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pytest
 
 import alphapanda
 from alphapanda import buy, strategy
 from alphapanda.model.derivatives import has_derivatives
+from tests.support.ducks import query
 from tests.support.shared import shared
 
 
@@ -79,8 +79,8 @@ def test_the_list_is_that_of_the_exchange() -> None:
         rows = [row for row in csv.DictReader(lines) if row["instrument_type"] == "FUT"]
     compare({row["name"] for row in rows}, date(2025, 9, 24))
     bhavcopy = shared("data", "options", "nse_fo_bhavcopy_fo_20251114.parquet")
-    found = duckdb.execute("SELECT DISTINCT symbol FROM read_parquet(?)", [str(bhavcopy)])
-    compare({symbol for (symbol,) in found.fetchall()}, date(2025, 11, 14))
+    found = query("SELECT DISTINCT symbol FROM read_parquet(?)", [str(bhavcopy)])
+    compare({symbol for (symbol,) in found}, date(2025, 11, 14))
 
 
 def compare(symbols: set[str], day: date) -> None:

@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 import alphapanda
 from alphapanda.model.charges import ChargeClass, Schedule
 from alphapanda.model.instruments import Exchange
+from tests.support.ducks import query
 from tests.support.recount import Account, differences, last_prices, recount, terms, trades
 from tests.support.shared import shared
 
@@ -90,10 +90,10 @@ def test_equity_at_every_close_of_ema_cross() -> None:
 
 def test_every_fill_of_ema_cross_has_a_price_that_was_there() -> None:
     """A market order fills at the last price of the row that fills it, one row after its signal."""
-    rows = duckdb.execute(
+    rows = query(
         "SELECT epoch_ns(time), round(last_price * 10000)::BIGINT FROM read_parquet(?)",
         [str(nifty())],
-    ).fetchall()
+    )
     seen = set(rows)
     made = trades(run("ema_cross", nifty(), **LATE).table("fills"))
     assert [t for t in made if (t.ts, int(t.price * 10_000)) not in seen] == []
@@ -145,10 +145,10 @@ def test_sma_cross_over_five_years_of_day_bars() -> None:
     result = run("sma_cross", source)
     made = trades(result.table("fills"))
     assert len(made) > 800
-    rows = duckdb.execute(
+    rows = query(
         "SELECT 'NSE:' || symbol, CAST(timezone('Asia/Kolkata', date) AS DATE), open, low, high "
         "FROM read_parquet(?)", [str(source)],
-    ).fetchall()  # fmt: skip
+    )  # fmt: skip
     bars = {(name, day): prices for name, day, *prices in rows}
     at_open = 0
     for trade in made:
@@ -169,11 +169,11 @@ def test_fills_of_bars_lie_within_their_bar_and_traded_volume() -> None:
 
     Of what has no volume in any row, such as an index, none is known, and nothing limits its fills.
     """
-    query = """
+    sql = """
         SELECT 'NSE:' || symbol, epoch_ns(date) + 60000000000, low, high, volume
         FROM read_parquet(?)
     """
-    found = duckdb.execute(query, [str(minutes())]).fetchall()
+    found = query(sql, [str(minutes())])
     bars = {(name, end): (low, high, volume) for name, end, low, high, volume in found}
     traded = {name for (name, _), (_, _, volume) in bars.items() if volume}
     for trade in trades(run("sma_cross", minutes()).table("fills")):
@@ -224,7 +224,7 @@ def test_spread_of_two_futures(tmp_path: Path) -> None:
     """Two legs of one strategy, from a feed with repeats, under their contracts' names."""
     source = shared("data", "ticks", "breeze_stock_futures_20251117.parquet")
     path = tmp_path / "futures.parquet"
-    duckdb.execute(f"""
+    query(f"""
         COPY (
             SELECT * REPLACE (
                 CASE Symbol WHEN 'RELIND' THEN 'RELIANCE' ELSE Symbol END || '25NOVFUT' AS Symbol
@@ -308,5 +308,5 @@ def chain(folder: Path) -> Path:
     )
     path = folder / "chain.parquet"
     once = f"SELECT DISTINCT ON (ts, symbol) * FROM ({sides}) ORDER BY ts, symbol"
-    duckdb.execute(f"COPY ({once}) TO '{path}'")
+    query(f"COPY ({once}) TO '{path}'")
     return path

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +20,7 @@ from alphapanda.brokers.zerodha.opening import open_client
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import INDIA, Calendar
 from alphapanda.model.instruments import Exchange, Instrument, Segment
+from tests.support.ducks import query
 from tests.support.kite import DAY_NS, TOKEN, Asked, Kite, Reply, failure, success
 
 TODAY = date(2025, 8, 25)
@@ -73,9 +73,9 @@ def request(first: str, last: str, *instruments: Instrument, **more: Any) -> his
 
 def there(root: Path) -> list[Any]:
     path = f"{root}/kind=bar/*/*/*.parquet"
-    return duckdb.sql(
+    return query(
         f"SELECT instrument, epoch_ns(ts), close, volume FROM read_parquet('{path}') ORDER BY 1, 2"
-    ).fetchall()
+    )
 
 
 def test_candles_come_into_the_catalogue_once(kite: Kite, client: Client, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_open_interest_comes_along(client: Client, kite: Kite, tmp_path: Path) -
     root = tmp_path / "data"
     history.fetch(client, root, request("2025-08-01", "2025-08-01", FUTURE, oi=True))
     path = f"{root}/kind=bar/*/*/*.parquet"
-    assert duckdb.sql(f"SELECT DISTINCT oi FROM read_parquet('{path}')").fetchall() == [(7,)]
+    assert query(f"SELECT DISTINCT oi FROM read_parquet('{path}')") == [(7,)]
 
 
 REFUSED = [

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from alphapanda.brokers.ports import Report, ReportKind
@@ -28,6 +27,7 @@ from alphapanda.model.calendar import Calendar, ist_date
 from alphapanda.model.instruments import Exchange, Instrument, Segment
 from alphapanda.model.rows import Control
 from alphapanda.runtime import live
+from tests.support.ducks import query
 from tests.support.kite import API_KEY, API_SECRET, DAY_NS, MASTER_KEY, TOKEN, USER, Kite, success
 from tests.support.kite_ticker import Act, Desk, cut, framed, full, stay, ticking
 from tests.support.running import command, with_strategies
@@ -144,14 +144,14 @@ def test_ticks_are_recorded_and_replayed(
     assert done.status == 0, done.err
     found = json.loads(done.out)
     assert (found["rows"], found["dropped"]["exact repeats"]) == (2 * TICKS, TICKS)
-    beside = duckdb.sql(
+    beside = query(
         f"SELECT kind, count(*) FROM read_parquet('{out}/_controls/*.parquet') GROUP BY ALL"
-    ).fetchall()
+    )
     assert dict(beside)["gap"] == 1
     assert dict(beside).get("time", 0) == found["clocks"]
-    rows = duckdb.sql(
+    rows = query(
         f"SELECT instrument, last, volume FROM read_parquet('{out}/*.parquet') ORDER BY ts LIMIT 2"
-    ).fetchall()
+    )
     assert rows == [("NSE:INFY", 1_499.9, 10), ("NSE:TCS", 2_999.8, 1)]
     again = command("backtest", "ema_cross", "--data", str(out), "--no-jit", "--json",
                     "--out", str(base / "again"), capsys=capsys)  # fmt: skip

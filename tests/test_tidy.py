@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PURE = ("model", "events", "indicators", "core", "rules", "words")
+PURE = ("model", "events", "indicators", "books", "core", "rules", "words")
 """Packages that may know nothing but their arguments."""
 
-EXACT = ("core", "rules")
+EXACT = ("books", "core", "rules")
 """Packages in which a number may be money."""
 
 FOLDERS = (
@@ -334,6 +334,18 @@ def test_files_stay_small() -> None:
             if source.text.count("\n") > LINES_OF_FILE
         ]
     )
+
+
+def test_the_house_keeps_its_proportions() -> None:
+    """The core can be read in a day, no folder swallows the others, and long files are few."""
+    lines = {s.name: s.text.count("\n") for s in sources("alphapanda")}
+    folders = Counter[str]()
+    for source in sources("alphapanda"):
+        folders[source.package] += lines[source.name]
+    long = sorted(name for name, count in lines.items() if count > 400)
+    assert folders["core"] <= 3_000
+    assert max(folders.values()) <= sum(lines.values()) / 6, folders.most_common(1)
+    assert len(long) <= 6, long
 
 
 # --- what any text may not say ----------------------------------------------------------------

@@ -9,8 +9,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import ExecutionClient, OrderRequest, Report, ReportKind
-from alphapanda.core.state import RequestVerb
 from alphapanda.model.rows import Reason, RejectionCode
 
 

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from alphapanda import config
+from alphapanda.books import orders
+from alphapanda.books.protection import automatic
+from alphapanda.books.state import Limit, Maker, OrderRole, RequestVerb
 from alphapanda.calibration.idle import IDLE
 from alphapanda.calibration.sent import Act, Filled, LiveRun, SentOrder, Verb, filled_of
-from alphapanda.core import gate, orders
-from alphapanda.core.protection import automatic
-from alphapanda.core.state import Limit, Maker, OrderRole, RequestVerb
+from alphapanda.core import gate
 from alphapanda.core.ticks import doubt_tick
 from alphapanda.engine.compiler.generate import Shape
 from alphapanda.engine.compiler.program import build

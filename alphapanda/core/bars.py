@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from alphapanda.books.state import Core
 from alphapanda.core.glue import close_bar, update_bar
-from alphapanda.core.state import Core
 from alphapanda.model.rows import NEVER
 
 

@@ -1,17 +1,17 @@
 """Brackets: the stop and the target of an entry, and how each fill changes them.
 
 On paper a change is done at once. At a broker the core says what it wants of an exit, and
-`core/changes.py` sends it.
+`books/changes.py` sends it.
 """
 
 from __future__ import annotations
 
-from alphapanda.core.changes import want
-from alphapanda.core.emit import emit_end, emit_order
-from alphapanda.core.flags import BARS_IN, PAPER
-from alphapanda.core.orders import count_message, finish, open_qty, place_system
-from alphapanda.core.protection import automatic
-from alphapanda.core.state import Core, OrderRole, OrderState, Record
+from alphapanda.books.changes import want
+from alphapanda.books.emit import emit_end, emit_order
+from alphapanda.books.flags import BARS_IN, PAPER
+from alphapanda.books.orders import count_message, finish, open_qty, place_system
+from alphapanda.books.protection import automatic
+from alphapanda.books.state import Core, OrderRole, OrderState, Record
 from alphapanda.model.rows import NEVER, Kind, Out, Reason
 
 

@@ -6,11 +6,8 @@ largest time seen and never goes back.
 
 from __future__ import annotations
 
-from alphapanda.core.bars import end_bar
-from alphapanda.core.charging import end_of_day
-from alphapanda.core.emit import call, emit_pnl
-from alphapanda.core.expiry import await_close, expire
-from alphapanda.core.flags import (
+from alphapanda.books.emit import call, emit_pnl
+from alphapanda.books.flags import (
     BARS_IN,
     HOOK_SESSION,
     PAPER,
@@ -19,13 +16,16 @@ from alphapanda.core.flags import (
     TIMERS,
     VOLUME,
 )
-from alphapanda.core.funds import equity
+from alphapanda.books.funds import equity
+from alphapanda.books.notes import end_of_day
+from alphapanda.books.state import Core, Hook, Record
+from alphapanda.core.bars import end_bar
+from alphapanda.core.expiry import await_close, expire
 from alphapanda.core.glue import open_session
 from alphapanda.core.operator import close_all_positions, close_intraday, obey
 from alphapanda.core.overnight import end_session, wake
 from alphapanda.core.reports import doubt_all, hear
 from alphapanda.core.square_off import square_off, square_off_left
-from alphapanda.core.state import Core, Hook, Record
 from alphapanda.core.ticks import review_tick
 from alphapanda.model.calendar import DAY, IST, Phase
 from alphapanda.model.rows import NEVER, Control

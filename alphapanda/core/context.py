@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from alphapanda.core.orders import find
-from alphapanda.core.state import ALL_ORDERS, Core, Maker, OrderRole, RequestVerb
+from alphapanda.books.orders import find
+from alphapanda.books.state import ALL_ORDERS, Core, Maker, OrderRole, RequestVerb
 from alphapanda.model.rows import Kind, Tif
 
 AUTO = -1

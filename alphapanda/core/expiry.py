@@ -6,12 +6,12 @@ its rows of the last half hour; the host tells from `settled_by` which it was. d
 
 from __future__ import annotations
 
-from alphapanda.core.book import move
-from alphapanda.core.charging import booked_change, current_fees, exact, pay
-from alphapanda.core.emit import emit, emit_pnl
-from alphapanda.core.flags import PAPER
-from alphapanda.core.orders import end_all
-from alphapanda.core.state import Core, Record, SettledBy
+from alphapanda.books.book import move
+from alphapanda.books.charging import booked_change, current_fees, exact, pay
+from alphapanda.books.emit import emit, emit_pnl
+from alphapanda.books.flags import PAPER
+from alphapanda.books.orders import end_all
+from alphapanda.books.state import Core, Record, SettledBy
 from alphapanda.model.calendar import DAY, IST, MINUTE
 from alphapanda.model.charges import RATE as WHOLE
 from alphapanda.model.instruments import OptionType, Segment

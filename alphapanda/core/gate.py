@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from alphapanda.core.emit import emit, emit_order, emit_request
-from alphapanda.core.flags import PAPER
-from alphapanda.core.funds import needed_funds, valued_at
-from alphapanda.core.glue import refusal
-from alphapanda.core.halts import halting
-from alphapanda.core.matching import protected
-from alphapanda.core.orders import (
+from alphapanda.books.emit import emit, emit_order, emit_request
+from alphapanda.books.flags import PAPER
+from alphapanda.books.funds import needed_funds, valued_at
+from alphapanda.books.halts import halting
+from alphapanda.books.orders import (
     append,
     block,
     clear,
@@ -23,7 +21,7 @@ from alphapanda.core.orders import (
     take_slot,
     working_qty,
 )
-from alphapanda.core.state import (
+from alphapanda.books.state import (
     ALL_ORDERS,
     Core,
     Maker,
@@ -33,7 +31,9 @@ from alphapanda.core.state import (
     RequestVerb,
     placed_slot,
 )
-from alphapanda.core.stops import kill
+from alphapanda.books.stops import kill
+from alphapanda.core.glue import refusal
+from alphapanda.core.matching import protected
 from alphapanda.core.ticks import doubt_tick
 from alphapanda.model.rows import NEVER, Kind, Out, Reason, RejectionCode, Scope
 

@@ -6,7 +6,7 @@ clock call them by these names, and each generated module defines its own.
 
 from __future__ import annotations
 
-from alphapanda.core.state import Core, Record
+from alphapanda.books.state import Core, Record
 
 
 def refusal(core: Core, request: Record) -> int:

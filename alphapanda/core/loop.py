@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from alphapanda.core.book import mark
-from alphapanda.core.clock import advance, control
-from alphapanda.core.expiry import see_close
-from alphapanda.core.flags import (
+from alphapanda.books.book import mark
+from alphapanda.books.flags import (
     BARS_IN,
     DAY_BARS,
     OPEN_INTEREST,
@@ -22,13 +20,15 @@ from alphapanda.core.flags import (
     VOLUME,
     WARM,
 )
+from alphapanda.books.state import Core
+from alphapanda.core.clock import advance, control
+from alphapanda.core.expiry import see_close
 from alphapanda.core.gate import gate
 from alphapanda.core.glue import decide, dispatch, see_row
 from alphapanda.core.matching import match
 from alphapanda.core.operator import close_positions
 from alphapanda.core.overnight import end_session, wake
 from alphapanda.core.reports import follow
-from alphapanda.core.state import Core
 from alphapanda.core.ticks import first_tick
 from alphapanda.model.calendar import Phase
 

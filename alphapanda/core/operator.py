@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from alphapanda.core.changes import may_repeat
-from alphapanda.core.context import AUTO
-from alphapanda.core.emit import emit
-from alphapanda.core.flags import PAPER
-from alphapanda.core.gate import announce, decide_on
-from alphapanda.core.glue import closing_refusal
-from alphapanda.core.orders import place_of, request_cancel
-from alphapanda.core.square_off import intraday
-from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record, RequestVerb
-from alphapanda.core.stops import (
+from alphapanda.books.changes import may_repeat
+from alphapanda.books.emit import emit
+from alphapanda.books.flags import PAPER
+from alphapanda.books.orders import place_of, request_cancel
+from alphapanda.books.state import Core, Maker, OrderRole, OrderState, Record, RequestVerb
+from alphapanda.books.stops import (
     covers,
     kill,
     pause,
@@ -20,6 +16,10 @@ from alphapanda.core.stops import (
     squares_off,
     wait_for_close,
 )
+from alphapanda.core.context import AUTO
+from alphapanda.core.gate import announce, decide_on
+from alphapanda.core.glue import closing_refusal
+from alphapanda.core.square_off import intraday
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.money import VALUE_BOUND
 from alphapanda.model.rows import NEVER, Control, Kind, Out, Reason, RejectionCode, Scope, Tif

@@ -5,11 +5,10 @@ Between two sessions nothing protects a position: no exchange holds its stop (do
 
 from __future__ import annotations
 
-from alphapanda.core.changes import want
-from alphapanda.core.emit import call_order, emit_end, emit_order
-from alphapanda.core.flags import HOOK_ORDER, PAPER
-from alphapanda.core.matching import apply_change, arrive, execute, outside_circuit
-from alphapanda.core.orders import (
+from alphapanda.books.changes import want
+from alphapanda.books.emit import call_order, emit_end, emit_order
+from alphapanda.books.flags import HOOK_ORDER, PAPER
+from alphapanda.books.orders import (
     count_anew,
     count_message,
     finish,
@@ -18,7 +17,9 @@ from alphapanda.core.orders import (
     remember_ended,
     sweep,
 )
-from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record
+from alphapanda.books.state import Core, Maker, OrderRole, OrderState, Record
+from alphapanda.core.execution import execute, outside_circuit
+from alphapanda.core.matching import apply_change, arrive
 from alphapanda.model.calendar import MINUTE, Phase
 from alphapanda.model.rows import NEVER, Kind, Out, Reason
 

@@ -2,24 +2,22 @@
 
 A report may come late, twice, or before one that it follows. A fill proves that its order was at
 the exchange, and that its stop was triggered; it is booked even if the order has ended. What a
-report leaves to be done (exits, changes) is sent at once (`core/changes.py`).
+report leaves to be done (exits, changes) is sent at once (`books/changes.py`).
 """
 
 from __future__ import annotations
 
-from alphapanda.core.brackets import trailing
-from alphapanda.core.changes import (
+from alphapanda.books.changes import (
     drop_cancel,
     drop_change,
     follows,
     pursue,
     refuse_change,
 )
-from alphapanda.core.emit import call_order, emit, emit_end, emit_order
-from alphapanda.core.flags import HOOK_ORDER
-from alphapanda.core.halts import set_halt
-from alphapanda.core.matching import arrive, execute, trigger
-from alphapanda.core.orders import (
+from alphapanda.books.emit import call_order, emit, emit_end, emit_order
+from alphapanda.books.flags import HOOK_ORDER
+from alphapanda.books.halts import set_halt
+from alphapanda.books.orders import (
     append,
     copy_order,
     count_anew,
@@ -31,9 +29,12 @@ from alphapanda.core.orders import (
     sweep,
     take_slot,
 )
+from alphapanda.books.state import Core, OrderRole, OrderState, Record, RequestVerb
+from alphapanda.books.stops import trim
+from alphapanda.core.brackets import trailing
+from alphapanda.core.execution import execute
+from alphapanda.core.matching import arrive, trigger
 from alphapanda.core.overnight import end_at_broker, refuse_exit, try_again
-from alphapanda.core.state import Core, OrderRole, OrderState, Record, RequestVerb
-from alphapanda.core.stops import trim
 from alphapanda.model.rows import NEVER, Out, Reason, RejectionCode, ReportKind
 
 

@@ -7,11 +7,11 @@ night: what no row could fill is closed at the last price (docs/adr 020).
 
 from __future__ import annotations
 
-from alphapanda.core.book import move
-from alphapanda.core.emit import emit, emit_order, emit_pnl
-from alphapanda.core.orders import end_all, place_system
+from alphapanda.books.book import move
+from alphapanda.books.emit import emit, emit_order, emit_pnl
+from alphapanda.books.orders import end_all, place_system
+from alphapanda.books.state import Core, Maker, Record
 from alphapanda.core.overnight import close_forced
-from alphapanda.core.state import Core, Maker, Record
 from alphapanda.model.instruments import Product, Segment
 from alphapanda.model.rows import Kind, Out, Reason
 

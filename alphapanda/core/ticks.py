@@ -7,7 +7,7 @@ the instrument has no tick, and the host says so.
 
 from __future__ import annotations
 
-from alphapanda.core.state import Core, Record
+from alphapanda.books.state import Core, Record
 from alphapanda.model.calendar import DAY, IST
 
 OPEN = -1

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alphapanda.core.state import PLACED
+from alphapanda.books.state import PLACED
 from alphapanda.core.ticks import OPEN
 from alphapanda.engine.compiler.declared import Spec, first_values
 from alphapanda.engine.compiler.generate import Shape

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from alphapanda.core.state import Limit
+from alphapanda.books.state import Limit
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Instrument, Product

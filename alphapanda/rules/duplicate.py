@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alphapanda.core.state import PLACED, Core, Record, RequestVerb, placed_slot
+from alphapanda.books.state import PLACED, Core, Record, RequestVerb, placed_slot
 from alphapanda.model.interval import SECOND
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import RejectionCode

@@ -5,8 +5,8 @@ A buy counts at the worst price that its protection lets it have, and with its c
 
 from __future__ import annotations
 
-from alphapanda.core.funds import free_funds, needed_funds, valued_at
-from alphapanda.core.state import Core, Record
+from alphapanda.books.funds import free_funds, needed_funds, valued_at
+from alphapanda.books.state import Core, Record
 from alphapanda.model.rows import RejectionCode
 
 NUMBER = 18

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alphapanda.core.state import Core, OrderRole, Record
+from alphapanda.books.state import Core, OrderRole, Record
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import RejectionCode
 

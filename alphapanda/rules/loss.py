@@ -5,8 +5,8 @@ What other runs of the account have earned today counts with it.
 
 from __future__ import annotations
 
-from alphapanda.core.funds import equity
-from alphapanda.core.state import Core, Record
+from alphapanda.books.funds import equity
+from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import RejectionCode
 

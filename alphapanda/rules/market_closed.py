@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alphapanda.core.state import Core, Record
+from alphapanda.books.state import Core, Record
 from alphapanda.model.calendar import Phase
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import RejectionCode

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alphapanda.core.funds import valued_at
-from alphapanda.core.state import Core, Record
+from alphapanda.books.funds import valued_at
+from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.rows import RejectionCode
 

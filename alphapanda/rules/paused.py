@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alphapanda.core.state import Core, Record
-from alphapanda.core.stops import adds_risk
+from alphapanda.books.state import Core, Record
+from alphapanda.books.stops import adds_risk
 from alphapanda.model.rows import RejectionCode
 
 NUMBER = 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alphapanda.core.protection import automatic
-from alphapanda.core.state import Core, Record
+from alphapanda.books.protection import automatic
+from alphapanda.books.state import Core, Record
 from alphapanda.model.instruments import Segment
 from alphapanda.model.rows import Kind, RejectionCode
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alphapanda.core.state import Core, Record
+from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import LIFTED
 from alphapanda.model.money import VALUE_BOUND
 from alphapanda.model.rows import RejectionCode

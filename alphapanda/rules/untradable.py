@@ -5,7 +5,7 @@ By `--costs none`, or by a rate, its rows are run as a series that has no market
 
 from __future__ import annotations
 
-from alphapanda.core.state import Core, Record
+from alphapanda.books.state import Core, Record
 from alphapanda.model.rows import RejectionCode
 
 NUMBER = 23

@@ -6,7 +6,7 @@ has passed: it would be no stop, but an order to trade at once.
 
 from __future__ import annotations
 
-from alphapanda.core.state import Core, OrderRole, Record
+from alphapanda.books.state import Core, OrderRole, Record
 from alphapanda.model.rows import Kind, RejectionCode
 
 NUMBER = 22

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from alphapanda.core import charging, expiry
-from alphapanda.core.state import TABLES
+from alphapanda.books import charging, notes
+from alphapanda.books.state import TABLES
+from alphapanda.core import expiry
 from alphapanda.data.names import full_name
 from alphapanda.engine.filling import NOTES, fill_rates
 from alphapanda.engine.records import view
@@ -154,8 +155,8 @@ def note_of(day: Day, schedule: Schedule) -> dict[str, int]:
         charging.charge_fill(core, core.positions[0], filled, order.quantity, order.price)
     settle(day, core.fees[0])
     for number in range(len(core.notes)):
-        charging.close_note(core, number)
-    parts = charging.charges_by_kind((), core.notes)
+        notes.close_note(core, number)
+    parts = notes.charges_by_kind((), core.notes)
     parts["depository"] = day.stocks * depository_fee(day, schedule)
     parts["square_off"] = day.square_offs * square_off_fee(day, schedule, kind)
     return {**{part: parts[part] for part in PARTS}, "total": sum(parts.values())}

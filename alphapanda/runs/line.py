@@ -13,8 +13,8 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import ExecutionClient, OrderRequest
-from alphapanda.core.state import RequestVerb
 from alphapanda.errors import OutsideError
 from alphapanda.runs.reports import Reports
 from alphapanda.runs.timing import ACK, SEND, STEPS

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alphapanda.core.state import OrderRole, OrderState
+from alphapanda.books.state import OrderRole, OrderState
 from alphapanda.engine.controls import Controls
 from alphapanda.engine.engine import Engine
 from alphapanda.model.rows import CONTROL

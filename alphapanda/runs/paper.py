@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from alphapanda import faults, log
+from alphapanda.books.state import OrderState
 from alphapanda.brokers.ports import ExecutionClient, MarketSource, OrderRequest, Report
-from alphapanda.core.state import OrderState
 from alphapanda.engine.engine import Engine
 from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker

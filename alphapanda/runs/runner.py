@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from alphapanda import config
+from alphapanda.books.state import Limit
 from alphapanda.brokers.ports import MarketSource
-from alphapanda.core.state import Limit
 from alphapanda.engine.compiler.generate import Shape
 from alphapanda.engine.compiler.program import Program, build
 from alphapanda.engine.controls import Placer, session_controls

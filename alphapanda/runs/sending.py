@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from alphapanda.books.state import OrderState, RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
-from alphapanda.core.state import OrderState, RequestVerb
 from alphapanda.engine.controls import Controls
 from alphapanda.engine.engine import Engine
 from alphapanda.model.columns import Columns

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from alphapanda.core.state import SettledBy
+from alphapanda.books.state import SettledBy
 from alphapanda.engine.engine import Engine
 from alphapanda.model.calendar import INDIA, Calendar, Session, ist_date, session_group
 from alphapanda.model.contracts import traded_before

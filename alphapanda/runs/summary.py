@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from alphapanda.core import charging
-from alphapanda.core.state import OrderState
+from alphapanda.books.notes import charges_by_kind
+from alphapanda.books.state import OrderState
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.records import view
 from alphapanda.model.calendar import EPOCH
@@ -146,7 +146,7 @@ def instrument_pnl(positions: Any, engine: Engine, row: int) -> int:
 def charges_by(engine: Engine, gatherer: Gatherer) -> dict[str, int]:
     """Return charges by kind, the day that is still open included."""
     tables = engine.tables
-    totals = charging.charges_by_kind(view(tables["fees"]), view(tables["notes"]))
+    totals = charges_by_kind(view(tables["fees"]), view(tables["notes"]))
     totals["depository"] = int(gatherer.charged[ChargeKind.DEPOSITORY])
     totals["square_off"] = int(gatherer.charged[ChargeKind.SQUARE_OFF])
     return totals

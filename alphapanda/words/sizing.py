@@ -8,8 +8,8 @@ No freeze quantity and no limit of the risk gate cuts a size: the gate refuses w
 
 from __future__ import annotations
 
+from alphapanda.books.funds import equity, free_funds, margin_of
 from alphapanda.core.context import Context
-from alphapanda.core.funds import equity, free_funds, margin_of
 from alphapanda.model.money import VALUE_BOUND
 
 MOST_PERCENT = 1_000

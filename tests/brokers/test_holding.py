@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.holding import DryRun, Holding
 from alphapanda.brokers.ports import ExecutionClient, OrderRequest, Report, ReportKind
-from alphapanda.core.state import RequestVerb
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Kind, Reason, RejectionCode, Tif
 

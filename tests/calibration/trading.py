@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Origin, Report, ReportKind
-from alphapanda.core.state import RequestVerb
 from alphapanda.events.events import Broker as BrokerName
 from alphapanda.events.events import decode
 from alphapanda.events.feeds import Feed, Portion

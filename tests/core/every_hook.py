@@ -32,7 +32,7 @@ from alphapanda import (
     vwap,
     working,
 )
-from alphapanda.core.state import Limit
+from alphapanda.books.state import Limit
 from alphapanda.engine.setup import Paper
 from alphapanda.engine.tier import Tier
 from alphapanda.model.calendar import Phase

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alphapanda.books import changes, orders
+from alphapanda.books.changes import MOST
+from alphapanda.books.state import OrderRole, OrderState, RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
-from alphapanda.core import changes, orders, reports
-from alphapanda.core.changes import MOST
-from alphapanda.core.state import OrderRole, OrderState, RequestVerb
+from alphapanda.core import reports
 from alphapanda.engine.compiler.program import Program
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.tier import Tier

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphapanda import buy, sell
-from alphapanda.core.state import SettledBy
+from alphapanda.books.state import SettledBy
 from alphapanda.model.calendar import Phase, day_start_ns
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Exchange, Instrument, OptionType, Product, Segment

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from alphapanda import bracket, buy, buy_limit, cancel, order, sell, sell_limit
-from alphapanda.core.state import Limit
+from alphapanda.books.state import Limit
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Control, Kind, Out, Reason, RejectionCode, Scope
 from tests.support.harness import (

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alphapanda.core import matching, orders
+from alphapanda.books import orders
+from alphapanda.core import execution, matching
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.tier import Tier
 from alphapanda.model.columns import Columns
@@ -236,7 +237,7 @@ def nothing(*_: Any) -> int:
 
 def everything(*_: Any) -> int:
     """Stand in for a bound that was forgotten."""
-    return matching.UNLIMITED
+    return execution.UNLIMITED
 
 
 def lucky(core: Any, order: Any, price: int) -> int:
@@ -251,16 +252,16 @@ PRICES = test_properties.prices_are_those_of_the_row
 EXITS = test_properties.exits_never_do_more_than_their_entry
 
 SABOTAGE: list[tuple[str, Any, str, Any, Any]] = [
-    ("fills book nothing", matching, "book", nothing, LEFT),
-    ("funds are never freed", matching, "unblock", nothing, LEFT),
-    ("working orders are never counted out", matching, "open_qty", nothing, LEFT),
+    ("fills book nothing", execution, "book", nothing, LEFT),
+    ("funds are never freed", execution, "unblock", nothing, LEFT),
+    ("working orders are never counted out", execution, "open_qty", nothing, LEFT),
     ("ends are not said", orders, "emit_end", nothing, LEFT),
     ("sizes have no bound", matching, "available", everything, SHARE),
-    ("an exit leaves its sibling", matching, "shrink_sibling", nothing, EXITS),
+    ("an exit leaves its sibling", execution, "shrink_sibling", nothing, EXITS),
     ("finished orders keep their slots", matching, "sweep", nothing, BOOKS),
     ("arrivals are said twice", matching, "arrive", None, BOOKS),
     ("slippage helps", matching, "slipped", lucky, PRICES),
-    ("exits double", matching, "place_exits", None, EXITS),
+    ("exits double", execution, "place_exits", None, EXITS),
 ]
 
 

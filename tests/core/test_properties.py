@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 
-from alphapanda.core.state import OrderState
+from alphapanda.books.state import OrderState
 from alphapanda.model.instruments import Product
 from alphapanda.model.limits import LimitSet, lifted
 from alphapanda.model.rows import Kind, Out

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from alphapanda import bracket, buy, buy_limit, cancel, modify, sell, sell_limit
-from alphapanda.core.changes import PACE_NS, RETRY_NS
-from alphapanda.core.state import OrderState
+from alphapanda.books.changes import PACE_NS, RETRY_NS
+from alphapanda.books.state import OrderState
 from alphapanda.model.calendar import Phase
 from alphapanda.model.rows import Control, Out, Reason, RejectionCode, ReportKind, Scope
 from tests.support.harness import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from alphapanda import buy, sell
-from alphapanda.core.state import Limit
+from alphapanda.books.state import Limit
 from alphapanda.model.calendar import Phase
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Product

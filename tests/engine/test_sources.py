@@ -154,7 +154,7 @@ def test_compiled_runs_the_edit_too(folder: Path) -> None:
 CORE = {
     "an indicator": ("indicators/ema.py", "self.alpha * price", "self.alpha * price * 1.5"),
     "a rule": ("rules/quantity.py", "def check", "CALM = 1\n\n\ndef check"),
-    "the book": ("core/book.py", "def ", "SPARE = 1\n\n\ndef "),
+    "the book": ("books/book.py", "def ", "SPARE = 1\n\n\ndef "),
     "the pointer": ("engine/compiler/pointer.py", "WORD = ", "SPARE = 1\nWORD = "),
 }
 SCRIPT = """

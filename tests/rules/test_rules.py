@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from alphapanda import rules
+from alphapanda.books.orders import append, clear, take_slot
+from alphapanda.books.state import OrderState, RequestVerb, message_slot, placed_slot, repeat_slot
 from alphapanda.core.matching import protected
-from alphapanda.core.orders import append, clear, take_slot
-from alphapanda.core.state import OrderState, RequestVerb, message_slot, placed_slot, repeat_slot
 from alphapanda.engine.compiler import generate
 from alphapanda.model.rows import NEVER, Kind, RejectionCode
 from tests.support.harness import CASH, Desk, tick_strategy

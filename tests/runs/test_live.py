@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Origin, Report, ReportKind
-from alphapanda.core.state import RequestVerb
 from alphapanda.events.events import Broker as BrokerName
 from alphapanda.events.events import Fill, decode
 from alphapanda.events.feeds import Feed, Portion

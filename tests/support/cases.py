@@ -19,7 +19,7 @@ from alphapanda import (
     strategy,
     target,
 )
-from alphapanda.core.state import Limit
+from alphapanda.books.state import Limit
 from alphapanda.engine.compiler.program import Program
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.setup import Paper

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
-from alphapanda.core.state import RequestVerb
 from alphapanda.model.rows import Kind, Reason
 
 R = ReportKind

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import (
     ExecutionClient,
     MarketSource,
@@ -14,7 +15,6 @@ from alphapanda.brokers.ports import (
     Report,
     ReportKind,
 )
-from alphapanda.core.state import RequestVerb
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import OUT, Out
 from alphapanda.runs.session import Sink

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alphapanda import strategy
-from alphapanda.core.state import Limit
+from alphapanda.books.state import Limit
 from alphapanda.engine.compiler.generate import Shape
 from alphapanda.engine.compiler.program import Program, build
 from alphapanda.engine.compiler.strategy import spec_of

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha.addresses import addresses_of
 from alphapanda.brokers.zerodha.orders.gateway import Gateway
 from alphapanda.brokers.zerodha.orders.opening import Trading, open_gateway
 from alphapanda.brokers.zerodha.orders.state import Alert
 from alphapanda.config.settings import Settings
-from alphapanda.core.state import RequestVerb
 from alphapanda.model.instruments import Exchange, Instrument, Product, Segment
 from alphapanda.model.money import SCALE
 from alphapanda.model.rows import Kind, Tif

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha.answers import Answer, unanswered
 from alphapanda.brokers.zerodha.orders.desk import IDLE_S, Desk
@@ -36,7 +37,6 @@ from alphapanda.brokers.zerodha.orders.state import (
     State,
 )
 from alphapanda.brokers.zerodha.orders.tags import Tags
-from alphapanda.core.state import RequestVerb
 from alphapanda.kitesim.account import Account, Holding
 from alphapanda.kitesim.answers import (
     funds_row,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphapanda import at, size_by_equity, size_by_margin, size_by_risk
-from alphapanda.core.funds import free_funds
+from alphapanda.books.funds import free_funds
 from alphapanda.model.instruments import OptionType, Product
 from alphapanda.words.sizing import needed, percent_of
 from tests.support.harness import option, play, rs, share, ticks

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from alphapanda import indicators, rules
-from alphapanda.core.state import TABLES, Hook
+from alphapanda.books.state import TABLES, Hook
 from alphapanda.engine.compiler.declared import Spec, legs_of, short
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import DAY

@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.core.callconv import excinfo_t
 from numba.extending import intrinsic
 
-from alphapanda.core.state import TABLES
+from alphapanda.books.state import TABLES
 from alphapanda.engine.compiler.places import FROM_CORE, FROM_STRATEGIES, LINKS
 from alphapanda.engine.compiler.pointer import WORD, named, word
 

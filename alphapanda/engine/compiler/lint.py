@@ -18,8 +18,8 @@ from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
 
+from alphapanda.books.state import TABLES
 from alphapanda.core.context import Context
-from alphapanda.core.state import TABLES
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.sources import definition
 from alphapanda.errors import UsageError, did_you_mean

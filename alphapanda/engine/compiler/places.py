@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from alphapanda.core.state import TABLES
+from alphapanda.books.state import TABLES
 from alphapanda.model.columns import Columns
 
 COLUMNS = len(TABLES)

@@ -19,12 +19,12 @@ import numpy as np
 
 import alphapanda
 from alphapanda import indicators, rules
+from alphapanda.books.emit import call
+from alphapanda.books.state import TABLES
 from alphapanda.core import glue, loop
 from alphapanda.core.bars import add_to_bar, complete_bar
 from alphapanda.core.context import context
-from alphapanda.core.emit import call
 from alphapanda.core.gate import gate
-from alphapanda.core.state import TABLES
 from alphapanda.engine.compiler import cache, generate, lint, units
 from alphapanda.engine.compiler.binder import Binder
 from alphapanda.engine.compiler.declared import Spec, short
@@ -42,7 +42,7 @@ from alphapanda.model.columns import Columns
 
 LADDERS = ("refusal", "closing_refusal")
 GLUE = (*LADDERS, *FROM_STRATEGIES)
-SOURCES = ("model", "events", "core", "indicators", "rules", "words", "engine")
+SOURCES = ("model", "events", "books", "core", "indicators", "rules", "words", "engine")
 GENERAL = {
     "STRATEGIES": 0, "WARM": 1, "TICK_BARS": 1, "TIMERS": 1, "HOOK_FILL": 1, "HOOK_ORDER": 1,
     "HOOK_SESSION": 1, "QUEUED": 1,

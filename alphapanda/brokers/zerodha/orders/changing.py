@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, ReportKind
 from alphapanda.brokers.zerodha.answers import BUSY, Answer, Fate, Outcome, fate
 from alphapanda.brokers.zerodha.orders.bodies import (
@@ -25,7 +26,6 @@ from alphapanda.brokers.zerodha.orders.state import (
     Tracked,
 )
 from alphapanda.brokers.zerodha.orders.why import Why, end_code, refusal_of
-from alphapanda.core.state import RequestVerb
 
 MODIFICATIONS = 25
 """Of one order, at Kite."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha.answers import Answer, Outcome
 from alphapanda.brokers.zerodha.orders import changing, following, foreign, placing, reconciling
@@ -30,7 +31,6 @@ from alphapanda.brokers.zerodha.orders.state import (
     Tracked,
 )
 from alphapanda.brokers.zerodha.orders.why import Why
-from alphapanda.core.state import RequestVerb
 
 MOST_CALLS = 8
 """Under way at once."""

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from alphapanda import log
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report
 from alphapanda.brokers.zerodha.answers import Answer
 from alphapanda.brokers.zerodha.orders.closing import Closing, charge_rows, close, held_overnight
@@ -28,7 +29,6 @@ from alphapanda.brokers.zerodha.orders.sent import SentLog
 from alphapanda.brokers.zerodha.orders.state import Action, Alert, Read, Say, Send
 from alphapanda.brokers.zerodha.orders.waking import waker
 from alphapanda.brokers.zerodha.orders.wire import Wire
-from alphapanda.core.state import RequestVerb
 from alphapanda.errors import OutsideError
 from alphapanda.model.charges import Schedule
 

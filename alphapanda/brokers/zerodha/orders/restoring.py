@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
+from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha.orders import changing, placing
 from alphapanda.brokers.zerodha.orders.bodies import Refused
@@ -17,7 +18,6 @@ from alphapanda.brokers.zerodha.orders.reading import CANCELLED, REJECTED
 from alphapanda.brokers.zerodha.orders.sent import Before
 from alphapanda.brokers.zerodha.orders.state import Change, Stage, State, Tracked
 from alphapanda.brokers.zerodha.orders.why import Why, block_code, end_code, refusal_of
-from alphapanda.core.state import RequestVerb
 from alphapanda.model.calendar import DAY, EPOCH, IST
 
 LOST = "whether it was sent before the stop is not known"

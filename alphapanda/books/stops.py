@@ -8,12 +8,19 @@ others. The broker's own square-off is never touched.
 
 from __future__ import annotations
 
-from alphapanda.core.changes import want
-from alphapanda.core.emit import emit, emit_order
-from alphapanda.core.flags import PAPER
-from alphapanda.core.funds import needed_funds
-from alphapanda.core.orders import count_message, finish, hold, release, request_cancel, working_qty
-from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record
+from alphapanda.books.changes import want
+from alphapanda.books.emit import emit, emit_order
+from alphapanda.books.flags import PAPER
+from alphapanda.books.funds import needed_funds
+from alphapanda.books.orders import (
+    count_message,
+    finish,
+    hold,
+    release,
+    request_cancel,
+    working_qty,
+)
+from alphapanda.books.state import Core, Maker, OrderRole, OrderState, Record
 from alphapanda.model.rows import NEVER, Out, Reason, RejectionCode, Scope
 
 UNLIMITED = 1 << 62

@@ -7,9 +7,9 @@ while trading is paused.
 
 from __future__ import annotations
 
-from alphapanda.core.emit import emit
-from alphapanda.core.state import Core, Record
-from alphapanda.core.stops import adds_risk
+from alphapanda.books.emit import emit
+from alphapanda.books.state import Core, Record
+from alphapanda.books.stops import adds_risk
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Out, RejectionCode
 

@@ -9,8 +9,8 @@ first 20, in steps that grow (`step`), at most one in TRAIL_NS, and not while th
 
 from __future__ import annotations
 
-from alphapanda.core.emit import emit
-from alphapanda.core.orders import (
+from alphapanda.books.emit import emit
+from alphapanda.books.orders import (
     count_anew,
     count_message,
     finish,
@@ -18,7 +18,7 @@ from alphapanda.core.orders import (
     release,
     request_cancel,
 )
-from alphapanda.core.state import (
+from alphapanda.books.state import (
     Core,
     OrderRole,
     OrderState,

@@ -6,9 +6,9 @@ its charges and the rounding of the day's note.
 
 from __future__ import annotations
 
-from alphapanda.core.charging import current_fees, current_pair, exact, order_brokerage
-from alphapanda.core.protection import worst_price
-from alphapanda.core.state import Core, Record
+from alphapanda.books.charging import current_fees, current_pair, exact, order_brokerage
+from alphapanda.books.protection import worst_price
+from alphapanda.books.state import Core, Record
 from alphapanda.model.charges import RATE, portion
 from alphapanda.model.money import PAISA, SCALE
 from alphapanda.model.rows import Kind

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphapanda import buy, order, sell
-from alphapanda.core.charging import charges_by_kind
+from alphapanda.books.notes import charges_by_kind
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.records import view
 from alphapanda.model.calendar import Calendar, day_start_ns

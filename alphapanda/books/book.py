@@ -6,11 +6,11 @@ rounded average, so realised + unrealised - charges is the change of equity to t
 
 from __future__ import annotations
 
-from alphapanda.core.charging import charge_fill, pay
-from alphapanda.core.emit import emit, emit_pnl
-from alphapanda.core.flags import STRATEGIES
-from alphapanda.core.funds import margin_of
-from alphapanda.core.state import Core, Record
+from alphapanda.books.charging import charge_fill, pay
+from alphapanda.books.emit import emit, emit_pnl
+from alphapanda.books.flags import STRATEGIES
+from alphapanda.books.funds import margin_of
+from alphapanda.books.state import Core, Record
 from alphapanda.model.rows import Out
 
 

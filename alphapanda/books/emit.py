@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alphapanda.core.flags import WARM
-from alphapanda.core.state import Core, Hook, Record
+from alphapanda.books.flags import WARM
+from alphapanda.books.state import Core, Hook, Record
 from alphapanda.model.rows import Out
 
 

@@ -91,7 +91,7 @@ ORDER = ints(
 change on its way adds `more` to `qty`; `extra` of it counts as working already.
 
 Of an order at a broker: `was`, its state before it became UNKNOWN; `goal`, the signed total that
-is wanted of it, and `level`, the trigger (`core/changes.py`); `own_change`: 1 if the change under
+is wanted of it, and `level`, the trigger (`books/changes.py`); `own_change`: 1 if the change under
 way is the core's own; `next_*`: the earliest time of the core's next message about it; `again`:
 when an exit that was refused is sent anew, 0: not, and `refusals`, how often it was in a row."""
 

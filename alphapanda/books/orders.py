@@ -9,10 +9,10 @@ An exit sleeps between sessions (`core/overnight.py`), and is IN_FLIGHT again at
 
 from __future__ import annotations
 
-from alphapanda.core.emit import call_order, emit_end
-from alphapanda.core.flags import HOOK_ORDER, PAPER
-from alphapanda.core.funds import needed_funds
-from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record, message_slot
+from alphapanda.books.emit import call_order, emit_end
+from alphapanda.books.flags import HOOK_ORDER, PAPER
+from alphapanda.books.funds import needed_funds
+from alphapanda.books.state import Core, Maker, OrderRole, OrderState, Record, message_slot
 from alphapanda.model.rows import NEVER, Kind, Out, Reason
 
 

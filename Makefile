@@ -58,7 +58,7 @@ provision: ## Install PostgreSQL, Redis, Java, Kafka, Chromium and a client from
 servers: setup provision ## Run real servers until Ctrl-C; prints their addresses
 	@$(BIN)/python -m tests.support.servers
 
-bench: setup ## Measure the core against the numba floor
+bench: setup ## Compare speed and memory with an earlier commit and other engines; status 1 where a limit is missed
 	$(BIN)/python -m tests.bench
 
 bounds: setup ## Run the tests of the core with every array access checked

@@ -9,6 +9,7 @@ import ast
 import importlib
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path

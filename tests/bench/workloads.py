@@ -13,6 +13,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from alphapanda import config
 from alphapanda.engine.compiler.declared import Spec
@@ -165,3 +167,25 @@ def run(work: Work, made: Program) -> tuple[float, int, float]:
         fills += int((rows["type"] == Out.FILL).sum())
     ledger = core.tables["ledgers"][0]
     return seconds, fills, int(ledger["cash"] + ledger["mark"]) / 10_000
+
+
+def tick_table(columns: Columns) -> pa.Table:
+    """Return a workload's ticks as people have them."""
+    return pa.table({
+        "ts": pa.array(columns.ts).cast(pa.timestamp("ns", tz="UTC")),
+        "price": columns.last / 10_000.0,
+        "qty": columns.qty,
+    })  # fmt: skip
+
+
+def write_ticks(path: Path, columns: Columns) -> None:
+    """Write a workload's ticks as Parquet."""
+    pq.write_table(tick_table(columns), path, compression="zstd")
+
+
+def write_bars(path: Path, columns: Columns) -> None:
+    """Write a workload's bars as Parquet, stamped at their start."""
+    stamps = pa.array(columns.ts - MINUTE).cast(pa.timestamp("ns", tz="UTC"))
+    prices = {name: getattr(columns, name) / 10_000.0 for name in ("open", "high", "low")}
+    made = {"ts": stamps, **prices, "close": columns.last / 10_000.0, "volume": columns.volume}
+    pq.write_table(pa.table(made), path, compression="zstd")

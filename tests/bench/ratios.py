@@ -34,9 +34,11 @@ class Cross{salt}:
 '''
 KIT = (
     "sma(10)", "ema(20)", "wma(15)", "dema(12)", "hma(16)", "rsi(14)", "macd(12, 26, 9)",
-    "atr(14)", "adx(14)", "bollinger(20, 2.0)", "keltner(20, 10, 2.0)", "donchian(20)", "supertrend(10, 3.0)",
+    "atr(14)", "adx(14)", "bollinger(20, 2.0)", "keltner(20, 10, 2.0)", "donchian(20)",
+    "supertrend(10, 3.0)",
     "stochastic(14, 3)", "cci(20)", "roc(10)", "mfi(14)", "obv()", "vwap()", "std(20)",
-    "zscore(20)", "highest(20)", "lowest(20)", "slope(20)", "sma(50)", "ema(100)", "rsi(21)", "atr(21)",
+    "zscore(20)", "highest(20)", "lowest(20)", "slope(20)", "sma(50)", "ema(100)",
+    "rsi(21)", "atr(21)",
 )  # fmt: skip
 """Indicators as users write them; 28 of them."""
 

@@ -92,6 +92,10 @@ class RunPlan:
         """The strategies' names, numbered where one runs more than once."""
         return numbered([e.name or e.spec.name for e in self.enrolments])
 
+    def brokers(self, own: str) -> tuple[str, ...]:
+        """Return where the orders of each strategy may go: where a deployment says, else `own`."""
+        return tuple(enrolment.broker or own for enrolment in self.enrolments)
+
     @property
     def all_days(self) -> tuple[date, ...]:
         """The days of all rows, those that only warm up indicators too."""

@@ -82,6 +82,7 @@ def document(plan: RunPlan, *, name: str, mode: str, broker: str) -> dict[str, A
         "mode": mode,
         "broker": broker,
         **({"sent": True} if plan.sent else {}),
+        **({} if plan.simulator is None else {"simulator": {"speed": plan.simulator}}),
         **({"deployment": plan.deployment} if plan.deployment else {}),
         "owner_id": settings.owner_id,
         "account_id": settings.account_id,
@@ -109,7 +110,7 @@ def fingerprint(document: Mapping[str, Any]) -> str:
     Its data are their bytes, wherever they lie by now.
     """
     left_out = ("made", "digest", "python", "machine", "packages", "run_id", "format", "code",
-                "begun_ns", "folder")  # fmt: skip
+                "begun_ns", "folder", "simulator")  # fmt: skip
     kept = {name: value for name, value in document.items() if name not in left_out}
     kept["made_with"] = made_with(document)
     kept["options"] = {k: v for k, v in kept["options"].items() if k not in PLACES}

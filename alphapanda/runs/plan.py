@@ -79,6 +79,8 @@ class RunPlan:
     """Orders go to a broker, and its reports move them; else the core fills them itself."""
     later: tuple[date, ...] = ()
     """Days behind the feed's on which a live run went on."""
+    simulator: float | None = None
+    """How fast the day of a simulated exchange passes, 0 in steps; None: the rows are of none."""
     deployment: str = ""
     """The file of `deployments/` that says who trades here."""
 

@@ -72,6 +72,7 @@ def trade(
         deployment=wanted.deployment,
         notes=(*plan.notes, *wanted.notes),
         later=getattr(source, "later", ()),
+        simulator=getattr(source, "simulator", None),
     )
     if night is not None:
         plan = replace(plan, later=later_days(plan.feed.days, journal, night.today))

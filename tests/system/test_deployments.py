@@ -204,6 +204,7 @@ def test_two_processes_on_one_feed(desk: Desk, capsys: pytest.CaptureFixture[str
         status, ends = desk.ended()
     assert (status, ends["status"]) == (0, {"zerodha": 0, "paper": 0}), ends
     check_books(desk)
+    check_beside(capsys)
     check_paper(desk, ends["paper"], capsys)
 
 
@@ -228,6 +229,14 @@ def check_books(desk: Desk) -> None:
     assert {decode(line).broker for line in desk.lines("paper")} == {"paper"}
     for broker in ("zerodha", "paper"):
         assert verify(desk.folder(broker)).identical
+
+
+def check_beside(capsys: pytest.CaptureFixture[str]) -> None:
+    """`orders` and `positions` lay the run's books beside Zerodha's, and find one book."""
+    for word in ("orders", "positions"):
+        lines = facts(command(word, "--broker", "zerodha", "--json", capsys=capsys))[word]
+        assert {line["standing"] for line in lines} <= {"equal"}, lines
+        assert word == "positions" or len(lines) >= 5
 
 
 def check_paper(desk: Desk, said: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,8 +58,8 @@ def notes_of(sessions: Sequence[Session]) -> Iterator[str]:
     if simulated:
         all_of = "" if len(simulated) < len(made) else ": nothing here is of a broker"
         yield (
-            f"made at the simulated exchange: {', '.join(simulated)}{all_of}. Its fills are a model, "
-            "and its latency is that of its answers times the speed of its day, not a broker's"
+            f"made at the simulated exchange: {', '.join(simulated)}{all_of}. Its fills are a "
+            "model, its latency is that of its answers times the speed of its day, not a broker's"
         )
 
 

@@ -29,7 +29,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "deployments").mkdir()
     replayed = ON_PAPER.replace('"kite:"', json.dumps(f"replay:{session(2, 300)}"))
     replayed = replayed.replace("[zerodha]", 'speed = "max"\n[zerodha]')
-    for old, new in (("NSE:INFY", "NSE:SYNTH0001"), ("NSE:TCS", "NSE:SYNTH0002")):
+    for old, new in (("NSE:INFY", "NSE:PANDA"), ("NSE:TCS", "NSE:BAMBOO")):
         replayed = replayed.replace(old, new)
     for name, text in (("both", EXAMPLE), ("paper", ON_PAPER), ("replayed", replayed)):
         (tmp_path / "deployments" / f"{name}.toml").write_text(text)
@@ -47,7 +47,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (("--deployment", "replayed", "--dry-run"), "goes with its run at zerodha"),
     (("--deployment", "both", "--broker", "paper"), "no run of both at zerodha has begun"),
     (("--deployment", "both", "--dry-run", "--read-only"), "write one of --dry-run"),
-    (("--deployment", "both", "--account", "AB1234"), "zerodha.enabled"),
+    (("--deployment", "both", "--account", "AB1234"), "ZERODHA__ENABLED"),
     (("ema_cross", "--broker", "zerodha"), "--deployment NAME; real orders without one"),
 ])  # fmt: skip
 def test_what_can_not_be_starts_nothing(

@@ -73,6 +73,7 @@ soak: setup provision ## Kill paper trading, its roles and servers 200 times, an
 		tests/system/test_fuzz.py
 	ALPHAPANDA_TEST_FRAMES=1000000 $(BIN)/python -m pytest --timeout 0 \
 		tests/brokers/zerodha/test_odd_frames.py
+	$(BIN)/python -m tests.bench.feed 1800
 
 golden: setup ## Rewrite the golden files; read the diff before committing it
 	$(BIN)/python -m tests.golden.rewrite

@@ -12,9 +12,9 @@ import numpy as np
 from alphapanda.brokers.zerodha.addresses import Addresses
 from alphapanda.brokers.zerodha.live_feed import Hours, LiveFeed
 from alphapanda.brokers.zerodha.packets import LAYOUTS
-from alphapanda.config.settings import Settings
 from alphapanda.model.calendar import Calendar, ist_date
 from alphapanda.model.instruments import Exchange, Instrument, Segment
+from tests.support.servers import databases
 
 FRAMES = int(os.environ.get("ALPHAPANDA_TEST_FRAMES", "3000"))
 """Odd frames; `make soak` has a million, from another seed."""
@@ -94,7 +94,7 @@ def feed_at(now: list[int]) -> LiveFeed:
         Instrument(f"{exchange.name}:N{token}", exchange, Segment.EQUITY, 5, 1, token)
         for token, (_, exchange) in zip(TOKENS, LISTED, strict=True)
     ]
-    settings = Settings(base_dir=Path(), bus={"enabled": False}, redis={"enabled": False})
+    settings = databases.settings_of(Path(), "")
     nowhere = Addresses("", "ws://127.0.0.1:9", "", simulator=True)
     return LiveFeed(
         settings, nowhere, listed, clock=lambda: now[0],

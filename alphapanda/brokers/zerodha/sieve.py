@@ -122,7 +122,9 @@ class Sieve:
         if (early & sound).any():
             self.counts.quarantined[EARLY] += int((early & sound).sum())
         sound &= ~early
-        absurd = (mine["last"] < self._least[at]) | (mine["last"] > self._most[at])
+        absurd = np.zeros(len(mine), np.bool_)
+        for price in (mine["last"], mine["bid"], mine["ask"]):
+            absurd |= (price != 0) & ((price < self._least[at]) | (price > self._most[at]))
         self.counts.quarantined[ABSURD] += int((absurd & sound).sum())
         sound &= ~absurd
         self.counts.quarantined["a time ahead of the clock"] += int((ahead & sound).sum())

@@ -70,10 +70,12 @@ def test_a_price_far_outside_the_circuit_limits_is_put_aside() -> None:
     sieve = Sieve([A, B])
     sieve.limit(0, 900_000, 1_100_000)
     sieve.limit(1, 0, 0)
-    packets = [full(A, price, stamp=NOW_S) for price in (10_000, 13_000, 13_005, 100_000, 6_995)]
+    packets = [full(A, price, stamp=NOW_S) for price in (10_000, 12_995, 13_005, 100_000, 6_995)]
     rows = taken(sieve, *packets, full(B, 10, stamp=NOW_S))
-    assert rows.last.tolist() == [1_000_000, 1_300_000, 1_000]
+    assert rows.last.tolist() == [1_000_000, 1_299_500, 1_000]
     assert sieve.counts.quarantined[ABSURD] == 3
+    quotes = full(A, 11_000, stamp=NOW_S, bid=1_000), full(A, 11_000, stamp=NOW_S, ask=110_000)
+    assert taken(sieve, *quotes, full(A, 11_000, stamp=NOW_S, bid=0, ask=0)).rows == 1
     sieve.limit(0, 900_000, 1_200_000)
     assert taken(sieve, full(A, 13_010, stamp=NOW_S), full(A, 15_005, stamp=NOW_S)).rows == 1
 

@@ -190,19 +190,23 @@ def test_a_bad_day_is_told_and_replays_the_same(
     assert at.server.facts["api_secret"] not in text
 
 
-def test_a_night_ends_the_session_and_the_run_goes_on(
+def test_a_night_ends_the_session(
     tmp_path: Path, templates: databases.Templates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After 06:00 nothing runs on yesterday's token; with a new login the same run goes on."""
+    """After 06:00 nothing runs on yesterday's token; with a new login the next day is seen."""
     with desk(tmp_path, templates, monkeypatch, days=2) as at:
-        live = at.base / "live"
-        words = ("paper", *STRATEGY, "--feed", at.feed, "--out", str(live))
-        first = fine(*words, at=at)
+        days = [at.base / "monday", at.base / "tuesday"]
+        words = ("record", "--feed", at.feed, "--json", "--out")
+        found = [fine(*words, days[0], at=at)]
         OUTSIDE.post(f"{at.server.facts['rest']}/_sim/morning", timeout=60).raise_for_status()
-        refused = called(*words, cwd=at.base)
-        assert (refused.status, "alphapanda login zerodha" in refused.err) == (3, True)
+        for command in (words, ("paper", *STRATEGY, *words[1:3], "--out")):
+            refused = called(*command, str(days[1]), cwd=at.base)
+            assert refused.status == 3, refused.err
+            assert "alphapanda login zerodha" in refused.err
+            assert not days[1].exists()
         log_in(at.server, config.load())
-        second = fine(*words, at=at)
-    assert (first["days"], second["days"]) == (1, 2)
-    assert second["fills"] > first["fills"] > 0
-    assert fine("verify", live, "--json", at=at)["identical"]
+        found.append(fine(*words, days[1], at=at))
+    assert min(each["rows"] for each in found) > SHARES * TICKS // 2
+    both = [fine("backtest", *STRATEGY, "--data", day, "--out", f"{day}-run", at=at)["from"]
+            for day in days]  # fmt: skip
+    assert both == ["2025-08-04", "2025-08-05"]

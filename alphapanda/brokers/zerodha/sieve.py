@@ -105,7 +105,6 @@ class Sieve:
         mine, at = ticks[now], place[now]
         said = np.stack([mine[name] for name in CHANGING], axis=1)
         repeat = (said == self._seen[at]).all(axis=1)
-        self._seen[at] = said
         stamp = mine["stamp"]
         timed = (stamp >= OLDEST) & has_stamp(mine)
         day = np.where(timed, stamp * SECOND, arrived_ns) + IST
@@ -134,6 +133,8 @@ class Sieve:
         self.counts.quarantined["a volume that falls"] += int((falls & sound).sum())
         self.counts.repeats += int(repeat.sum())
         good = sound & ~(ahead | late | falls)
+        # What was put aside is forgotten: the packet before it, once more, is still a repeat.
+        self._seen[at[good]] = said[good]
         self._day[at[good]] = day[good]
         volume = mine["volume"][good]
         self._volume[at[good]] = np.where(volume > 0, volume, self._volume[at[good]])

@@ -71,8 +71,9 @@ soak: setup provision ## Kill paper trading, its roles and servers 200 times, an
 		tests/runs/test_paper.py tests/system/test_commands.py \
 		tests/system/test_processes_by_role.py tests/system/test_cluster.py tests/system/test_frozen.py \
 		tests/system/test_fuzz.py
-	ALPHAPANDA_TEST_FRAMES=1000000 $(BIN)/python -m pytest --timeout 0 -k odd_frames \
-		tests/brokers/zerodha/test_packets.py
+	ALPHAPANDA_TEST_FRAMES=1000000 $(BIN)/python -m pytest --timeout 0 \
+		tests/brokers/zerodha/test_odd_frames.py
+	$(BIN)/python -m tests.bench.feed 1800
 
 golden: setup ## Rewrite the golden files; read the diff before committing it
 	$(BIN)/python -m tests.golden.rewrite

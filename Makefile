@@ -7,7 +7,7 @@ WORKERS ?= 2
 TOGETHER = $(MAKE) --no-print-directory --jobs=2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check types style provision servers bench bounds soak golden clean
+.PHONY: help setup demo test check types style docs provision servers bench bounds soak golden clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,11 @@ style: setup ## All of `make check` but the types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+
+docs: setup ## Build the documentation as a site in build/docs/site; installs Zensical
+	@test -x $(BIN)/zensical || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-e '.[docs]'
+	$(BIN)/python docs/site/make.py
 
 provision: ## Install PostgreSQL, Redis, Java, Kafka, Chromium and a client from npm for the tests, as root or by sudo
 	$(PYTHON) -m tests.support.servers provision

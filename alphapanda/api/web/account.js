@@ -30,7 +30,7 @@ export function accountPage(app) {
   const logins = new Table([
     { label: "Login", text: true, value: (row) => (row.this ? "this page" : row.kind === "session" ? "a browser" : "a program's tokens") },
     { label: "From", text: true, value: (row) => row.address }, { label: "With", text: true, long: true, value: (row) => row.agent },
-    { label: "Since", value: (row) => moment(row.created_ns) }, { label: "Last used", value: (row) => moment(row.seen_ns) },
+    { label: "Since", text: true, value: (row) => moment(row.created_ns) }, { label: "Last used", text: true, value: (row) => moment(row.seen_ns) },
     { label: "", off: (row) => row.this, node: (row) => button("End", async () => { await attempt(() => remove(`/auth/sessions/${row().id}`), "ended"); await attempt(refresh); }) },
   ], { key: (row) => row.id, label: "Logins", empty: "Not known yet." });
   const users = new Table([

@@ -16,7 +16,7 @@ from alphapanda.cli.show import result_table
 from alphapanda.errors import OutsideError
 from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs import backtest as runs
-from alphapanda.runs import options
+from alphapanda.runs import run_files
 from alphapanda.runs.folders import default_out
 from alphapanda.runs.options import RUN
 
@@ -45,7 +45,7 @@ def backtest(
 
 def run(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool = False) -> None:
     """Run one backtest, publish it where `bus` says so, and print its result."""
-    made = options.of_command(strategy, given)
+    made = run_files.of_command(strategy, given)
     if bus:
         from alphapanda.runtime.servers import served  # noqa: PLC0415 (seldom asked for)
 

@@ -14,7 +14,7 @@ from alphapanda.cli.flags import Json, Strategy, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.progress import progress_bar
 from alphapanda.research.table import WIDTH, count
-from alphapanda.runs import options
+from alphapanda.runs import run_files
 from alphapanda.runs.options import RUN
 from alphapanda.validation import check as checks
 
@@ -39,7 +39,7 @@ def check(
     json: Json = False,
 ) -> int:
     """Look for decisions that use the future, chance, or too short a warm-up; status 1 if any."""
-    made = options.of_command(strategy, given, leaving=["out"])
+    made = run_files.of_command(strategy, given, leaving=["out"])
     with progress_bar(quiet=json, what="check") as progress:
         found = checks.run(made, cuts=cuts, tolerance=tolerance, progress=progress)
     tell(found.summary, check_table(found.summary), json=json)

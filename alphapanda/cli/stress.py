@@ -16,14 +16,14 @@ from alphapanda.cli.progress import progress_bar
 from alphapanda.model.money import SCALE, to_scaled
 from alphapanda.research.cards import left
 from alphapanda.research.table import DASH, count
-from alphapanda.runs import options
+from alphapanda.runs import run_files
 from alphapanda.validation import stress as stresses
 
 
 @run_options
 def stress(strategy: Strategy, given: dict[str, Any], json: Json = False) -> None:
     """Rerun with worse fills, dearer charges and lost rows: how much of the P&L survives."""
-    made = options.of_command(strategy, given, leaving=["out"])
+    made = run_files.of_command(strategy, given, leaving=["out"])
     with progress_bar(quiet=json, what="stress") as progress:
         summary = stresses.run(made, progress=progress).summary
     tell(summary, stress_table(summary), json=json)

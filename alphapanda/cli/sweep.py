@@ -21,7 +21,7 @@ from alphapanda.research.rundir import numbered
 from alphapanda.research.sweep_result import SweepResult, column_of
 from alphapanda.research.sweep_store import is_free
 from alphapanda.research.table import DASH, count, duration, money, number, percent
-from alphapanda.runs import options
+from alphapanda.runs import run_files
 from alphapanda.runs.folders import default_out
 from alphapanda.runs.options import RUN
 from alphapanda.sweeps import plan
@@ -68,7 +68,7 @@ def sweep(
     """Run every combination of a grid of parameters, and judge the best."""
     search = plan.Search(grid=grid or [], random=random, workers=workers,
                          walk_forward=walk_forward, metric=metric)  # fmt: skip
-    made = options.of_command(strategy, given)
+    made = run_files.of_command(strategy, given)
     folder = out or made.out or next(filter(is_free, numbered(default_out(made, "sweep-"))))
     try:
         with progress_bar(quiet=json) as progress:

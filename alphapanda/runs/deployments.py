@@ -21,7 +21,7 @@ from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Product
 from alphapanda.model.limits import load_limits, own_limits
 from alphapanda.model.money import BOUND
-from alphapanda.runs import discovery, options
+from alphapanda.runs import discovery, options, run_files
 from alphapanda.runs.options import PAPER, ROWS, RULES, Entry, Options
 from alphapanda.runs.plan import read_calendar
 from alphapanda.runs.readings import MONEY, PRODUCT
@@ -177,7 +177,7 @@ def read(file: Path) -> Deployment:
     """
     if NAME.fullmatch(file.stem) is None:
         raise UsageError(f"{file}: a deployment's name has up to 40 letters, digits, - and _")
-    given = options.read_file(file)
+    given = run_files.read_file(file)
     try:
         table = DeploymentTable.model_validate(given)
     except ValidationError as error:

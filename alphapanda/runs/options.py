@@ -7,7 +7,6 @@ files, what a manifest keeps and how it is read again, and the command that make
 from __future__ import annotations
 
 import keyword
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import date
@@ -399,38 +398,3 @@ def as_params(given: Any) -> dict[str, Any]:
     if isinstance(given, Mapping):
         return dict(given)
     return pairs(given, "--param")
-
-
-def read_file(path: Path) -> dict[str, Any]:
-    """Return the options of a run file such as `backtests/NAME.toml`.
-
-    Raises:
-        UsageError: if the file is missing or no TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: {error}") from None
-
-
-def of_command(strategy: str, given: Mapping[str, Any], *, leaving: Sequence[str] = ()) -> Options:
-    """Return the options of a strategy by name, or of a run file with those given laid over.
-
-    `leaving` names what a run file may say that does not concern the command.
-    """
-    if not strategy.endswith(".toml"):
-        return make({**given, "strategies": strategy})
-    file = {k: v for k, v in read_file(Path(strategy)).items() if k not in leaving}
-    return make(overridden(file, given), where=f"{strategy}: ")
-
-
-def overridden(file: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run file's options with those of the command line laid over, params one by one."""
-    values = {**file, **given}
-    if "params" in file and "params" in given:
-        values["params"] = {**as_params(file["params"]), **as_params(given["params"])}
-    return values

@@ -17,8 +17,8 @@ from alphapanda.engine.setup import Paper, Setup
 from alphapanda.engine.tier import Tier
 from alphapanda.model.rows import Out
 from alphapanda.research.events import Names
+from alphapanda.research.gathering import Gatherer
 from alphapanda.research.prices import step_ns
-from alphapanda.research.result import Gatherer
 from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs.plan import RunPlan, expiries, used_groups
 from alphapanda.runs.session import Session, blaming

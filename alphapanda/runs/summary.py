@@ -16,9 +16,10 @@ from alphapanda.model.calendar import EPOCH
 from alphapanda.model.money import text
 from alphapanda.model.notes import Note, Rank
 from alphapanda.model.rows import ChargeKind
+from alphapanda.research.gathering import Gatherer
 from alphapanda.research.hours import Hours, day_number, hours_of_rows, hours_of_sessions
 from alphapanda.research.requests import Open
-from alphapanda.research.result import Ending, Gatherer, sum_up
+from alphapanda.research.result import Ending, sum_up
 from alphapanda.runs.closing_notes import closing_notes
 from alphapanda.runs.plan import used_groups
 from alphapanda.runs.runner import ActiveRun

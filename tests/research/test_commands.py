@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alphapanda.model.rows import Out
 from alphapanda.research.events import Names, event_table
-from alphapanda.research.result import Gatherer
+from alphapanda.research.gathering import Gatherer
 from tests.events.test_command_events import whole
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.rows import OUT, ChargeKind, Out
 from alphapanda.research.events import Names
+from alphapanda.research.gathering import Gatherer
 from alphapanda.research.hours import Hours
-from alphapanda.research.result import Gatherer, as_fills
+from alphapanda.research.result import as_fills
 from alphapanda.research.stats import Extras, day_closes, statistics
 from alphapanda.research.tally import Tally
 

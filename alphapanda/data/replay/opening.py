@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from itertools import groupby
 from pathlib import Path
 
 import duckdb
@@ -27,6 +26,7 @@ from alphapanda.data.replay.scans import (
     in_file_order,
     place,
     refuse,
+    runs_of,
     select,
     stamp_sql,
     stream,
@@ -370,17 +370,6 @@ def usual_step(steps: Counter[int]) -> int:
 def close_of(name: str) -> int:
     """Return when the day of an instrument's exchange ends, in ns after midnight IST."""
     return LATE_CLOSE_NS.get(name.partition(":")[0], CLOSE_NS)
-
-
-def runs_of(layouts: Mapping[str, Layout], paths: Sequence[str]) -> tuple[Run, ...]:
-    """Return the files as runs: as few as keep their order."""
-    runs: list[Run] = []
-    first = 0
-    for _, group in groupby(paths, key=lambda path: repr(layouts[path])):
-        members = tuple(group)
-        runs.append(Run(members, layouts[members[0]], first))
-        first += len(members)
-    return tuple(runs)
 
 
 def _whole_days(interval_ns: int) -> int:

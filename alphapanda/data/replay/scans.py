@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import Any, NoReturn
 
 import duckdb
@@ -44,6 +45,17 @@ class Run:
     paths: tuple[str, ...]
     layout: Layout
     first: int = 0
+
+
+def runs_of(layouts: Mapping[str, Layout], paths: Sequence[str]) -> tuple[Run, ...]:
+    """Return the files as runs: as few as keep their order."""
+    runs: list[Run] = []
+    first = 0
+    for _, group in groupby(paths, key=lambda path: repr(layouts[path])):
+        members = tuple(group)
+        runs.append(Run(members, layouts[members[0]], first))
+        first += len(members)
+    return tuple(runs)
 
 
 def connect(*, memory_limit: str, threads: int, resources: ExitStack) -> duckdb.DuckDBPyConnection:

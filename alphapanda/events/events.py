@@ -4,6 +4,8 @@ An envelope's `version` is that of its type's payload. Fields may be added to a 
 default, and readers skip what they do not know; a field that goes, or means something else, makes
 a new version (docs/adr/012). Money and prices are decimal strings in rupees, quantities signed
 ints, times ns UTC.
+
+Over 400 lines: the payloads are one list, which the table of topics follows.
 """
 
 from __future__ import annotations

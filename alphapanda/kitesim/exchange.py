@@ -2,6 +2,8 @@
 
 Callers say when it is. A request has two steps: it is registered, with an answer; and later
 `carry_out` lets the exchange act on it. In between the order is under way.
+
+Over 400 lines: what one step of an order does to the next is read in one go.
 """
 
 from __future__ import annotations

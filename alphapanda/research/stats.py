@@ -43,6 +43,8 @@ days                 D
 ==================== ==============================================================================
 
 Of these max_drawdown_money, traded_value, average_win, average_loss and charges are scaled money.
+
+Over 400 lines: the figures stand side by side, as the formulas above do.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from alphapanda.journal.journal import FILE
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import claimed, remove_empty
 from alphapanda.runs import options as of_run
+from alphapanda.runs import run_files
 from alphapanda.runs.commands import registered_folders
 from alphapanda.runs.earlier import earned_by_others
 from alphapanda.runs.folders import default_out
@@ -131,7 +132,7 @@ def named(wanted: Wanted, feed: FeedChoice) -> Options:
     leaving = ["out", "journal"]
     if not feed.kind.ours:
         leaving += [*CHOOSING, "first", "last"]
-    return of_run.of_command(wanted.strategies[0], values, leaving=leaving)
+    return run_files.of_command(wanted.strategies[0], values, leaving=leaving)
 
 
 def refuse_others(options: Options, broker: Broker) -> None:

@@ -19,6 +19,8 @@ a share does not depend on how many others there are, nor a day on how many foll
 
 The shapes (`_pace`, `_heat`, the sizes of swings) are fitted by eye to one-minute bars of 56 NSE
 shares over 18 days.
+
+Over 400 lines: one model of a market, whose parts mean nothing by themselves.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Nothing here knows what an indicator or a rule does; it writes the calls that a person would write
 for these strategies, so that the compiled loop holds no table look-ups and no unused branches.
+
+Over 400 lines: it is one text, written from its first line to its last.
 """
 
 from __future__ import annotations

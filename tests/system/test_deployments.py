@@ -87,7 +87,8 @@ class Desk:
 
     def start(self) -> subprocess.Popen[str]:
         """Start the deployment, and wait until both of its processes trade."""
-        words = ["run", "--deployment", "both", "--account", "SIM001", "--no-jit", "--json"]
+        words = ["run", "--deployment", "both", "--account", "SIM001", "--no-jit", "--json",
+                 "--until", "2025-12-29", "--accept-closing"]  # fmt: skip
         with (self.base / "said.txt").open("a") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "alphapanda", *words], cwd=self.base, text=True,

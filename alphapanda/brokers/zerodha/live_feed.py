@@ -112,6 +112,8 @@ class LiveFeed:
         """As today's list has them; the token 0 of one that it does not have."""
         self.inbox = Inbox()
         self.sieve = Sieve(tokens, late_ns=late_ns)
+        for row, each in enumerate(instruments):
+            self.sieve.limit(row, each.lower_circuit, each.upper_circuit)
         self.gaps = Gaps(len(tokens))
         self.hear: Callable[[Report], None] = lambda _: None
         """Takes new circuit limits, as reports; called on the loop of the process's parts."""
@@ -267,6 +269,7 @@ class LiveFeed:
             LOG.warning("ticks are late", lag_ms=self.sieve.lag_ns // 10**6)
 
     def _say(self, report: Report) -> None:
+        self.sieve.limit(report.row, report.price, report.trigger)
         self.hear(report)
 
     def take_gaps(self) -> Sequence[LiveGap]:

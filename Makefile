@@ -72,12 +72,13 @@ bounds: setup ## Run the tests of the core with every array access checked
 
 soak: setup provision ## Kill paper trading, its roles and servers 200 times, and read a million odd frames; nothing may be lost
 	ALPHAPANDA_TEST_KILLS=200 ALPHAPANDA_TEST_DRILLS=50 $(BIN)/python -m pytest --timeout 0 \
-		-k "again_and_again or whoever_is_killed or whatever_is_killed or frozen or bad_messages" \
-		tests/runs/test_paper.py tests/system/test_commands.py \
+		-k "again_and_again or kill_goes_through or whoever_is_killed or whatever_is_killed or frozen or bad_messages" \
+		tests/runs/test_paper.py tests/system/test_commands.py tests/system/test_kill_drills.py \
 		tests/system/test_processes_by_role.py tests/system/test_cluster.py tests/system/test_frozen.py \
 		tests/system/test_fuzz.py
-	ALPHAPANDA_TEST_FRAMES=1000000 $(BIN)/python -m pytest --timeout 0 -k odd_frames \
-		tests/brokers/zerodha/test_packets.py
+	ALPHAPANDA_TEST_FRAMES=1000000 $(BIN)/python -m pytest --timeout 0 \
+		tests/brokers/zerodha/test_odd_frames.py
+	$(BIN)/python -m tests.bench.feed 1800
 
 golden: setup ## Rewrite the golden files; read the diff before committing it
 	$(BIN)/python -m tests.golden.rewrite

@@ -25,7 +25,7 @@ EXACT = ("core", "rules")
 
 FOLDERS = (
     "alphapanda", "strategies", "tests", "docs", "backtests", "notebooks", "schedules",
-    "migrations",
+    "migrations", "deployments",
 )  # fmt: skip
 TEXTS = {".py", ".toml", ".md", ".yaml", ".yml", ".ipynb", ".sql", ".txt", ".json", ".csv"}
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md")

@@ -320,11 +320,14 @@ class LiveSource:
     """The rows of a live feed, from now to the end of the day's last session."""
 
     def __init__(
-        self, live: LiveFeed, feed: Feed, *, today: date, notes: tuple[str, ...] = ()
-    ) -> None:
+        self, live: LiveFeed, feed: Feed, *, today: date, notes: tuple[str, ...] = (),
+        simulator: float | None = None,
+    ) -> None:  # fmt: skip
         self.feed = feed
         """That of the run's first day, of one that goes on."""
         self.today = today
+        self.simulator = simulator
+        """How fast its day passes, if it is one; 0 in steps."""
         self.part: Any = live
         self._live = live
         self._notes = notes

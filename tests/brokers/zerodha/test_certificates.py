@@ -1,4 +1,4 @@
-"""A server whose certificate nobody signed is told nothing: no key, no token, no request."""
+"""S29: a server that can't show that it is the one that was meant is told nothing."""
 
 from __future__ import annotations
 
@@ -8,121 +8,101 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from alphapanda.brokers.zerodha.answers import Outcome
-from alphapanda.brokers.zerodha.dialling import Limits
-from alphapanda.brokers.zerodha.ticker import Session, Ticker
-from alphapanda.brokers.zerodha.transport import Request, Transport
-
-SECRET = "SECRETTOKEN"
-DAY = timedelta(days=1)
+from alphapanda.brokers.zerodha.opening import open_client
+from alphapanda.brokers.zerodha.ticker import Session, State, Ticker
+from alphapanda.errors import OutsideError
+from tests.brokers.zerodha.test_ticker import HASTY
+from tests.support.kite import TOKEN, Kite
+from tests.support.tls import self_signed
 
 
-def write_certificate(folder: Path) -> Path:
-    """Write a certificate for this machine that is signed by itself, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(7).not_valid_before(now - DAY).not_valid_after(now + DAY)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    path = folder / "own.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ) + made.public_bytes(serialization.Encoding.PEM)
-    )  # fmt: skip
-    return path
-
-
-class Listener:
-    """A TLS server that keeps what it is told."""
+class Impostor:
+    """Listens on this machine with a certificate of its own making, and keeps what it is told."""
 
     def __init__(self, certificate: Path) -> None:
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(certificate)
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.dialled, self.refused = 0, 0
-        self.heard = b""
+        self.heard: list[bytes] = []
+        self.came = threading.Event()
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._context.load_cert_chain(certificate)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def _serve(self) -> None:
         with suppress(OSError):
             while True:
-                line, _ = self.socket.accept()
-                self.dialled += 1
-                line.settimeout(10)
-                try:
-                    with self.context.wrap_socket(line, server_side=True) as wrapped:
-                        self.heard += wrapped.recv(4096)
-                except OSError:
-                    self.refused += 1
+                made, _ = self._listening.accept()
+                with (
+                    made,
+                    suppress(OSError),
+                    self._context.wrap_socket(made, server_side=True) as tls,
+                ):
+                    self.heard.append(tls.recv(65_536))
+                self.came.set()
 
     def close(self) -> None:
-        """Listen no more."""
-        with suppress(OSError):  # a test has closed it already
-            self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
-        self._thread.join(30)
+        """End."""
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join(10)
 
 
-@pytest.fixture
-def listener(tmp_path: Path) -> Iterator[Listener]:
-    """Give a server with a certificate of its own making."""
-    made = Listener(write_certificate(tmp_path))
+@pytest.fixture(params=["127.0.0.1", "api.kite.trade"])
+def impostor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Impostor]:
+    """Return a server that says it is this machine, or that it is Kite; nobody has signed that."""
+    made = Impostor(self_signed(tmp_path, host=request.param))
     yield made
     made.close()
 
 
-def test_no_request_is_sent_to_it(listener: Listener) -> None:
-    """REST: the call fails as one that was not sent."""
-    transport = Transport(family="ipv4", loopback_only=True)
-    answer = transport.send(
-        Request("GET", f"https://localhost:{listener.port}/user/profile", {"token": SECRET}),
-        timeout_s=20,
-    )
-    transport.close()
-    listener.close()
-    assert answer.outcome is not Outcome.DONE
-    assert (listener.dialled, listener.refused, listener.heard) == (1, 1, b"")
+def test_no_request_is_sent_to_who_shows_no_trusted_certificate(
+    impostor: Impostor, kite: Kite, tmp_path: Path
+) -> None:
+    """The error names the reason; of key and token not a byte has left."""
+    sections = kite.sections()
+    sections["zerodha"] |= {
+        "api_url": f"https://127.0.0.1:{impostor.port}",
+        "login_url": f"https://127.0.0.1:{impostor.port}/connect/login",
+    }
+    settings = type(kite.settings(tmp_path))(base_dir=tmp_path, **sections)
+    client = open_client(settings, token=TOKEN)
+    with pytest.raises(OutsideError, match="certificate is not trusted"):
+        client.read("user.profile")
+    assert impostor.came.wait(30)
+    assert b"".join(impostor.heard) == b""
+    client.close()
 
 
-def test_no_token_is_sent_to_it(listener: Listener) -> None:
-    """The ticker: the address with the token in it is never asked for."""
-    lost = asyncio.Event()
+def test_no_feed_is_dialled_at_who_shows_no_trusted_certificate(impostor: Impostor) -> None:
+    """The token is in the address that the handshake would send: it is not sent."""
+    changes: list[tuple[str, str]] = []
 
-    async def session() -> Session:
-        return Session("simkey", SECRET)
+    async def dial() -> None:
+        lost = asyncio.Event()
 
-    def notice(_: str, why: str) -> None:
-        if "SSL" in why or "Certificate" in why:
-            lost.set()
+        async def session() -> Session:
+            return Session("simkey", TOKEN)
 
-    async def dial() -> Ticker:
-        made = Ticker(
-            f"wss://localhost:{listener.port}", [1], session, lambda _: None, noticed=notice,
-            limits=Limits(first_wait_s=60),
+        def noticed(state: str, why: str) -> None:
+            changes.append((str(state), why))
+            if "SSL" in why:
+                lost.set()
+
+        ticker = Ticker(
+            f"wss://127.0.0.1:{impostor.port}", np.array([1]), session, lambda _: None,
+            noticed=noticed, limits=HASTY,
         )  # fmt: skip
-        task = asyncio.create_task(made.run())
+        task = asyncio.create_task(ticker.run())
         await asyncio.wait_for(lost.wait(), 60)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        return made
 
-    made = asyncio.run(dial())
-    listener.close()
-    assert (listener.dialled, listener.refused, listener.heard) == (1, 1, b"")
-    assert made.seen.frames == 0
+    asyncio.run(dial())
+    assert str(State.OPEN) not in {state for state, _ in changes}
+    assert b"".join(impostor.heard) == b""

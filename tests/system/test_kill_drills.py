@@ -62,7 +62,8 @@ class Desk(NamedTuple):
 
     def trade(self) -> Forked:
         """Begin the run, or go on with it."""
-        words = ("paper", "asks.py", "--feed", f"replay:{session(1, 60_000)}", "--speed", "5x",
+        days = f"replay:{session(1, 60_000, 1 + DRILLS // 10)}"
+        words = ("paper", "asks.py", "--feed", days, "--speed", "60x",
                  "--limits", "wide", "--no-jit", "--out", "runs/drilled", "--json")  # fmt: skip
         return started(*words, cwd=self.run.parents[1], **self.environment)
 

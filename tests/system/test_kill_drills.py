@@ -143,7 +143,8 @@ def by_api(desk: Desk, page: Browser, tab: Tab) -> None:
     """Kill as a program does."""
     key = {"Idempotency-Key": f"drill-{uuid.uuid4().hex}"}
     run_id = str(Journal.open(desk.run).contents.manifest["run_id"])
-    assert page.post(f"{V1}/commands", {"verb": "kill", "run": run_id}, **key).status == 200
+    got = page.post(f"{V1}/commands", {"verb": "kill", "run": run_id}, **key)
+    assert got.status in (200, 202), got  # on a busy machine it may be applied a moment later
 
 
 def by_page(desk: Desk, page: Browser, tab: Tab) -> None:
@@ -175,6 +176,8 @@ def test_a_kill_goes_through_whatever_is_silent(
             tab = Tab(browser, desk.api.origin, name="drill", password=PASSWORD)
             for number, way in enumerate((by_api, by_page, by_command) * DRILLS):
                 before = len(desk.events())
+                seen = page.get(f"{V1}/auth/me")  # a login is believed that was in use lately
+                assert seen.status == 200, seen
                 with desk.silence():
                     way(desk, page, tab)
                     (told,) = wait(lambda: desk.told(number), trader)  # noqa: B023 (asked here)

@@ -82,7 +82,7 @@ async def changed(
         row.cash = row.cash if body.cash is None else to_scaled(body.cash)
         row.active = row.active if body.active is None else body.active
         row.updated_ns = time.time_ns()
-        facts = {"fields": sorted(body.model_dump(exclude_none=True))}
+        facts: dict[str, Any] = {"fields": sorted(body.model_dump(exclude_none=True))}
         facts |= {"deployment": deployment, "broker": broker} if deployment else {}
         await people.noted(session, services.settings, who.owner, who.name, "strategy changed",
                            row.name, facts)  # fmt: skip

@@ -63,7 +63,8 @@ def number(text: str) -> Any:
     try:
         found = float(text)
     except ValueError:
-        return found if math.isfinite(found) else None
+        return None
+    return found if math.isfinite(found) else None
 
 
 BARS = [[minute(n), *priced(n), str(10 * n)] for n in range(ROWS)]

@@ -216,4 +216,4 @@ def check_refused(events: list[Envelope], before: int) -> None:
     kinds = {each.type for each in events[at:]}
     assert EventType.VALIDATED_SIGNAL not in kinds
     codes = {each.data.code for each in events[at:] if each.type == EventType.REJECTED_SIGNAL}
-    assert codes == {"killed"}
+    assert codes == {"KILLED"}

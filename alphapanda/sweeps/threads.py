@@ -77,14 +77,15 @@ class Worker:
         """Run a combination over a span and return its figures."""
         self.engine = self.begin(arguments, span)
         self.tally.begin(span.days)
+        known = self.engine.tables["equity"][0]
         if self.says:
-            self.engine.tables["equity"]["counted"] = 0
+            known["counted"] = 0
         session = Session(self.engine, [self.tally])
         for columns, controls in span.batches:
             session.feed(columns, controls)
         session.feed(Columns.of(), span.rest)
         self.engine_s += session.engine_s
-        if not self.says:
+        if known["counted"]:
             self.tally.take_counted(self.engine.tables)
         return self.tally.figures(int(self.engine.tables["ledgers"]["charges"][0]))
 

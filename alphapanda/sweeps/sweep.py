@@ -51,6 +51,9 @@ Progress = Callable[[int, int], None]
 LONG = 50_000_000
 """Rows, over all combinations, beyond which a loop of one piece wins back what making it takes."""
 
+PORTION = 2048
+"""Output rows that a core says at a time: few enough to be counted while they lie in the cache."""
+
 FLUSH_S = 0.5
 """Seconds between parts on the disk, of a young sweep; of an old one, a hundredth of its age."""
 
@@ -120,7 +123,7 @@ def workers(made: Sweep) -> list[Worker]:
     rows = None if compiled else made.jobs * made.market.rows  # threads do not share plain hooks
     warm = made.search.walk_forward is not None and not made.options.no_warm
     program = load_program(plan, jit=made.options.jit, tier=tier, rows=rows, warm=warm)
-    first = setup_of(plan, made.market.settles)
+    first = counted(setup_of(plan, made.market.settles), made.market)
     made.threads = 1
     if not compiled:
         made.notes.append("a strategy in plain Python: its combinations run one after another")
@@ -133,6 +136,13 @@ def workers(made: Sweep) -> list[Worker]:
         return [
             Worker(Cores(program, prepared, heap).begin, tally(made)) for _ in range(made.threads)
         ]
+
+
+def counted(setup: Setup, market: spans.Market) -> Setup:
+    """Return a set-up whose core counts its P&L, and says little at a time."""
+    first, last = market.day_numbers
+    sizes = setup.sizes._replace(out=PORTION, days=last - first + 2)
+    return replace(setup, sizes=sizes, counted_from=first)
 
 
 def fresh(program: Program, first: Setup) -> Callable[[Arguments, Span], Engine]:

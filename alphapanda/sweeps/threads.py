@@ -50,6 +50,9 @@ class Counter(Sink, Protocol):
     def begin(self, days: Any) -> None:
         """Begin a run with these trading days."""
 
+    def take_counted(self, tables: Mapping[str, Any]) -> None:
+        """Take the P&L that a core has counted itself instead of saying it."""
+
     def figures(self, charges: int) -> Figures:
         """Return the run's figures."""
 
@@ -60,8 +63,12 @@ class Counter(Sink, Protocol):
 class Worker:
     """One core that runs one combination after another."""
 
-    def __init__(self, begin: Callable[[Arguments, Span], Engine], tally: Counter) -> None:
+    def __init__(
+        self, begin: Callable[[Arguments, Span], Engine], tally: Counter, *, says: bool = False
+    ) -> None:
+        """`says`: the core says its P&L row by row, for a tally of more than one run."""
         self.begin = begin
+        self.says = says
         self.tally = tally
         self.engine_s = 0.0
         self.engine: Engine | None = None
@@ -70,11 +77,16 @@ class Worker:
         """Run a combination over a span and return its figures."""
         self.engine = self.begin(arguments, span)
         self.tally.begin(span.days)
+        known = self.engine.tables["equity"][0]
+        if self.says:
+            known["counted"] = 0
         session = Session(self.engine, [self.tally])
         for columns, controls in span.batches:
             session.feed(columns, controls)
         session.feed(Columns.of(), span.rest)
         self.engine_s += session.engine_s
+        if known["counted"]:
+            self.tally.take_counted(self.engine.tables)
         return self.tally.figures(int(self.engine.tables["ledgers"]["charges"][0]))
 
 

@@ -82,6 +82,7 @@ def test_the_rows_are_those_of_a_backtest() -> None:
         Store(None, len(numbers)), 0.0,
     )  # fmt: skip
     (worker,) = sweeps.workers(made)
+    worker.says = True
     span = training(market, market.days)
     for job in (6, 0, 6, 3):
         digest = hashlib.sha256()

@@ -90,9 +90,7 @@ def rehearse(
         served(config.load())
     if days < 1:
         raise UsageError(f"--days {days}: at least 1")
-    folder = (out or default_folder()).expanduser().absolute()
-    if folder.exists() or folder.with_name(f"{folder.name}-base").exists():
-        raise UsageError(f"--out {folder}: there is something already; choose another")
+    folder = unused(out or default_folder())
     wanted = rehearsals.Wanted(
         [absolute(name) for name in strategies], [str(Path(path).absolute()) for path in data],
         folder, [path.absolute() for path in instruments or ()], instrument or (), exchange,
@@ -105,6 +103,14 @@ def rehearse(
     )
     show(done, folder, publish(folder, rehearsed=True).envelopes if bus else None, json=json)
     return 0 if done.fine else FINDING
+
+
+def unused(out: Path) -> Path:
+    """Return the run's folder, beside which there is none of an earlier rehearsal."""
+    folder = out.expanduser().absolute()
+    if folder.exists() or folder.with_name(f"{folder.name}-base").exists():
+        raise UsageError(f"--out {folder}: there is something already; choose another")
+    return folder
 
 
 def show(done: Any, folder: Path, published: int | None, *, json: bool) -> None:

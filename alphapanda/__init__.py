@@ -43,6 +43,9 @@ _INDICATORS = (
     "highest", "hma", "imbalance", "keltner", "lowest", "macd", "mfi", "obv", "roc", "rsi",
     "slope", "sma", "std", "stochastic", "supertrend", "vwap", "vwap_bands", "wma", "zscore",
 )  # fmt: skip
+_PARTS = ("indicators", "notebook", "options", "ta")
+"""Modules that are used by their name, as `alphapanda.ta.rsi`, without an import of their own."""
+
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _HOME |= {name: f"alphapanda.indicators.{name}" for name in _INDICATORS}
 
@@ -50,10 +53,12 @@ __all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return importlib.import_module(f"alphapanda.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'alphapanda' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return [*globals(), *__all__, *_PARTS]

@@ -25,7 +25,7 @@ EXACT = ("core", "rules")
 
 FOLDERS = (
     "alphapanda", "strategies", "tests", "docs", "backtests", "notebooks", "schedules",
-    "migrations",
+    "migrations", "deployments",
 )  # fmt: skip
 TEXTS = {".py", ".toml", ".md", ".yaml", ".yml", ".ipynb", ".sql", ".txt", ".json", ".csv"}
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md")
@@ -492,15 +492,25 @@ def named_paths(text: str) -> Iterator[str]:
             yield link
 
 
+def files_made(text: str) -> set[str]:
+    """Return the files that a page has its reader write: blocks with a title, new strategies."""
+    named = re.findall(r"alphapanda new strategy (\w+)", text)
+    titles = re.findall(r'^```\w+ title="([^"]+)"$', text, re.MULTILINE)
+    return {*titles, *(f"strategies/{name}.py" for name in named)}
+
+
 def test_every_path_in_the_documents_exists() -> None:
-    """What a page points at is there; NAME in capitals stands for a file of the reader's."""
+    """What a page points at is there, or made by it; NAME in capitals is a file of the reader's."""
     found = []
     for name, text in pages().items():
+        made = files_made(text)
         for path in named_paths(text):
             here = [ROOT, (ROOT / name).parent]
             plain = path.rstrip(".,/")
-            if not re.search(r"\bN+A*ME\b|NNN", plain) and not any(
-                any(folder.glob(plain)) for folder in here
+            if (
+                plain not in made
+                and not re.search(r"\bN+A*ME\b|NNN", plain)
+                and not any(any(folder.glob(plain)) for folder in here)
             ):
                 found.append(f"{name}: {path}")
     report(found)

@@ -37,6 +37,7 @@ from alphapanda.api.routes import (
     portfolios,
     risk,
     runs,
+    sessions,
     strategies,
     streams,
     system,
@@ -47,7 +48,7 @@ from alphapanda.config.settings import Settings
 from alphapanda.store.database import Database
 
 PARTS = (
-    auth, users, keys, runs, portfolios, orders, strategies, commands, risk, monitoring,
+    auth, sessions, users, keys, runs, portfolios, orders, strategies, commands, risk, monitoring,
     letters, alerts, logs, system, streams,
 )  # fmt: skip
 ABOUT = """\

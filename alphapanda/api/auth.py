@@ -19,10 +19,12 @@ from alphapanda.api.answers import ApiError, unavailable
 from alphapanda.api.limits import SlidingLog
 from alphapanda.api.passwords import Passwords
 from alphapanda.api.people import HOUR, SECOND, SEEN_EVERY
+from alphapanda.api.tickets import Tickets
 from alphapanda.api.tokens import Tokens
 from alphapanda.api.who import KEY, SESSION, Who
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
+from alphapanda.net.tasks import end, noticed
 from alphapanda.store.access import UserSession
 from alphapanda.store.database import Database, answering
 from alphapanda.store.people import User
@@ -36,8 +38,7 @@ STALE_S = 60.0
 ASK_S = 2.5
 REFRESH_S = 2.0
 STEP_UP_NS = 300 * SECOND
-TICKET_S = 30.0
-MOST_TICKETS, MOST_KNOWN = 1_000, 5_000
+MOST_KNOWN = 5_000
 WRONG = "the name or the password is wrong"
 
 Look = Callable[[AsyncSession], Awaitable[Who | None]]
@@ -48,14 +49,6 @@ class Login(NamedTuple):
 
     credential: str
     look: Look
-
-
-class Ticket(NamedTuple):
-    """A ticket that was not used yet."""
-
-    who: Who
-    login: Login
-    until: float
 
 
 class Known(NamedTuple):
@@ -88,7 +81,8 @@ class AuthService:
         self.by_account = SlidingLog(5, 60)
         self.by_address = SlidingLog(20, 60)
         self._known: dict[str, Known] = {}
-        self._tickets: dict[str, Ticket] = {}
+        self._asking: dict[str, asyncio.Task[Who | None]] = {}
+        self.tickets = Tickets()
         self._seen: dict[UUID, int] = {}
         """By session, when it was last written that it is in use."""
         self._task: asyncio.Task[None] | None = None
@@ -110,7 +104,7 @@ class AuthService:
         self.started = False
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await end([self._task, *self._asking.values()])
             self._task = None
             self.passwords.close()
 
@@ -163,12 +157,28 @@ class AuthService:
             return known.who
         if self.down:  # the task finds out when it is back; nobody waits for that
             return believed(known, now)
+        asking = self._asking.get(credential)
+        if asking is None:
+            asking = asyncio.create_task(self._look_up(credential, look, now), name="login")
+            asking.add_done_callback(noticed)
+            self._asking[credential] = asking
         try:
-            who = await self._asked(look)
+            return await asyncio.shield(asking)
         except OutsideError:
             return believed(known, now)
-        self._remember(credential, who, look, now)
-        return who
+
+    # All pages come back at once when the API was started anew: one looks a login up for all who
+    # show it, or they would be too many for the database.
+    async def _look_up(self, credential: str, look: Look, used: float) -> Who | None:
+        mine = asyncio.current_task()
+        try:
+            who = await self._asked(look)
+            if self._asking.get(credential) is mine:  # else it was revoked meanwhile
+                self._remember(credential, who, look, used)
+            return who
+        finally:
+            if self._asking.get(credential) is mine:
+                del self._asking[credential]
 
     def _remember(self, credential: str, who: Who | None, look: Look, used: float) -> None:
         if who is None:
@@ -195,7 +205,9 @@ class AuthService:
                         del self._known[credential]
                     else:
                         who = await self._asked(known.look)
-                        self._remember(credential, who, known.look, known.used)
+                        kept = self._known.get(credential)
+                        if kept is not None and kept.at == known.at:  # not revoked since
+                            self._remember(credential, who, known.look, kept.used)
             except OutsideError as error:
                 if not self.down:
                     LOG.warning("logins can't be looked up", error=error)
@@ -246,12 +258,11 @@ class AuthService:
 
     def forget(self, user: UUID | None = None) -> None:
         """Look everything up anew: something was revoked."""
+        self._asking.clear()
         for credential, known in list(self._known.items()):
             if user is None or known.who.user == user:
                 del self._known[credential]
-        for name, ticket in list(self._tickets.items()):
-            if user is None or ticket.who.user == user:
-                del self._tickets[name]
+        self.tickets.forget(user)
 
     # --- logging in ---------------------------------------------------------------------------
 
@@ -353,24 +364,6 @@ class AuthService:
                 await session.commit()
         except OutsideError as error:
             log.get("audit").error(action, actor=actor, target=target, unwritten=error)
-
-    # --- tickets ------------------------------------------------------------------------------
-
-    def ticket(self, who: Who) -> str:
-        """Return a ticket for a WebSocket: good once, for half a minute."""
-        now = time.monotonic()
-        for name, ticket in list(self._tickets.items()):
-            if ticket.until < now or len(self._tickets) >= MOST_TICKETS:
-                del self._tickets[name]
-        made = secrets.token_urlsafe(24)
-        login = self.login_of(who)
-        self._tickets[people.digest(made)] = Ticket(who, login, now + TICKET_S)
-        return made
-
-    def use(self, name: str) -> Ticket | None:
-        """Return a ticket; it is good no more."""
-        ticket = self._tickets.pop(people.digest(name), None)
-        return None if ticket is None or ticket.until < time.monotonic() else ticket
 
 
 def believed(known: Known | None, now: float) -> Who:

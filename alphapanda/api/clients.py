@@ -60,6 +60,10 @@ class Client:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def sees(self, topic: str) -> bool:
+        """Say if he watches a topic."""
+        return topic in self.watched.topics
+
     def note(self, run: str, part: str, name: str, value: Any) -> None:
         """Note what a name of the board stands for now."""
         self.state[run, part, name] = value
@@ -97,7 +101,7 @@ class Client:
         self.state.clear()
         self.reset = True
 
-    async def frames(self) -> AsyncIterator[Frame]:
+    async def frames(self) -> AsyncIterator[list[Frame]]:
         """Yield what there is to send, as it comes; the last says why it is the last."""
         while True:
             if not self.wake.is_set():
@@ -105,14 +109,13 @@ class Client:
                     async with asyncio.timeout(BEAT_S):
                         await self.wake.wait()
                 except TimeoutError:
-                    yield Frame("beat", {"now": time.time_ns()})
+                    yield [Frame("beat", {"now": time.time_ns()})]
                     continue
             self.wake.clear()
-            if self.bye != SLOW:
-                for frame in self.taken():
-                    yield frame
+            if self.bye != SLOW and (some := self.taken()):
+                yield some
             if self.bye:
-                yield Frame("bye", {"reason": self.bye, "retry_ms": RETRY_MS.get(self.bye, 0)})
+                yield [Frame("bye", {"reason": self.bye, "retry_ms": RETRY_MS.get(self.bye, 0)})]
                 return
             await self.pause()
 

@@ -154,8 +154,9 @@ class Hub:
         for change in self.memory.everything():
             if self._concerns(client, change):
                 client.note(*change[1:])
-        self._pipelines(client)
-        if "health" in client.watched.topics and self.monitor is not None:
+        if client.sees("pipeline"):
+            client.tell("pipeline", self._pipeline(client.who.owner))
+        if client.sees("health") and self.monitor is not None:
             self._health(client, self.monitor.health())
         client.wake.set()
 
@@ -178,9 +179,15 @@ class Hub:
         """Take in changes of the board, and note them for all whom they concern."""
         for given in changes:
             for change in self.memory.take(given):
-                for client in self.clients:
+                for client in self._near(change):
                     if self._concerns(client, change):
                         client.note(*change[1:])
+
+    # A thousand prices a second for fifty who watch: most are for none of them.
+    def _near(self, change: Change) -> Iterable[Client]:
+        if change.part != "ticks":
+            return self.clients
+        return [each for each in self.clients if change.name in each.watched.names]
 
     def tell(self, told: Told) -> None:
         """Tell all whom it concerns of an event, and keep it for those who are away."""
@@ -197,8 +204,8 @@ class Hub:
 
         Never another feed's: a replay of last year beside today would value what is held today.
         """
-        own = self.memory.parts(SHARED, run).get("ticks")
-        shared = self.memory.parts(SHARED, "").get("ticks", {}) if feed else {}
+        own = self.memory.part(SHARED, run, "ticks")
+        shared = self.memory.part(SHARED, "", "ticks") if feed else {}
         return own or {name: tick for name, tick in shared.items() if tick.get("feed") == feed}
 
     def parts(self, owner: str, broker: str, run: str) -> Parts:
@@ -223,7 +230,7 @@ class Hub:
 
     def _concerns(self, client: Client, change: Change) -> bool:
         wanted = client.watched
-        if "board" not in wanted.topics:
+        if not client.sees("board"):
             return False
         if change.part == "ticks" and change.name not in wanted.names:
             return False
@@ -315,9 +322,14 @@ class Hub:
             await asyncio.sleep(1.0)
             now, looked = time.monotonic(), None if self.monitor is None else self.monitor.health()
             due = looked != health or now - last >= WHOLE_S
+            told = {
+                owner: self._pipeline(owner)
+                for owner in {each.who.owner for each in self.clients if each.sees("pipeline")}
+            }
             for client in self.clients:
-                self._pipelines(client)
-                if due and "health" in client.watched.topics:
+                if client.sees("pipeline"):
+                    client.tell("pipeline", told[client.who.owner])
+                if due and client.sees("health"):
                     self._health(client, looked)
             if due:
                 last, health = now, looked
@@ -326,17 +338,14 @@ class Hub:
         whole = client.who.owner == self.settings.owner_id
         client.tell("health", looked if whole else health_for(looked))
 
-    def _pipelines(self, client: Client) -> None:
-        if "pipeline" not in client.watched.topics:
-            return
+    def _pipeline(self, owner: str) -> dict[str, Any]:
         more = {} if self.monitor is None else self.monitor.pipeline()
         runs = {
-            run: parts.get("stages", {})
+            run: self.memory.part(broker, run, "stages")
             for broker in BROKERS for run in self.memory.runs(broker)
-            if (parts := self.parts(client.who.owner, broker, run))
+            if self.tables.owners.get(run) == owner
         }  # fmt: skip
-        told = {"runs": runs, "more": {run: more[run] for run in runs if run in more}}
-        client.tell("pipeline", told)
+        return {"runs": runs, "more": {run: more[run] for run in runs if run in more}}
 
 
 def scope_of(topic: str) -> str:

@@ -17,7 +17,8 @@ from alphapanda.projection.live import RUNS, Change, LocalLive
 from alphapanda.projection.newest import NewestRows
 
 LOG = log.get(__name__)
-LOOK_S = 0.25
+LOOK_S, IDLE_S = 0.25, 1.0
+"""How often the journals are looked at, with somebody who watches and without."""
 
 
 @dataclass
@@ -63,7 +64,7 @@ class JournalTicks:
                     self._hub.board.put(await asyncio.to_thread(self._new, run))
             except ODD as error:  # a board that does not take them: the next look may do
                 LOG.warning("the prices are not shown", error=error)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(LOOK_S if self._hub.clients else IDLE_S)
 
     def _new(self, run: LocalRun) -> list[Change]:
         written = written_ns(run.folder / FILE)

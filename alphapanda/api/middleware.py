@@ -250,7 +250,7 @@ class Authenticated:
             kind, _, text = bearer.partition(" ")
             who = await self.auth.by_bearer(text) if kind.lower() == "bearer" else None
         elif ticket is not None:
-            used = self.auth.use(ticket)
+            used = self.auth.tickets.use(ticket)
             if used is not None:
                 scope["state"]["login"] = used.login
                 who = used.who

@@ -10,6 +10,8 @@ MONEY = {
     "trigger_tick", "stop_tick", "target_tick", "self_trade", "wrong_side",
 }  # fmt: skip
 """Codes whose value and limit are prices or money."""
+NEVER_NS = 10 * 365 * 86_400 * 10**9
+"""An age as great is that of a price whose time is 0: there was none."""
 WORDS = {
     "price_band": "the price {value} is outside the day's limits or the band ({limit})",
     "tick_size": "the price {value} is no multiple of the tick {limit}",
@@ -27,7 +29,7 @@ WORDS = {
     "repeat_exec": "{value} fills of the same kind in the window, the limit is {limit}",
     "self_trade": "it would trade with an order of this account at {value}",
     "no_protection": "a market order has no price to protect it",
-    "stale_data": "the last price is too old",
+    "stale_data": "the last price is {value} old, the limit is {limit}",
     "market_closed": "the market takes no orders in this phase",
     "killed": "trading is stopped: killed",
     "paused": "trading is paused: it would add risk",
@@ -45,6 +47,10 @@ def sentence(row: Signal) -> str | None:
         return None
     pattern = WORDS.get(row.code.lower(), f"refused by the rule {row.code}")
     value, limit = row.value, row.bound
+    if row.code.lower() == "stale_data":
+        if value is not None and value >= NEVER_NS:
+            return "no price has come yet"
+        return pattern.format(value=seconds(value), limit=seconds(limit))
     if row.code.lower() in MONEY:
         return pattern.format(value=rupees(value), limit=rupees(limit))
     return pattern.format(value=count(value), limit=count(limit))
@@ -53,6 +59,11 @@ def sentence(row: Signal) -> str | None:
 def rupees(scaled: int | None) -> str:
     """Return money as text."""
     return "unknown" if scaled is None else text(scaled)
+
+
+def seconds(ns: int | None) -> str:
+    """Return a length of time as text."""
+    return "unknown" if ns is None else f"{ns / 10**9:,.1f} s"
 
 
 def count(number: int | None) -> str:

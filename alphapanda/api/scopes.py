@@ -55,6 +55,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", f"{V1}/auth/logout"): OWN,
     ("POST", f"{V1}/auth/logout-everywhere"): OWN,
     ("GET", f"{V1}/auth/me"): SELF,
+    ("GET", f"{V1}/auth/sessions"): OWN,
+    ("DELETE", f"{V1}/auth/sessions/{{login}}"): OWN,
     ("POST", f"{V1}/auth/step-up"): OWN,
     ("POST", f"{V1}/auth/password"): Rule(ANY, browser=True, stepped=True),
     ("POST", f"{V1}/auth/tickets"): SELF,

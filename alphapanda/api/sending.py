@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from starlette.responses import Response
@@ -14,6 +15,7 @@ from alphapanda.api.frames import Frame
 from alphapanda.api.hub import Hub
 
 SEND_S = 5.0
+PIECE = 65_536
 FIRST = b"retry: 2000\n\n"
 
 
@@ -38,11 +40,12 @@ class EventStream(Response):
                 })  # fmt: skip
                 text = FIRST + b"".join(frame.as_sse() for frame in self.first)
                 await send({"type": "http.response.body", "body": text, "more_body": True})
-            async for frame in self.client.frames():
-                async with asyncio.timeout(SEND_S):
-                    await send({
-                        "type": "http.response.body", "body": frame.as_sse(), "more_body": True
-                    })  # fmt: skip
+            async for frames in self.client.frames():
+                for some in pieces(frames):
+                    async with asyncio.timeout(SEND_S):
+                        await send({
+                            "type": "http.response.body", "body": some, "more_body": True
+                        })  # fmt: skip
             async with asyncio.timeout(SEND_S):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
@@ -57,6 +60,20 @@ class EventStream(Response):
                 await going
 
 
+def pieces(frames: Iterable[Frame]) -> Iterator[bytes]:
+    """Yield frames as they are sent: many in a write, not so many that a slow line looks dead."""
+    some, size = [], 0
+    for frame in frames:
+        text = frame.as_sse()
+        some.append(text)
+        size += len(text)
+        if size >= PIECE:
+            yield b"".join(some)
+            some, size = [], 0
+    if some:
+        yield b"".join(some)
+
+
 async def gone(receive: Receive, client: Client) -> None:
     """Notice that he has gone."""
     while (await receive())["type"] != "http.disconnect":
@@ -69,8 +86,9 @@ async def send_all(socket: WebSocket, hub: Hub, client: Client, first: list[Fram
     try:
         for frame in first:
             await within(socket, frame)
-        async for frame in client.frames():
-            await within(socket, frame)
+        async for frames in client.frames():
+            for frame in frames:
+                await within(socket, frame)
         async with asyncio.timeout(SEND_S):
             await socket.close(1012 if client.bye == "restart" else 1008)
     except TimeoutError:

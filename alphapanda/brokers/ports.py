@@ -7,6 +7,7 @@ A new broker implements what this table asks for, and passes the contract suite 
     MarketSource.rows       required   rows behind a place, in order, and empty portions while idle
     MarketSource.part       optional   what lives as long as the process; None for a recording
     MarketSource.origin     required   the files behind it, if any, and what was dropped from them
+    MarketSource.goes_on    optional   True where the rows have ended, and more follow another time
     ExecutionClient         required of a broker that trades; paper orders are filled by the core
 """
 
@@ -84,6 +85,8 @@ class OrderRequest(NamedTuple):
     product: int
     protection: int = 0
     """Widest fill of MARKET and STOP, in 1e-7 of the last price."""
+    broker: str = ""
+    """The only one that it may go to; empty: whoever it is handed to."""
 
 
 class Report(NamedTuple):

@@ -52,10 +52,10 @@ ADDRESS = msgspec.json.Decoder(Address)
 topic_name = cache(topic_of)
 
 
-def addressed(text: bytes) -> Record:
+def addressed(text: bytes, prefix: str = "") -> Record:
     """Return an envelope's message; its bytes stay as they are."""
     to = ADDRESS.decode(text)
-    return Record(topic_name(to.type, to.broker), to.key.encode(), text)
+    return Record(prefix + topic_name(to.type, to.broker), to.key.encode(), text)
 
 
 @dataclass
@@ -78,10 +78,11 @@ class Relay:
     """
 
     def __init__(
-        self, settings: Settings, outbox: Outbox, cursor: Cursor, *, run_id: str, page: int = PAGE
-    ) -> None:
+        self, settings: Settings, outbox: Outbox, cursor: Cursor, *, run_id: str, page: int = PAGE,
+        prefix: str = "",
+    ) -> None:  # fmt: skip
         self.settings, self.outbox, self.cursor = settings, outbox, cursor
-        self.run_id, self.page = run_id, page
+        self.run_id, self.page, self.prefix = run_id, page, prefix
         self.relayed = Relayed()
         self.publisher = Publisher(settings)
         self._task: asyncio.Task[None] | None = None
@@ -150,7 +151,7 @@ class Relay:
             ended = self._stopping or await asyncio.to_thread(self.outbox.finished)
             page = await asyncio.to_thread(self.outbox.read, self.relayed.position, self.page)
             if page:
-                await self._send([addressed(text) for _, text in page])
+                await self._send([addressed(text, self.prefix) for _, text in page])
                 # Only now: whatever lies behind the cursor has been acknowledged, by this relay or
                 # by one that has taken over.
                 last = page[-1][0]

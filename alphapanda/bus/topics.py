@@ -36,6 +36,16 @@ class Facts(NamedTuple):
     configs: dict[str, str]
 
 
+REHEARSED = "rehearsal."
+"""What the topics of rehearsals begin with: whoever reads the others never sees them."""
+
+
+def rehearsed(broker: str) -> list[str]:
+    """Return the topics that a rehearsed run at a broker is published on."""
+    return [f"{REHEARSED}{name}" for name in dict.fromkeys(topics(broker))
+            if name.startswith(f"{broker}.")]  # fmt: skip
+
+
 def wanted(brokers: Iterable[str]) -> list[str]:
     """Return the topics of some brokers' deployments, each with that of its dead letters."""
     names = dict.fromkeys(name for broker in brokers for name in topics(broker))
@@ -56,7 +66,16 @@ async def bootstrap(settings: Settings, brokers: Iterable[str]) -> Made:
             raise UsageError(
                 f'setting bus.topics."{name}": no such topic.{did_you_mean(name, known)}'
             )
-    names = wanted(brokers)
+    return await made_of(settings, wanted(brokers))
+
+
+async def made_of(settings: Settings, names: list[str]) -> Made:
+    """Make those of some topics that are not there; nothing is made if one that is contradicts.
+
+    Raises:
+        UsageError: if a topic differs from the settings; the message names both values.
+        OutsideError: if the server does not answer, or refuses.
+    """
     client = kafka().admin.AIOKafkaAdminClient(**connection(settings))
     async with opened(client, settings) as admin:
         there = await described(admin, names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alphapanda.calibration.calibrate import Calibration, Session
@@ -29,6 +29,7 @@ def facts_of(found: Calibration) -> dict[str, Any]:
         "limit_fill": LIMIT_FILL.write(found.limit_fill),
         "orders": sum(session.orders for session in found.sessions),
         "orders_filled": sum(session.filled for session in found.sessions),
+        "notes": list(notes_of(found.sessions)),
         "sessions": [session_told(session) for session in found.sessions],
         "range": {name: range_told(name, *each) for name, each in found.fit.ranges.items()},
         "kept": dict(found.kept),
@@ -46,7 +47,20 @@ def session_told(session: Session) -> dict[str, Any]:
     return {
         "run_id": session.run.run_id, "day": str(session.day), "orders": session.orders,
         "orders_filled": session.filled,
+        **({"simulator": session.run.simulator} if session.run.simulator else {}),
     }  # fmt: skip
+
+
+def notes_of(sessions: Sequence[Session]) -> Iterator[str]:
+    """Yield which runs were made at the simulated exchange, and what that means for the fit."""
+    made = {session.run.name: session.run.simulator for session in sessions}
+    simulated = [f"{name} ({speed})" for name, speed in made.items() if speed]
+    if simulated:
+        all_of = "" if len(simulated) < len(made) else ": nothing here is of a broker"
+        yield (
+            f"made at the simulated exchange: {', '.join(simulated)}{all_of}. Its fills are a "
+            "model, its latency is that of its answers times the speed of its day, not a broker's"
+        )
 
 
 def range_told(name: str, low: int, high: int) -> str:
@@ -64,7 +78,7 @@ def profile_text(facts: Mapping[str, Any]) -> str:
         ("fitted", fitted), ("range", facts["range"]), ("kept", facts["kept"]),
         *((f"error.{name}", each) for name, each in facts["error"].items()),
     ]  # fmt: skip
-    lines = [HEAD.rstrip()]
+    lines = [HEAD.rstrip(), *(f"# NOTE: {note}" for note in facts["notes"])]
     for name, values in tables:
         lines += table_lines(f"[{name}]" if name else "", values)
     for session in facts["sessions"]:

@@ -106,6 +106,8 @@ class LiveRun:
     """Orders that never were at the exchange, by their place, and why."""
     missed: int
     """Rows of the feed that never came."""
+    simulator: str = ""
+    """How fast the day of the simulated exchange passed that it was made at; empty: at a broker."""
 
     @property
     def days(self) -> list[date]:
@@ -133,6 +135,17 @@ def read_live(path: Path, *, name: str = "") -> LiveRun:
     return reading.run(name or path.name, document)
 
 
+def simulator_of(document: Mapping[str, Any]) -> str:
+    """Return how fast the simulated exchange was that a run was made at; empty for a broker's."""
+    if "simulator" in document:
+        speed = float(document["simulator"]["speed"])
+        return f"{speed:g}x" if speed else "in steps"
+    simulated = str(document.get("account_id", "")).startswith(SIMULATED)
+    return "at a speed that it does not say" if simulated else ""
+
+
+SIMULATED = "SIM"
+"""What the accounts of the simulated exchange begin with."""
 VERBS = {
     EventType.ORDER_PLACED: Verb.PLACE, EventType.ORDER_MODIFY_SENT: Verb.MODIFY,
     EventType.ORDER_CANCEL_SENT: Verb.CANCEL, EventType.ORDER_CANCELLED: Verb.END,
@@ -259,7 +272,7 @@ class Reading:
         return LiveRun(
             name, document["run_id"], document["options"], self.feed, rules_kept(document), thinned,
             controls, acts, tuple(self._orders), filled_of(self._orders, np.array(self._fills)),
-            away, self._missed,
+            away, self._missed, simulator_of(document),
         )  # fmt: skip
 
 

@@ -109,4 +109,5 @@ def page(facts: Mapping[str, Any]) -> RenderableType:
         cells = [errors[each][key] for each in ("of_defaults", "in_sample", "out_of_sample")]
         table.add_row(label, *(DASH if cell is None else str(cell) for cell in cells))
     how = Text(f"out of sample: {errors['out_of_sample']['how']}")
-    return Group(Text(head), settings, table, how)
+    notes = (Text(f"note: {note}") for note in facts["notes"])
+    return Group(Text(head), *notes, settings, table, how)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,7 +84,7 @@ def kitesim(
             first=day_of("from", first), last=day_of("to", last), batch_rows=BATCH,
         ),
         tuple(instruments or ()), speed_of(speed),
-        redirect or callback_url(), seed, simulated(user),
+        cache(callback_url) if redirect is None else lambda: redirect, seed, simulated(user),
         Script(seed=seed) if faults is None else read_script(faults, seed),
     )  # fmt: skip
     for name, value in (("port", port), ("ws-port", ws_port)):
@@ -94,7 +95,7 @@ def kitesim(
 
 
 def callback_url() -> str:
-    """Return where a person's own callback listens."""
+    """Return where a person's own callback listens; asked for once the simulator is ready."""
     from alphapanda import config  # noqa: PLC0415 (a simulator starts in less than a second)
 
     return config.load().zerodha.callback_url

@@ -59,6 +59,10 @@ def rehearse(
     no_jit: Annotated[
         bool, option("--no-jit", panel=RUN, text="Run as plain Python: nothing is compiled.")
     ] = False,
+    bus: Annotated[
+        bool,
+        option("--bus", panel=RUN, text="Publish the run, on topics that begin with rehearsal."),
+    ] = False,
     out: Annotated[
         Path | None,
         option(metavar="FOLDER", panel=RUN, text="Run directory. (default: runs/TIME-rehearsal)"),
@@ -70,16 +74,21 @@ def rehearse(
     Of data of several days it is the first; with --days N as many, a night between each two.
 
     \b
-    No account is needed, and no setting of yours is read: an exchange on this machine plays the
-    data, answers late, or wrongly, and keeps a ledger of its own.
+    No account is needed, and no setting of yours is read, but with --bus where its server is: an
+    exchange on this machine plays the data, answers late, or wrongly, and keeps its own ledger.
       alphapanda rehearse ema_cross --data data --faults rough
     """  # noqa: D301, E501 (click keeps the lines below its mark as they are)
+    from alphapanda.bus.topics import REHEARSED  # noqa: PLC0415 (as below)
     from alphapanda.rehearsal import rehearse as rehearsals  # noqa: PLC0415 (loads DuckDB)
+    from alphapanda.runtime.relaying import publish  # noqa: PLC0415
+    from alphapanda.runtime.servers import served  # noqa: PLC0415
 
     if not data:
         raise UsageError("no data are named: --data FILE, a folder or a pattern")
     MONEY.value("cash", cash)
     speed_of(speed)
+    if bus:
+        served(config.load())
     if days < 1:
         raise UsageError(f"--days {days}: at least 1")
     folder = (out or default_folder()).expanduser().absolute()
@@ -95,10 +104,13 @@ def rehearse(
     done = rehearsals.rehearse(
         wanted, lambda line: None if json else console.print(f"{line} ...", highlight=False)
     )
+    published = publish(folder, rehearsed=True).envelopes if bus else None
     if json:
-        print_json(facts_of(done))
+        print_json({**facts_of(done), **({} if published is None else {"published": published})})
     else:
         print_rehearsed(done)
+        if published is not None:
+            sys.stdout.write(f"published: {count(published)} events, on {REHEARSED}zerodha...\n")
         sys.stdout.write(f"the run: {folder}\n")
     return 0 if done.fine else FINDING
 

@@ -21,8 +21,17 @@ from rich.text import Text
 from alphapanda import config
 from alphapanda.cli.flags import STRATEGY, Json, option, run_options
 from alphapanda.cli.output import print_json, print_table
+from alphapanda.cli.sending import (
+    AcceptClosing,
+    AccountId,
+    DryRun,
+    LiveWish,
+    MaxOrders,
+    ReadOnly,
+    Until,
+)
 from alphapanda.cli.show import result_table
-from alphapanda.errors import OutsideError
+from alphapanda.errors import OutsideError, UsageError
 from alphapanda.events.events import Broker
 from alphapanda.model.calendar import INDIA
 from alphapanda.model.money import text
@@ -36,12 +45,13 @@ from alphapanda.runtime.parts import Wanted
 from alphapanda.runtime.roles import carry_out, chosen
 from alphapanda.runtime.venues import ALL, Sending
 
+DEPLOYMENT = "Deployment"
 REFRESH_S = 0.25
 FINDING = 1
 """The exit status of a run whose feed had gaps."""
 
 FEED = ("replay:PATH, again for more files; bus: for the feed that runs, bus:FEED for one; "
-        "kite:NSE:INFY,NSE:TCS for live ticks.")  # fmt: skip
+        "kite:NSE:INFY,NSE:TCS for live ticks; run:FOLDER for another run's.")  # fmt: skip
 OUT = "Run directory; a run that was stopped there goes on. (default: runs/TIME-paper-STRATEGY)"
 SPEED = "Of a replay: 1x, 10x or max. (default: 1x)"
 
@@ -61,6 +71,18 @@ def run(
     ] = None,
     feed: Annotated[list[str] | None, option(metavar="FEED", panel=RUN, text=FEED)] = None,
     speed: Annotated[str | None, option(metavar="N", panel=RUN, text=SPEED)] = None,
+    deployment: Annotated[
+        str | None,
+        option(metavar="NAME", panel=DEPLOYMENT, text="What deployments/NAME.toml binds: a process "
+               "at each broker of its strategies."),
+    ] = None,
+    broker: Annotated[
+        str | None,
+        option(metavar="BROKER", panel=DEPLOYMENT, text="Only its run there: paper or zerodha."),
+    ] = None,
+    account: AccountId = None, dry_run: DryRun = False, read_only: ReadOnly = False,
+    max_orders: MaxOrders = None, until: Until = None, accept_closing: AcceptClosing = False,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
     json: Json = False,
     out: Annotated[Path | None, option(metavar="FOLDER", panel=RUN, text=OUT)] = None,
 ) -> int:  # fmt: skip
@@ -77,7 +99,22 @@ def run(
       alphapanda run --role project
     What the database says is active, on another process's feed:
       alphapanda run --feed bus:
+    Strategies on paper and at Zerodha beside each other, as deployments/morning.toml binds them;
+    stopped or killed, the same command goes on:
+      alphapanda run --deployment morning
     """  # noqa: D301 (click keeps the lines below its mark as they are)
+    wished = LiveWish(account, dry_run, read_only, max_orders, until, accept_closing)
+    if deployment is not None:
+        from alphapanda.cli import deployed  # noqa: PLC0415 (seldom needed)
+
+        deployed.refuse_beside(strategies, given, role, speed)
+        return deployed.run_deployment(deployed.Asked(
+            deployment, broker, wished, given, feed or (), out, json, supervised,
+        ))  # fmt: skip
+    if broker is not None or supervised or wished != LiveWish():
+        raise UsageError(
+            "that goes with --deployment NAME; real orders without one: alphapanda live"
+        )
     return carry_out_roles(
         strategies or [], given, roles=role or [], feed=feed or [], speed=speed, out=out, json=json
     )
@@ -90,10 +127,14 @@ def carry_out_roles(
     accepts: bool = False,
 ) -> int:  # fmt: skip
     """Do what the roles of this process are, and print what came of it; return the exit status."""
-    wanted = Wanted(
+    return carry_out_wanted(Wanted(
         strategies, given, feed, chosen(roles), speed, out=out, broker=broker, sending=sending,
         until=until, accepts=accepts,
-    )  # fmt: skip
+    ), json=json)  # fmt: skip
+
+
+def carry_out_wanted(wanted: Wanted, *, json: bool) -> int:
+    """Do what is wanted of this process, and print what came of it; return the exit status."""
     try:
         with live_table(quiet=json) as show:
             result = carry_out(wanted, config.load(), show=show)

@@ -10,9 +10,11 @@ from typing import Annotated, Any
 from alphapanda import config
 from alphapanda.cli.flags import Json, option
 from alphapanda.cli.output import print_json
+from alphapanda.config.settings import Settings
 from alphapanda.engine.compiler.declared import validated
 from alphapanda.errors import UsageError
-from alphapanda.runs import discovery
+from alphapanda.runs import deployments, discovery
+from alphapanda.runtime.set_up import as_set_up, written_down
 from alphapanda.store import migrating, seeding
 from alphapanda.store.database import Database, answering
 
@@ -24,6 +26,9 @@ def seed(
     deactivate: Annotated[
         list[str] | None, option(metavar="NAME", text="Let it trade no more; again for more.")
     ] = None,
+    deployment: Annotated[
+        str | None, option(metavar="NAME", text="Write what deployments/NAME.toml binds, instead.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Put the strategies of the folder into the database, those that are not there; switch some."""
@@ -31,6 +36,11 @@ def seed(
     found = migrating.check(settings)
     if found:
         raise UsageError(f"the database is not ready: {found[0]}")
+    if deployment is not None:
+        if activate or deactivate:
+            raise UsageError("--deployment: its file says what is active, and the API changes it")
+        seed_deployment(deployment, settings, json=json)
+        return
     failures: list[str] = []
     wanted: dict[str, dict[str, Any]] = {}
     for name in discovery.available():
@@ -48,6 +58,19 @@ def seed(
             sys.stdout.write(f"{what}: {', '.join(names) or 'none'}\n")
     if failures:
         raise UsageError("\nalphapanda: ".join(failures))
+
+
+def seed_deployment(name: str, settings: Settings, *, json: bool) -> None:
+    """Write a deployment's file into the database, and print what was done, and what differs."""
+    made = deployments.find(settings.deployments_dir, name)
+    told = asyncio.run(written_down(made, settings))
+    notes = as_set_up(made, settings).notes
+    if json:
+        print_json({"deployment": name, **told, "differences": list(notes)})
+        return
+    for what, names in told.items():
+        sys.stdout.write(f"{what}: {', '.join(names) or 'none'}\n")
+    sys.stdout.write("".join(f"{note}\n" for note in notes))
 
 
 async def seeded(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from alphapanda.config.settings import Settings
+
+_withheld: list[bool] = []
 
 
 def load() -> Settings:
@@ -16,4 +20,18 @@ def load() -> Settings:
     """
     from alphapanda.config import settings  # noqa: PLC0415 (pydantic-settings is slow to import)
 
-    return settings.read()
+    found = settings.read()
+    return found.without_broker() if _withheld else found
+
+
+@contextmanager
+def broker_withheld() -> Iterator[None]:
+    """Let nothing in this process have what it takes to reach a broker: no key and no token.
+
+    The key that opens stored tokens is withheld too.
+    """
+    _withheld.append(True)
+    try:
+        yield
+    finally:
+        _withheld.pop()

@@ -109,10 +109,20 @@ class Settings(BaseSettings):
         return self.base_dir / "schedules"
 
     @property
+    def deployments_dir(self) -> Path:
+        """Where deployments are found by name."""
+        return self.base_dir / "deployments"
+
+    @property
     def has_database(self) -> bool:
         """Whether there is a database: a server, or SQLite's file once its tables are made."""
         file = self.base_dir / self.database.file.expanduser()
         return self.database.enabled or (file.is_file() and file.stat().st_size > 0)
+
+    def without_broker(self) -> Settings:
+        """Return the same settings without a broker's, and the key that opens its tokens."""
+        own = {"zerodha": sections.Zerodha(), "security": sections.Security()}
+        return self.model_copy(update=own)
 
     @property
     def database_url(self) -> str:

@@ -6,7 +6,7 @@ Between two sessions nothing protects a position: no exchange holds its stop (do
 from __future__ import annotations
 
 from alphapanda.core.changes import want
-from alphapanda.core.emit import call_order, emit_end, emit_order
+from alphapanda.core.emit import call_order, emit, emit_end, emit_order
 from alphapanda.core.flags import HOOK_ORDER, PAPER
 from alphapanda.core.matching import apply_change, arrive, execute, outside_circuit
 from alphapanda.core.orders import (
@@ -20,7 +20,7 @@ from alphapanda.core.orders import (
 )
 from alphapanda.core.state import Core, Maker, OrderRole, OrderState, Record
 from alphapanda.model.calendar import MINUTE, Phase
-from alphapanda.model.rows import NEVER, Kind, Out, Reason
+from alphapanda.model.rows import NEVER, Kind, Out, Reason, RejectionCode
 
 AGAIN_NS = MINUTE
 """From a broker's refusal of an exit to the next try; twice as long after each, LONGEST times."""
@@ -63,6 +63,11 @@ def refuse_exit(core: Core, order: Record, reason: int) -> None:
         finish(core, order, Out.FAILED, reason)
         return
     lie_down(core, order, Out.FAILED, reason)
+    wait_longer(core, order)
+
+
+def wait_longer(core: Core, order: Record) -> None:
+    """Let an exit wait for its next try, twice as long after each."""
     order.again = core.clock[0].now + (AGAIN_NS << min(order.refusals, LONGEST))
     order.refusals += 1
 
@@ -158,13 +163,35 @@ def wake(core: Core, row: int, since: int) -> None:
         slot = order.next
 
 
+def refuse_anew(core: Core, order: Record, price: int) -> None:
+    """Say that an exit can't be sent anew, by a number of its own: its last order has ended.
+
+    It never was an order. It is tried again later: limits may be widened.
+    """
+    clock = core.clock[0]
+    instrument = core.instruments[order.row]
+    clock.last_id += 1
+    left = order.qty - order.filled
+    emit(
+        core, Out.SIGNAL, order.strategy, order.row, clock.last_id, left, order.price,
+        order.trigger, order.kind, order.tif, order.product,
+    )  # fmt: skip
+    core.ledgers[order.strategy].rejected += 1
+    limit = instrument.lower if price < instrument.lower else instrument.upper
+    emit(
+        core, Out.REJECTED, order.strategy, order.row, clock.last_id, left, order.price,
+        RejectionCode.PRICE_BAND, price, limit, order.kind,
+    )  # fmt: skip
+    wait_longer(core, order)
+
+
 def send_anew(core: Core, order: Record, since: int) -> None:
     """Send an exit as a new order; outside the circuit limits none can stand, and that is said."""
     clock = core.clock[0]
     if not PAPER:
         price = order.trigger if order.role == OrderRole.STOP else order.price
         if outside_circuit(core.instruments[order.row], price):
-            emit_end(core, Out.FAILED, order, Reason.CIRCUIT)
+            refuse_anew(core, order, price)
             return
         remember_ended(core, order)
     order.again = 0

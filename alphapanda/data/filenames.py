@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alphapanda.data.instruments import UNDERLYING
+from alphapanda.model.indices import OF_BSE, ROOT_OF, index_name, is_index
 from alphapanda.model.instruments import CONTINUOUS, root_of
 from alphapanda.model.interval import WRITTEN
 
@@ -76,6 +77,10 @@ NOISE = frozenset(
 )
 """Words of no instrument."""
 
+CONTRACT_WORDS = {"fut": "FUT", "future": "FUT", "futures": "FUT", "opt": "OPT", "option": "OPT",
+                  "options": "OPT"}  # fmt: skip
+"""Words that say that rows are of contracts; which, a contract's own name says."""
+
 INDEX_NUMBERS = frozenset({"50", "100", "150", "200", "250", "500"})
 INDEX_WORDS = {
     "INDIA": frozenset({"VIX"}),
@@ -106,6 +111,8 @@ class Guess:
     """Words of the name that are neither it nor known to mean something else."""
     interval: str | None = None
     """Where the form of the name says it."""
+    contracts: str = ""
+    """FUT, OPT: the name says that rows are of contracts, but not of which."""
 
 
 def guess(path: str) -> Guess:
@@ -123,7 +130,7 @@ def guess(path: str) -> Guess:
         return told
     found = _of_words(text)
     if found is not None:
-        return found
+        return _of_contracts(found, text)
     for up, folder in enumerate(reversed(file.absolute().parts[1:-1])):
         above = _of_words(folder) if "=" not in folder else None
         if above is not None:
@@ -142,8 +149,14 @@ def replayed(path: str) -> Guess:
     """Return what a replay makes of a path: names without capitals stay as they are written.
 
     They are no symbols of an exchange; a run names its own files by them, without their dates.
+    Indices are told by any spelling, and futures of no month are a series, the near month's.
     """
     found = guess(path)
+    if found.contracts == "FUT":
+        symbol = found.symbol.rpartition(":")[2]
+        return replace(found, symbol=f"{ROOT_OF.get(symbol, symbol)}-I")
+    if found.contracts or is_index(found.symbol.rpartition(":")[2]):
+        return found
     text = ENDINGS.sub("", Path(path).name)
     folders = Path(path).parts[:-1]
     if text != text.lower() or any(map(SYMBOL_FOLDER.fullmatch, folders)):
@@ -210,6 +223,7 @@ def _of_words(text: str) -> Guess | None:
             kept.append(bare)
     index = _index_in(kept)
     if index is not None:
+        exchange = exchange or ("BSE" if index in OF_BSE else "")
         return Guess(_with(exchange, index), sure=True)
     kept = [word for word in kept if not PART.fullmatch(word)]
     capitals = [word for word in kept if CAPITALS.fullmatch(word) or BSE_CODE.fullmatch(word)]
@@ -268,15 +282,24 @@ def _is_noise(word: str) -> bool:
     )  # fmt: skip
 
 
-# NIFTY BANK, Nifty 50, INDIA VIX: names of several words.
+# NIFTY BANK, Nifty 50, INDIA VIX, nifty50, bank_nifty: names of one word or several.
 def _index_in(words: list[str]) -> str | None:
     upper = [word.upper() for word in words]
-    if len(upper) < 2 or upper[0] not in INDEX_WORDS:
-        return None
     name = [w for n, w in enumerate(upper) if not n or not PART.fullmatch(w) or w in INDEX_NUMBERS]
-    if len(name) < 2 or name[1] not in INDEX_WORDS[name[0]]:
+    if known := index_name(" ".join(name)):
+        return known
+    if len(name) < 2 or name[1] not in INDEX_WORDS.get(name[0], ()):
         return None
     return " ".join(name)
+
+
+# NIFTY_FUT, reliance_options: rows of contracts, and the name does not tell which.
+def _of_contracts(found: Guess, text: str) -> Guess:
+    symbol = found.symbol.partition(":")[2] or found.symbol
+    if UNDERLYING.fullmatch(symbol) or root_of(symbol):
+        return found
+    said = (CONTRACT_WORDS.get(w, "") for word in _words(text) for w in word.lower().split("-"))
+    return replace(found, sure=False, contracts=kind) if (kind := max(said, default="")) else found
 
 
 def _with(exchange: str, symbol: str) -> str:

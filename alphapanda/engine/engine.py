@@ -46,6 +46,7 @@ class Engine:
         self._point(LINKS, self._links)
         if program.publish is not None:
             program.publish(self.address, 0)
+        self._clock = view(self.tables["clock"])[0]
         self.plain: Any = None
         if program.step is not None:
             self.plain = program.state(*(view(table) for table in self.tables.values()))
@@ -67,7 +68,9 @@ class Engine:
             part = controls[start : start + CONTROLS]
             start += len(part)
             end = columns.rows if start >= len(controls) else int(controls["at"][start])
-            yield from self._feed_part(columns.slice(0, end), part)
+            yield from self._feed_part(
+                columns if end == columns.rows else columns.slice(0, end), part
+            )
             if start >= len(controls):
                 return
             columns = columns.slice(end, columns.rows)
@@ -75,28 +78,32 @@ class Engine:
             controls["at"] -= end
 
     def _feed_part(self, columns: Columns, controls: Table) -> Iterator[Table]:
-        clock = self.tables["clock"]
-        self.tables["controls"][: len(controls)] = controls
-        clock["n_controls"] = len(controls)
-        clock["next_control"] = 0
-        clock["control_at"] = controls["at"][0] if len(controls) else 1 << 62
+        clock = self._clock
+        if len(controls):
+            self.tables["controls"][: len(controls)] = controls
+        clock.n_controls = len(controls)
+        clock.next_control = 0
+        clock.control_at = int(controls["at"][0]) if len(controls) else 1 << 62
         for place, column in enumerate(columns, COLUMNS):
             self._point(place, column)
         at = 0
         while True:
             at = self._step(columns, at)
-            rows = int(clock["n_out"][0])
-            last = rows < int(clock["room"][0])
-            clock["n_out"] = 0
-            clock["seq"] += rows
+            rows = clock.n_out
+            last = rows < clock.room
+            clock.n_out = 0
+            clock.seq += rows
             if last:
-                clock["n_controls"] = clock["next_control"] = clock["control_at"] = 0
+                clock.n_controls = clock.next_control = clock.control_at = 0
             yield self.tables["out"][:rows]
             if last:
                 return
 
     def _point(self, place: int, table: Any) -> None:
-        self.handle[2 * place : 2 * place + 2] = table.ctypes.data, len(table)
+        count = len(table)
+        if count:  # asking an array for its address costs as much as a row
+            self.handle[2 * place] = table.__array_interface__["data"][0]
+        self.handle[2 * place + 1] = count
 
     def _step(self, columns: Columns, at: int) -> int:
         if self.program.entry is not None:

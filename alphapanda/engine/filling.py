@@ -269,7 +269,9 @@ def fill_limits(tables: Tables, setup: Setup, shape: Shape) -> None:
     limits = tables["limits"]
     for owner in range(len(limits)):
         account = owner == len(setup.strategies)
-        for name, value in (setup.limits.account if account else setup.limits.strategy).items():
+        own = {} if account else setup.strategies[owner].limits
+        held = setup.limits.account if account else {**setup.limits.strategy, **own}
+        for name, value in held.items():
             limits[name][owner] = value
     known = limits["age_ns"] != LIFTED
     limits["age_ns"][known] += shape.data_interval

@@ -13,6 +13,9 @@ import numpy as np
 
 SLOT = 8
 
+FEW = 2_000
+"""Records of which proxies are made beforehand; of longer tables a run mostly uses a part."""
+
 
 def _source(dtype: np.dtype[Any]) -> str:
     """Return the source of a proxy class; written out because a property per field is hot."""
@@ -58,11 +61,31 @@ def proxy(dtype: np.dtype[Any]) -> Any:
     return scope["Proxy"]
 
 
+class Long:
+    """The proxies of a long table, each made when it is asked for."""
+
+    __slots__ = ("_count", "_floats", "_ints", "_make", "_slots")
+
+    def __init__(self, make: Any, ints: Any, floats: Any, slots: int, count: int) -> None:
+        self._make, self._ints, self._floats = make, ints, floats
+        self._slots, self._count = slots, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        return self._make(self._ints, self._floats, index * self._slots)
+
+
 def view(table: np.ndarray[Any, Any]) -> Any:
-    """Return what plain Python indexes in place of a table: a list of proxies, or a memoryview."""
+    """Return what plain Python indexes in place of a table: its proxies, or a memoryview."""
     if table.dtype.names is None:
         return memoryview(table)  # type: ignore[arg-type]
     raw: Any = table.view(np.uint8).reshape(-1) if len(table) else np.empty(0, np.uint8)
     ints, floats = memoryview(raw).cast("q"), memoryview(raw).cast("d")
     make, slots = proxy(table.dtype), table.dtype.itemsize // SLOT
+    if len(table) > FEW:
+        return Long(make, ints, floats, slots, len(table))
     return [make(ints, floats, index * slots) for index in range(len(table))]

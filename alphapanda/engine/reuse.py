@@ -7,6 +7,7 @@ longest of them, so one compiled loop and one set of tables serve every combinat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,4 +92,4 @@ def as_bytes(table: Any) -> Any:
 
 def with_arguments(enrolments: Sequence[Enrolment], arguments: Arguments) -> list[Enrolment]:
     """Return the enrolments of a run with one strategy's parameters replaced."""
-    return [Enrolment(e.spec, dict(arguments), e.rows, e.products) for e in enrolments]
+    return [replace(e, arguments=dict(arguments)) for e in enrolments]

@@ -45,6 +45,12 @@ class Enrolment:
     rows: tuple[int, ...]
     """Instruments; for legs in the order of the legs."""
     products: tuple[Product, ...]
+    name: str = ""
+    """What the run calls it; empty: by its class's file."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Of its own, over those that hold for every strategy of the run."""
+    broker: str = ""
+    """Where its orders may go; empty: wherever the run's go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple, get_type_hints
 
 import msgspec
@@ -186,6 +186,11 @@ def phases(feed: Feed, calendar: Calendar) -> list[Envelope]:
 
 def envelopes(feed: Feed, batch: Columns, first: int) -> Iterator[Envelope]:
     """Yield the event of each row of a batch whose first row has the sequence `first`."""
+    return numbered(feed, batch, range(first, first + batch.rows))
+
+
+def numbered(feed: Feed, batch: Columns, seqs: Sequence[int]) -> Iterator[Envelope]:
+    """Yield the event of each row of a batch, whose sequences in the feed are given."""
     kind = event_of(feed.kind)
     payload: Any = Bar if kind == EventType.MARKET_BAR else Tick
     money = money_of(payload)
@@ -195,20 +200,20 @@ def envelopes(feed: Feed, batch: Columns, first: int) -> Iterator[Envelope]:
         for name, field in parts.items()
         for values in [getattr(batch, name).tolist()]
     ]
-    names = [instrument.name for instrument in feed.instruments]
-    rows = zip(batch.ts.tolist(), batch.row.tolist(), *columns, strict=True)
-    for seq, (ts, row, *values) in enumerate(rows, first):
-        name = names[row]
+    rows = zip(seqs, batch.ts.tolist(), batch.row.tolist(), *columns, strict=True)
+    for seq, ts, row, *values in rows:
+        name = feed.instruments[row].name
         data = payload(
             instrument=name, feed_seq=seq, **dict(zip(parts.values(), values, strict=True))
         )
         yield alone(kind, tick_id(feed.id, seq, ts), ts, key=name, source=feed.id, data=data)
 
 
-def money_of(payload: type) -> set[str]:
+@cache
+def money_of(payload: type) -> frozenset[str]:
     """Return the fields of a payload that are prices."""
     hints = get_type_hints(payload, include_extras=True)
-    return {name for name, hint in hints.items() if hint == Money}
+    return frozenset(name for name, hint in hints.items() if hint == Money)
 
 
 class _Tick(msgspec.Struct, frozen=True, gc=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from alphapanda.kitesim.account import Holding
@@ -69,6 +69,21 @@ def refused_later(terms: Terms, standing: Standing, rules: Rules) -> Rejection |
     if closed is not None:
         return closed
     return _odd(terms, standing.quote) or _lacking(terms, standing, rules)
+
+
+def refused_change(wanted: Terms, left: int, more: int, standing: Standing) -> Refusal | None:
+    """Return why a change is refused; None: it is not.
+
+    `left` would still be unfilled, `more` than before.
+    """
+    refused = _odd(wanted, standing.quote)
+    if refused is None and more > 0:
+        refused = _lacking(replace(wanted, qty=left), standing, Rules())
+    if refused is not None:
+        return Refusal(refused.message)
+    if standing.required > standing.available:
+        return Refusal(short_of_money(standing), "MarginException")
+    return None
 
 
 def _closed(standing: Standing) -> Rejection | None:

@@ -14,7 +14,13 @@ from typing import Any
 from alphapanda.kitesim import orders
 from alphapanda.kitesim.account import Account, paid_in_full
 from alphapanda.kitesim.answers import history_row, order_row
-from alphapanda.kitesim.checks import Rules, Standing, refused_at_call, refused_later
+from alphapanda.kitesim.checks import (
+    Rules,
+    Standing,
+    refused_at_call,
+    refused_change,
+    refused_later,
+)
 from alphapanda.kitesim.hours import Hours
 from alphapanda.kitesim.ledger import Ledger
 from alphapanda.kitesim.listings import Listing
@@ -102,13 +108,9 @@ class Exchange:
             return Refusal(f"Maximum allowed order modifications exceeded ({MODIFICATIONS}).",
                            "OrderException")  # fmt: skip
         wanted = self._changed(order, changes)
-        if wanted.kind in (orders.MARKET, orders.SLM) and not wanted.protection:
-            return Refusal(UNPROTECTED)
-        refusal = refusal_of(wanted)
+        refusal = self._refused(order, wanted, now)
         if refusal is not None:
             return refusal
-        if wanted.qty <= order.filled:
-            return Refusal("Invalid `quantity`: so much is filled already.")
         order.modifications += 1
         order.request_ts, order.waits_for = now, "modify"
         self._write("modify", order=order_id, qty=wanted.qty, type=wanted.kind, price=wanted.price,
@@ -261,6 +263,24 @@ class Exchange:
             self.available() + (0 if order is None else required), required,
             self.account.holdings.get(terms.listing.key), sold,
         )  # fmt: skip
+
+    def _refused(self, order: Order, wanted: Terms, now: int) -> Refusal | None:
+        if wanted.kind in (orders.MARKET, orders.SLM) and not wanted.protection:
+            return Refusal(UNPROTECTED)
+        if (refusal := refusal_of(wanted)) is not None:
+            return refusal
+        if wanted.qty <= order.filled:
+            return Refusal("Invalid `quantity`: so much is filled already.")
+        left, more = wanted.qty - order.filled, wanted.qty - order.qty
+        return refused_change(wanted, left, more, self._standing_changed(order, wanted, now))
+
+    # What a change meets: money and shares that the order has are free for it.
+    def _standing_changed(self, order: Order, wanted: Terms, now: int) -> Standing:
+        freed = self.account.required(order.terms, order.qty - order.filled, self.priced(order))
+        required = self.account.required(wanted, wanted.qty - order.filled, self.priced(wanted))
+        return self._standing(order.terms, now, order)._replace(
+            available=max(self.available(), 0) + freed, required=required
+        )
 
     def _arrive(self, order: Order, now: int) -> None:
         refusal = refused_later(order.terms, self._standing(order.terms, now, order), self.rules)

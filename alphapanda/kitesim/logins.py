@@ -27,14 +27,12 @@ class App:
     api_key: str
     api_secret: str
     user_id: str
-    redirect: str
     app_id: int = 1
 
 
-def app_of(seed: int, user_id: str, redirect: str) -> App:
+def app_of(seed: int, user_id: str) -> App:
     """Return the app of a seed; its key can't be taken for a real one."""
-    return App(f"simulator{seed}", f"simulatorsecret{digest(seed, 'secret')[:16]}", user_id,
-               redirect)  # fmt: skip
+    return App(f"simulator{seed}", f"simulatorsecret{digest(seed, 'secret')[:16]}", user_id)
 
 
 class Logins:

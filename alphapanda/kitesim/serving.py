@@ -31,7 +31,7 @@ async def serve(
 
     Raises:
         OutsideError: a port is taken.
-        UsageError: data that can't be run.
+        UsageError: data that can't be run, or settings that can't be read.
     """
     sim.act = partial(act, sim)
     async with AsyncExitStack() as stack:
@@ -39,6 +39,7 @@ async def serve(
         rest_port = await listen(stack, rest.application(sim), port)
         ticker_port = await listen(stack, websocket.application(sim), ws_port)
         ready(facts(sim, rest_port, ticker_port))
+        await asyncio.to_thread(sim.redirect)
         await sim.run()
 
 

@@ -62,7 +62,8 @@ class Wanted:
     instruments: Sequence[Path]
     speed: float
     """0: rows come only when a step asks for them."""
-    redirect: str
+    redirect: Callable[[], str]
+    """Says where the login page sends a browser, and takes a while: settings are read for it."""
     seed: int
     user_id: str
     script: Script
@@ -88,8 +89,8 @@ class Simulator:
         self.script.begin_ns = start
         set_prices(self.market, self.script)
         self.seed = wanted.seed
-        self.app = app_of(wanted.seed, wanted.user_id, wanted.redirect)
-        self.logins = Logins(self.app, wanted.seed)
+        self.app = app_of(wanted.seed, wanted.user_id)
+        self.logins, self.redirect = Logins(self.app, wanted.seed), wanted.redirect
         cash = to_scaled(str(self.script.account.get("cash", CASH)))
         self.first_cash = cash
         self.account = Account(wanted.user_id, cash, holdings_of(self.script, self.listings))

@@ -14,6 +14,7 @@ from typing import Any
 
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.dated import TABLES, Steps, a_date, in_force, read_table, rows_of
+from alphapanda.model.indices import SPOT_NAMES, is_index
 
 
 class Exchange(IntEnum):
@@ -56,28 +57,6 @@ class Product(IntEnum):
 
 CASH = (Exchange.NSE, Exchange.BSE)
 """Exchanges whose instruments are shares and share indices."""
-
-
-SPOT_NAMES = {
-    "NIFTY": "NIFTY 50",
-    "BANKNIFTY": "NIFTY BANK",
-    "FINNIFTY": "NIFTY FIN SERVICE",
-    "MIDCPNIFTY": "NIFTY MID SELECT",
-    "NIFTYNXT50": "NIFTY NEXT 50",
-}
-"""Index symbols by the name that contracts on them carry, both as in Kite's instruments file."""
-
-
-INDICES = frozenset({
-    *SPOT_NAMES, *SPOT_NAMES.values(), "SENSEX", "BANKEX", "SENSEX50", "INDIA VIX", "NIFTYIT",
-    "NIFTYINFRA", "NIFTYPSE", "NIFTYCPSE", "NIFTYMID50", "CNXIT", "CNXPSE", "CNXINFRA", "INDIAVIX",
-    "MINIFTY", "DJIA", "S&P500", "FTSE100", "NFTYMCAP50", "NSE9", "NIFTY50", "NIFTYBANK",
-    "NIFTYAUTO", "NIFTYFMCG", "NIFTYMEDIA", "NIFTYMETAL", "NIFTYPHARMA", "NIFTYPSUBANK",
-    "NIFTYREALTY", "NIFTYENERGY", "NIFTYMNC", "NIFTYFINSERVICE", "NIFTYMIDSELECT", "CNXBANK",
-    "CNXNIFTY", "CNXAUTO", "CNXFMCG", "CNXMEDIA", "CNXMETAL", "CNXPHARMA", "CNXREALTY",
-    "CNXENERGY", "CNXFIN", "CNXPSUBANK", "CNXMNC",
-})  # fmt: skip
-"""Indices by the names that they, and contracts on them, have or had."""
 
 
 ROOTS = {
@@ -175,7 +154,7 @@ class Instrument:
     def on_share(self) -> bool:
         """Whether it is a derivative on a share, not on an index."""
         derivative = self.exchange in (Exchange.NFO, Exchange.BFO)
-        return derivative and bool(self.underlying) and self.underlying not in INDICES
+        return derivative and bool(self.underlying) and not is_index(self.underlying)
 
     @property
     def spot(self) -> str:
@@ -215,11 +194,6 @@ class Instrument:
         if exchange not in CASH:
             segment, option_type = _told_by_symbol(f"{exchange.name}:{symbol}")
         return cls(f"{exchange.name}:{symbol}", exchange, segment, 0, 1, option_type=option_type)
-
-
-def is_index(symbol: str) -> bool:
-    """Say if a symbol on a cash exchange is an index's; no share's has a space."""
-    return symbol in INDICES or (symbol.startswith(("NIFTY", "SENSEX ")) and " " in symbol)
 
 
 def split_name(name: str) -> tuple[Exchange, str]:

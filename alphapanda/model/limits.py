@@ -95,6 +95,15 @@ def read_section(source: str, section: str, values: Mapping[str, Any]) -> Limits
     return limits
 
 
+def own_limits(where: str, values: Mapping[str, Any]) -> Limits:
+    """Return limits of one strategy as fields of a record: those that are given, and no others.
+
+    Raises:
+        UsageError: naming the key of what can't be read.
+    """
+    return {TIMES.get(k, k): read_limit(f"{where}{k}", k, v) for k, v in values.items()}
+
+
 def read_limit(where: str, key: str, value: Any) -> int:
     """Return one limit in the record's unit."""
     if key in TIMES:

@@ -152,21 +152,24 @@ class ProjectionProbe:
         self, runs: Callable[[], Sequence[RunFacts]], taken: Callable[[], Mapping[str, int]]
     ) -> None:
         self._runs, self._taken = runs, taken
-        self._since: dict[str, float] = {}
+        self._marks: dict[str, tuple[float, int]] = {}
+        """By run that is behind, an end of its journal, and when it was that."""
 
     async def look(self) -> Reading:
-        """Return how far the tables are behind."""
+        """Return how far the tables are behind, and since when."""
         taken = self._taken()
         now, behind, waited = monotonic(), 0, 0.0
         for run in self._runs():
             # A run that has ended and that no table knows was never to be there: a backtest.
             if run.run_id not in taken and not run.trades:
                 continue
-            left = run.events - (taken.get(run.run_id, -1) + 1)
-            behind = max(behind, left)
-            since = self._since.setdefault(run.run_id, now) if left > 0 else now
-            if left <= 0:
-                self._since.pop(run.run_id, None)
+            done = taken.get(run.run_id, -1) + 1
+            behind = max(behind, run.events - done)
+            # A run that goes on is always some events ahead: what counts is how old those are.
+            since, end = self._marks.get(run.run_id, (now, run.events))
+            if done >= min(end, run.events):
+                since, end = now, run.events
+            self._marks[run.run_id] = since, end
             waited = max(waited, now - since)
         facts = {"events": float(behind), "seconds": round(waited, 3)}
         text = f"{behind:,} events of a run are not in the tables" if behind > 0 else ""

@@ -210,5 +210,5 @@ class Monitor:
         return View(
             health=self.table(), runs=runs, beats=found,
             pipeline=list(self.counts.runs.values()), refused=told.refused, orders=told.orders,
-            risk=told.risk, entries=told.entries,
+            risk=told.risk, entries=told.entries, letters=dict(self._lag.letters.found),
         )  # fmt: skip

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Mapping
 
 from alphapanda.bus import topics
 from alphapanda.bus.backlog import Share, backlog
 from alphapanda.bus.client import GROUP
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
-from alphapanda.events.topics import BROKERS
+from alphapanda.events.topics import BROKERS, DLQ
 from alphapanda.events.topics import topics as topics_of
 from alphapanda.monitor.health import Reading, State
 from alphapanda.net import redis
@@ -20,6 +21,7 @@ from alphapanda.store.migrating import differing, newest, revision_of
 
 SLOW_DATABASE_S, SLOW_REDIS_S, SLOW_BUS_S = 0.2, 0.05, 1.0
 TOKEN_MINUTES = 30
+LETTERS_S = 600.0
 ASK_ZERODHA_S = 60.0
 """How often Kite itself is asked: it counts every call."""
 READERS = f"{GROUP}.project"
@@ -132,6 +134,7 @@ class LagProbe:
         self._settings = settings
         self.shares: dict[tuple[str, int], Share] = {}
         """By topic and partition, as it was seen last."""
+        self.letters = NewLetters()
         self._moved = time.monotonic()
         self._done = -1
 
@@ -140,7 +143,9 @@ class LagProbe:
         limits = self._settings.monitor
         if not self._settings.bus.enabled:
             return Reading(State.OFF, "there is no bus")
-        self.shares = await backlog(self._settings, READERS, TOPICS)
+        found = await backlog(self._settings, READERS, [*TOPICS, *(each + DLQ for each in TOPICS)])
+        self.shares = {place: share for place, share in found.items() if place[0] in TOPICS}
+        self.letters.see(found, time.monotonic())
         waiting = sum(share.waiting for share in self.shares.values())
         done = sum(max(share.committed, 0) for share in self.shares.values())
         if done != self._done or not waiting:
@@ -153,6 +158,34 @@ class LagProbe:
         if waiting > limits.lag_messages or still_s > limits.lag_s / 2:
             return Reading(State.DEGRADED, text, facts)
         return Reading(State.OK, text if waiting else "", facts)
+
+
+class NewLetters:
+    """Counts dead letters that come while it looks; what lay there before is on the page only.
+
+    Those of ten minutes are one trouble, however many; later ones are another.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, tuple[int, int]] = {}
+        """By topic, how many there were when the newest trouble began, and how many came since."""
+        self._ends: dict[str, int] = {}
+        self._since: dict[str, float] = {}
+
+    def see(self, shares: Mapping[tuple[str, int], Share], now: float) -> None:
+        """Take in where the topics of dead letters end now."""
+        ends: dict[str, int] = {topic.removesuffix(DLQ): 0 for topic in TOPICS}
+        for (topic, _), share in shares.items():
+            if topic.endswith(DLQ):
+                ends[topic.removesuffix(DLQ)] += share.end
+        for topic, end in ends.items():
+            before = self._ends.get(topic, end)
+            if end > before:
+                if now - self._since.get(topic, -LETTERS_S) >= LETTERS_S:
+                    self._since[topic], self.found[topic] = now, (before, 0)
+                first, _ = self.found[topic]
+                self.found[topic] = first, end - first
+        self._ends = ends
 
 
 class ZerodhaProbe:

@@ -67,6 +67,8 @@ class View:
     """By run, the share of its day's loss limit that is used."""
     entries: Sequence[Entry] = ()
     """Of the last ten minutes."""
+    letters: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By topic, how many dead letters there were, and how many have come since."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,16 @@ def logins(view: View) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def letters(view: View) -> Iterator[Finding]:
+    """Messages could not be taken in, and were put aside."""
+    for topic, (before, count) in view.letters.items():
+        yield Finding(
+            "dead_letters", f"letters {topic} {before}", Severity.WARNING,
+            f"{count:,} message{'s' * (count > 1)} of {topic} can't be taken in: see the dead "
+            "letters of the page, or alphapanda dlq list", {"messages": count}, passing=True,
+        )  # fmt: skip
+
+
 def unprojected(view: View) -> Iterator[Finding]:
     """A run's journal can't be read."""
     for run in view.runs:
@@ -221,7 +233,7 @@ def unprojected(view: View) -> Iterator[Finding]:
 
 
 RULES: tuple[Callable[[View], Iterator[Finding]], ...] = (
-    parts, gone, impossible, stopped, refusals, orders, gaps, loss, unprojected, logins,
+    parts, gone, impossible, stopped, refusals, orders, gaps, loss, unprojected, logins, letters,
 )  # fmt: skip
 
 

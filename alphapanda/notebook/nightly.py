@@ -14,6 +14,7 @@ from alphapanda import config
 from alphapanda.config.settings import Settings
 from alphapanda.errors import AlphaPandaError, UsageError
 from alphapanda.journal.journal import FILE, Journal
+from alphapanda.model.instruments import Product
 from alphapanda.research.compare import DATA, differing
 from alphapanda.research.result import Result, read_result
 from alphapanda.runs.backtest import run_backtest
@@ -112,9 +113,13 @@ def same_options(manifest: Mapping[str, Any]) -> Options:
     """Return the options of a run that a journal describes, to be run in memory."""
     options = restored(manifest["options"], [])
     entries = tuple(
-        Entry(f"{each['file']}:{each['class']}", each["params"], tuple(each["instruments"]))
+        Entry(
+            f"{each['file']}:{each['class']}", each["params"], tuple(each["instruments"]),
+            each["name"], each.get("limits", {}), Product[each["product"]] if "product" in each
+            else None,
+        )
         for each in manifest["strategies"]
-    )
+    )  # fmt: skip
     return replace(options, strategies=entries, journal=False, out=None)
 
 

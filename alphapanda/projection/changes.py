@@ -103,6 +103,7 @@ class Market:
 
     def take(self, events: Iterable[Envelope], others: int = 0) -> Iterator[Change]:
         """Yield what rows of the market change; `others` of the same kind came before them."""
+        last: dict[str, int] = {}
         for event in events:
             told = event.data
             if not isinstance(told, (Tick, Bar)):
@@ -113,10 +114,11 @@ class Market:
             self._newest[told.instrument] = place
             kind = str(event.type)
             self._counts[kind] = self._counts.get(kind, 0) + 1 + others
-            others = 0
+            others, last[kind] = 0, event.ts
             tick = {"ts": event.ts, "feed": event.source, **fields(told)}
             yield Change(SHARED, self._run_id, "ticks", told.instrument, tick)
-            counted = {"count": self._counts[kind], "last_ns": event.ts}
+        for kind, ts in last.items():
+            counted = {"count": self._counts[kind], "last_ns": ts}
             yield Change(SHARED, "", "stages", kind, counted)
 
 

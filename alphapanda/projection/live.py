@@ -102,6 +102,10 @@ class Memory:
         found = self._runs.get(broker, {}).get(run_id, {})
         return {part: dict(names) for part, names in found.items()}
 
+    def part(self, broker: str, run_id: str, part: str) -> dict[str, Value]:
+        """Return one part of a run's board."""
+        return dict(self._runs.get(broker, {}).get(run_id, {}).get(part, {}))
+
     def shows(self, broker: str, run_id: str) -> bool:
         """Say if a run is there."""
         return run_id in self._runs.get(broker, {})

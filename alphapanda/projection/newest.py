@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alphapanda.events.events import Envelope
-from alphapanda.events.feeds import Feed, envelopes
+from alphapanda.events.feeds import PLACE, Feed, fields_of, numbered
 from alphapanda.journal.journal import Journal
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument
@@ -31,16 +33,26 @@ class NewestRows:
         new, self._batches = places[self._batches :], len(places)
         passed = new[:-MOST]
         self._seq += sum(place.rows + place.missed for place in passed)
-        newest: dict[int, tuple[int, Columns]] = {}
+        found: list[Columns] = []
+        seqs: list[NDArray[np.int64]] = []
         for batch in self._journal.batches(len(places) - len(new) + len(passed)):
             self._seq += batch.missed
-            rows, back = np.unique(batch.columns.row[::-1], return_index=True)
-            last = batch.columns.rows - 1 - back
-            for row, at in zip(rows.tolist(), last.tolist(), strict=True):
-                newest[row] = self._seq + at, batch.columns.slice(at, at + 1)
+            if batch.columns.rows:
+                found.append(batch.columns)
+                seqs.append(self._seq + np.arange(batch.columns.rows))
             self._seq += batch.columns.rows
-        events = [one for seq, row in newest.values() for one in envelopes(self._feed, row, seq)]
+        events = list(self._newest(found, seqs)) if found else []
         return events, sum(place.rows for place in new) - len(events)
+
+    def _newest(
+        self, found: Sequence[Columns], seqs: Sequence[NDArray[np.int64]]
+    ) -> Iterator[Envelope]:
+        names = [*PLACE, *fields_of(self._feed)]
+        whole = {name: np.concatenate([getattr(each, name) for each in found]) for name in names}
+        _, back = np.unique(whole["row"][::-1], return_index=True)
+        last = len(whole["row"]) - 1 - back
+        rows = Columns.of(**{name: values[last] for name, values in whole.items()})
+        return numbered(self._feed, rows, np.concatenate(seqs)[last].tolist())
 
 
 def feed_in(journal: Journal) -> Feed:

@@ -32,7 +32,7 @@ from alphapanda.model.money import text, to_scaled
 from alphapanda.research import lines
 from alphapanda.research.stats import Trips, round_trips
 from alphapanda.research.table import count, duration, percent
-from alphapanda.research.tables import scaled
+from alphapanda.research.tables import integers, scaled
 from alphapanda.research.trades import extras_of, fills_of
 
 Int64 = NDArray[np.int64]
@@ -77,7 +77,7 @@ def drawdown(closes: Int64, peak: int, bottom: int, end: int | None) -> Drawdown
 def details(result: Any) -> dict[str, Any]:
     """Return what the module defines of a run, as JSON holds it: money is text, in rupees."""
     names = result.names
-    days = np.asarray(result.exact["days"]["day"].cast("int32"), np.int64)
+    days = integers(result.exact["days"]["day"].cast("int32"))
     closes = np.append(to_scaled(result.summary["cash"]), scaled(result.exact["days"]["equity"]))
     trips = round_trips(
         fills_of(result.exact["fills"], names), extras_of(result.exact["charges"], names)

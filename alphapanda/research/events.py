@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from alphapanda.model.money import SCALE
 from alphapanda.model.rows import OUT_FIELDS, OUT_MEANING, ChargeKind, Out
+from alphapanda.research.tables import arrow, texts
 
 MONEY = pa.decimal128(20, 4)
 TIME = pa.timestamp("ns", tz="Asia/Kolkata")
@@ -41,20 +42,20 @@ def decimals(scaled: NDArray[np.int64]) -> pa.Array:
 def labels(numbers: NDArray[np.int64], names: Sequence[str]) -> pa.Array:
     """Return names by number, null for -1."""
     known = numbers >= 0
-    index = pa.array(np.where(known, numbers, 0).astype(np.int32), mask=~known)
-    return pa.DictionaryArray.from_arrays(index, pa.array(list(names) or [""], pa.string()))
+    index = arrow(np.where(known, numbers, 0).astype(np.int32), ~known)
+    return pa.DictionaryArray.from_arrays(index, texts(names or [""]))
 
 
 def times(ts: NDArray[np.int64]) -> pa.Array:
     """Return ns UTC as times of India."""
-    return pa.array(ts).cast(pa.timestamp("ns", tz="UTC")).cast(TIME)
+    return arrow(ts).cast(pa.timestamp("ns", tz="UTC")).cast(TIME)
 
 
 def event_table(rows: Table, names: Names, first: int) -> pa.Table:
     """Return output rows with times, names and types; `a`..`d` stay ints (see OUT_MEANING)."""
-    columns = {"seq": pa.array(np.arange(first, first + len(rows)))}
+    columns = {"seq": arrow(np.arange(first, first + len(rows)))}
     for name in OUT_FIELDS:
-        columns[name] = pa.array(np.ascontiguousarray(rows[name]))
+        columns[name] = arrow(rows[name])
     columns["ts"] = times(rows["ts"])
     columns["strategy"] = labels(rows["strategy"], names.strategies)
     columns["instrument"] = labels(rows["row"], names.instruments)
@@ -71,12 +72,12 @@ def fill_table(rows: Table, names: Names) -> pa.Table:
         "ts": times(rows["ts"]),
         "strategy": labels(rows["strategy"], names.strategies),
         "instrument": labels(rows["row"], names.instruments),
-        "order": pa.array(rows["order"]),
-        "qty": pa.array(rows["qty"]),
+        "order": arrow(rows["order"]),
+        "qty": arrow(rows["qty"]),
         "price": decimals(rows["price"]),
         "charges": decimals(rows[meaning["charges"]]),
         "realised": decimals(rows[meaning["realised"]]),
-        "position": pa.array(np.ascontiguousarray(rows[meaning["position"]])),
+        "position": arrow(rows[meaning["position"]]),
     })  # fmt: skip
 
 
@@ -98,9 +99,9 @@ def charge_table(rows: Table, after: NDArray[np.int64], names: Names) -> pa.Tabl
         "ts": times(rows["ts"]),
         "strategy": labels(rows["strategy"], names.strategies),
         "instrument": labels(rows["row"], names.instruments),
-        "kind": pa.array([kinds[kind] for kind in rows["a"].tolist()], pa.string()),
+        "kind": texts(kinds[kind] for kind in rows["a"].tolist()),
         "amount": decimals(rows["b"]),
-        "after": pa.array(after),
+        "after": arrow(after),
     })  # fmt: skip
 
 
@@ -112,7 +113,7 @@ def day_table(days: NDArray[np.int64], closes: NDArray[np.int64]) -> pa.Table:
     before = closes[:-1]
     gains = np.diff(closes) / np.where(before > 0, before, 1)
     return pa.table({
-        "day": pa.array(days.astype(np.int32)).cast(pa.date32()),
+        "day": arrow(days.astype(np.int32)).cast(pa.date32()),
         "equity": decimals(closes[1:]),
-        "return": pa.array(gains, mask=before <= 0),
+        "return": arrow(gains, before <= 0),
     })  # fmt: skip

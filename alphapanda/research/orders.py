@@ -35,7 +35,7 @@ from alphapanda.research.events import (
     decimals,
     event_table,
 )
-from alphapanda.research.tables import nanoseconds, numbers
+from alphapanda.research.tables import arrow, integers, nanoseconds, numbers, texts
 
 ENDS = (Out.CANCELLED, Out.EXPIRED, Out.FAILED)
 TYPES = (Out.ORDER, Out.MODIFIED, Out.TRIGGERED, Out.FILL, *ENDS)
@@ -82,7 +82,7 @@ def of_types(events: Any, *types: Out) -> Iterator[pa.Table]:
     for chunk in events.chunks():
         found = np.flatnonzero(np.isin(numbers(chunk["type"], EVENT_NAMES), types))
         if len(found):
-            yield chunk.take(found)
+            yield chunk.take(arrow(found))
 
 
 def gathered(events: Any, *types: Out) -> pa.Table:
@@ -100,12 +100,12 @@ def order_table(events: Any) -> pa.Table:
     unfilled; `changes` counts modifications.
     """
     rows = gathered(events, *TYPES)
-    kind = np.asarray(rows["type"].cast(pa.string()).to_numpy(zero_copy_only=False), str)
-    number = np.asarray(rows["order"])
+    kind = np.array(rows["type"].cast(pa.string()).to_pylist(), str)
+    number = integers(rows["order"])
     first = np.flatnonzero(kind == "order")
     known, place = np.unique(number[first], return_inverse=True)
     made = first[np.argsort(place)]
-    orders = rows.take(made)
+    orders = rows.take(arrow(made))
     at = np.searchsorted(known, number)
     at[at == len(known)] = 0
     mine = (known[at] == number) if len(known) else np.zeros(len(number), bool)
@@ -113,7 +113,7 @@ def order_table(events: Any) -> pa.Table:
 
 
 def _with_ends(orders: pa.Table, rows: pa.Table, kind: Any, at: Any) -> pa.Table:
-    n, qty, ts = orders.num_rows, np.asarray(rows["qty"]), nanoseconds(rows["ts"])
+    n, qty, ts = orders.num_rows, integers(rows["qty"]), nanoseconds(rows["ts"])
     fills = (kind == "fill") & (at >= 0)
     filled = np.zeros(n, np.int64)
     np.add.at(filled, at[fills], np.abs(qty[fills]))
@@ -123,10 +123,10 @@ def _with_ends(orders: pa.Table, rows: pa.Table, kind: Any, at: Any) -> pa.Table
     for name in (end.name.lower() for end in ENDS):
         over = np.flatnonzero((kind == name) & (at >= 0))
         status[at[over]], ended[at[over]] = name, ts[over]
-        reason[at[over]] = _named(rows["a"].take(over), Reason)
+        reason[at[over]] = _named(rows["a"].take(arrow(over)), Reason)
     last = np.full(n, -1, np.int64)
     np.maximum.at(last, at[fills], ts[fills])
-    asked = np.abs(np.asarray(orders["qty"]))
+    asked = np.abs(integers(orders["qty"]))
     terms = np.flatnonzero((kind == "modified") & (at >= 0))
     asked[at[terms]] = np.abs(qty[terms])  # of several changes of one order, the last
     done = (filled >= asked) & (status == "open")
@@ -137,19 +137,19 @@ def _with_ends(orders: pa.Table, rows: pa.Table, kind: Any, at: Any) -> pa.Table
 def _table(orders: pa.Table, **more: Any) -> pa.Table:
     trigger, kind, tif, product = OUT_MEANING[Out.ORDER]
     assert (trigger, kind, tif, product) == ("trigger", "kind", "tif", "product")
-    ended = pa.array(more["ended"], mask=more["ended"] < 0).cast(pa.timestamp("ns", tz="UTC"))
+    ended = arrow(more["ended"], more["ended"] < 0).cast(pa.timestamp("ns", tz="UTC"))
     return pa.table({
         **{name: orders[name] for name in ("ts", "strategy", "instrument", "order", "group")},
         "qty": orders["qty"],
-        "kind": pa.array(_named(orders["b"], Kind), pa.string()),
-        "tif": pa.array(_named(orders["c"], Tif), pa.string()),
-        "product": pa.array(_named(orders["d"], Product), pa.string()),
+        "kind": texts(_named(orders["b"], Kind)),
+        "tif": texts(_named(orders["c"], Tif)),
+        "product": texts(_named(orders["d"], Product)),
         "price": orders["price"],
-        "trigger": decimals(np.asarray(orders["a"])),
-        "status": pa.array(list(more["status"]), pa.string()),
-        "filled": pa.array(more["filled"]),
-        "changes": pa.array(more["changes"]),
-        "reason": pa.array(list(more["reason"]), pa.string()),
+        "trigger": decimals(integers(orders["a"])),
+        "status": texts(more["status"].tolist()),
+        "filled": arrow(more["filled"]),
+        "changes": arrow(more["changes"]),
+        "reason": texts(more["reason"].tolist()),
         "ended": ended.cast(orders["ts"].type),
     })  # fmt: skip
 
@@ -159,15 +159,15 @@ def charges_in(events: Any) -> pa.Table:
     parts, before = [charge_table(np.zeros(0, OUT), np.zeros(0, np.int64), Names((), ()))], 0
     for chunk in of_types(events, Out.FILL, Out.CHARGE):
         filled = numbers(chunk["type"], EVENT_NAMES) == Out.FILL
-        extra = chunk.filter(pa.array(~filled))
+        extra = chunk.take(arrow(np.flatnonzero(~filled)))
         after = before + np.cumsum(filled)[~filled]
         before += int(filled.sum())
         kinds = {int(kind): kind.name.lower() for kind in ChargeKind}
         parts.append(pa.table({
             **{name: extra[name] for name in ("ts", "strategy", "instrument")},
-            "kind": pa.array([kinds[kind] for kind in extra["a"].to_pylist()], pa.string()),
-            "amount": decimals(np.asarray(extra["b"])).cast(MONEY),
-            "after": pa.array(after.astype(np.int64)),
+            "kind": texts(kinds[kind] for kind in extra["a"].to_pylist()),
+            "amount": decimals(integers(extra["b"])).cast(MONEY),
+            "after": arrow(after.astype(np.int64)),
         }))  # fmt: skip
     return pa.concat_tables([part.unify_dictionaries() for part in parts]).unify_dictionaries()
 
@@ -177,10 +177,10 @@ def rejection_table(events: Any) -> pa.Table:
     rows = gathered(events, Out.REJECTED)
     return pa.table({
         **{name: rows[name] for name in ("ts", "strategy", "instrument", "qty", "price")},
-        "rule": pa.array(_named(rows["a"], RejectionCode), pa.string()),
+        "rule": texts(_named(rows["a"], RejectionCode)),
         "value": rows["b"],
         "limit": rows["c"],
-        "kind": pa.array(_named(rows["d"], Kind), pa.string()),
+        "kind": texts(_named(rows["d"], Kind)),
     })  # fmt: skip
 
 
@@ -194,7 +194,7 @@ def first_rejections(events: Any) -> pa.Table:
     """Return the first refusal by each rule, whatever the number of refusals."""
     found: dict[int, pa.Table] = {}
     for chunk in of_types(events, Out.REJECTED):
-        codes, first = np.unique(np.asarray(chunk["a"]), return_index=True)
+        codes, first = np.unique(integers(chunk["a"]), return_index=True)
         for code, at in zip(codes.tolist(), first.tolist(), strict=True):
             found.setdefault(code, chunk.slice(at, 1))
     return rejection_table(_Chunks(found.values()))
@@ -227,15 +227,18 @@ def stops(events: Any, most: int) -> list[Stop]:
     made: list[Stop] = []
     standing: dict[int, Stop] = {}
     for chunk in of_types(events, *TYPES):
-        stop = np.isin(np.asarray(chunk["b"]), (Kind.STOP, Kind.STOP_LIMIT))
+        stop = np.isin(integers(chunk["b"]), (Kind.STOP, Kind.STOP_LIMIT))
         kinds = numbers(chunk["type"], EVENT_NAMES)
-        order = np.asarray(chunk["order"])
+        order = integers(chunk["order"])
         wanted = (stop & np.isin(kinds, (Out.ORDER, Out.MODIFIED))) | (kinds != Out.ORDER) & (
             np.isin(order, [*standing, *order[stop & (kinds == Out.ORDER)]])
         )
         rows = np.flatnonzero(wanted)
         columns = (order[rows], kinds[rows], nanoseconds(chunk["ts"])[rows])
-        names, triggers = chunk["instrument"].take(rows).to_pylist(), np.asarray(chunk["a"])[rows]
+        names, triggers = (
+            chunk["instrument"].take(arrow(rows)).to_pylist(),
+            integers(chunk["a"])[rows],
+        )
         for number, kind, ts, name, trigger in zip(
             *(column.tolist() for column in columns), names, triggers.tolist(), strict=True
         ):

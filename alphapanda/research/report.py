@@ -26,7 +26,7 @@ from alphapanda.research.orders import first_rejections, stops
 from alphapanda.research.pack import Pack
 from alphapanda.research.stats import Fills, Trips, round_trips
 from alphapanda.research.table import count, duration, money, number, percent
-from alphapanda.research.tables import nanoseconds, scaled
+from alphapanda.research.tables import integers, nanoseconds, scaled
 from alphapanda.research.trades import Path, excursions, extras_of, fills_of, mean_price, path_of
 from alphapanda.rules import modules
 
@@ -86,7 +86,7 @@ def run_page(result: Any, again: str, *, section: Section | None = None) -> str:
     )
     trips = round_trips(fills, extras_of(result.exact["charges"], names))
     cash = to_scaled(summary["cash"])
-    days = np.asarray(result.exact["days"]["day"].cast("int32"), np.int64)
+    days = integers(result.exact["days"]["day"].cast("int32"))
     closes = np.append(cash, scaled(result.exact["days"]["equity"]))
     add_days(pack, days, path, curve, fills)
     add_equity(pack, curve, closes, days, path, fills, cash)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from alphapanda.model.rows import ChargeKind
 from alphapanda.research.events import Names, decimals, labels, times
 from alphapanda.research.stats import Extras, Fills, Trips, round_trips
-from alphapanda.research.tables import nanoseconds, numbers, scaled
+from alphapanda.research.tables import arrow, integers, nanoseconds, numbers, scaled, texts
 
 Int64 = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -48,7 +48,7 @@ def fills_of(table: pa.Table, names: Names) -> Fills:
     """Return a table of fills as the statistics read them."""
     return Fills(
         nanoseconds(table["ts"]), numbers(table["strategy"], names.strategies),
-        numbers(table["instrument"], names.instruments), np.asarray(table["qty"], np.int64),
+        numbers(table["instrument"], names.instruments), integers(table["qty"]),
         scaled(table["price"]), scaled(table["charges"]),
     )  # fmt: skip
 
@@ -60,7 +60,7 @@ def extras_of(table: pa.Table, names: Names) -> Extras:
         numbers(table["strategy"], names.strategies),
         numbers(table["instrument"], names.instruments),
         np.array([kinds[kind] for kind in table["kind"].to_pylist()], np.int64),
-        scaled(table["amount"]), np.asarray(table["after"], np.int64),
+        scaled(table["amount"]), integers(table["after"]),
     )  # fmt: skip
 
 
@@ -72,18 +72,18 @@ def trade_table(fills: Fills, extras: Extras, path: Path, names: Names) -> pa.Ta
     return pa.table({
         "strategy": labels(trips.strategy, names.strategies),
         "instrument": labels(trips.row, names.instruments),
-        "side": pa.array(np.where(trips.side > 0, "long", "short").astype(object), pa.string()),
-        "qty": pa.array(trips.qty),
+        "side": texts(np.where(trips.side > 0, "long", "short").tolist()),
+        "qty": arrow(trips.qty),
         "entry": times(trips.entry_ts),
         "exit": times(trips.exit_ts),
         "entry_price": decimals(mean_price(trips.entry_value, trips.opened)),
         "exit_price": decimals(mean_price(trips.exit_value, trips.opened)),
         "pnl": decimals(trips.pnl.astype(np.int64)),
         "charges": decimals(trips.charges.astype(np.int64)),
-        "return": pa.array(trips.pnl.astype(float) / np.where(value > 0, value, np.nan)),
-        "adverse": pa.array(adverse),
-        "favourable": pa.array(favourable),
-        "fills": pa.array(trips.fills),
+        "return": arrow(trips.pnl.astype(float) / np.where(value > 0, value, np.nan)),
+        "adverse": arrow(adverse),
+        "favourable": arrow(favourable),
+        "fills": arrow(trips.fills),
     })  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from alphapanda.errors import UsageError
+from alphapanda.model import indices
 from alphapanda.model.calendar import (
     DAY,
     INDIA,
@@ -18,7 +19,7 @@ from alphapanda.model.calendar import (
     ist_date,
     session_group,
 )
-from alphapanda.model.instruments import SPOT_NAMES, Instrument, Segment
+from alphapanda.model.instruments import CASH, Instrument, Segment
 from alphapanda.model.notes import Note, Rank
 from alphapanda.model.ticks import tick_by_rule
 
@@ -186,10 +187,9 @@ def tick_notes(run: Any) -> Iterator[str]:
 
 
 def is_index(instrument: Instrument) -> bool:
-    """Say if an instrument is an index, by its segment or by a name that Kite gives to indices."""
-    symbol = instrument.symbol.upper()
-    named = symbol in SPOT_NAMES.values() or symbol in ("SENSEX", "BANKEX", "INDIA VIX")
-    return instrument.segment == Segment.INDEX or named or symbol.startswith("NIFTY ")
+    """Say if an instrument is an index, by its segment or its name."""
+    named = instrument.exchange in CASH and indices.is_index(instrument.symbol)
+    return instrument.segment == Segment.INDEX or named
 
 
 def some(instruments: Sequence[Instrument]) -> str:

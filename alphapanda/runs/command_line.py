@@ -22,8 +22,8 @@ def again(manifest: Mapping[str, Any]) -> str:
     values = options_of(manifest)
     if any(in_notebook(each) for each in manifest["strategies"]):
         return call(manifest, values)
-    if len(manifest["strategies"]) == 1:
-        only = manifest["strategies"][0]
+    only = manifest["strategies"][0]
+    if len(manifest["strategies"]) == 1 and not only.keys() & {"limits", "product"}:
         verb = "paper" if "feed" in values else "backtest"
         words = ["alphapanda", verb, shlex.quote(strategy_word(only))]
         words += [f"--param {shlex.quote(f'{k}={v}')}" for k, v in only["params"].items()]
@@ -36,6 +36,8 @@ def again(manifest: Mapping[str, Any]) -> str:
                   f"params = {toml(each['params'])}"]  # fmt: skip
         if each.get("instruments"):
             lines.append(f"instruments = {toml(each['instruments'])}")
+        own = (name for name in ("limits", "product") if name in each)
+        lines += [f"{name} = {toml(each[name])}" for name in own]
     return "\n".join(lines)
 
 

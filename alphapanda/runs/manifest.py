@@ -19,7 +19,7 @@ from alphapanda.engine.compiler.sources import text_of
 from alphapanda.events.feeds import facts_of
 from alphapanda.runs.identity import PLACES, bytes_of, made_with, versions
 from alphapanda.runs.imported import hashes, imported_by
-from alphapanda.runs.options import Options, stored
+from alphapanda.runs.options import Entry, Options, stored
 from alphapanda.runs.plan import RunPlan
 
 
@@ -30,9 +30,10 @@ def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
         "digest": digest,
         "code": package_sources().hex(),
         "strategies": [
-            {"name": spec.name, "class": spec.cls.__name__, "file": spec.file,
+            {"name": e.name or spec.name, "class": spec.cls.__name__, "file": spec.file,
              "sha256": source_sha(spec), "modules": hashes(imported_by(spec)),
-             "params": dict(e.arguments), "instruments": list(entry.instruments)}
+             "params": dict(e.arguments), "instruments": list(entry.instruments),
+             **terms_of(entry)}
             for spec, e, entry in zip(
                 plan.specs, plan.enrolments, plan.options.strategies, strict=True)
         ],
@@ -45,6 +46,13 @@ def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
         "machine": platform.machine(),
         **versions(),
     }  # fmt: skip
+
+
+def terms_of(entry: Entry) -> dict[str, Any]:
+    """Return what a strategy has of its own beside the run's options, as it was written."""
+    product = None if entry.product is None else entry.product.name
+    own = {"limits": dict(entry.limits), "product": product, "broker": entry.broker}
+    return {name: value for name, value in own.items() if value}
 
 
 def fills_of(options: Options) -> dict[str, Any]:
@@ -74,6 +82,8 @@ def document(plan: RunPlan, *, name: str, mode: str, broker: str) -> dict[str, A
         "mode": mode,
         "broker": broker,
         **({"sent": True} if plan.sent else {}),
+        **({} if plan.simulator is None else {"simulator": {"speed": plan.simulator}}),
+        **({"deployment": plan.deployment} if plan.deployment else {}),
         "owner_id": settings.owner_id,
         "account_id": settings.account_id,
         **manifest(plan, ""),
@@ -100,7 +110,7 @@ def fingerprint(document: Mapping[str, Any]) -> str:
     Its data are their bytes, wherever they lie by now.
     """
     left_out = ("made", "digest", "python", "machine", "packages", "run_id", "format", "code",
-                "begun_ns", "folder")  # fmt: skip
+                "begun_ns", "folder", "simulator")  # fmt: skip
     kept = {name: value for name, value in document.items() if name not in left_out}
     kept["made_with"] = made_with(document)
     kept["options"] = {k: v for k, v in kept["options"].items() if k not in PLACES}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
@@ -25,7 +25,7 @@ from alphapanda.model.money import BOUND, to_scaled
 from alphapanda.model.rows import LimitFill
 from alphapanda.runs import readings
 from alphapanda.runs.fills import with_profile
-from alphapanda.runs.readings import TEXTS, Reading, pairs
+from alphapanda.runs.readings import PRODUCT, TEXT, TEXTS, Reading, pairs
 
 DATA, RULES, PAPER, RUN = "Data", "Money and rules", "Orders on paper", "Run"
 """Headings of the help."""
@@ -42,6 +42,14 @@ class Entry:
     params: Mapping[str, Any] = field(default_factory=dict)
     instruments: tuple[str, ...] = ()
     """Names; empty: all of the run. For legs in the order of the legs."""
+    name: str = ""
+    """What the run calls it; empty: by its class's file."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """Its own limits, as a file's [strategy] has them, over those of the run."""
+    product: Product | None = None
+    """Of its orders; None: as the run says."""
+    broker: str = ""
+    """Where its orders may go; empty: wherever the run's go."""
 
 
 @dataclass(frozen=True)
@@ -357,7 +365,7 @@ def entries(given: Any, params: Mapping[str, Any], where: str) -> tuple[Entry, .
     if params and len(made) != 1:
         raise UsageError(f"{where}parameters belong to each strategy when there are several")
     if params:
-        made = [Entry(made[0].strategy, {**made[0].params, **params}, made[0].instruments)]
+        made = [replace(made[0], params={**made[0].params, **params})]
     return tuple(made)
 
 
@@ -367,16 +375,23 @@ def entry(given: Any, where: str) -> Entry:
         return given
     if not isinstance(given, Mapping):
         return Entry(given)
-    known = ("strategy", "params", "instruments")
+    known = ("strategy", "params", "instruments", "name", "limits", "product")
     for name in given:
         if name not in known:
             hint = did_you_mean(name, known)
             raise UsageError(f"{where}a strategy's table has no '{name}'.{hint}")
-    params = given.get("params", {})
+    params, limits = given.get("params", {}), given.get("limits", {})
     if "strategy" not in given or not isinstance(params, Mapping):
         raise UsageError(f"{where}a strategy's table is strategy = NAME, and params = {{...}}")
+    if not isinstance(limits, Mapping):
+        raise UsageError(f"{where}a strategy's limits are a table, limits = {{ qty = 100 }}")
     names = TEXTS.value("instruments", given.get("instruments", ()), where=where)
-    return Entry(given["strategy"], dict(params), names)
+    name, product = given.get("name", ""), given.get("product")
+    return Entry(
+        given["strategy"], dict(params), names,
+        name and TEXT.value("name", name, where=where), dict(limits),
+        None if product is None else PRODUCT.value("product", product, where=where),
+    )  # fmt: skip
 
 
 def as_params(given: Any) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from alphapanda.runs.output import write_run
 from alphapanda.runs.plan import RunPlan
 from alphapanda.runs.reports import Reports
 from alphapanda.runs.runner import ActiveRun, start
-from alphapanda.runs.sending import Sender, doubts
+from alphapanda.runs.sending import Sender, Way, doubts
 from alphapanda.runs.session import Session, blaming
 from alphapanda.runs.stopping import orderly
 from alphapanda.runs.summary import totals
@@ -165,7 +165,8 @@ def connected(
     if run.session.operator is not None:
         run.session.operator.decide_with(venue.decide)
     run.session.reports = reports
-    run.session.sinks.append(Sender(run.session.engine, line.submit))
+    way = Way(str(venue.broker), run.plan.brokers(str(venue.broker)), reports.put)
+    run.session.sinks.append(Sender(run.session.engine, line.submit, way))
     line.look()  # what happened meanwhile is heard before anything new is decided
     line.start()
     try:
@@ -274,7 +275,7 @@ def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> boo
             fed |= bool(part.rows or clock_ns)
             if show is not None and (part.rows or clock_ns):
                 show(paper)
-        if stopping():
+        if stopping() or getattr(run.source, "goes_on", False):
             return True
         hear_out(session, stopping)
         if fed or not paper.recorder.finished:

@@ -28,7 +28,7 @@ from alphapanda.model.calendar import (
 from alphapanda.model.charges import Schedule
 from alphapanda.model.classes import PAIR
 from alphapanda.model.instruments import Instrument, Product, Segment
-from alphapanda.model.limits import LimitSet, load_limits, margins_known_from
+from alphapanda.model.limits import LimitSet, load_limits, margins_known_from, own_limits
 from alphapanda.model.notes import Note, Rank
 from alphapanda.runs import discovery
 from alphapanda.runs.assuming import refuse_indices
@@ -79,6 +79,10 @@ class RunPlan:
     """Orders go to a broker, and its reports move them; else the core fills them itself."""
     later: tuple[date, ...] = ()
     """Days behind the feed's on which a live run went on."""
+    simulator: float | None = None
+    """How fast the day of a simulated exchange passes, 0 in steps; None: the rows are of none."""
+    deployment: str = ""
+    """The file of `deployments/` that says who trades here."""
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -88,7 +92,11 @@ class RunPlan:
     @property
     def names(self) -> list[str]:
         """The strategies' names, numbered where one runs more than once."""
-        return strategy_names(self.specs)
+        return numbered([e.name or e.spec.name for e in self.enrolments])
+
+    def brokers(self, own: str) -> tuple[str, ...]:
+        """Return where the orders of each strategy may go: where a deployment says, else `own`."""
+        return tuple(enrolment.broker or own for enrolment in self.enrolments)
 
     @property
     def all_days(self) -> tuple[date, ...]:
@@ -201,7 +209,7 @@ def bind(
     feed, origin = source.feed, source.origin
     options = replace(options, data=origin.data)
     enrolments = tuple(
-        enrol(options, entry, spec, values, feed.names, feed.instruments)
+        enrol(options, entry, spec, values, feed)
         for entry, spec, values in zip(options.strategies, specs, arguments, strict=True)
     )
     refuse_indices([feed.instruments[r] for e in enrolments for r in e.rows], rules.schedule)
@@ -251,10 +259,10 @@ def read_calendar(name: str) -> Calendar:
 
 
 def enrol(
-    options: Options, entry: Entry, spec: Spec, values: Mapping[str, Any],
-    data_names: Sequence[str], instruments: Sequence[Instrument],
+    options: Options, entry: Entry, spec: Spec, values: Mapping[str, Any], feed: Feed
 ) -> Enrolment:  # fmt: skip
-    """Bind a strategy to its instruments."""
+    """Bind a strategy to its instruments, its products and limits."""
+    data_names, instruments = feed.names, feed.instruments
     wanted = entry.instruments or (options.instrument if spec.binding.legs else ())
     rows = tuple(row_of(name, data_names, instruments) for name in wanted)
     legs = spec.binding.legs
@@ -264,7 +272,9 @@ def enrol(
             f"name them in this order with --instrument; the data have {few(data_names)}"
         )
     rows = rows or chosen_rows(options, data_names, instruments)
-    return Enrolment(spec, values, rows, tuple(product(options, instruments[r]) for r in rows))
+    products = tuple(product(options, instruments[r], entry.product) for r in rows)
+    limits = own_limits(f"{entry.name or spec.name}: limits, ", entry.limits)
+    return Enrolment(spec, values, rows, products, entry.name, limits, entry.broker)
 
 
 def chosen_rows(
@@ -291,10 +301,10 @@ def few(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
 
 
-def product(options: Options, instrument: Instrument) -> Product:
+def product(options: Options, instrument: Instrument, own: Product | None = None) -> Product:
     """Return the product of an instrument's orders: CNC in shares, NRML in derivatives."""
     derivative = instrument.segment in (Segment.FUTURES, Segment.OPTIONS)
-    chosen = options.product or (Product.NRML if derivative else Product.CNC)
+    chosen = own or options.product or (Product.NRML if derivative else Product.CNC)
     if derivative and chosen == Product.CNC:
         raise UsageError(f"{instrument.name} is a derivative: --product NRML or MIS")
     return chosen
@@ -377,9 +387,8 @@ def expiries(plan: RunPlan) -> dict[int, int]:
     return found
 
 
-def strategy_names(specs: Sequence[Spec]) -> list[str]:
-    """Return the strategies' names, numbered where one runs more than once."""
-    names = [spec.name for spec in specs]
+def numbered(names: Sequence[str]) -> list[str]:
+    """Return strategies' names, numbered where one runs more than once."""
     return [
         f"{name}#{names[: k + 1].count(name)}" if names.count(name) > 1 else name
         for k, name in enumerate(names)

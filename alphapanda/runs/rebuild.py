@@ -15,7 +15,7 @@ from alphapanda.errors import AlphaPandaError, UsageError
 from alphapanda.events.feeds import kept_in
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Product
-from alphapanda.model.limits import load_limits
+from alphapanda.model.limits import load_limits, own_limits
 from alphapanda.runs import discovery, plan
 from alphapanda.runs.identity import other_modules
 from alphapanda.runs.imported import hashes, imported_by, written_out
@@ -55,12 +55,14 @@ def plan_of(document: Mapping[str, Any], *, recorded_code: bool) -> plan.RunPlan
     options = restored(document["options"], [spec.cls for spec in specs])
     enrolments = tuple(
         Enrolment(spec, spec.arguments(facts["params"]), tuple(bound["rows"]),
-                  tuple(Product[name] for name in bound["products"]))
+                  tuple(Product[name] for name in bound["products"]), str(facts["name"]),
+                  own_limits("", facts.get("limits", {})), str(facts.get("broker", "")))
         for spec, facts, bound in zip(
             specs, document["strategies"], document["enrolments"], strict=True)
     )  # fmt: skip
     return plan.RunPlan(options, kept_in(document), (), specs, enrolments, rules(document),
-                        sent=bool(document.get("sent", False)))  # fmt: skip
+                        sent=bool(document.get("sent", False)),
+                        deployment=str(document.get("deployment", "")))  # fmt: skip
 
 
 def rules(document: Mapping[str, Any]) -> plan.Rules:

@@ -182,9 +182,10 @@ def trades_in(batch: Batch) -> Iterator[tuple[int, str]]:
 def history(run: ActiveRun, journal: Journal) -> Iterator[OrderRequest | Report]:
     """Yield what a run sent and was told so far, in order, for a client that goes on with it."""
     translator = translator_of(run.plan, journal.contents.manifest)
+    allowed = run.plan.brokers(str(journal.contents.manifest["broker"]))
     for batch in journal.batches():
         yield from reports_in(batch.controls, batch.texts)
-        for request in requests_in(told(batch, translator), run.session.engine):
+        for request in requests_in(told(batch, translator), run.session.engine, allowed):
             yield request if request.protection else request._replace(protection=FORGOTTEN)
 
 

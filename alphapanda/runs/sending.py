@@ -7,7 +7,7 @@ the client, which looks at the broker, says what became of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from alphapanda.core.state import OrderState, RequestVerb
 from alphapanda.engine.controls import Controls
 from alphapanda.engine.engine import Engine
 from alphapanda.model.columns import Columns
-from alphapanda.model.rows import NEVER, OUT_MEANING, Out
+from alphapanda.model.rows import NEVER, OUT_MEANING, Out, Reason
 from alphapanda.model.texts import Texts
 
 VERBS = {
@@ -26,12 +26,23 @@ INTERRUPTED = "the run was interrupted before its answer was in the journal"
 Submit = Callable[[Sequence[OrderRequest]], None]
 
 
+class Way(NamedTuple):
+    """Where a run's orders go, and where those of each strategy may."""
+
+    broker: str
+    allowed: tuple[str, ...]
+    """By strategy, as a deployment binds it."""
+    refuse: Callable[[Report], None]
+    """Takes the end of an order that is bound elsewhere: it never leaves."""
+
+
 class Sender:
     """A sink that stands behind the journal's."""
 
-    def __init__(self, engine: Engine, submit: Submit) -> None:
+    def __init__(self, engine: Engine, submit: Submit, way: Way | None = None) -> None:
         self._engine = engine
         self._submit = submit
+        self._way = way
         self._kept: list[Any] = []
 
     def take(self, rows: Any) -> None:
@@ -45,13 +56,27 @@ class Sender:
     ) -> None:
         """Hand over what the batch brought forth: the sinks before this one have kept it."""
         kept, self._kept = self._kept, []
-        requests = [request for rows in kept for request in requests_in(rows, self._engine)]
+        allowed = () if self._way is None else self._way.allowed
+        found = [one for rows in kept for one in requests_in(rows, self._engine, allowed)]
+        requests = [one for one in found if self._may_leave(one)]
         if requests:
             self._submit(requests)
 
+    def _may_leave(self, request: OrderRequest) -> bool:
+        if self._way is None or request.broker == self._way.broker:
+            return True
+        if request.verb == RequestVerb.NEW:
+            self._way.refuse(Report(
+                int(ReportKind.REJECTED), request.order, request.row, reason=int(Reason.REJECTED),
+                text=f"its strategy is bound to {request.broker}, and this is {self._way.broker}",
+            ))  # fmt: skip
+        return False
 
-def requests_in(rows: Iterable[Any], engine: Engine) -> Iterator[OrderRequest]:
-    """Yield the requests among output rows.
+
+def requests_in(
+    rows: Iterable[Any], engine: Engine, allowed: Sequence[str] = ()
+) -> Iterator[OrderRequest]:
+    """Yield the requests among output rows, each bound to the broker of its strategy.
 
     How far a market order may fill is not in its row: it is looked up in the order table, and 0
     of an order that has left it.
@@ -59,7 +84,10 @@ def requests_in(rows: Iterable[Any], engine: Engine) -> Iterator[OrderRequest]:
     for row in rows:
         kind = Out(int(row["type"]))
         if kind in VERBS:
-            yield request_of(row, kind, engine)
+            request = request_of(row, kind, engine)
+            maker = request.strategy
+            bound = allowed[maker] if 0 <= maker < len(allowed) else ""
+            yield request._replace(broker=bound)
 
 
 def request_of(row: Any, kind: Out, engine: Engine) -> OrderRequest:

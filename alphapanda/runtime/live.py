@@ -72,7 +72,8 @@ def open_live(
         every_s=EVERY_S / max(speed, 1.0),
     )  # fmt: skip
     live.waits = True
-    return LiveSource(live, feed, today=today, notes=notes)
+    simulator = speed if isinstance(clock, SimulatorClock) else None
+    return LiveSource(live, feed, today=today, notes=notes, simulator=simulator)
 
 
 def refuse_others(names: Sequence[str], kept: Feed) -> None:

@@ -70,6 +70,10 @@ class Wanted:
     """The last day of a run at a broker; None: the first on which it holds nothing over night."""
     accepts: bool = False
     """A day at a broker may be closed although the books differ."""
+    deployment: str = ""
+    """Whose strategies `given` has, each with what it may."""
+    notes: Sequence[str] = ()
+    """What is to be said of the run beside what is found."""
 
 
 @dataclass

@@ -32,6 +32,8 @@ class RunProjector:
         from alphapanda.projection.projector import Projector  # noqa: PLC0415 (SQLAlchemy)
 
         self.folder = folder
+        self._shows_prices = settings.redis.enabled
+        """A board within the process that trades is seen by nobody, and prices cost the most."""
         self.projector = Projector(settings)
         self.follower: Follower | None = None
         self._task: asyncio.Task[Follower] | None = None
@@ -87,6 +89,8 @@ class RunProjector:
         from alphapanda.projection.follower import Follower, source_in  # noqa: PLC0415
 
         source = source_in(await journal_in(self.folder))
+        if not self._shows_prices:
+            source = source._replace(market=None)
         self.follower = Follower(self.projector, source)
         with log.bound(run_id=source.run_id):
             await self.follower.start()

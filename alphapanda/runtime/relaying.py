@@ -31,8 +31,10 @@ class RunRelay:
     The journal is all that it reads, so it may live in the run's process or in one of its own.
     """
 
-    def __init__(self, settings: Settings, folder: Path, *, again: bool = False) -> None:
-        self.settings, self.folder, self.again = settings, folder, again
+    def __init__(
+        self, settings: Settings, folder: Path, *, again: bool = False, prefix: str = ""
+    ) -> None:
+        self.settings, self.folder, self.again, self.prefix = settings, folder, again, prefix
         self.relay: Relay | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -95,7 +97,7 @@ class RunRelay:
         cursor = FileCursor(contents.path.with_name(CURSOR), run_id=run_id, outbox=journal)
         if self.again:
             cursor.forget()
-        relay = Relay(self.settings, journal, cursor, run_id=run_id)
+        relay = Relay(self.settings, journal, cursor, run_id=run_id, prefix=self.prefix)
         for wait in waits(self.settings.bus.backoff_s, most_s=2):
             try:
                 await relay.start()
@@ -139,8 +141,10 @@ class Published(NamedTuple):
     """Why the cursor was none, so that all were sent again; empty if it was one."""
 
 
-def publish(folder: Path, *, again: bool = False) -> Published:
+def publish(folder: Path, *, again: bool = False, rehearsed: bool = False) -> Published:
     """Publish what is not on the topics yet of a run that has ended, or all of it again.
+
+    A rehearsed one goes to topics of its own, which are made where they are missing.
 
     Raises:
         UsageError: if there is no journal, or the run has not ended.
@@ -152,8 +156,14 @@ def publish(folder: Path, *, again: bool = False) -> Published:
     settings = config.load()
     with living(settings) as parts:
         broker = str(journal.contents.manifest["broker"])
-        parts.check(partial(topics.health, settings, [broker]))
-        relay = RunRelay(settings, journal.contents.path.parent, again=again)
+        if rehearsed:
+            parts.do(topics.made_of(settings, topics.rehearsed(broker)))
+        else:
+            parts.check(partial(topics.health, settings, [broker]))
+        relay = RunRelay(
+            settings, journal.contents.path.parent, again=again,
+            prefix=topics.REHEARSED if rehearsed else "",
+        )  # fmt: skip
         parts.start(relay)
         trouble = parts.do(relay.finished())
     if trouble:

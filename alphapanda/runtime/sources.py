@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from alphapanda.brokers.bus import BusSource
-from alphapanda.brokers.pacing import SLICE_ROWS, parse_speed
+from alphapanda.brokers.followed import open_followed
+from alphapanda.brokers.pacing import NAP_S, SLICE_ROWS, parse_speed
 from alphapanda.brokers.ports import MarketSource
 from alphapanda.bus.feed_reader import FeedReader
 from alphapanda.config.settings import Settings
@@ -54,6 +58,8 @@ class SourceKind(NamedTuple):
     """Refuses settings without which it can't be."""
     ours: bool = False
     """This process reads it from files: it chooses the data and the speed."""
+    placed: bool = False
+    """It has to be said where it is."""
     known: bool = False
     """What its rows are is known before its part is started, which lets time run."""
 
@@ -68,7 +74,7 @@ def open_replay(opening: Opening, stack: ExitStack) -> MarketSource:
 
 def open_bus(opening: Opening, stack: ExitStack) -> MarketSource:
     """Return the feed of another process; its part has still to be started."""
-    wanted = opening.places[0] or opening.known
+    wanted = opening.places[0]
     reader = FeedReader(opening.settings, wanted, first=opening.taken)
     return BusSource(reader, opening.parts.unless)
 
@@ -81,6 +87,20 @@ def open_kite(opening: Opening, stack: ExitStack) -> MarketSource:
         opening.settings, live_names(opening), calendar=read_calendar(opening.options.calendar),
         kept=opening.kept,
     )  # fmt: skip
+
+
+def open_run(opening: Opening, stack: ExitStack) -> MarketSource:
+    """Return the rows of a run that another process writes; it is waited for until it has begun."""
+    folder = Path(opening.places[0]).expanduser().absolute()
+    said: list[str] = []
+
+    def wait() -> None:
+        if not said:
+            said.append(f"no run in {folder} yet: it is waited for; Ctrl-C stops")
+            sys.stderr.write(f"{said[0]}\n")
+        time.sleep(NAP_S)
+
+    return open_followed(folder, wait)
 
 
 def live_names(opening: Opening) -> list[str]:
@@ -110,8 +130,9 @@ def asked_of_kite(settings: Settings) -> None:
 
 
 SOURCES: dict[str, SourceKind] = {
-    "replay": SourceKind("replay:PATH", open_replay, ours=True),
+    "replay": SourceKind("replay:PATH", open_replay, ours=True, placed=True),
     "bus": SourceKind("bus: or bus:FEED", open_bus, require=served),
+    "run": SourceKind("run:FOLDER", open_run, placed=True, known=True),
     "kite": SourceKind(
         "kite:NSE:INFY,NSE:TCS or kite:", open_kite, require=asked_of_kite, known=True
     ),
@@ -169,7 +190,7 @@ def parse_feed(words: Sequence[str]) -> FeedChoice:
             known = [kind.written for kind in SOURCES.values()]
             hint = did_you_mean(name, SOURCES) or f" There is {', '.join(known)}."
             raise UsageError(f"--feed {word}: no such feed.{hint}")
-        if not colon or (SOURCES[name].ours and not where):
+        if not colon or (SOURCES[name].placed and not where):
             raise UsageError(f"--feed {word}: write {SOURCES[name].written}")
         kinds.append(name)
         places.append(where)

@@ -41,13 +41,14 @@ def trade(
     feed = parse_feed(wanted.feed)
     speed = feed.speed(wanted.speed)
     feed.kind.require(settings)
-    options = named(wanted, feed) if wanted.strategies else None
+    options = named(wanted, feed) if wanted.strategies or wanted.deployment else None
     keeps = Role.PROJECT in wanted.roles and settings.has_database
     database = ready(parts, settings, stores=keeps or options is None, brokers=[wanted.broker])
     if options is None:
         assert database is not None
         options = active_options(wanted, feed, parts, database)
     folder = folder_of(wanted.out, options, stack)
+    refuse_others(options, wanted.broker)
     specs, arguments = load_strategies(options)
     rules = rules_of(options)
     journal = unfinished(folder)
@@ -64,7 +65,15 @@ def trade(
     if plan is not None:  # compiling takes a minute, in which a market would go by
         prepare(replace(plan, sent=sent))
     process = begun(Process(settings, wanted.roles, folder, source=source), parts, stack)
-    plan = replace(plan or bind(options, rules, source, specs, arguments), sent=sent)
+    plan = plan or bind(options, rules, source, specs, arguments)
+    plan = replace(
+        plan,
+        sent=sent,
+        deployment=wanted.deployment,
+        notes=(*plan.notes, *wanted.notes),
+        later=getattr(source, "later", ()),
+        simulator=getattr(source, "simulator", None),
+    )
     if night is not None:
         plan = replace(plan, later=later_days(plan.feed.days, journal, night.today))
     opening = venues.Opening(settings, plan, source, folder, wanted.sending)
@@ -115,12 +124,28 @@ def named(wanted: Wanted, feed: FeedChoice) -> Options:
         raise UsageError("the data come from --feed replay:PATH, not from --data")
     values = {**wanted.given, **feed.data()}
     feed.refuse_choosing(wanted.given)
+    if wanted.deployment:
+        return of_run.make(values, where=f"deployment {wanted.deployment}: ")
     if len(wanted.strategies) > 1:
         return of_run.make({**values, "strategies": list(wanted.strategies)})
     leaving = ["out", "journal"]
     if not feed.kind.ours:
         leaving += [*CHOOSING, "first", "last"]
     return of_run.of_command(wanted.strategies[0], values, leaving=leaving)
+
+
+def refuse_others(options: Options, broker: Broker) -> None:
+    """Refuse to trade at a broker what is bound to another.
+
+    Raises:
+        UsageError: if something is.
+    """
+    for entry in options.strategies:
+        if entry.broker not in ("", broker):
+            raise UsageError(
+                f"{entry.name or entry.strategy} is bound to {entry.broker}, and this run's orders "
+                f"go to {broker}"
+            )
 
 
 def active_options(wanted: Wanted, feed: FeedChoice, parts: Parts, database: Database) -> Options:

@@ -94,7 +94,7 @@ def open_zerodha(opening: Opening, stack: ExitStack) -> Venue | None:
     venue = ZerodhaVenue(
         opening.settings, live, instruments=opening.plan.instruments,
         calendar=opening.plan.rules.calendar, schedule=opening.plan.rules.schedule,
-        folder=opening.folder,
+        folder=opening.folder, deployment=opening.plan.deployment,
     )  # fmt: skip
     stack.callback(venue.close)
     return Held(venue, opening.sending)

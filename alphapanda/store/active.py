@@ -15,7 +15,12 @@ from alphapanda.store.trading import Strategy
 
 
 def set_up(settings: Settings) -> Select[Strategy]:
-    """Return the query for all strategies of this owner and account."""
+    """Return the query for all strategies of this owner and account that no deployment binds."""
+    return all_of(settings).where(Strategy.deployment == "")
+
+
+def all_of(settings: Settings) -> Select[Strategy]:
+    """Return the query for all strategies of this owner and account, deployments' too."""
     return select(Strategy).where(
         Strategy.owner_id == settings.owner_id, Strategy.account_id == settings.account_id
     )

@@ -70,6 +70,6 @@ def fresh(settings: Settings, name: str, defaults: Mapping[str, Any], now_ns: in
     """Return the row of a strategy that nobody has set up yet."""
     return Strategy(
         owner_id=settings.owner_id, account_id=settings.account_id, name=name, type=name,
-        parameters=dict(defaults), instruments=[], broker=Broker.PAPER, product=None, cash=CASH,
-        active=False, created_ns=now_ns, updated_ns=now_ns,
+        deployment="", parameters=dict(defaults), limits={}, instruments=[], broker=Broker.PAPER,
+        product=None, cash=CASH, active=False, created_ns=now_ns, updated_ns=now_ns,
     )  # fmt: skip

@@ -40,7 +40,7 @@ class Strategy(Owned, Base):
 
     __tablename__ = "strategies"
     __table_args__ = (
-        UniqueConstraint("owner_id", "account_id", "broker", "name"),
+        UniqueConstraint("owner_id", "account_id", "deployment", "broker", "name"),
         of_broker(),
         one_of("product", PRODUCTS),
         check("cash_sign", "cash >= 0"),
@@ -50,7 +50,11 @@ class Strategy(Owned, Base):
     name: Mapped[Name]
     type: Mapped[Name]
     """Its file in strategies/, without `.py`."""
+    deployment: Mapped[Name]
+    """The file in deployments/ that binds it, without `.toml`; empty: none does."""
     parameters: Mapped[Facts]
+    limits: Mapped[Facts]
+    """Its own, over those of its run."""
     instruments: Mapped[Names]
     broker: Mapped[Word]
     product: Mapped[Word | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -12,7 +13,9 @@ import jwt
 import pytest
 from sqlalchemy import select
 
+from alphapanda.api.auth import Login
 from alphapanda.api.tokens import Tokens, derived
+from alphapanda.api.who import Who
 from alphapanda.store.people import AuditEntry, User
 from tests.api.conftest import MINE
 from tests.support.api import PASSWORD, V1, Browser, Serving
@@ -214,6 +217,34 @@ def test_what_is_taken_from_a_user_is_gone(api: Serving, admin: Browser) -> None
     assert api.ask("POST", f"{V1}/auth/login", again).status == 401
 
 
+def test_a_login_is_ended_by_itself(api: Serving) -> None:
+    """One sees his own logins and ends any of them, a program's with all its tokens; no other's."""
+    api.add_user("many", "trader", MINE)
+    api.add_user("nosy", "admin", MINE)
+    page, phone, tokens = api.log_in("many"), api.log_in("many"), begun(api, "many")
+    rotated = api.ask("POST", f"{V1}/auth/refresh", {"refresh": tokens["refresh"]}).json
+    nosy = api.log_in("nosy")
+    path = f"{V1}/auth/sessions"
+    listed = page.get(path).json["items"]
+    assert sorted((each["kind"], each["this"]) for each in listed) == [
+        ("refresh", False), ("session", False), ("session", True)
+    ]  # fmt: skip
+    assert not {"hash", "family"} & set(listed[0])
+    assert len(nosy.get(path).json["items"]) == 1
+    for each in listed:
+        assert nosy.send("DELETE", f"{path}/{each['id']}").status == 404
+    for each in listed:
+        if not each["this"]:
+            assert page.send("DELETE", f"{path}/{each['id']}").status == 204
+            assert page.send("DELETE", f"{path}/{each['id']}").status == 404
+    assert (page.get(ME).status, phone.get(ME).status) == (200, 401)
+    assert bearer(api, rotated["access"]) == 401
+    again = api.ask("POST", f"{V1}/auth/refresh", {"refresh": rotated["refresh"]})
+    assert again.status == 401
+    assert [each["this"] for each in page.get(path).json["items"]] == [True]
+    assert audited(api, "session ended")
+
+
 def test_the_last_admin_stays(api: Serving) -> None:
     """An owner cannot lock himself out."""
     user = api.add_user("lonely", "admin", "lonely")
@@ -304,3 +335,35 @@ def test_no_secret_of_a_login_is_stored(api: Serving) -> None:
     for secret in (page.cookie.partition("=")[2], page.csrf, tokens["access"], tokens["refresh"]):
         assert secret.encode() not in stored
     assert PASSWORD.encode() not in stored
+
+
+def test_all_who_show_a_login_at_once_are_one_question(api: Serving, admin: Browser) -> None:
+    """Fifty pages that come back together ask the database once; what is revoked then is void."""
+    auth = api.server.services.auth
+    asked: list[int] = []
+
+    async def run() -> None:
+        (known, *_) = auth._known.values()
+        free, came = asyncio.Event(), asyncio.Event()
+
+        async def look(_: object) -> Who | None:
+            asked.append(1)
+            came.set()
+            await free.wait()
+            return known.who
+
+        login = Login("fifty pages", look)
+        pages = [asyncio.create_task(auth.again(login)) for _ in range(50)]
+        await came.wait()
+        auth.forget(known.who.user)
+        came.clear()
+        late = asyncio.create_task(auth.again(login))
+        await came.wait()
+        free.set()
+        assert await asyncio.gather(*pages, late) == [known.who] * 51
+        await auth.again(login)
+        assert len(asked) == 2, "the late one's answer is remembered, the pages' is not"
+        auth.forget(known.who.user)
+
+    assert admin.get(ME).status == 200
+    api.do(run())

@@ -18,6 +18,7 @@ from alphapanda.bus.topic_reader import send_again
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
 from alphapanda.monitor.observing import Monitor
+from alphapanda.monitor.rules import View, judge
 from alphapanda.projection.projector import Projector
 from alphapanda.runs.commands import KILL
 from alphapanda.store.trading import Strategy
@@ -167,11 +168,18 @@ def test_what_waits_on_the_bus_is_told(real: Serving) -> None:
 def test_a_dead_letter_is_listed_and_sent_back(real: Serving, page: Browser) -> None:
     """Without its contents, only to who runs the installation; what would come back is refused."""
     sent, settings = message(fill(f"of-{uuid.uuid4().hex[:6]}", 1)), real.settings
+    lag = Monitor(settings)._lag
+    asyncio.run(lag.look())
+    assert lag.letters.found == {}, "what lay there before is no news"
     good_one = Told(FILLS, sent.value, sent.key)
     asyncio.run(send_again(settings, [
         buried(settings, good_one, reason="<b>why\x1b[31m", group="g"),
         buried(settings, Told(FILLS, b"{}", b"k"), reason="bad", group="g"),
     ]))  # fmt: skip
+    asyncio.run(lag.look())
+    (told,) = judge(View(letters=lag.letters.found))
+    assert (told.kind, told.facts["messages"], told.passing) == ("dead_letters", 2, True)
+    assert FILLS in told.text
     path = f"{V1}/monitoring/letters"
     letters = asked(page, "GET", f"{path}?topic={FILLS}&limit=2").json["items"]
     assert {each["reason"] for each in letters} == {"<b>why\\x1b[31m", "bad"}

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alphapanda.model.columns import Columns
-from tests.bench import feed, indicators, latency, streaming, trading, workloads
+from tests.bench import feed, indicators, latency, streaming, trading, viewing, workloads
 
 PAIRS = 5
 CLI = [sys.executable, "-c", "from alphapanda.cli import main; main()"]
@@ -187,7 +187,7 @@ def resident() -> float:
 def main() -> None:
     """Measure and print."""
     known = ["A", "B", "C", "D", "latency", "feed", "indicators", "memory", "processes", "trading",
-             "streaming"]  # fmt: skip
+             "streaming", "viewing"]  # fmt: skip
     names = sys.argv[1:] or known
     say(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}, load "
         f"{os.getloadavg()[0]:.2f}; medians of {PAIRS} runs")  # fmt: skip
@@ -207,15 +207,23 @@ def main() -> None:
     if "processes" in names:
         with tempfile.TemporaryDirectory() as folder:
             processes(Path(folder))
-    for name in ("trading", "streaming"):
+    for name in ("trading", "streaming", "viewing"):
         if name in names:
             with tempfile.TemporaryDirectory() as folder:
-                data = Path(folder, "ticks.parquet")
-                write_ticks(data, workloads.load("A").columns)
-                if name == "trading":
-                    trading.measure(say, Path(folder), data)
-                else:
-                    streaming.measure(say, Path(folder), data, resident)
+                beside(name, Path(folder))
+
+
+def beside(name: str, folder: Path) -> None:
+    """Measure what trades, and what stands beside it."""
+    if name == "viewing":
+        viewing.measure(say, folder)
+        return
+    data = folder / "ticks.parquet"
+    write_ticks(data, workloads.load("A").columns)
+    if name == "trading":
+        trading.measure(say, folder, data)
+    else:
+        streaming.measure(say, folder, data, resident)
 
 
 if __name__ == "__main__":

@@ -31,14 +31,18 @@ INSTRUMENTS, A_SECOND, FRAMES = 3_000, 2, 20
 """A frame has the packets of a part of the instruments: twenty a second, 300 packets each."""
 PART = INSTRUMENTS * A_SECOND // FRAMES
 TOKENS = (np.arange(1, INSTRUMENTS + 1) << 8 | 1).astype(np.int64)
-SECONDS = 60
+SECONDS, EVERY_S = 60, 5
+"""How long it takes, and between two looks at the memory."""
 FIELDS = ("last", "qty", "volume", "bid", "bid_qty", "ask", "ask_qty", "oi")
 MILLION = 10**6
 DAY_MS = 86_400_000
 
 
 async def send_for_ever() -> None:
-    """Serve the ticks; `oi` holds the time of day at which a frame was sent, in ms."""
+    """Serve the ticks; `oi` holds the time of day at which a frame was sent, in ms.
+
+    `sell_qty` is the frame's number, so that the receiver knows of each that did not come.
+    """
     part = PART
     some = np.random.default_rng(7)
     price = some.integers(10_000, 400_000, INSTRUMENTS)
@@ -52,6 +56,7 @@ async def send_for_ever() -> None:
         made["length"], packet = FULL, made["packet"]
         packet["token"], packet["last"] = TOKENS[chosen], price[chosen]
         packet["qty"], packet["volume"] = 1, volume[chosen]
+        packet["sell_qty"] = at // part + 1
         packet["stamp"] = packet["traded"] = int(time.time())
         packet["oi"] = time.time_ns() // MILLION % DAY_MS
         packet["bids"]["price"], packet["asks"]["price"] = (
@@ -93,7 +98,7 @@ class Receiver:
         self.inbox = Inbox()
         self.sieve = Sieve([int(token) for token in TOKENS])
         self.decode_ns: list[int] = []
-        self.packets = 0
+        self.packets = self.frames = self.sent = 0
         self.ticker = Ticker(
             f"ws://127.0.0.1:{port}", TOKENS.tolist(), self._session, self._take,
             noticed=lambda *_: None,
@@ -115,7 +120,15 @@ class Receiver:
         rows = self.sieve.take(found.ticks, time.time_ns())
         self.decode_ns.append(time.perf_counter_ns() - started)
         self.packets += len(found.ticks)
+        self.frames += 1
+        self.sent = max(self.sent, int(found.ticks["sell_qty"].max(initial=0)))
         self.inbox.put(rows)
+
+    def unseen(self, rows: int) -> int:
+        """Return how many packets were sent and are neither a row that was taken nor counted."""
+        counts = self.sieve.counts
+        aside = counts.repeats + counts.foreign + counts.quarantined.total()
+        return self.sent * PART - rows - aside - self.inbox.overtaken
 
     def stop(self) -> None:
         """End the connection."""
@@ -142,47 +155,67 @@ def new_core() -> Any:
     return workloads.engine(work, workloads.program(work), fast=3, slow=8)
 
 
-def measure(say: Callable[[str], None], seconds: int = SECONDS) -> None:
-    """Feed a core by the WebSocket for some time; print figures."""
-    core = new_core()
+class Figures:
+    """What is measured while rows are fed."""
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+        self.decided_us: list[float] = []
+        self.lag_ms: list[Any] = []
+        self.memory_mb: list[float] = []
+        self.rows = self.outputs = 0
+
+    def feed(self, core: Any, batch: Columns) -> None:
+        """Feed a batch, and note how long a row took, and how old each was when it was decided."""
+        started = time.perf_counter_ns()
+        self.outputs += sum(len(said) for said in core.feed(batch))
+        self.decided_us.append((time.perf_counter_ns() - started) / batch.rows / 1000)
+        self.lag_ms.append((time.time_ns() // MILLION % DAY_MS) - batch.oi)
+        self.rows += batch.rows
+        if len(self.memory_mb) < (time.monotonic() - self.begun) // EVERY_S:
+            self.memory_mb.append(rss_mb())
+
+
+def measure(say: Callable[[str], None], seconds: int = SECONDS) -> int:
+    """Feed a core by the WebSocket for some time; print figures, return what got lost unseen."""
+    core, figures = new_core(), Figures()
     with sending() as port:
         receiver = Receiver(port)
-        decided: list[float] = []
-        lags: list[Any] = []
-        memory: list[float] = []
-        rows = outputs = 0
-        end = time.monotonic() + seconds
-        while (now := time.monotonic()) < end:
+        end = figures.begun + seconds
+        while time.monotonic() < end:
             batch = receiver.inbox.take(0.02)
-            if not batch.rows:
-                continue
-            started = time.perf_counter_ns()
-            for said in core.feed(batch):
-                outputs += len(said)
-            decided.append((time.perf_counter_ns() - started) / batch.rows)
-            lags.append((time.time_ns() // MILLION % DAY_MS) - batch.oi)
-            rows += batch.rows
-            if len(memory) < (seconds - (end - now)) // 5:
-                memory.append(rss_mb())
+            if batch.rows:
+                figures.feed(core, batch)
         receiver.stop()
-    lag, spent = np.concatenate(lags), np.array(receiver.decode_ns) / MILLION
-    counts = receiver.sieve.counts
-    say(f"live feed, {INSTRUMENTS:,} instruments x {A_SECOND}/s, {seconds} s: "
-        f"{receiver.packets:,} packets, {rows:,} rows, {outputs:,} output rows")  # fmt: skip
-    p50, p99 = (np.percentile(spent, q) for q in (50, 99))
-    say(f"   decode and sieve, a frame of {PART} packets: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
-    p50, p99 = (np.percentile(decided, q) / 1000 for q in (50, 99))
-    say(f"   core, a row: p50 {p50:.2f} us, p99 {p99:.2f} us")
-    p50, p99, worst = (np.percentile(lag, q) for q in (50, 99, 100))
-    say(f"   sent to decided: p50 {p50:.0f} ms, p99 {p99:.0f} ms, worst {worst:.0f} ms")
-    say(f"   memory: {memory[len(memory) // 4]:.0f} MB after a quarter, {memory[-1]:.0f} MB at the "
-        "end")  # fmt: skip
-    say(f"   left out: {counts.repeats} repeats, {dict(+counts.quarantined)}, overtaken "
-        f"{receiver.inbox.overtaken}; connections {receiver.ticker.seen.dials}")  # fmt: skip
+    if (batch := receiver.inbox.take(0)).rows:
+        figures.feed(core, batch)
+    counts, memory = receiver.sieve.counts, figures.memory_mb
+    unseen = receiver.unseen(figures.rows)
+    say(f"live feed, {INSTRUMENTS:,} instruments x {A_SECOND}/s, {seconds} s: {receiver.frames:,} "
+        f"frames, {receiver.packets:,} packets, {figures.rows:,} rows, {figures.outputs:,} output "
+        "rows")  # fmt: skip
+    decode_ms = np.array(receiver.decode_ns) / MILLION
+    say(f"   decode and sieve, a frame of {PART} packets: {spread(decode_ms, 'ms')}")
+    say(f"   core, a row: {spread(np.array(figures.decided_us), 'us')}")
+    say(f"   sent to decided: {spread(np.concatenate(figures.lag_ms), 'ms')}")
+    say("   memory, MB: " + " ".join(f"{each:.0f}" for each in memory[:: len(memory) // 10 or 1])
+        + f", at the end {memory[-1]:.0f}")  # fmt: skip
+    say(
+        f"   left out: {counts.repeats} repeats, {dict(+counts.quarantined)}, overtaken "
+        f"{receiver.inbox.overtaken}, unseen {unseen}; connections {receiver.ticker.seen.dials}"
+    )
+    return unseen
+
+
+def spread(values: Any, unit: str) -> str:
+    """Return median, p99 and worst of some values."""
+    p50, p99, worst = np.percentile(values, (50, 99, 100))
+    return f"p50 {p50:.2f} {unit}, p99 {p99:.2f} {unit}, worst {worst:.2f} {unit}"
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["send"]:
         asyncio.run(send_for_ever())
     else:
-        measure(lambda text: print(text, flush=True), int(sys.argv[1]) if sys.argv[1:] else SECONDS)
+        long = int(sys.argv[1]) if sys.argv[1:] else SECONDS
+        sys.exit(measure(lambda text: print(text, flush=True), long) != 0)

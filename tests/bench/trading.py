@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
+from typing import Any
 
 import numpy as np
 
@@ -70,9 +71,9 @@ def one_by_one(say: Callable[[str], None], folder: Path, data: Path, beside: str
 
 
 @contextmanager
-def ready(data: Path) -> Iterator[tuple[RunPlan, ReplaySource]]:
+def ready(data: Path, **more: Any) -> Iterator[tuple[RunPlan, ReplaySource]]:
     """Yield a plan on a file, and the source of its rows."""
-    chosen = options.make({**RULES, "strategies": "ema_cross", "data": [str(data)]})
+    chosen = options.make({**RULES, "strategies": "ema_cross", "data": [str(data)], **more})
     specs, arguments = load_strategies(chosen)
     with open_recording(chosen, specs, slice_rows=SLICE_ROWS) as source:
         yield bind(chosen, rules_of(chosen), source, specs, arguments), source

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from alphapanda.bus import topic_reader
+from alphapanda.bus.topics import rehearsed
 from alphapanda.config import sections
 from alphapanda.config.settings import Settings
 from alphapanda.events.events import decode
 from alphapanda.events.topics import topic_of
 from alphapanda.faults import RELAYED, VARIABLE
 from alphapanda.journal.journal import Journal
+from alphapanda.runtime.relaying import publish
 from tests.runs.alike import envelopes
 from tests.support.events import LARGE
 from tests.support.gate import Gate
@@ -69,6 +71,35 @@ def test_backtest_and_paper_publish_what_their_journals_hold(
         done = json.loads(told.out)
         assert (done["sent"], done["earlier"]) == (total, 0)
         assert bool(done["damage"]) == (not words)
+
+
+def test_a_rehearsed_run_is_published_apart(
+    own_topics: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it lies on topics that begin with `rehearsal.`, made for it; on the others nothing."""
+    folder, bus = own_topics.base_dir, {"ALPHAPANDA_BUS__SERVERS": own_topics.bus.servers}
+    told = called("backtest", "ema_cross", "--data", session(2, ROWS), "--journal", "--no-jit",
+                  "--out", "one", *RULES, cwd=folder)  # fmt: skip
+    assert told.status == 0, told.err
+    monkeypatch.chdir(folder)
+    for name, value in bus.items():
+        monkeypatch.setenv(name, value)
+    done = publish(folder / "one", rehearsed=True)
+    kept = [json.loads(line) for line in envelopes(folder / "one")]
+    assert (done.envelopes, done.sent) == (len(kept), len(kept))
+    names = asyncio.run(topic_reader.existing(own_topics, rehearsed("replay")))
+    assert names == rehearsed("replay")
+    assert all(name.startswith("rehearsal.replay.") for name in names)
+    tails = [
+        json.loads(called("tail", f"{prefix}replay.orders.filled", "--limit", "100000", "--json",
+                          cwd=folder, **bus).out)["messages"]
+        for prefix in ("rehearsal.", "")
+    ]  # fmt: skip
+    apart, usual = ([m["envelope"] for m in each] for each in tails)
+    run = kept[0]["run_id"]
+    fills = [event["id"] for event in kept if event["type"] == "order_filled"]
+    assert [event["id"] for event in apart if event["run_id"] == run] == fills
+    assert [event for event in usual if event["run_id"] == run] == []
 
 
 @pytest.mark.parametrize(

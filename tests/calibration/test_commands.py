@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
 import tomllib
+from dataclasses import replace
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from alphapanda.calibration.sent import read_live
+from alphapanda.calibration.calibrate import Session
+from alphapanda.calibration.profile import notes_of, profile_text
+from alphapanda.calibration.sent import read_live, simulator_of
+from alphapanda.cli.calibrate import page
 from alphapanda.errors import UsageError
 from alphapanda.journal.journal import Journal
 from alphapanda.runs import options
@@ -72,6 +79,29 @@ def test_the_profile_says_where_it_comes_from(base: Path) -> None:
     assert kept["error"]["out_of_sample"]["how"] == found["error"]["out_of_sample"]["how"]
     again_ = call(base, "calibrate", "live", "--no-jit", "--out", "fills.toml")
     assert (again_.status, "choose another" in again_.err) == (2, True)
+
+
+@pytest.mark.parametrize(("document", "speed"), [
+    ({"account_id": "AB1234"}, ""), ({"account_id": "AB1234", "simulator": {"speed": 60.0}}, "60x"),
+    ({"account_id": "SIM001", "simulator": {"speed": 0.0}}, "in steps"),
+    ({"account_id": "SIM001"}, "at a speed that it does not say"),
+])  # fmt: skip
+def test_a_run_at_a_simulator_is_named(document: dict[str, Any], speed: str, base: Path) -> None:
+    """Its manifest tells; object, page and profile say that its latency is no broker's."""
+    assert simulator_of(document) == speed
+    run = replace(read_live(base / "runs" / "live"), simulator=speed)
+    notes = list(notes_of([Session(run, date(2025, 8, 4), 30, 30)]))
+    told = {**fitted(base), "notes": notes}
+    for text in (profile_text(told), shown(page(told))):
+        assert (f"made at the simulated exchange: live ({speed})" in text) == bool(speed)
+    assert tomllib.loads(profile_text(told))["latency"] == told["latency"]
+
+
+def shown(what: Any) -> str:
+    """Return what a terminal shows of something, on one line."""
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(what)
+    return " ".join(console.export_text().split())
 
 
 def test_a_live_report_sets_paper_beside(base: Path) -> None:

@@ -38,6 +38,19 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_backtest_loads_no_pandas(tmp_path: Path) -> None:
+    """What no figure needs costs an edit nothing: half of a first answer was its import."""
+    code = (
+        "import sys; from alphapanda import cli; cli.carry_out(sys.argv[1:]);"
+        "print([name for name in ('pandas', 'polars', 'numba') if name in sys.modules])"
+    )
+    words = ["backtest", "ema_cross", "--no-jit", "--data", session(), "--out", "run"]
+    done = subprocess.run([sys.executable, "-c", code, *words], text=True, check=True,
+                          capture_output=True, cwd=with_strategies(tmp_path))  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert (tmp_path / "run" / "report.html").exists()
+
+
 def test_help_is_complete(tmp_path: Path) -> None:
     """At 80 columns every option has a line of help, and no line is wider or cut."""
     told = process("backtest", "--help", cwd=tmp_path, COLUMNS="80", NO_COLOR="1")

@@ -404,6 +404,22 @@ def test_an_exit_that_was_refused_is_sent_anew() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.core
+def test_an_exit_outside_the_circuit_is_refused_by_a_number_of_its_own() -> None:
+    """Nothing is said of the order that has ended; it is tried again, not at every row."""
+    tight = report(T0 + 5 * SECOND, R.CIRCUIT, 0, row=0, price=rs(95), trigger=rs(120))
+    wide = report(T0 + 210 * SECOND, R.CIRCUIT, 0, row=0, price=rs(80), trigger=rs(120))
+    played = sent(
+        {0: entry}, filled(2, 10), at(4, R.REJECTED, 2), tight, wide, rows=ticks(*[100.0] * 500),
+    )  # fmt: skip
+    assert ends(played) == [("FAILED", 2, Reason.REJECTED)]
+    refused = [(row.order, (row.ts - T0) // SECOND) for row in played.of(Out.REJECTED)]
+    assert refused == [(3, 64), (4, 184)]
+    assert [row.order for row in played.of(Out.SIGNAL)] == [1, 3, 4]
+    assert played.codes() == [RejectionCode.PRICE_BAND] * 2
+    assert [(row.order, (row.ts - T0) // SECOND) for row in played.of(Out.ORDER)][2:] == [(5, 424)]
+
+
 @pytest.mark.parametrize(("reason", "sold"), [(Reason.LAPSED, False), (Reason.REJECTED, True)])
 def test_an_exit_that_may_appear_or_has_nothing_to_close_is_not(reason: Reason, sold: bool) -> None:
     """What was never found may be found later; what was sold needs no stop."""

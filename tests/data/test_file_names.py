@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
+import pandas as pd
 import pytest
 
-from alphapanda.data.filenames import apart, guess
+from alphapanda.data.filenames import apart, guess, replayed
 from alphapanda.data.importers.contracts import symbol_of
 from alphapanda.data.names import full_name
+from alphapanda.model.indices import is_index
+from alphapanda.model.instruments import Instrument, Segment
+from tests.support.shared import shared
 
 
 @pytest.mark.parametrize(("file", "name"), [
@@ -36,6 +40,50 @@ def test_a_name_that_is_sure(file: str, name: str) -> None:
     """Words that say when, how long, which part or whose are taken away; one is left."""
     found = guess(file)
     assert (full_name(found.symbol, None), found.sure) == (name, True)
+
+
+@pytest.mark.parametrize(("file", "name"), [
+    ("nifty50_index_2021_2024.parquet", "NSE:NIFTY 50"), ("NIFTY50_1min.csv", "NSE:NIFTY 50"),
+    ("nifty-50-5min.csv", "NSE:NIFTY 50"), ("Nifty_Bank_day.csv", "NSE:NIFTY BANK"),
+    ("bank_nifty.csv", "NSE:BANKNIFTY"), ("banknifty spot 2024.csv", "NSE:BANKNIFTY"),
+    ("indiavix.parquet", "NSE:INDIA VIX"), ("nifty_psu_bank.csv", "NSE:NIFTY PSU BANK"),
+    ("Nifty Midcap 150.csv", "NSE:NIFTY MIDCAP 150"), ("sensex_day.csv", "BSE:SENSEX"),
+    ("cnx_nifty.csv", "NSE:NIFTY 50"), ("finnifty-minute.csv", "NSE:FINNIFTY"),
+    ("NIFTY FINANCIAL SERVICES-01-07-2025-to-02-07-2025.csv", "NSE:NIFTY FIN SERVICE"),
+])  # fmt: skip
+def test_an_index_is_told_however_it_is_written(file: str, name: str) -> None:
+    """Import and replay both see that it is none that can be bought."""
+    for found in (guess(file), replayed(file)):
+        assert (full_name(found.symbol, None), found.sure) == (name, True)
+    assert Instrument.assumed(name).segment == Segment.INDEX
+
+
+@pytest.mark.parametrize("file", ["niftybees.csv", "nifty_bees.csv", "nifty1.csv", "NIFTYETF.csv"])
+def test_a_fund_on_an_index_is_none(file: str) -> None:
+    """Funds bear an index's name, and are bought as shares are."""
+    name = full_name(replayed(file).symbol, None)
+    assert Instrument.assumed(name).segment == Segment.EQUITY
+
+
+@pytest.mark.parametrize(("file", "series"), [
+    ("nifty_futures_1min.csv", "NFO:NIFTY-I"), ("RELIANCE-FUT.csv", "NFO:RELIANCE-I"),
+    ("nifty50_fut_2021.csv", "NFO:NIFTY-I"), ("Sensex futures.csv", "BFO:SENSEX-I"),
+    ("reliance_options.csv", ""), ("NIFTY_OPT_2024.csv", ""),
+])  # fmt: skip
+def test_contracts_are_no_shares(file: str, series: str) -> None:
+    """An import has to be told which; a run takes futures as the near month's, options not."""
+    assert not guess(file).sure
+    found = replayed(file)
+    assert found.contracts == ("FUT" if series else "OPT")
+    assert not series or full_name(found.symbol, None) == series
+
+
+def test_each_name_of_kite_is_an_index_or_none() -> None:
+    """By the name alone, of all that the exchange lists."""
+    path = shared("data", "instruments", "kite_instruments_NSE_20250829.csv.gz")
+    rows = pd.read_csv(path, usecols=["tradingsymbol", "segment"], dtype=str, keep_default_na=False)
+    told = rows["tradingsymbol"].map(is_index)
+    assert rows["tradingsymbol"][told != (rows["segment"] == "INDICES")].tolist() == []
 
 
 @pytest.mark.parametrize("file", [

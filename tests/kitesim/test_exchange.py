@@ -171,6 +171,22 @@ def test_the_quantity_of_a_change_is_the_total() -> None:
     assert (order.status, order.filled, order.qty) == ("COMPLETE", 15, 15)
 
 
+def test_a_change_is_refused_for_what_an_order_would_be() -> None:
+    """More than money, shares or the day's range allow is refused; the order stands as it was."""
+    desk = Desk()
+    desk.account.holdings["NSE:INFY"] = Holding(desk.listings.by_key["NSE:INFY"], 14_000_000, 50)
+    sold = desk.place(price=1550, transaction_type="SELL", quantity=30)
+    bought = desk.place(price=1450, quantity=5)
+    for order, values in ((sold, {"quantity": 51}), (sold, {"price": 5_000}),
+                          (bought, {"quantity": 1_000_000})):  # fmt: skip
+        refused = desk.modify(order, **values)
+        assert isinstance(refused, Refusal), values
+        assert order.status == "OPEN"
+    assert [order.qty for order in (sold, bought)] == [30, 5]
+    assert desk.modify(sold, quantity=50) is sold
+    assert desk.modify(bought, price=1451, quantity=6) is bought
+
+
 def test_what_is_refused_at_the_call_is_in_no_book() -> None:
     """Bad terms and too little money are refused with Kite's words."""
     desk = Desk(cash=10_000_000)
@@ -305,7 +321,11 @@ def play(steps: list[Any]) -> Desk:
 @given(st.lists(STEP, max_size=40))
 def test_the_books_always_agree(steps: list[Any]) -> None:
     """Money is conserved, positions are the sum of trades, and fills never exceed an order."""
-    desk = play(steps)
+    check_books(play(steps))
+
+
+def check_books(desk: Desk) -> None:
+    """See that an exchange's trades, orders, positions, holdings and ledger are one book."""
     exchange, account = desk.exchange, desk.account
     bought = {"CNC": 0, "MIS": 0}
     paid = 0

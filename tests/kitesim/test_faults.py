@@ -131,7 +131,7 @@ def test_a_token_dies_at_six_and_a_request_token_is_used_once() -> None:
     six = OPEN_NS + 20 * hour + hour // 2
     assert expiry(OPEN_NS) == six
     assert expiry(six - 1) == six
-    logins = Logins(app_of(1, "SIM001", ""), 1)
+    logins = Logins(app_of(1, "SIM001"), 1)
     token = logins.begin(0.0)
     key = logins.app.api_key
     wrong = logins.exchange(key, token, "0" * 64, now=OPEN_NS, real_s=1.0)

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from alphapanda.bus.backlog import Share
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError, UsageError
+from alphapanda.events.topics import DLQ
 from alphapanda.monitor import alerts, rules
 from alphapanda.monitor.alerts import AlertService
 from alphapanda.monitor.deliveries import Deliveries
 from alphapanda.monitor.health import Health, State
+from alphapanda.monitor.probes import NewLetters
 from alphapanda.monitor.rules import Refused, Trouble, View
 from alphapanda.store.access import Delivery
 from alphapanda.store.database import Database
@@ -342,3 +345,20 @@ def test_a_pulse_that_may_not_be_called_ends_no_alerts(
     made._pulse = Refused()  # type: ignore[assignment]
     monkeypatch.setattr("alphapanda.monitor.alerts.in_session", lambda _: True)
     asyncio.run(made._beat(SimpleNamespace(runs=[])))  # type: ignore[arg-type]
+
+
+def test_dead_letters_of_ten_minutes_are_one_trouble() -> None:
+    """What lay there before is no news; what comes later than ten minutes is another trouble."""
+    seen, topic = NewLetters(), "paper.orders.filled"
+
+    def subjects(*ends: int, at: float) -> list[tuple[str, str]]:
+        seen.see({(topic + DLQ, n): Share(0, end, -1) for n, end in enumerate(ends)}, at)
+        return [(each.subject, each.text.partition(" of")[0])
+                for each in rules.judge(View(letters=seen.found))]  # fmt: skip
+
+    first, second = f"letters {topic} 7", f"letters {topic} 10"
+    assert subjects(4, 3, at=0) == []
+    assert subjects(4, 4, at=5) == [(first, "1 message")]
+    assert subjects(6, 4, at=300) == [(first, "3 messages")]
+    assert subjects(6, 4, at=900) == [(first, "3 messages")]
+    assert subjects(6, 5, at=905) == [(second, "1 message")]

@@ -9,22 +9,17 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.log import redact
 from alphapanda.monitor import channels
 from alphapanda.monitor.channels import Telegram, Webhook, channels_of
 from tests.support.servers.databases import settings_of
+from tests.support.tls import self_signed
 
 MESSAGE = {"title": "CRITICAL: x", "text": "x is down", "severity": "critical", "kind": "part_down"}
 TOKEN = "8123456:AAE-sEcReT-of-a-bot"
@@ -33,24 +28,8 @@ TOKEN = "8123456:AAE-sEcReT-of-a-bot"
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
     """Return a certificate of 127.0.0.1 with its key, and what trusts it alone."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name)
-        .public_key(key.public_key()).serial_number(1)
-        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-        .add_extension(alternative, critical=False).sign(key, hashes.SHA256())
-    )  # fmt: skip
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )  # fmt: skip
-    public = certificate.public_bytes(serialization.Encoding.PEM)
-    path.write_bytes(private + public)
-    return path, ssl.create_default_context(cadata=public.decode())
+    path = self_signed(tmp_path_factory.mktemp("tls"))
+    return path, ssl.create_default_context(cafile=path)
 
 
 @asynccontextmanager

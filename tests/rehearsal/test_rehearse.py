@@ -133,6 +133,17 @@ def test_a_folder_that_is_there_is_refused(tmp_path: Path) -> None:
     assert "choose another" in told.err
 
 
+def test_the_bus_is_asked_for_before_anything_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--bus` without a server is refused at once, and leaves nothing."""
+    monkeypatch.chdir(tmp_path)
+    told = command("rehearse", "ema_cross", "--data", session(1, 300), "--bus", "--out", "run",
+                   capsys=capsys)  # fmt: skip
+    assert (told.status, "ALPHAPANDA_BUS__SERVERS" in told.err) == (2, True)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (("--cash", "ten"), "--cash ten"), (("--days", "0"), "--days 0"),
     (("--speed", "fast"), "--speed fast"),

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import quantstats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +58,8 @@ def test_from_the_initial_cash() -> None:
 @given(CLOSES)
 def test_drawdowns_are_those_of_quantstats(closes: Any) -> None:
     """Depth, bottom and number are as quantstats finds them in the same closes."""
+    import quantstats  # noqa: PLC0415 - loads seaborn and more, which no other test needs
+
     days = pd.DatetimeIndex([date(2024, 1, 1) + timedelta(days=n) for n in range(len(closes))])
     under = pd.Series(closes / np.maximum.accumulate(closes) - 1, index=days)
     theirs = quantstats.stats.drawdown_details(under)

@@ -35,9 +35,9 @@ GOOD: dict[type[Base], dict[str, Any]] = {
         "valid_from": date(2025, 8, 4), "valid_to": None,
     },
     Strategy: {
-        **MINE, "name": "mine", "type": "ema_cross", "parameters": {"fast": 20},
-        "instruments": ["NSE:INFY"], "broker": "paper", "product": "mis", "cash": 10**10,
-        "active": True, "created_ns": TS, "updated_ns": TS,
+        **MINE, "name": "mine", "type": "ema_cross", "deployment": "", "limits": {},
+        "parameters": {"fast": 20}, "instruments": ["NSE:INFY"], "broker": "paper",
+        "product": "mis", "cash": 10**10, "active": True, "created_ns": TS, "updated_ns": TS,
     },
     Run: {
         **MINE, "run_id": "r1", "broker": "paper", "mode": "paper", "strategies": ["mine"],

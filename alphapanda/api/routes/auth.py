@@ -10,12 +10,13 @@ from starlette.responses import Response
 
 from alphapanda.api import people
 from alphapanda.api.answers import ApiError, answer, nothing
-from alphapanda.api.auth import STEP_UP_NS, TICKET_S, Pair
+from alphapanda.api.auth import STEP_UP_NS, Pair
 from alphapanda.api.bodies import Login, NewPassword, Password, Refresh, read, takes
 from alphapanda.api.headers import COOKIE, cookie, header
 from alphapanda.api.passwords import checked
 from alphapanda.api.scopes import V1
 from alphapanda.api.services import Services, services_of
+from alphapanda.api.tickets import TICKET_S
 from alphapanda.api.who import SESSION, Who, who_of
 from alphapanda.errors import UsageError
 from alphapanda.store.access import UserSession
@@ -137,7 +138,8 @@ async def password(request: Request) -> Response:
 @ROUTER.post("/tickets", summary="Get a ticket for a WebSocket")
 async def tickets(request: Request) -> Response:
     """Return a ticket: good once, for 30 s, sent as the subprotocol `ticket.TICKET`."""
-    made = services_of(request).auth.ticket(who_of(request.scope))
+    auth, who = services_of(request).auth, who_of(request.scope)
+    made = auth.tickets.make(who, auth.login_of(who))
     return answer({"ticket": made, "expires_s": int(TICKET_S)})
 
 

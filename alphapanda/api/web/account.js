@@ -1,7 +1,7 @@
 // One's own account: the password, the sessions, the keys of programs; for an admin the users.
 
 import { get, patch, post, remove } from "./api.js";
-import { date } from "./numbers.js";
+import { date, moment } from "./numbers.js";
 import { Table, ask, attempt, el, put, section, toast } from "./ui.js";
 
 const ROLES = ["viewer", "trader", "admin"];
@@ -27,6 +27,12 @@ export function accountPage(app) {
     { label: "Is", text: true, value: (row) => (row.revoked ? { text: "revoked", tone: "stale" } : "good") },
     { label: "", off: (row) => row.revoked, node: (row) => button("Revoke", async () => { await attempt(() => remove(`/keys/${row().id}`), "revoked"); await attempt(refresh); }) },
   ], { key: (row) => row.id, label: "Keys", empty: "You have no key." });
+  const logins = new Table([
+    { label: "Login", text: true, value: (row) => (row.this ? "this page" : row.kind === "session" ? "a browser" : "a program's tokens") },
+    { label: "From", text: true, value: (row) => row.address }, { label: "With", text: true, long: true, value: (row) => row.agent },
+    { label: "Since", text: true, value: (row) => moment(row.created_ns) }, { label: "Last used", text: true, value: (row) => moment(row.seen_ns) },
+    { label: "", off: (row) => row.this, node: (row) => button("End", async () => { await attempt(() => remove(`/auth/sessions/${row().id}`), "ended"); await attempt(refresh); }) },
+  ], { key: (row) => row.id, label: "Logins", empty: "Not known yet." });
   const users = new Table([
     { label: "User", text: true, value: (row) => row.name }, { label: "Role", text: true, value: (row) => row.role }, { label: "Since", value: (row) => date(row.created_ns) },
     { label: "Is", text: true, value: (row) => (row.active ? "on" : { text: "switched off", tone: "stale" }) },
@@ -41,6 +47,7 @@ export function accountPage(app) {
   const newRole = el("select", { id: "user-role", "aria-label": "Role" }, ROLES.map((role) => el("option", { value: role }, role)));
 
   const node = el("div", {}, section("You", facts, el("div", { class: "bar" }, button("Change the password", changePassword, { id: "change-password" }), button("Log out everywhere", logOutEverywhere, { id: "log-out-everywhere" }))),
+    section("Your logins", logins.node),
     section("Keys of programs", shownKey, keys.node, el("div", { class: "bar" }, name, el("label", {}, "Days", days), boxes.map(([scope, box]) => el("label", {}, box, scope)), button("Make a key", makeKey, { id: "make-key" }))),
     app.may("admin") ? section("Users", users.node, el("div", { class: "bar" }, el("label", {}, "Name", newName), el("label", {}, "Password", newPassword), el("label", {}, "Role", newRole), button("Add", addUser, { id: "add-user" }))) : null);
 
@@ -86,7 +93,8 @@ export function accountPage(app) {
   const turn = (row) => change(row, row.active ? "Switch a user off" : "Switch a user on", { active: !row.active });
 
   async function refresh() {
-    const [mine, all] = await Promise.all([get("/keys"), app.may("admin") ? get("/users") : { items: [] }]);
+    const [open, mine, all] = await Promise.all([get("/auth/sessions"), get("/keys"), app.may("admin") ? get("/users") : { items: [] }]);
+    logins.set(open.items);
     keys.set(mine.items);
     users.set(all.items);
   }

@@ -49,7 +49,7 @@ export function dayPage(app) {
     set("Net P&L", sums.net);
     set("Realised", sums.realised);
     shown.get("Charges").set(rupees(sums.charges));
-    set("Worst dip", app.dip);
+    set("Worst dip", app.worst());
     byInstrument.none(app.known() ? "Nothing was traded." : "Not known: the run's board has not come.");
     byInstrument.set(app.positions());
     refused.none(app.risk ? "No rule has refused anything." : "Not known yet.");

@@ -37,6 +37,7 @@ class App {
     this.riskAt = 0;
     this.killFile = false;
     this.dip = null;
+    this.low = null;
     this.kept = null;
     this.page = null;
     this.timers = [];
@@ -46,6 +47,8 @@ class App {
   // The market's own time: a replay trades a day of the past.
   now() { return Math.max(0, ...[...this.live.ticks.values()].map((tick) => Number(tick.ts) || 0)) || null; }
   // Whether anything but a kill may be asked of the run by what is shown of it.
+  // What is booked comes now and then: what was seen here between two of them counts too.
+  worst() { return this.dip === null || this.low === null || this.dip <= this.low ? this.dip : this.low; }
   acts() { return this.running() && !this.live.mute; }
   onBoard() { return this.run !== null && this.live.knows(this.run.run); }
   // What the run holds has come: with the board, or from the tables where no board shows the run any more.
@@ -167,7 +170,7 @@ class App {
     await this.show();
   }
   async select(run) {
-    if (!this.run || this.run.run !== run.run) Object.assign(this, { run, risk: null, dip: null, kept: null, selected: "" });
+    if (!this.run || this.run.run !== run.run) Object.assign(this, { run, risk: null, dip: null, low: null, kept: null, selected: "" });
     const told = await get(`/runs/${encodeURIComponent(run.run)}`);
     this.instruments = (told.manifest.market && told.manifest.market.names) || [];
     this.feed = told.manifest.feed ?? null;
@@ -244,7 +247,9 @@ class App {
     say(this.facts.market, at ? moment(at) : "");
     const standing = run.standing || run.status;
     say(this.facts.status, `run ${standing}`, standing === "running" || standing === "ended" ? "" : "warn");
-    say(this.facts.dip, `worst ${rupees(this.dip)}`, toneOf(this.dip), "the lowest net P&L of all strategies together, as it was booked");
+    if (this.running() && sums.net !== null && (this.low === null || sums.net < this.low)) this.low = sums.net;
+    const worst = this.worst();
+    say(this.facts.dip, `worst ${rupees(worst)}`, toneOf(worst), "the lowest net P&L of all strategies together, as it was booked or seen here");
     if (this.page) this.page.update();
   }
 }

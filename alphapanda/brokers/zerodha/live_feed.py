@@ -112,6 +112,8 @@ class LiveFeed:
         """As today's list has them; the token 0 of one that it does not have."""
         self.inbox = Inbox()
         self.sieve = Sieve(tokens, late_ns=late_ns)
+        for row, each in enumerate(instruments):
+            self.sieve.limit(row, each.lower_circuit, each.upper_circuit)
         self.gaps = Gaps(len(tokens))
         self.hear: Callable[[Report], None] = lambda _: None
         """Takes new circuit limits, as reports; called on the loop of the process's parts."""
@@ -267,6 +269,7 @@ class LiveFeed:
             LOG.warning("ticks are late", lag_ms=self.sieve.lag_ns // 10**6)
 
     def _say(self, report: Report) -> None:
+        self.sieve.limit(report.row, report.price, report.trigger)
         self.hear(report)
 
     def take_gaps(self) -> Sequence[LiveGap]:
@@ -317,11 +320,14 @@ class LiveSource:
     """The rows of a live feed, from now to the end of the day's last session."""
 
     def __init__(
-        self, live: LiveFeed, feed: Feed, *, today: date, notes: tuple[str, ...] = ()
-    ) -> None:
+        self, live: LiveFeed, feed: Feed, *, today: date, notes: tuple[str, ...] = (),
+        simulator: float | None = None,
+    ) -> None:  # fmt: skip
         self.feed = feed
         """That of the run's first day, of one that goes on."""
         self.today = today
+        self.simulator = simulator
+        """How fast its day passes, if it is one; 0 in steps."""
         self.part: Any = live
         self._live = live
         self._notes = notes

@@ -26,6 +26,8 @@ CHANGING = ("last", "qty", "volume", "buy_qty", "sell_qty", "bid", "bid_qty", "a
 """What makes a packet another than the one before."""
 UNKNOWN = -1
 EARLY = "not in full mode, so without a time"
+ABSURD = "a price far outside the circuit limits"
+FARTHEST = 2**62
 
 
 @dataclass(slots=True)
@@ -61,6 +63,15 @@ class Sieve:
         self._volume = np.zeros(count, np.int64)
         self._day = np.zeros(count, np.int64)
         self._seen = np.zeros((count, len(CHANGING)), np.int64)
+        self._least, self._most = np.full(count, -FARTHEST), np.full(count, FARTHEST)
+
+    # Exchanges widen limits during the day, and they are read again each half hour only. So what
+    # lies a little outside may be sound; it is absurd where it is further away than they are apart.
+    def limit(self, row: int, lower: int, upper: int) -> None:
+        """Set the circuit limits of an instrument, scaled; an upper one of 0 is not known."""
+        at, apart = int(np.flatnonzero(self._rows == row)[0]), upper - lower
+        self._least[at] = lower - apart if upper else -FARTHEST
+        self._most[at] = upper + apart if upper else FARTHEST
 
     def take(self, ticks: NDArray[Any], arrived_ns: int) -> Columns:
         """Return the rows that ticks are which arrived together."""
@@ -94,7 +105,6 @@ class Sieve:
         mine, at = ticks[now], place[now]
         said = np.stack([mine[name] for name in CHANGING], axis=1)
         repeat = (said == self._seen[at]).all(axis=1)
-        self._seen[at] = said
         stamp = mine["stamp"]
         timed = (stamp >= OLDEST) & has_stamp(mine)
         day = np.where(timed, stamp * SECOND, arrived_ns) + IST
@@ -111,6 +121,11 @@ class Sieve:
         if (early & sound).any():
             self.counts.quarantined[EARLY] += int((early & sound).sum())
         sound &= ~early
+        absurd = np.zeros(len(mine), np.bool_)
+        for price in (mine["last"], mine["bid"], mine["ask"]):
+            absurd |= (price != 0) & ((price < self._least[at]) | (price > self._most[at]))
+        self.counts.quarantined[ABSURD] += int((absurd & sound).sum())
+        sound &= ~absurd
         self.counts.quarantined["a time ahead of the clock"] += int((ahead & sound).sum())
         late = timed & (stamp * SECOND < arrived_ns - self._late_ns)
         self.counts.quarantined["too old on arrival"] += int((late & sound).sum())
@@ -118,6 +133,8 @@ class Sieve:
         self.counts.quarantined["a volume that falls"] += int((falls & sound).sum())
         self.counts.repeats += int(repeat.sum())
         good = sound & ~(ahead | late | falls)
+        # What was put aside is forgotten: the packet before it, once more, is still a repeat.
+        self._seen[at[good]] = said[good]
         self._day[at[good]] = day[good]
         volume = mine["volume"][good]
         self._volume[at[good]] = np.where(volume > 0, volume, self._volume[at[good]])

@@ -17,6 +17,7 @@ from alphapanda.brokers.zerodha.orders.closing import expected_on
 from alphapanda.brokers.zerodha.orders.gateway import Gateway
 from alphapanda.brokers.zerodha.orders.mornings import listed_otherwise, new_limits
 from alphapanda.brokers.zerodha.orders.opening import Trading, open_gateway
+from alphapanda.brokers.zerodha.orders.tags import mark_of
 from alphapanda.config.settings import Settings
 from alphapanda.errors import AlphaPandaError, OutsideError
 from alphapanda.events.events import Broker
@@ -27,8 +28,6 @@ from alphapanda.model.instruments import Instrument
 from alphapanda.model.rows import RejectionCode
 
 LOG = log.get("zerodha.orders")
-DEPLOYMENT = "AP"
-"""On the tags of runs that are no deployment's."""
 READY_S = 30.0
 """In which the order book has to be read before anything trades."""
 
@@ -40,7 +39,7 @@ class ZerodhaVenue:
 
     def __init__(
         self, settings: Settings, live: LiveFeed, *, instruments: Sequence[Instrument],
-        calendar: Calendar, schedule: Schedule, folder: Path,
+        calendar: Calendar, schedule: Schedule, folder: Path, deployment: str = "",
     ) -> None:  # fmt: skip
         self._settings = settings
         self._live = live
@@ -48,6 +47,7 @@ class ZerodhaVenue:
         self._calendar = calendar
         self._schedule = schedule
         self._folder = folder
+        self._mark = mark_of(deployment)
         self._clock: Clock = time.time_ns
         self._gateway: Gateway | None = None
 
@@ -68,7 +68,7 @@ class ZerodhaVenue:
         token = sessions.token_of(settings, addresses, login)
         history, today = list(history), ist_date(clock())
         trading = Trading(
-            run_id, DEPLOYMENT, self._instruments, self._folder, settings.runs_dir,
+            run_id, self._mark, self._instruments, self._folder, settings.runs_dir,
             day=(clock() + IST) // DAY, history=history, over=self._over,
             expected=expected_on(self._folder, today),
             changed=listed_otherwise(self._instruments, self._live.instruments, today),

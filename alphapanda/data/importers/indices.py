@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 from alphapanda.data.replay.parquet import literal
+from alphapanda.model.indices import KITE
 
 INDEX_NAMES = ("index_name", "indexname")
 """Columns, in normal spelling, that hold names of indices."""
-
-KITE = {
-    "NIFTY FINANCIAL SERVICES": "NIFTY FIN SERVICE",
-    "NIFTY INFRASTRUCTURE": "NIFTY INFRA",
-    "NIFTY SERVICES SECTOR": "NIFTY SERV SECTOR",
-    "NIFTY INDIA CONSUMPTION": "NIFTY CONSUMPTION",
-    "NIFTY CONSUMER DURABLES": "NIFTY CONSR DURBL",
-    "NIFTY HEALTHCARE INDEX": "NIFTY HEALTHCARE",
-    "NIFTY PRIVATE BANK": "NIFTY PVT BANK",
-    "NIFTY OIL & GAS": "NIFTY OIL AND GAS",
-    "NIFTY MIDCAP SELECT": "NIFTY MID SELECT",
-    "NIFTY SMALLCAP 50": "NIFTY SMLCAP 50",
-    "NIFTY SMALLCAP 100": "NIFTY SMLCAP 100",
-    "NIFTY SMALLCAP 250": "NIFTY SMLCAP 250",
-}
-"""Names that differ in more than capitals (Kite's instruments file of 2025-08-29)."""
 
 
 def index_sql(text: str) -> str:

@@ -239,6 +239,13 @@ class Opening:
     def _named_apart(self, files: list[FileSymbols]) -> list[FileSymbols]:
         unnamed = [file.path for file in files if file.rows and file.unnamed]
         guesses = apart(unnamed, of=replayed)
+        for path, told in guesses.items():
+            if told.contracts == "OPT":
+                raise UsageError(
+                    f"{path}: its name says contracts, but neither it nor its rows say which: name "
+                    f"them, as with alphapanda data import {path} --instrument "
+                    "NFO:NIFTY25JUL25000CE"
+                )
         return [
             replace(file, symbol=guesses[file.path].symbol) if file.path in guesses else file
             for file in files
@@ -391,7 +398,10 @@ def _name_notes(symbols: Sequence[FileSymbols], instruments: Instruments) -> lis
         if file.path not in instruments.files:
             continue
         if file.unnamed:
-            notes.append(f"{file.path}: no symbols: named {file.fallback} after the file")
+            notes.append(
+                f"{file.path}: no symbols: named {file.fallback} after the file (data import "
+                "--instrument NAME names it otherwise)"
+            )
         elif None in file.rows and file.fallback is not None:
             notes.append(
                 f"{file.path}: {file.rows[None]} rows without a symbol taken as {file.fallback}"

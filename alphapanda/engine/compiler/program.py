@@ -145,7 +145,7 @@ def plain(
 ) -> Callable[[Any, Any, int], int]:
     """Return the loop as plain Python, with the compiled `proceed` if there is one."""
     binder = Binder(None, program.shape.flags)
-    handle: list[Any] = []
+    handle = [0]
     if proceed is not None:
         binder.replaced[loop.proceed] = lambda _core, _columns, at: proceed(handle[0], at)
     scope = bind_glue(binder, program)
@@ -157,7 +157,7 @@ def plain(
     step = binder.bind(loop.step)
 
     def with_handle(core: Any, columns: Any, at: int) -> int:
-        handle[:] = [core.handle.ctypes.data]
+        handle[0] = core.address
         return int(step(core.plain, columns, at))
 
     return with_handle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 import time
@@ -28,7 +29,7 @@ def show_form(call: Call) -> Answer:
     return refused_page(call) or page(call, "")
 
 
-def take_form(call: Call) -> Answer:
+async def take_form(call: Call) -> Answer:
     """Log the person in, and send the browser to the app with a request token."""
     refused = refused_page(call)
     if refused is not None:
@@ -43,7 +44,7 @@ def take_form(call: Call) -> Answer:
         "action": "login", "type": "login", "status": "success", "request_token": token,
     }  # fmt: skip
     query |= dict(parse_qsl(call.params.get("redirect_params", "")))
-    parts = urlsplit(app.redirect)
+    parts = urlsplit(await asyncio.to_thread(call.sim.redirect))
     return Redirect(
         urlunsplit(parts._replace(query=urlencode([*parse_qsl(parts.query), *query.items()])))
     )

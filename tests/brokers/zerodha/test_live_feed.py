@@ -182,7 +182,7 @@ def test_a_gap_is_told_until_each_instrument_has_something_new(kite: Kite, base:
     today = ist_date(OPEN_NS)
     listed = [Instrument(f"NSE:{name}", Exchange.NSE, Segment.EQUITY, 500, 1, token)
               for name, token in (("INFY", INFY), ("TCS", TCS))]  # fmt: skip
-    wider = [replace(listed[0], lower_circuit=1, upper_circuit=2), listed[1]]
+    wider = [replace(listed[0], lower_circuit=13_000_000, upper_circuit=17_000_000), listed[1]]
     reports: list[Report] = []
     reread: list[str] = []
     marks: list[tuple[list[int], bool]] = []
@@ -221,7 +221,7 @@ def test_a_gap_is_told_until_each_instrument_has_something_new(kite: Kite, base:
     assert marks == [([0, 1], True), ([0], False)]
     assert made.gaps.stale.tolist() == [1]
     circuits = [(r.row, r.price, r.trigger) for r in reports if r.kind == ReportKind.CIRCUIT]
-    assert circuits == [(0, 1, 2)]
+    assert circuits == [(0, 13_000_000, 17_000_000)]
     assert reread == ["", "77"]
     (gap,) = made.take_gaps()
     assert (gap.after_ns, gap.before_ns) == (OPEN_NS + 1, OPEN_NS + SECOND)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import struct
 import time
@@ -18,7 +17,6 @@ from kiteconnect import KiteTicker
 
 from alphapanda.brokers.zerodha import packets
 from alphapanda.brokers.zerodha.packets import FULL, LAYOUTS, decode
-from alphapanda.brokers.zerodha.sieve import Sieve
 from tests.support.shared import shared
 
 THEIRS = KiteTicker("key", "token")
@@ -167,30 +165,6 @@ def test_a_frame_that_is_cut_or_has_more_counts_for_nothing(
         found = decode(odd)
         assert found.torn
         assert len(found.ticks) == 0
-
-
-ROUNDS = int(os.environ.get("ALPHAPANDA_TEST_FRAMES", "4000"))
-"""Odd frames; `make soak` has a million, from another seed."""
-
-
-def test_odd_frames_never_raise() -> None:
-    """Noise, and good frames with bytes changed, cut, doubled: always an answer, and sound rows."""
-    some = random.Random(20_260_829 + ROUNDS)
-    sieve, last = Sieve([1 << 8 | 1, 2 << 8 | 3, 7 << 8 | 9]), 0
-    base = frame(*(some.randbytes(size) for size in (8, 28, 32, 44, 184, 12)))
-    for number in range(ROUNDS):
-        odd = bytearray(base if number % 3 else some.randbytes(some.randrange(64)))
-        for _ in range(some.randrange(4)):
-            if odd:
-                odd[some.randrange(len(odd))] = some.randrange(256)
-        found = decode(bytes(odd[: some.randrange(len(odd) + 1)] if number % 2 else odd))
-        assert found.ticks.dtype == packets.TICK
-        if len(found.ticks) and number % 2:
-            found.ticks["token"] = [1 << 8 | 1, 2 << 8 | 3, 7 << 8 | 9, 5][number % 4]
-        rows = sieve.take(found.ticks, 1_700_000_000_000_000_000 + number)
-        assert (rows.ts > last).all()
-        assert (rows.last > 0).all()
-        last = int(rows.ts[-1]) if rows.rows else last
 
 
 def test_three_thousand_instruments_take_milliseconds() -> None:

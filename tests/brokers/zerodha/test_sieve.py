@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alphapanda.brokers.zerodha.inbox import Inbox
 from alphapanda.brokers.zerodha.packets import QUOTE, decode
-from alphapanda.brokers.zerodha.sieve import LATE_NS, SECOND, Sieve
+from alphapanda.brokers.zerodha.sieve import ABSURD, LATE_NS, SECOND, Sieve
 from alphapanda.model.columns import Columns
 from tests.support.kite_ticker import framed, full
 
@@ -56,13 +56,28 @@ def test_what_can_not_be_is_put_aside() -> None:
         full(A, 103, stamp=NOW_S - LATE_NS // SECOND - 1, volume=61),
     ]  # fmt: skip
     assert taken(sieve, *odd).rows == 0
-    assert dict(sieve.counts.quarantined) == {
+    assert dict(+sieve.counts.quarantined) == {
         "no price": 2, "a volume that falls": 1, "a time ahead of the clock": 1,
         "too old on arrival": 1,
     }  # fmt: skip
     tomorrow = 86_400
     again = full(A, 104, stamp=NOW_S + tomorrow, volume=1)
     assert taken(sieve, again, at=NOW + tomorrow * SECOND).rows == 1
+
+
+def test_a_price_far_outside_the_circuit_limits_is_put_aside() -> None:
+    """Limits may have been widened since they were read, not by more than they are apart."""
+    sieve = Sieve([A, B])
+    sieve.limit(0, 900_000, 1_100_000)
+    sieve.limit(1, 0, 0)
+    packets = [full(A, price, stamp=NOW_S) for price in (10_000, 12_995, 13_005, 100_000, 6_995)]
+    rows = taken(sieve, *packets, full(B, 10, stamp=NOW_S))
+    assert rows.last.tolist() == [1_000_000, 1_299_500, 1_000]
+    assert sieve.counts.quarantined[ABSURD] == 3
+    quotes = full(A, 11_000, stamp=NOW_S, bid=1_000), full(A, 11_000, stamp=NOW_S, ask=110_000)
+    assert taken(sieve, *quotes, full(A, 11_000, stamp=NOW_S, bid=0, ask=0)).rows == 1
+    sieve.limit(0, 900_000, 1_200_000)
+    assert taken(sieve, full(A, 13_010, stamp=NOW_S), full(A, 15_005, stamp=NOW_S)).rows == 1
 
 
 def test_a_packet_without_a_time_has_that_of_its_arrival() -> None:

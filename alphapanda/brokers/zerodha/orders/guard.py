@@ -30,6 +30,9 @@ PROTECTION = 100_000
 """One percent, in 1e-7."""
 
 
+BROKER = "zerodha"
+
+
 class EgressError(AssertionError):
     """Something was about to leave that nobody approved: the process must stop."""
 
@@ -58,6 +61,8 @@ class Guard:
 
     def approve(self, tag: str, request: OrderRequest, instrument: Instrument) -> None:
         """Note a new order that is in the journal."""
+        if request.broker not in ("", BROKER):
+            self._stop(f"{tag} is bound to {request.broker}")
         if tag in self._places and self._places[tag].request != request:
             self._stop(f"two approvals of {tag} differ")
         self._places[tag] = Approved(request, instrument)

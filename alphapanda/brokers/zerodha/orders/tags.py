@@ -20,6 +20,8 @@ DAYS = 14
 """Bits of the day: it comes again after 44 years."""
 MOST = 1 << (BITS * NUMBER - DAYS)
 """Orders of a run."""
+UNNAMED = "AP"
+"""The mark of runs that are no deployment's."""
 FORM = re.compile(rf"[A-Z2-7]{{{RUN + NUMBER}}}[A-Z0-9]{{{DEPLOYMENT}}}")
 MARK = re.compile(rf"[A-Z0-9]{{{DEPLOYMENT}}}")
 
@@ -44,6 +46,13 @@ def run_part(run_id: str) -> str:
     """Return the characters that all tags of a run begin with."""
     digest = hashlib.sha256(run_id.encode()).digest()
     return base32(int.from_bytes(digest[:8], "big") >> (64 - BITS * RUN), RUN)
+
+
+def mark_of(deployment: str) -> str:
+    """Return the two characters of a deployment on its tags: of its name, or of none."""
+    if not deployment:
+        return UNNAMED
+    return base32(int(hashlib.sha256(deployment.encode()).hexdigest()[:6], 16), DEPLOYMENT)
 
 
 class Tags:

@@ -255,11 +255,13 @@ class Cluster:
         except errors.RayTaskError:  # a fault of ours, which must be seen whole
             raise
         except errors.RayActorError as error:
-            return self._bury(hand, error)
+            self._bury(hand, error)
+            return None
         except errors.RayError as error:
             raise self._gone(f"{type(error).__name__}") from error
         if isinstance(said, Ready):
-            return self._welcome(hand, said)
+            self._welcome(hand, said)
+            return None
         return self._ran(hand, ref, said)
 
     def _welcome(self, hand: Hand, said: Ready) -> None:

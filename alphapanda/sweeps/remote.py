@@ -132,8 +132,8 @@ class Remote:
             recipe.plan, specs=(spec,), enrolments=(Enrolment(spec, arguments, rows, products),)
         )
         cache_dir = config.load().cache_dir
-        for loop in recipe.loops:
-            cache.unpack(cache_dir, loop)
+        for packed in recipe.loops:
+            cache.unpack(cache_dir, packed)
         program = build(
             shape_of(plan, warm=recipe.warm), jit=recipe.jit, cache_dir=cache_dir, tier=recipe.tier
         )
@@ -196,7 +196,7 @@ def count_compilations() -> list[str]:
 
     found: list[str] = []
 
-    class Listener(event.Listener):  # type: ignore[misc]
+    class Listener(event.Listener):
         """Takes down what is compiled; what is loaded from the disk makes no event."""
 
         def on_start(self, happening: Any) -> None:
@@ -205,7 +205,8 @@ def count_compilations() -> list[str]:
         def on_end(self, happening: Any) -> None:
             pass
 
-    event.register("numba:compile", Listener())
+    register: Any = event.register  # numba has no types
+    register("numba:compile", Listener())
     return found
 
 

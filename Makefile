@@ -22,10 +22,10 @@ $(STAMP): pyproject.toml
 		{ echo "Alpha Panda needs Python 3.11, 3.12 or 3.13: make setup PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || \
 		{ echo "This Python cannot make virtual environments: apt-get install python3-venv"; exit 1; }
-	@echo "This installs about 1.7 GB into .venv; $$(df -Pm . | awk 'NR == 2 {print $$4}') MB are free here."
+	@echo "This installs about 2.0 GB into .venv; $$(df -Pm . | awk 'NR == 2 {print $$4}') MB are free here."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
-		-e '.[api,dev,live,monitor,research,servers]'
+		-e '.[api,cluster,dev,live,monitor,research,search,servers]'
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib/python*/site-packages || true
 	@touch $(STAMP)
 

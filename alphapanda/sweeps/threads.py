@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -99,6 +99,19 @@ class Failure:
     error: Exception
 
 
+class Team(Protocol):
+    """Runs jobs, wherever that may be."""
+
+    def results(self, jobs: Iterable[int]) -> Iterator[Rows | Failure | None]:
+        """Yield finished runs as they come, None now and then while there are none."""
+
+    def stop(self) -> None:
+        """Begin no further runs."""
+
+    def report(self) -> None:
+        """Note in the sweep what took part."""
+
+
 class Crew:
     """Deals jobs to threads, and hands back what they have done."""
 
@@ -154,19 +167,29 @@ class Crew:
             return [] if self._stopped else list(islice(self._jobs, size))
 
     def _run(self, worker: Worker, part: Sequence[int]) -> Rows | Failure:
-        rows = np.zeros(len(part), ROW)
-        for place, job in enumerate(part):
-            if self._stopped:
-                return rows[:place]
-            arguments, span = self._resolve(job)
-            before = worker.engine_s
-            try:
-                figures = worker.run(arguments, span)
-            except Exception as error:  # noqa: BLE001 (told by the thread that waits)
-                self.stop()
-                return Failure(arguments, worker.engine, error)
-            rows[place] = as_row(job, figures, worker.engine_s - before)
-        return rows
+        found = run_part(worker, part, self._resolve, lambda: self._stopped)
+        if isinstance(found, Failure):
+            self.stop()
+        return found
+
+
+def run_part(
+    worker: Worker, part: Sequence[int], resolve: Callable[[int], tuple[Arguments, Span]],
+    stopped: Callable[[], bool],
+) -> Rows | Failure:  # fmt: skip
+    """Run some jobs one after another, up to the first that raises."""
+    rows = np.zeros(len(part), ROW)
+    for place, job in enumerate(part):
+        if stopped():
+            return rows[:place]
+        arguments, span = resolve(job)
+        before = worker.engine_s
+        try:
+            figures = worker.run(arguments, span)
+        except Exception as error:  # noqa: BLE001 (told by the thread that waits)
+            return Failure(arguments, worker.engine, error)
+        rows[place] = as_row(job, figures, worker.engine_s - before)
+    return rows
 
 
 def as_row(job: int, figures: Figures, engine_s: float) -> tuple[Any, ...]:

@@ -27,7 +27,7 @@ from alphapanda.sweeps.threads import Worker
 
 def stitched(made: Sweep, worker: Worker, rows: Rows) -> dict[str, Any]:
     """Return the windows, the out-of-sample result, and the last window's choice as the best."""
-    many, metric = len(made.numbers), made.search.metric
+    many, metric = made.many, made.search.metric
     told: list[dict[str, Any]] = []
     first, last = made.windows[0].test[0], made.windows[-1].test[-1]
     whole = tally(made)

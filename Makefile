@@ -22,10 +22,10 @@ $(STAMP): pyproject.toml
 		{ echo "Alpha Panda needs Python 3.11, 3.12 or 3.13: make setup PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || \
 		{ echo "This Python cannot make virtual environments: apt-get install python3-venv"; exit 1; }
-	@echo "This installs about 1.7 GB into .venv; $$(df -Pm . | awk 'NR == 2 {print $$4}') MB are free here."
+	@echo "This installs about 2.0 GB into .venv; $$(df -Pm . | awk 'NR == 2 {print $$4}') MB are free here."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
-		-e '.[api,dev,live,monitor,research,servers]'
+		-e '.[api,cluster,dev,live,monitor,research,search,servers]'
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib/python*/site-packages || true
 	@touch $(STAMP)
 
@@ -70,7 +70,7 @@ bounds: setup ## Run the tests of the core with every array access checked
 	NUMBA_BOUNDSCHECK=1 ALPHAPANDA_CACHE_DIR=build/bounds $(BIN)/python -m pytest -m core \
 		--numprocesses $(WORKERS) --dist worksteal
 
-soak: setup provision ## Kill paper trading, its roles and servers 200 times, and read a million odd frames; nothing may be lost
+soak: setup provision ## Kill runs and servers 200 times, read a million odd frames, days at 20x, 3,000 instruments; all is counted
 	ALPHAPANDA_TEST_KILLS=200 ALPHAPANDA_TEST_DRILLS=50 $(BIN)/python -m pytest --timeout 0 \
 		-k "again_and_again or kill_goes_through or whoever_is_killed or whatever_is_killed or frozen or bad_messages" \
 		tests/runs/test_paper.py tests/system/test_commands.py tests/system/test_kill_drills.py \
@@ -78,6 +78,8 @@ soak: setup provision ## Kill paper trading, its roles and servers 200 times, an
 		tests/system/test_fuzz.py
 	ALPHAPANDA_TEST_FRAMES=1000000 $(BIN)/python -m pytest --timeout 0 \
 		tests/brokers/zerodha/test_odd_frames.py
+	ALPHAPANDA_TEST_DAY=20x ALPHAPANDA_TEST_TICKS=20000 ALPHAPANDA_TEST_FAULTS=rough $(BIN)/python -m pytest \
+		--timeout 0 -k "bad_day or one_run" tests/kitesim/test_days.py
 	$(BIN)/python -m tests.bench.feed 1800
 
 golden: setup ## Rewrite the golden files; read the diff before committing it

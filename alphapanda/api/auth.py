@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from alphapanda.api.passwords import Passwords
 from alphapanda.api.people import HOUR, SECOND, SEEN_EVERY
 from alphapanda.api.tickets import Tickets
 from alphapanda.api.tokens import Tokens
-from alphapanda.api.who import KEY, SESSION, Who
+from alphapanda.api.who import KEY, SESSION, Login, Look, Who
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.net.tasks import end, noticed
@@ -40,15 +40,6 @@ REFRESH_S = 2.0
 STEP_UP_NS = 300 * SECOND
 MOST_KNOWN = 5_000
 WRONG = "the name or the password is wrong"
-
-Look = Callable[[AsyncSession], Awaitable[Who | None]]
-
-
-class Login(NamedTuple):
-    """By what somebody has shown who he is, to look that up again."""
-
-    credential: str
-    look: Look
 
 
 class Known(NamedTuple):

@@ -10,9 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from alphapanda.api.auth import Login
 from alphapanda.api.frames import Frame
-from alphapanda.api.who import Who
+from alphapanda.api.who import Login, Who
 
 MOST_EVENTS = 1_000
 GATHER_S = 0.2

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from alphapanda.api import people
-from alphapanda.api.who import Who
-
-if TYPE_CHECKING:
-    from alphapanda.api.auth import Login
+from alphapanda.api.who import Login, Who
 
 TICKET_S = 30.0
 MOST_TICKETS = 1_000

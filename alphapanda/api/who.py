@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Scope
 
 from alphapanda.api.answers import ApiError
@@ -33,6 +36,17 @@ class Who:
     def may(self, scope: str) -> bool:
         """Say if he may do what needs a scope."""
         return scope in self.scopes
+
+
+Look = Callable[[AsyncSession], Awaitable[Who | None]]
+"""How to look him up again."""
+
+
+class Login(NamedTuple):
+    """By what somebody has shown who he is, to look that up again."""
+
+    credential: str
+    look: Look
 
 
 def who_of(scope: Scope) -> Who:

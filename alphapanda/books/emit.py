@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alphapanda.books.flags import WARM
 from alphapanda.books.state import Core, Hook, Record
+from alphapanda.model.calendar import DAY, IST
+from alphapanda.model.money import deeper
 from alphapanda.model.rows import Out
 
 
@@ -61,10 +63,29 @@ def emit_pnl(core: Core, strategy: int) -> None:
     ledger = core.ledgers[strategy]
     pnl = ledger.cash + ledger.mark
     ledger.last_pnl = pnl
+    if core.equity[0].counted != 0:
+        count_pnl(core, pnl)
+        return
     emit(
         core, Out.PNL, strategy, -1, 0, 0, 0,
         ledger.realised, ledger.mark - ledger.cost, ledger.charges, pnl,
     )  # fmt: skip
+
+
+def count_pnl(core: Core, pnl: int) -> None:
+    """Count what a row of P&L would tell: a sweep has too many of them to be said one by one."""
+    known = core.equity[0]
+    equity = known.cash + pnl
+    known.equity = equity
+    known.peak = max(known.peak, equity)
+    fall = known.peak - equity
+    # Peaks only rise, so a deeper fraction is a greater fall as well: few get to divide.
+    if fall > known.fall and deeper(fall, known.peak, known.fall, known.fall_peak):
+        known.fall = fall
+        known.fall_peak = known.peak
+    close = core.closes[(core.clock[0].now + IST) // DAY - known.first_day]
+    close.seen = 1
+    close.equity = equity
 
 
 def call(

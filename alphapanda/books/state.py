@@ -133,6 +133,13 @@ NOTE = ints(
 """A contract note: who filled last, the day's exact sums (in units and 1e-7 of a unit) while it is
 made, and what all notes so far came to. One of securities, one of commodities."""
 
+EQUITY = ints("counted cash first_day equity peak fall fall_peak")
+"""Of a sweep's run, `counted`: its P&L is counted here and not said. From the cash it begins with
+and the IST day of its first row: equity, its peak, the deepest fall and the peak before that."""
+
+CLOSE = ints("seen equity")
+"""The last equity of a day, counted from the first, and if there was any."""
+
 TICK = ints("since up_to tick")
 """A step of the exchange's rule on tick sizes."""
 
@@ -140,7 +147,8 @@ TABLES: dict[str, np.dtype[Any]] = {
     "clock": CLOCK, "config": CONFIG, "instruments": INSTRUMENT, "positions": POSITION,
     "ledgers": LEDGER, "limits": LIMITS, "orders": ORDER, "requests": REQUEST, "calls": CALL,
     "bars": BAR, "intervals": INTERVAL, "timers": TIMER, "groups": GROUP, "binds": BIND,
-    "fees": FEES, "notes": NOTE, "ticks": TICK, "ended": ORDER, "out": OUT, "controls": CONTROL,
+    "fees": FEES, "notes": NOTE, "equity": EQUITY, "closes": CLOSE, "ticks": TICK,
+    "ended": ORDER, "out": OUT, "controls": CONTROL,
     "heap": np.dtype("<f8"), "ring": np.dtype("<i8"),
 }  # fmt: skip
 """The tables every core has; strategies add their own records. `ended`: the last orders that ended
@@ -179,6 +187,8 @@ class Limit(NamedTuple):
 
     orders: int = 1024
     out: int = 16384
+    days: int = 0
+    """Days whose P&L is counted in the core; 0: it is said."""
 
 
 class OrderState(IntEnum):

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from alphapanda import config
 from alphapanda.cli.output import print_json
-from alphapanda.cli.run import carry_out_wanted
 from alphapanda.cli.sending import LiveWish, consented
 from alphapanda.cli.steering import clean
 from alphapanda.config.settings import Settings
@@ -43,6 +42,8 @@ class Asked(NamedTuple):
     json: bool
     supervised: bool
     """Whoever started this process holds its standard input."""
+    carry_out: Callable[..., int]
+    """Does what is wanted of this process, and prints what came of it (`cli.run`)."""
 
 
 def refuse_beside(
@@ -121,7 +122,7 @@ def run_one(asked: Asked, set_up: SetUp, settings: Settings, broker: Broker) -> 
             stack.enter_context(deploying.stopped_with(sys.stdin.fileno()))
         if not live:
             stack.enter_context(config.broker_withheld())
-        return carry_out_wanted(wanted, json=asked.json)
+        return asked.carry_out(wanted, json=asked.json)
 
 
 def wanted_live(wanted: Wanted, wished: LiveWish) -> Wanted:

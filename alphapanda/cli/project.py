@@ -57,6 +57,8 @@ class Projected:
     """Runs that can't be made again from what is here: their rows are as they were, and why."""
     lost: dict[str, str] = field(default_factory=dict)
     """Runs that were dropped and are not all back: what is missing."""
+    bare: list[str] = field(default_factory=list)
+    """Runs in the tables without their manifest: it is on no topic, only in a journal."""
     seconds: float = 0
 
 
@@ -106,6 +108,11 @@ def lines(made: Projected) -> list[str]:
         told.append(f"{count(len(made.dropped))} dropped and made again")
     told += [f"{run}: LEFT AS IT WAS, {why}" for run, why in made.kept.items()]
     told += [f"{run}: LOST, {why}" for run, why in made.lost.items()]
+    if made.bare:
+        told.append(
+            f"{count(len(made.bare))} without manifest and options, which are on no topic (first "
+            f"{made.bare[0]}): where its journal is, alphapanda project RUN"
+        )
     if made.kept:
         told.append("what publishes a journal again: alphapanda relay RUN --again")
     return told
@@ -203,6 +210,7 @@ async def from_topics(settings: Settings, *, rebuild: bool, show: Show) -> Proje
     try:
         await reader.caught_up(show)
         await reported(made, rebuilt, projector.tables)
+        made.bare = await projector.tables.without_manifest()
     finally:
         await reader.stop()
     made.letters = reader.processor.delivery.delivered.letters

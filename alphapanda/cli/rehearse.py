@@ -21,6 +21,8 @@ from alphapanda.model.calendar import INDIA
 from alphapanda.research.table import count
 from alphapanda.runs.discovery import find
 from alphapanda.runs.readings import MONEY
+from alphapanda.runtime.relaying import publish
+from alphapanda.runtime.servers import served
 
 RUN = "Run"
 FINDING = 1
@@ -78,10 +80,7 @@ def rehearse(
     exchange on this machine plays the data, answers late, or wrongly, and keeps its own ledger.
       alphapanda rehearse ema_cross --data data --faults rough
     """  # noqa: D301, E501 (click keeps the lines below its mark as they are)
-    from alphapanda.bus.topics import REHEARSED  # noqa: PLC0415 (as below)
     from alphapanda.rehearsal import rehearse as rehearsals  # noqa: PLC0415 (loads DuckDB)
-    from alphapanda.runtime.relaying import publish  # noqa: PLC0415
-    from alphapanda.runtime.servers import served  # noqa: PLC0415
 
     if not data:
         raise UsageError("no data are named: --data FILE, a folder or a pattern")
@@ -91,9 +90,7 @@ def rehearse(
         served(config.load())
     if days < 1:
         raise UsageError(f"--days {days}: at least 1")
-    folder = (out or default_folder()).expanduser().absolute()
-    if folder.exists() or folder.with_name(f"{folder.name}-base").exists():
-        raise UsageError(f"--out {folder}: there is something already; choose another")
+    folder = unused(out or default_folder())
     wanted = rehearsals.Wanted(
         [absolute(name) for name in strategies], [str(Path(path).absolute()) for path in data],
         folder, [path.absolute() for path in instruments or ()], instrument or (), exchange,
@@ -104,15 +101,27 @@ def rehearse(
     done = rehearsals.rehearse(
         wanted, lambda line: None if json else console.print(f"{line} ...", highlight=False)
     )
-    published = publish(folder, rehearsed=True).envelopes if bus else None
+    show(done, folder, publish(folder, rehearsed=True).envelopes if bus else None, json=json)
+    return 0 if done.fine else FINDING
+
+
+def unused(out: Path) -> Path:
+    """Return the run's folder, beside which there is none of an earlier rehearsal."""
+    folder = out.expanduser().absolute()
+    if folder.exists() or folder.with_name(f"{folder.name}-base").exists():
+        raise UsageError(f"--out {folder}: there is something already; choose another")
+    return folder
+
+
+def show(done: Any, folder: Path, published: int | None, *, json: bool) -> None:
+    """Print what came of a rehearsal, and how many events of it were published."""
     if json:
         print_json({**facts_of(done), **({} if published is None else {"published": published})})
-    else:
-        print_rehearsed(done)
-        if published is not None:
-            sys.stdout.write(f"published: {count(published)} events, on {REHEARSED}zerodha...\n")
-        sys.stdout.write(f"the run: {folder}\n")
-    return 0 if done.fine else FINDING
+        return
+    print_rehearsed(done)
+    if published is not None:
+        sys.stdout.write(f"published: {count(published)} events, on topics of rehearsal.zerodha\n")
+    sys.stdout.write(f"the run: {folder}\n")
 
 
 def default_folder() -> Path:

@@ -109,7 +109,7 @@ def run(
 
         deployed.refuse_beside(strategies, given, role, speed)
         return deployed.run_deployment(deployed.Asked(
-            deployment, broker, wished, given, feed or (), out, json, supervised,
+            deployment, broker, wished, given, feed or (), out, json, supervised, carry_out_wanted,
         ))  # fmt: skip
     if broker is not None or supervised or wished != LiveWish():
         raise UsageError(

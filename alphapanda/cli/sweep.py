@@ -32,6 +32,12 @@ COLUMNS = {
     "sharpe": "Sharpe", "sortino": "Sortino", "return": "Return", "pnl": "P&L",
     "max_drawdown": "Drawdown", "trips": "Trips", "hit_rate": "Hit rate", "charges": "Charges",
 }  # fmt: skip
+PASSED_OVER = {
+    "skipped": "refused by the strategy's check",
+    "left_out": "left out by --where",
+    "repeats": "proposed again and not run again",
+    "beside": "of them beside a proposal of no use",
+}
 
 
 @run_options
@@ -43,12 +49,32 @@ def sweep(
         option(metavar="NAME=VALUES", panel=SWEEP, text="5:25 or 30:130:5, as Python's range, or "
                "5,10,20; again for each parameter."),
     ] = None,
+    where: Annotated[
+        list[str] | None,
+        option(metavar="CONDITION", panel=SWEEP, text="Only combinations of which it is true, such "
+               "as 'fast < slow'; again for each condition."),
+    ] = None,
     random: Annotated[
         int | None, option(metavar="N", panel=SWEEP, text="Only N combinations, drawn by --seed.")
     ] = None,
-    workers: Annotated[
-        int | None, option(metavar="N", panel=SWEEP, text="Threads. (default: one a core)")
+    search: Annotated[
+        str | None, option(metavar="NAME", panel=SWEEP, text="optuna: it tries --trials "
+                           "combinations, chosen by what others gave and by --seed.")
     ] = None,
+    trials: Annotated[
+        int | None, option(metavar="N", panel=SWEEP, text="Combinations that --search may try.")
+    ] = None,
+    each_instrument: Annotated[
+        bool, option(panel=SWEEP, text="A sweep of each instrument by itself, judged together.")
+    ] = False,
+    workers: Annotated[
+        int | None, option(metavar="N", panel=SWEEP, text="Threads, or workers of a cluster. "
+                           "(default: one a core)")
+    ] = None,
+    cluster: Annotated[
+        str, option(metavar="PLACE", panel=SWEEP, text="local; ray, begun here; or "
+                    "ray://HOST:PORT, one that runs. (default: local)")
+    ] = plan.LOCAL,
     walk_forward: Annotated[
         str | None,
         option(metavar="DAYS", panel=SWEEP, text="60d/20d: train on 60 trading days, test the best "
@@ -66,13 +92,16 @@ def sweep(
     ] = None,
 ) -> None:  # fmt: skip
     """Run every combination of a grid of parameters, and judge the best."""
-    search = plan.Search(grid=grid or [], random=random, workers=workers,
-                         walk_forward=walk_forward, metric=metric)  # fmt: skip
+    asked = plan.Search(
+        grid=grid or [], random=random, workers=workers, walk_forward=walk_forward, metric=metric,
+        where=where or None, search=search, trials=trials, cluster=cluster,
+        each_instrument=each_instrument,
+    )  # fmt: skip
     made = run_files.of_command(strategy, given)
     folder = out or made.out or next(filter(is_free, numbered(default_out(made, "sweep-"))))
     try:
         with progress_bar(quiet=json) as progress:
-            result = sweeps.run(made, search, progress=progress, out=folder)
+            result = sweeps.run(made, asked, progress=progress, out=folder)
     except KeyboardInterrupt:
         sys.stderr.write(f"alphapanda: to go on, run it again with --out {folder}\n")
         raise
@@ -110,13 +139,18 @@ def result_tables(result: SweepResult) -> RenderableType:
     """Return the best ten, the windows of a walk-forward, and what to know."""
     s = result.summary
     parts: list[RenderableType] = []
-    if s.get("windows_table"):
+    if s.get("instruments_table"):
+        parts.append(instruments_table(result))
+    elif s.get("windows_table"):
         parts += [windows_table(result), out_of_sample(s["out_of_sample"])]
     else:
         parts.append(best_table(result))
-    skipped = f", {count(s['skipped'])} refused by the strategy's check" if s["skipped"] else ""
+    skipped = "".join(
+        f", {count(s[name])} {text}" for name, text in PASSED_OVER.items() if s.get(name)
+    )
     resumed = f", {count(s['resumed'])} of them done before" if s["resumed"] else ""
-    rate = f"{number(s['combos_per_s'], digits=1)} a second on {s['threads']} threads"
+    hands = s["threads"], "workers" if s.get("cluster") else "threads"
+    rate = f"{number(s['combos_per_s'], digits=1)} a second on {hands[0]} {hands[1]}"
     took = f"{rate}, {duration(s['run_s'])}"
     parts.append(Text(f"{count(s['combos'])} combinations{skipped}{resumed}; {took}"))
     if s["warning"]:
@@ -143,6 +177,25 @@ def best_table(result: SweepResult) -> Table:
     for row in result.top(10):
         table.add_row(*(f"{row[column_of(name)]:g}" for name in result.axes),
                       *(figure(name, row[name]) for name in shown))  # fmt: skip
+    return table
+
+
+def instruments_table(result: SweepResult) -> Table:
+    """Return each instrument: what was best, and what it gave; of a walk-forward, in the test."""
+    s = result.summary
+    metric, walked = s["metric"], bool(s.get("walk_forward"))
+    title = f"{s['strategy']}  {s['from']} to {s['to']}  each best by {metric}"
+    table = Table(box=box.ROUNDED, title=title, title_style="bold", border_style="dim")
+    table.add_column("instrument", no_wrap=True)
+    for name in (*result.axes, COLUMNS[metric], "P&L, test" if walked else "P&L"):
+        table.add_column(name, justify="right")
+    for row in s["instruments_table"]:
+        best = row["best"] or {}
+        params = best.get("params") or {}
+        chosen = (f"{params[name]:g}" if params else DASH for name in result.axes)
+        gave = (row["out_of_sample"] or {}) if walked else best
+        table.add_row(row["instrument"], *chosen, figure(metric, gave.get(metric)),
+                      figure("pnl", gave.get("pnl")))  # fmt: skip
     return table
 
 

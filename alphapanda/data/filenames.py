@@ -299,7 +299,11 @@ def _of_contracts(found: Guess, text: str) -> Guess:
     if UNDERLYING.fullmatch(symbol) or root_of(symbol):
         return found
     said = (CONTRACT_WORDS.get(w, "") for word in _words(text) for w in word.lower().split("-"))
-    return replace(found, sure=False, contracts=kind) if (kind := max(said, default="")) else found
+    kind = max(said, default="")
+    if not kind:
+        return found
+    rest = found.rest if found.sure else found.rest | {symbol.lower()}
+    return replace(found, sure=False, contracts=kind, rest=rest)
 
 
 def _with(exchange: str, symbol: str) -> str:

@@ -77,7 +77,7 @@ def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
         "calls": 6 * orders + (timers + intervals + 6) * positions + 64,
         "bars": max(intervals * instruments, 1), "intervals": intervals, "timers": timers,
         "groups": 8, "binds": positions, "fees": fees, "notes": len(NOTES),
-        "ticks": len(tick_steps()),
+        "equity": 1, "closes": setup.sizes.days + 1, "ticks": len(tick_steps()),
         "ended": 1 if program.shape.flags["PAPER"] else orders,
         "out": setup.sizes.out + 14 * orders + 18 * positions + 6 * requests * strategies + 64,
         "controls": CONTROLS, "heap": max(heap, 1),
@@ -93,6 +93,7 @@ def table_sizes(program: Program, setup: Setup, heap: int) -> dict[str, int]:
 def fill(tables: Tables, setup: Setup, shape: Shape, heaps: Heaps) -> None:
     """Set every table to what it holds before the first row."""
     fill_clock(tables, setup, shape)
+    fill_equity(tables, setup)
     fill_instruments(tables, setup)
     fill_ticks(tables, setup)
     fill_fees(tables, setup)
@@ -126,6 +127,15 @@ def fill_clock(tables: Tables, setup: Setup, shape: Shape) -> None:
     tables["ledgers"]["cash"][-1] = setup.cash
     tables["groups"]["square_off"] = NEVER
     tables["groups"]["intraday_end"] = NEVER
+
+
+def fill_equity(tables: Tables, setup: Setup) -> None:
+    """Set what P&L is counted from, if the core counts it."""
+    known = tables["equity"]
+    known["counted"] = setup.sizes.days > 0
+    known["first_day"] = setup.counted_from
+    for name in ("cash", "equity", "peak", "fall_peak"):
+        known[name] = setup.cash
 
 
 def fill_instruments(tables: Tables, setup: Setup) -> None:

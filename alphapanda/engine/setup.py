@@ -70,5 +70,7 @@ class Setup:
     """Rows before this time feed indicators and bars only."""
     expiries: Mapping[int, int] = field(default_factory=dict)
     """Instrument row to the ns at which it expires."""
+    counted_from: int = 0
+    """The IST day number of the first row, if P&L is counted in the core (`sizes.days`)."""
     windows: Mapping[str, int] = field(default_factory=dict)
     """By indicator, floats to keep at least: a core that is used again may need longer windows."""

@@ -33,3 +33,8 @@ def text(scaled: int) -> str:
     sign, units = ("-", -int(scaled)) if scaled < 0 else ("", int(scaled))
     fraction = f"{units % SCALE:04d}"
     return f"{sign}{units // SCALE}.{fraction[:2]}{fraction[2:].rstrip('0')}"
+
+
+def deeper(fall: int, peak: int, than: int, of: int) -> bool:
+    """Say if a fall from a peak is a larger part of it than another: whole numbers below 2^53."""
+    return fall / peak > than / of

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import String, cast, delete, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -191,6 +191,17 @@ class Tables:
                     run: Known(seq, frozenset(held.get(run, ())), status if said else None)
                     for run, seq, status, said in runs
                 }
+
+    async def without_manifest(self) -> list[str]:
+        """Return the runs of which only events are known: no event holds what a manifest says.
+
+        Raises:
+            OutsideError: if the database does not answer.
+        """
+        bare = select(Run.run_id).where(cast(Run.manifest, String) == "{}").order_by(Run.run_id)
+        with answering(self._database.settings):
+            async with self._database.session() as session:
+                return list(await session.scalars(bare))
 
     async def reset(self, runs: Sequence[str]) -> None:
         """Drop what the events of some runs have led to; what their manifests say stays.

@@ -19,6 +19,7 @@ in N, not in V.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any
@@ -71,21 +72,40 @@ def deflated(closes: Any, sharpes: NDArray[np.float64], trials: int) -> Chance |
     mean, spread = returns.mean(), returns.std(ddof=1)
     if spread <= 0:
         return None
-    daily = sharpes[np.isfinite(sharpes)] / math.sqrt(DAYS_A_YEAR)
-    chance = expected_maximum(float(daily.var(ddof=1)) if len(daily) > 1 else 0.0, trials)
     centred = returns - mean
     second = (centred**2).mean()
     skew = float((centred**3).mean() / second**1.5)
     kurtosis = float((centred**4).mean() / second**2)
     ratio = float(mean / spread)
+    return chance_of((ratio, len(returns), skew, kurtosis), sharpes, trials)
+
+
+def chance_of(
+    run: tuple[float, int, float, float], sharpes: NDArray[np.float64], trials: int
+) -> Chance | None:
+    """Return what a run is worth by its daily ratio, its days, its skew and its kurtosis."""
+    ratio, days, skew, kurtosis = run
+    daily = sharpes[np.isfinite(sharpes)] / math.sqrt(DAYS_A_YEAR)
+    chance = expected_maximum(float(daily.var(ddof=1)) if len(daily) > 1 else 0.0, trials)
     squared = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
     if squared <= 0:
         return None
-    score = (ratio - chance) * math.sqrt(len(returns) - 1) / math.sqrt(squared)
+    score = (ratio - chance) * math.sqrt(days - 1) / math.sqrt(squared)
     year = math.sqrt(DAYS_A_YEAR)
     return Chance(
-        NormalDist().cdf(score), ratio * year, chance * year, trials, len(returns), skew, kurtosis
+        NormalDist().cdf(score), ratio * year, chance * year, trials, days, skew, kurtosis
     )
+
+
+def among(
+    summary: Mapping[str, Any], sharpes: NDArray[np.float64], trials: int
+) -> Chance | None:  # fmt: skip
+    """Return what the best of a sweep is worth where it was chosen among more runs than its own."""
+    facts = summary["chance"]
+    if facts is None:
+        return None
+    ratio = facts["sharpe"] / math.sqrt(DAYS_A_YEAR)
+    return chance_of((ratio, facts["days"], facts["skew"], facts["kurtosis"]), sharpes, trials)
 
 
 def warning(chance: Chance | None) -> str | None:

@@ -33,7 +33,7 @@ MONEY = ("pnl", "equity", "charges")
 COUNTS = ("fills", "trips")
 RATIOS = ("hit_rate", "return", "sharpe", "sortino", "max_drawdown")
 FIGURES = (*MONEY, *COUNTS, *RATIOS)
-TAKEN = ("combo", *FIGURES)
+TAKEN = ("combo", "instrument", *FIGURES)
 
 
 def column_of(parameter: str) -> str:
@@ -79,13 +79,14 @@ def plain(name: str, value: Any) -> Any:
 def results_table(
     rows: Rows, numbers: NDArray[np.int64], axes: Mapping[str, Sequence[int | float]], windows: int
 ) -> pa.Table:
-    """Return all runs by window and combination: parameters, then figures, money exact."""
-    number = np.tile(numbers, windows)
+    """Return all runs by window and combination: parameters, then figures, money exact.
+
+    `numbers` are the combinations of the runs, those of a window behind those of the last.
+    """
     columns: dict[str, Any] = {}
     if windows > 1:
-        columns[window_column(axes)] = np.repeat(np.arange(windows), len(numbers))
-    columns["combo"] = number
-    rest = number
+        columns[window_column(axes)] = np.repeat(np.arange(windows), len(numbers) // windows)
+    columns["combo"] = rest = numbers
     places: dict[str, NDArray[np.int64]] = {}
     for name, values in reversed(list(axes.items())):
         rest, places[name] = np.divmod(rest, len(values))
@@ -152,9 +153,13 @@ class SweepResult:
         return rows
 
     def html(self) -> str:
-        """Return one page with the heat map, which needs nothing else."""
+        """Return one page with the heat map, which needs nothing else; of the best instrument."""
         columns = {column_of(name): name for name in self.axes}
-        return page(self.summary, self.table, columns, METRICS, window=window_column(self.axes))
+        table = self.table
+        if "instruments_table" in self.summary:
+            name = (self.best or self.summary["instruments_table"][0])["instrument"]
+            table = table.filter(pc.equal(table["instrument"], name))
+        return page(self.summary, table, columns, METRICS, window=window_column(self.axes))
 
     def _repr_html_(self) -> str:
         height = 900 if len(self.axes) > 1 else 620

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -132,8 +132,28 @@ class Store:
         except OSError as error:
             raise self._failure(error) from error
 
-    def finish(self, table: pa.Table, texts: Mapping[str, str]) -> None:
-        """Write the results and the texts by file name, and move all to the sweep's folder."""
+    def note(self, name: str, text: str) -> None:
+        """Keep a text beside the parts; it goes when the sweep is finished."""
+        if self.final is not None:
+            try:
+                files.write_text(self.partial / name, text)
+            except OSError as error:
+                raise self._failure(error) from error
+
+    def noted(self, name: str) -> str | None:
+        """Return a text that an earlier run of the sweep kept, None if there is none."""
+        if self.final is None or not (self.partial / name).is_file():
+            return None
+        return (self.partial / name).read_text(encoding="utf-8")
+
+    def finish(
+        self, table: pa.Table, texts: Mapping[str, str], *,
+        beside: Callable[[Path], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Write the results and the texts by file name, and move all to the sweep's folder.
+
+        `beside` puts more into the folder.
+        """
         if self.final is None:
             return
         made = self.partial / "finished"
@@ -144,6 +164,8 @@ class Store:
             for name, text in texts.items():
                 (made / name).write_text(text)
             shutil.copy(self.partial / KEY, made / KEY)
+            if beside is not None:
+                beside(made)
             faults.at("sweep finished")
             if self.final.is_dir():
                 self.final.rmdir()  # it is empty

@@ -6,6 +6,7 @@ counted here row by row: the same figures to the last unit, which a test compare
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ TS, TYPE, ROW, QTY, PRICE, A, B, D = (
 )
 FILL, PNL, CHARGE, DEPOSITORY = map(int, (Out.FILL, Out.PNL, Out.CHARGE, ChargeKind.DEPOSITORY))
 EQUITY, PEAK, FALL, FALL_PEAK, FILLS, TRIPS, WINS = range(7)
+COUNTED = {EQUITY: "equity", PEAK: "peak", FALL: "fall", FALL_PEAK: "fall_peak"}
 HELD, CASH, TRIP, CLOSED, CLOSED_PNL, SALE_DAY, SALE, SALE_PNL = range(8)
 """Of each instrument: position, what its open trip brought in; the number of its last trip; number
 and P&L of the trip that closed last; day, trip and that trip's P&L of the day's first sale."""
@@ -74,6 +76,13 @@ class Tally:
         """Count a chunk of output rows."""
         flat = rows.view(np.int64).reshape(len(rows), len(OUT_FIELDS))
         self._count(flat, self.sums, self.worst, self.held, self.closes, self.cash, self.first_day)
+
+    def take_counted(self, tables: Mapping[str, Any]) -> None:
+        """Take the P&L that a core has counted itself instead of saying it."""
+        known = tables["equity"][0]
+        for place, name in COUNTED.items():
+            self.sums[place] = known[name]
+        self.closes[0], self.closes[1] = tables["closes"]["seen"], tables["closes"]["equity"]
 
     def close_batch(self, batch: Any, controls: Any, texts: Any = ()) -> None:
         """Count nothing of what went in."""

@@ -81,9 +81,14 @@ def load_program(
 
     `warm`: rows may come before a run begins, though there are none before `--from`.
     """
-    shape = Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan),
-                  warm=warm or bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
+    shape = shape_of(plan, warm=warm)
     return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
+
+
+def shape_of(plan: RunPlan, *, warm: bool = False) -> Shape:
+    """Return what the loop of a plan depends on."""
+    return Shape(plan.specs, plan.feed.interval_ns, plan.feed.columns, covers_all(plan),
+                 warm=warm or bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
 
 
 def prepare(plan: RunPlan) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,23 @@ from numpy.typing import NDArray
 from alphapanda.engine.compiler.declared import Spec, validated
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.runs.readings import pairs
+from alphapanda.sweeps.where import Condition, condition
 
 LARGEST = 100_000_000
 """Combinations that a grid may have; one more zero is a slip of the finger."""
 SHUFFLED = 1_000_000
 """Up to so many combinations are shuffled whole for a draw; of more, single ones are drawn."""
 EXPECTED = "write 5:25, 30:130:5 or 5,10,20"
+
+
+class Chosen(NamedTuple):
+    """Combinations to run, by number, and how many were passed over for what reason."""
+
+    numbers: NDArray[np.int64]
+    skipped: int = 0
+    """Refused by the strategy's own check."""
+    left_out: int = 0
+    """By the condition that was given."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,8 @@ class Grid:
     axes: Mapping[str, tuple[int | float, ...]]
     fixed: Mapping[str, int | float]
     """All parameters; those of the axes have any value here."""
+    condition: Condition | None = None
+    """What combinations must satisfy, beside the strategy's own check."""
 
     @cached_property
     def total(self) -> int:
@@ -46,33 +59,66 @@ class Grid:
             made[name] = values[place]
         return made
 
+    def number(self, places: Mapping[str, int]) -> int:
+        """Return the number of a combination by its places on the axes; where none: the first."""
+        number = 0
+        for name, values in self.axes.items():
+            number = number * len(values) + places.get(name, 0)
+        return number
+
+    def holds(self, number: int) -> bool:
+        """Say if a combination satisfies the condition that was given."""
+        return self.condition is None or self.condition.holds(self.arguments(number))
+
     def allowed(self, number: int) -> bool:
         """Say if the strategy's own check passes a combination."""
         return not self.spec.problem(self.arguments(number))
 
-    def chosen(self, draws: int | None, seed: int) -> tuple[NDArray[np.int64], int]:
-        """Return the numbers of the combinations to run, ascending, and how many were skipped.
+    def chosen(self, draws: int | None, seed: int) -> Chosen:
+        """Return which combinations to run, ascending: all that may run, or so many drawn.
 
         Raises:
-            UsageError: if the strategy allows none of them.
+            UsageError: if none may run.
         """
-        skipped = 0
-        taken: list[int] = []
-        for number in range(self.total) if draws is None else self._drawn(seed):
-            if not self.allowed(number):
-                skipped += 1
-                continue
-            taken.append(number)
-            if len(taken) == draws:
-                break
-        if not taken:
-            raise UsageError(
-                f"{self.spec.name}: none of the {self.total:,} combinations is allowed: "
-                f"{self.spec.problem(self.arguments(0))}"
-            )
-        return np.array(sorted(taken), np.int64), skipped
+        drawn = range(self.total) if draws is None else self.drawn(seed)
+        found = self.taken(drawn, draws)
+        return found._replace(numbers=np.sort(found.numbers))
 
-    def _drawn(self, seed: int) -> Iterator[int]:
+    def taken(self, numbers: Iterable[int], most: int | None) -> Chosen:
+        """Return the combinations that may run, in their order, up to so many.
+
+        Raises:
+            UsageError: if none may run.
+        """
+        skipped = left_out = 0
+        taken: list[int] = []
+        for number in numbers:
+            if not self.holds(number):
+                left_out += 1
+            elif not self.allowed(number):
+                skipped += 1
+            else:
+                taken.append(number)
+                if len(taken) == most:
+                    break
+        if not taken:
+            raise self._nothing(left_out)
+        return Chosen(np.array(taken, np.int64), skipped, left_out)
+
+    def _nothing(self, left_out: int) -> UsageError:
+        if left_out and self.condition is not None:
+            texts = " and ".join(f"--where {text!r}" for text in self.condition.texts)
+            return UsageError(
+                f"{self.spec.name}: none of the {self.total:,} combinations is left by {texts}"
+                " and the strategy's own check"
+            )
+        return UsageError(
+            f"{self.spec.name}: none of the {self.total:,} combinations is allowed: "
+            f"{self.spec.problem(self.arguments(0))}"
+        )
+
+    def drawn(self, seed: int) -> Iterator[int]:
+        """Yield combinations in an order of chance, no more than half of very many."""
         draw = random.Random(seed)  # noqa: S311 (repeatable on purpose)
         if self.total <= SHUFFLED:
             yield from draw.sample(range(self.total), self.total)
@@ -85,8 +131,10 @@ class Grid:
                 yield number
 
 
-def make_grid(spec: Spec, given: Any, params: Mapping[str, Any]) -> Grid:
+def make_grid(spec: Spec, given: Any, params: Mapping[str, Any], where: Any = None) -> Grid:
     """Return the grid of texts such as `fast=5:25`, or of a mapping from names to values.
+
+    `where` is a condition on parameters, such as `fast < slow`, or several.
 
     Raises:
         UsageError: naming the parameter and what is wrong with its values.
@@ -107,7 +155,7 @@ def make_grid(spec: Spec, given: Any, params: Mapping[str, Any]) -> Grid:
         hint = did_you_mean(unknown[0], spec.params)
         raise UsageError(f"{spec.name} has no parameter '{unknown[0]}'.{hint}")
     fixed = validated(spec, {**params, **{name: values[0] for name, values in axes.items()}})
-    grid = Grid(spec, axes, fixed)
+    grid = Grid(spec, axes, fixed, condition(where, spec.params))
     if grid.total > LARGEST:
         raise UsageError(
             f"the grid has {grid.total:,} combinations, more than {LARGEST:,}: widen the steps"

@@ -9,17 +9,16 @@ with `--no-jit`) the combinations run one after another, each on a core made ane
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NoReturn
+from typing import Any
 
-from alphapanda.engine.compiler.program import Program
-from alphapanda.engine.engine import Engine
-from alphapanda.engine.reuse import Reusable, Windows, with_arguments
-from alphapanda.engine.setup import Setup
+import numpy as np
+
+from alphapanda.engine.reuse import Windows
 from alphapanda.engine.tier import Tier
 from alphapanda.errors import UsageError
 from alphapanda.model.money import text
@@ -36,12 +35,14 @@ from alphapanda.runs import discovery, manifest
 from alphapanda.runs.options import Options, from_python
 from alphapanda.runs.readings import WHOLE
 from alphapanda.runs.runner import load_program, setup_of
-from alphapanda.runs.session import blaming, time_of
 from alphapanda.runs.stopping import orderly
 from alphapanda.sweeps import spans
+from alphapanda.sweeps.cores import Loop, accuse, counted, params_text
+from alphapanda.sweeps.each import run_each
 from alphapanda.sweeps.grid import make_grid
-from alphapanda.sweeps.plan import Search, Sweep, cores, key, read, shown_params, tally
-from alphapanda.sweeps.threads import Arguments, Crew, Failure, Span, Worker
+from alphapanda.sweeps.plan import LOCAL, Counts, Search, Sweep, cores, is_warm, key, read, tally
+from alphapanda.sweeps.search import covering, seek
+from alphapanda.sweeps.threads import Arguments, Crew, Failure, Span, Team, Worker
 from alphapanda.sweeps.walk_forward import stitched
 from alphapanda.sweeps.windows import windows
 
@@ -56,22 +57,30 @@ FLUSH_S = 0.5
 
 
 def sweep(
-    strategy: Any = None, data: Any = (), *, grid: Any, random: int | None = None,
-    workers: int | None = None, walk_forward: str | None = None, metric: str = "sharpe",
+    strategy: Any = None, data: Any = (), *, grid: Any, where: Any = None,
+    random: int | None = None, search: str | None = None, trials: int | None = None,
+    each_instrument: bool = False, workers: int | None = None, cluster: str = LOCAL,
+    walk_forward: str | None = None, metric: str = "sharpe",
     progress: Progress | None = None, **options: Any,
 ) -> SweepResult:  # fmt: skip
     """Run every combination of a grid of parameters and return what each gave.
 
     `grid` maps parameters to values: `{"fast": range(5, 25), "slow": [30, 60]}`, or texts as on the
-    command line. Other options are those of `alphapanda.backtest`. Without `out` nothing is
-    written; with it a sweep that was killed goes on where it was.
+    command line. `where="fast < slow"` leaves combinations out; `search="optuna"` with `trials`
+    tries some of the rest, chosen by what others gave. `cluster="ray"` runs them on a cluster.
+    Other options are those of `alphapanda.backtest`. Without `out` nothing is written; with it a
+    sweep that was killed goes on where it was.
 
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
     """
     made = from_python(strategy, data, options)
-    search = Search(grid, whole("random", random), whole("workers", workers), walk_forward, metric)
-    return run(made, search, progress=progress)
+    asked = Search(
+        grid, whole("random", random), whole("workers", workers), walk_forward, metric,
+        where=where, search=search, trials=whole("trials", trials), cluster=cluster,
+        each_instrument=each_instrument,
+    )  # fmt: skip
+    return run(made, asked, progress=progress)
 
 
 def whole(name: str, value: Any) -> int | None:
@@ -86,11 +95,18 @@ def run(
     began = perf_counter()
     if len(options.strategies) != 1:
         raise UsageError("a sweep is of one strategy")
+    if search.each_instrument:
+        return run_each(options, search, run, progress=progress, out=out)
     entry = options.strategies[0]
     spec = discovery.find(entry.strategy)
-    grid = make_grid(spec, search.grid, entry.params)
-    numbers, skipped = grid.chosen(search.random, options.seed)
-    market = read(options, grid, numbers, search.walk_forward)
+    grid = make_grid(spec, search.grid, entry.params, search.where)
+    if search.search is None:
+        chosen = grid.chosen(search.random, options.seed)
+        met = chosen.numbers.tolist()
+    else:  # how many there can be; which ones, the search says
+        chosen = grid.taken(range(grid.total), search.trials)._replace(skipped=0, left_out=0)
+        met = covering(grid)
+    market = read(options, grid, met, search.walk_forward)
     days = spans.trading_days(market)
     if len(days) < 2 and search.metric in ("sharpe", "sortino"):
         raise UsageError(
@@ -99,115 +115,131 @@ def run(
         )
     whole_days = market.days if search.walk_forward is None else days
     planned = windows(whole_days, search.walk_forward)
-    with Store(out or options.out, len(numbers) * len(planned)) as store:
-        made = Sweep(options, search, grid, numbers, skipped, market, planned, store, began)
+    many, counts = len(chosen.numbers), Counts(chosen.skipped, chosen.left_out)
+    numbers = np.tile(chosen.numbers, len(planned))
+    if search.search is not None:
+        numbers[:] = -1
+    with Store(out or options.out, many * len(planned)) as store:
+        made = Sweep(options, search, grid, many, numbers, counts, market, planned, store, began,
+                     met)  # fmt: skip
         document = json.loads(json.dumps(key(made)))
         if store.open(document):
             assert store.final is not None
             return SweepResult.load(store.final)
-        crew = workers(made)
-        carry_out(made, crew, progress)
-        return summed_up(made, crew[0])
+        loop = loop_of(made)
+        with team_of(made, loop) as team:
+            carry_out(made, team, progress)
+            team.report()
+            return summed_up(made, loop.worker(tally(made)))
 
 
-def workers(made: Sweep) -> list[Worker]:
-    """Compile the loop, and fill a core for each thread."""
+def loop_of(made: Sweep) -> Loop:
+    """Load or compile the loop."""
     plan, spec = made.market.plan, made.grid.spec
     compiled = made.options.jit and spec.compiled
     tier = made.options.tier
     if tier == Tier.AUTO and made.jobs * made.market.rows > LONG:
         tier = Tier.FULL
     rows = None if compiled else made.jobs * made.market.rows  # threads do not share plain hooks
-    warm = made.search.walk_forward is not None and not made.options.no_warm
-    program = load_program(plan, jit=made.options.jit, tier=tier, rows=rows, warm=warm)
-    first = setup_of(plan, made.market.settles)
-    made.threads = 1
-    if not compiled:
+    program = load_program(plan, jit=made.options.jit, tier=tier, rows=rows, warm=is_warm(made))
+    first = counted(setup_of(plan, made.market.settles), made.market.day_numbers)
+    if compiled:
+        longest = Windows(spec).longest(made.grid.arguments(number) for number in made.met)
+        first = replace(first, windows=longest)
+    return Loop(program, first, spec, compiled)
+
+
+@contextmanager
+def team_of(made: Sweep, loop: Loop) -> Iterator[Team]:
+    """Yield who runs the combinations: threads of this process, or the workers of a cluster."""
+    if made.search.cluster != LOCAL:
+        from alphapanda.sweeps.cluster import joined  # noqa: PLC0415 (only where it is wanted)
+
+        with joined(made, loop) as team:
+            yield team
+        return
+    if not loop.compiled:
         made.notes.append("a strategy in plain Python: its combinations run one after another")
-        return [Worker(fresh(program, first), tally(made))]
-    heap = Windows(spec)
-    longest = heap.longest(made.grid.arguments(int(number)) for number in made.numbers)
-    prepared = replace(first, windows=longest)
-    made.threads = min(made.search.workers or cores(), made.jobs)
-    with blaming(plan.specs, lambda: "start"):
-        return [
-            Worker(Cores(program, prepared, heap).begin, tally(made)) for _ in range(made.threads)
-        ]
+    made.threads = min(made.search.workers or cores(), made.jobs) if loop.compiled else 1
+    yield Threads(made, [loop.worker(tally(made)) for _ in range(made.threads)])
 
 
-def fresh(program: Program, first: Setup) -> Callable[[Arguments, Span], Engine]:
-    """Return what makes a core anew for each combination."""
-    return lambda arguments, span: Engine(
-        program,
-        replace(
-            first, strategies=with_arguments(first.strategies, arguments),
-            first_day=span.first, begin_ns=span.begin_ns,
-        ),
-    )  # fmt: skip
+class Threads:
+    """Runs the combinations of a sweep by threads of this process."""
+
+    def __init__(self, made: Sweep, workers: Sequence[Worker]) -> None:
+        self._made = made
+        self._workers = workers
+        self._train = spans.Cached(made.market, [window.train for window in made.windows])
+        self._crew: Crew | None = None
+
+    def results(self, jobs: Iterable[int]) -> Iterator[Rows | Failure | None]:
+        """Yield finished runs as they come, None now and then while there are none."""
+        self._crew = Crew(self._workers, iter(jobs), self._resolved)
+        return self._crew.results()
+
+    def stop(self) -> None:
+        """Let every thread end after the combination it is at."""
+        if self._crew is not None:
+            self._crew.stop()
+
+    def report(self) -> None:
+        """Note nothing: how many threads there are is known."""
+
+    def _resolved(self, job: int) -> tuple[Arguments, Span]:
+        arguments = self._made.arguments(job)
+        return arguments, self._train.span(job // self._made.many, arguments)
 
 
-class Cores:
-    """A core for the window that is run, set back for each combination."""
-
-    def __init__(self, program: Program, setup: Setup, heap: Windows) -> None:
-        self._program, self._setup, self._heap = program, setup, heap
-        self._first: date | None = None
-        self._core = self._made(setup.first_day, setup.begin_ns)
-
-    def begin(self, arguments: Arguments, span: Span) -> Engine:
-        """Return the core as if it had just been made for these parameters and days."""
-        if self._first != span.first:
-            self._core, self._first = self._made(span.first, span.begin_ns), span.first
-        return self._core.begin(arguments)
-
-    def _made(self, first: date, begin_ns: int) -> Reusable:
-        setup = replace(self._setup, first_day=first, begin_ns=begin_ns)
-        return Reusable(Engine(self._program, setup), self._heap)
-
-
-def carry_out(made: Sweep, crew: Sequence[Worker], progress: Progress | None) -> None:
+def carry_out(made: Sweep, team: Team, progress: Progress | None) -> None:
     """Run what is not done yet; an interrupt keeps what is done and ends the sweep."""
-    store, many = made.store, len(made.numbers)
-    train = spans.Cached(made.market, [window.train for window in made.windows])
-
-    def resolved(job: int, arguments: Arguments) -> tuple[Arguments, Span]:
-        return arguments, train.span(job // many, arguments)
-
-    left = (job for job in range(made.jobs) if not store.done[job])
-    team = Crew(crew, left, lambda job: resolved(job, made.arguments(job)))
-    started = flushed = perf_counter()
+    keeping = Keeping(made, team, progress)
     with orderly() as asked_to_stop:
-        for rows in team.results():
+        try:
+            if made.search.search is None:
+                keeping.run((job for job in range(made.jobs) if not made.store.done[job]),
+                            asked_to_stop)  # fmt: skip
+            else:
+                seek(made, lambda jobs: keeping.run(jobs, asked_to_stop))
+        finally:
+            made.run_s = perf_counter() - keeping.started
+            made.store.flush()
+
+
+class Keeping:
+    """Keeps what a team does, in parts on the disk."""
+
+    def __init__(self, made: Sweep, team: Team, progress: Progress | None) -> None:
+        self._made, self._team, self._progress = made, team, progress
+        self.started = self._flushed = perf_counter()
+
+    def run(self, jobs: Iterable[int], asked_to_stop: Callable[[], bool]) -> None:
+        """Run jobs and keep what they give.
+
+        Raises:
+            KeyboardInterrupt: if they were not all run.
+        """
+        made, store, stopped = self._made, self._made.store, False
+        for rows in self._team.results(jobs):
             if isinstance(rows, Failure):
-                store.flush()
-                raise_for(made, rows)
+                accuse(made.market.plan.specs, params_text(made.grid.axes, rows.arguments), rows)
             if rows is not None:
                 store.add(rows)
                 made.ran += len(rows)
-            now = perf_counter()
-            if now - flushed > max(FLUSH_S, (now - started) / 100):
-                store.flush()
-                flushed = now
-            if progress is not None:
-                progress(int(store.done.sum()), made.jobs)
+            self._flush()
+            if self._progress is not None:
+                self._progress(int(store.done.sum()), made.jobs)
             if asked_to_stop():
-                team.stop()
-        made.run_s = perf_counter() - started
-        store.flush()
-        if not store.done.all():
+                stopped = True
+                self._team.stop()
+        if stopped and not store.done.all():
             raise KeyboardInterrupt
 
-
-def raise_for(made: Sweep, failure: Failure) -> NoReturn:
-    """Tell what a hook raised as the user's mistake, with the combination."""
-    shown = shown_params(made, failure.arguments)
-    engine = failure.engine
-
-    def when() -> str:
-        return f"{'start' if engine is None else time_of(engine)}, with {shown}"
-
-    with blaming(made.market.plan.specs, when):
-        raise failure.error
+    def _flush(self) -> None:
+        now = perf_counter()
+        if now - self._flushed > max(FLUSH_S, (now - self.started) / 100):
+            self._made.store.flush()
+            self._flushed = now
 
 
 def summed_up(made: Sweep, worker: Worker) -> SweepResult:
@@ -236,8 +268,8 @@ def described(made: Sweep) -> dict[str, Any]:
     rate = made.ran / made.run_s if made.run_s else 0.0
     return {
         "strategy": made.grid.spec.name,
-        "combos": len(made.numbers),
-        "skipped": made.skipped,
+        "combos": made.many,
+        **made.passed_over._asdict(),
         "windows": len(made.windows) if made.search.walk_forward else None,
         "combos_per_s": round(rate, 3),
         "fills": int(rows["fills"].sum()),
@@ -246,6 +278,9 @@ def described(made: Sweep) -> dict[str, Any]:
         "run_s": round(made.run_s, 3),
         "resumed": made.jobs - made.ran,
         "threads": made.threads,
+        "cluster": made.cluster,
+        "search": made.search.search,
+        "where": None if made.grid.condition is None else list(made.grid.condition.texts),
         "metric": made.search.metric,
         "ticks": made.market.rows,
         "from": str(made.market.days[0]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -50,6 +50,9 @@ class Counter(Sink, Protocol):
     def begin(self, days: Any) -> None:
         """Begin a run with these trading days."""
 
+    def take_counted(self, tables: Mapping[str, Any]) -> None:
+        """Take the P&L that a core has counted itself instead of saying it."""
+
     def figures(self, charges: int) -> Figures:
         """Return the run's figures."""
 
@@ -60,8 +63,12 @@ class Counter(Sink, Protocol):
 class Worker:
     """One core that runs one combination after another."""
 
-    def __init__(self, begin: Callable[[Arguments, Span], Engine], tally: Counter) -> None:
+    def __init__(
+        self, begin: Callable[[Arguments, Span], Engine], tally: Counter, *, says: bool = False
+    ) -> None:
+        """`says`: the core says its P&L row by row, for a tally of more than one run."""
         self.begin = begin
+        self.says = says
         self.tally = tally
         self.engine_s = 0.0
         self.engine: Engine | None = None
@@ -70,11 +77,16 @@ class Worker:
         """Run a combination over a span and return its figures."""
         self.engine = self.begin(arguments, span)
         self.tally.begin(span.days)
+        known = self.engine.tables["equity"][0]
+        if self.says:
+            known["counted"] = 0
         session = Session(self.engine, [self.tally])
         for columns, controls in span.batches:
             session.feed(columns, controls)
         session.feed(Columns.of(), span.rest)
         self.engine_s += session.engine_s
+        if known["counted"]:
+            self.tally.take_counted(self.engine.tables)
         return self.tally.figures(int(self.engine.tables["ledgers"]["charges"][0]))
 
 
@@ -85,6 +97,19 @@ class Failure:
     arguments: Arguments
     engine: Engine | None
     error: Exception
+
+
+class Team(Protocol):
+    """Runs jobs, wherever that may be."""
+
+    def results(self, jobs: Iterable[int]) -> Iterator[Rows | Failure | None]:
+        """Yield finished runs as they come, None now and then while there are none."""
+
+    def stop(self) -> None:
+        """Begin no further runs."""
+
+    def report(self) -> None:
+        """Note in the sweep what took part."""
 
 
 class Crew:
@@ -142,19 +167,29 @@ class Crew:
             return [] if self._stopped else list(islice(self._jobs, size))
 
     def _run(self, worker: Worker, part: Sequence[int]) -> Rows | Failure:
-        rows = np.zeros(len(part), ROW)
-        for place, job in enumerate(part):
-            if self._stopped:
-                return rows[:place]
-            arguments, span = self._resolve(job)
-            before = worker.engine_s
-            try:
-                figures = worker.run(arguments, span)
-            except Exception as error:  # noqa: BLE001 (told by the thread that waits)
-                self.stop()
-                return Failure(arguments, worker.engine, error)
-            rows[place] = as_row(job, figures, worker.engine_s - before)
-        return rows
+        found = run_part(worker, part, self._resolve, lambda: self._stopped)
+        if isinstance(found, Failure):
+            self.stop()
+        return found
+
+
+def run_part(
+    worker: Worker, part: Sequence[int], resolve: Callable[[int], tuple[Arguments, Span]],
+    stopped: Callable[[], bool],
+) -> Rows | Failure:  # fmt: skip
+    """Run some jobs one after another, up to the first that raises."""
+    rows = np.zeros(len(part), ROW)
+    for place, job in enumerate(part):
+        if stopped():
+            return rows[:place]
+        arguments, span = resolve(job)
+        before = worker.engine_s
+        try:
+            figures = worker.run(arguments, span)
+        except Exception as error:  # noqa: BLE001 (told by the thread that waits)
+            return Failure(arguments, worker.engine, error)
+        rows[place] = as_row(job, figures, worker.engine_s - before)
+    return rows
 
 
 def as_row(job: int, figures: Figures, engine_s: float) -> tuple[Any, ...]:

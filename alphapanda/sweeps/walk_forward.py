@@ -27,12 +27,12 @@ from alphapanda.sweeps.threads import Worker
 
 def stitched(made: Sweep, worker: Worker, rows: Rows) -> dict[str, Any]:
     """Return the windows, the out-of-sample result, and the last window's choice as the best."""
-    many, metric = len(made.numbers), made.search.metric
+    many, metric = made.many, made.search.metric
     told: list[dict[str, Any]] = []
     first, last = made.windows[0].test[0], made.windows[-1].test[-1]
     whole = tally(made)
     whole.begin(spans.counted(made.market, first, last))
-    worker = Worker(worker.begin, Both(tally(made), whole))
+    worker = Worker(worker.begin, Both(tally(made), whole), says=True)
     choice: dict[str, Any] | None = None
     for place, window in enumerate(made.windows):
         facts = {
@@ -77,6 +77,9 @@ class Both:
         """Count a chunk of output rows."""
         self.window.take(rows)
         self.whole.take(rows)
+
+    def take_counted(self, tables: Any) -> None:
+        """Take nothing: what goes on from run to run is counted row by row."""
 
     def close_batch(self, batch: Any, controls: Any, texts: Any = ()) -> None:
         """Count nothing of what went in."""

@@ -13,9 +13,8 @@ import jwt
 import pytest
 from sqlalchemy import select
 
-from alphapanda.api.auth import Login
 from alphapanda.api.tokens import Tokens, derived
-from alphapanda.api.who import Who
+from alphapanda.api.who import Login, Who
 from alphapanda.store.people import AuditEntry, User
 from tests.api.conftest import MINE
 from tests.support.api import PASSWORD, V1, Browser, Serving

@@ -15,7 +15,6 @@ import pytest
 
 from alphapanda.api import people
 from alphapanda.api.answers import ApiError
-from alphapanda.api.auth import Login
 from alphapanda.api.bodies import StrategyChange
 from alphapanda.api.clients import Client, Watched
 from alphapanda.api.control import Control, Wanted
@@ -28,6 +27,7 @@ from alphapanda.api.origins import Origins
 from alphapanda.api.server import listening
 from alphapanda.api.stops import Event, Standing
 from alphapanda.api.tokens import Access
+from alphapanda.api.who import Login
 from alphapanda.config.show import shown
 from alphapanda.errors import UsageError
 from alphapanda.journal.journal import FILE, JournalWriter

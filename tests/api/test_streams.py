@@ -19,11 +19,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from alphapanda.api import clients
-from alphapanda.api.auth import Login
 from alphapanda.api.clients import Client, Watched
 from alphapanda.api.hub import Hub
 from alphapanda.api.people import who
 from alphapanda.api.table_feed import Told
+from alphapanda.api.who import Login
 from alphapanda.projection.live import Change
 from alphapanda.store.database import Database
 from alphapanda.store.people import Alert, User

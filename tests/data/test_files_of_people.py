@@ -193,6 +193,17 @@ def test_rows_of_contracts_have_their_names(tmp_path: Path) -> None:
     assert again.became[0].instruments == names
 
 
+def test_a_name_tells_of_what_where_rows_tell_of_which_contracts(tmp_path: Path) -> None:
+    """Options of NIFTY by their file's name; of a name of several words it is not known of what."""
+    head, *lines_of = OPTIONS.splitlines()
+    assert head.startswith("stock_code,")
+    text = "\n".join(line.partition(",")[2] for line in (head, *lines_of)) + "\n"
+    account = brought(tmp_path, {"NIFTY_options.csv": text})
+    assert all(name.startswith("NFO:NIFTY25") for name in account.became[0].instruments)
+    with pytest.raises(UsageError, match="neither its rows nor its name"):
+        brought(tmp_path / "b", {"my own options.csv": text})
+
+
 @pytest.mark.parametrize(("text", "message"), [
     ("Date,Strike,Right,Open,High,Low,Close\n2025-07-01,100,CE,1,2,1,2\n", "tells their expiry"),
     ("Date,Expiry,Strike,Right,Open,High,Low,Close\n2025-07-01,2025-07-31,100,X,1,2,1,2\n",
@@ -318,6 +329,16 @@ def test_bhavcopies_of_contracts(tmp_path: Path) -> None:
     assert found == {"NFO:NIFTY25JULFUT": 7_500_000, "NFO:SBIN25JUL800CE": 75_000}
     assert any("its own lot" in note or "file's own lot" in note for note in new.notes)
     assert len(new.instruments) == 1
+
+
+def test_rows_of_no_contract_are_counted_or_refused(tmp_path: Path) -> None:
+    """The line of totals is told; an option without its right is not taken for the future."""
+    total = "TOTAL,,,,,,,,,,4000,,,,,\n"
+    account = brought(tmp_path, {"fo03JUL2023bhav.csv": FO + total})
+    assert (account.read, account.new) == (3, 2)
+    assert account.dropped["no symbol or expiry that can be read"][0] == 1
+    with pytest.raises(UsageError, match=r"strike 19300.0, right none: that is no contract"):
+        brought(tmp_path / "b", {"fo03JUL2023bhav.csv": FO.replace(",CE,", ",,")})
 
 
 CHAIN = """CALLS,,PUTS

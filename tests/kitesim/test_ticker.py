@@ -13,6 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from alphapanda.kitesim.listings import listings_of
 from alphapanda.kitesim.market import Market
 from alphapanda.kitesim.packets import HEARTBEAT
+from alphapanda.kitesim.rest import is_loopback
 from alphapanda.kitesim.script import Fault
 from alphapanda.kitesim.ticker import QUEUE, TEXTS, TOKENS, Connection, Hub
 from tests.kitesim.test_shapes import Client
@@ -99,6 +100,12 @@ def test_a_slow_client_keeps_the_latest_of_each_instrument() -> None:
     for _ in range(TEXTS + 1):
         connection.put_text("x")
     assert connection.overflown
+
+
+def test_only_this_machine_is_served() -> None:
+    """A peer that is not on loopback is none, whatever address it came to."""
+    assert all(is_loopback(peer) for peer in ("127.0.0.1", "127.8.8.8", "::1"))
+    assert not any(is_loopback(peer) for peer in (None, "10.0.0.7", "203.0.113.5", "fe80::1"))
 
 
 def test_a_connection_has_at_most_3000_instruments() -> None:

@@ -69,8 +69,22 @@ def test_topics_that_hold_less_than_the_tables_cost_no_run(settings: Settings) -
     assert said["kept"][partly] == "the topics hold 119 of its 120 events"
     assert said["kept"][endless] == "the topics do not say that it is ended"
     assert whole in said["dropped"]
+    assert not {nowhere, partly, endless, whole} & set(said["bare"])
     assert whole not in said["kept"]
     assert said["lost"] == {}
+
+
+def test_a_run_of_which_only_events_came_is_told(settings: Settings) -> None:
+    """Its manifest is on no topic: the tables say so until a journal, or who knows it, tells it."""
+    bare, full = fresh(), fresh()
+    applied(settings, trades(bare, 5))
+    applied(settings, trades(full, 5), About("paper", ("ema_cross",), {"made": "up"}))
+
+    async def found(database: Database) -> list[str]:
+        return await Tables(database).without_manifest()
+
+    assert bare in using(settings, found)
+    assert full not in using(settings, found)
 
 
 @SQLITE

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 import alphapanda
 from alphapanda import bracket, buy_limit, buy_stop, cancel, sell, sell_limit, strategy, target
+from alphapanda.cli.show import result_table
+from alphapanda.research.lines import request_rows
 from alphapanda.research.requests import ENDS
 from tests.support.running import session
 
@@ -62,6 +67,17 @@ def test_each_request_counts_once_on_every_surface(tmp_path: Path, seed: int) ->
     assert len(statuses) + told["refused"] == told["total"]
     filled = sum(told["filled_quantity"].values())
     assert filled == sum(abs(int(one)) for one in result.table("fills")["qty"].to_pylist())
+    rows = request_rows(result.summary)
+    assert (
+        sum(int(text.partition(" ")[0].replace(",", "")) for _, text in rows[1:]) == told["total"]
+    )
+    with StringIO() as terminal:
+        Console(file=terminal, width=160).print(result_table(result, width=160))
+        texts = [terminal.getvalue(), result._repr_html_(), (out / "report.html").read_text()]
+    for text in (re.sub(r"<[^>]+>|&nbsp;", " ", each) for each in texts):
+        for name, told_there in rows:
+            wanted = rf"{re.escape(name.strip())}[^0-9A-Za-z]+{re.escape(told_there)}"
+            assert re.search(wanted, text), (name, told_there)
 
 
 @strategy(compiled=False)

@@ -74,14 +74,15 @@ def test_the_rows_are_those_of_a_backtest() -> None:
     options = make({"strategies": SMA_CROSS, "data": bars(), **WAYS})
     spec = sweeps.discovery.find(SMA_CROSS)
     grid = make_grid(spec, GRID, {})
-    numbers, skipped = grid.chosen(None, 7)
+    numbers = grid.chosen(None, 7).numbers
     market = plan.read(options, grid, numbers)
     search = plan.Search(GRID, workers=1)
     made = plan.Sweep(
-        options, search, grid, numbers, skipped, market, sweeps.windows(market.days, None),
-        Store(None, len(numbers)), 0.0,
+        options, search, grid, len(numbers), numbers, plan.Counts(), market,
+        sweeps.windows(market.days, None), Store(None, len(numbers)), 0.0, numbers.tolist(),
     )  # fmt: skip
-    (worker,) = sweeps.workers(made)
+    worker = sweeps.loop_of(made).worker(plan.tally(made))
+    worker.says = True
     span = training(market, market.days)
     for job in (6, 0, 6, 3):
         digest = hashlib.sha256()

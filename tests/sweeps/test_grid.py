@@ -47,7 +47,7 @@ def test_every_combination_has_a_number() -> None:
 def test_refused_combinations_are_skipped_and_counted() -> None:
     """What the class's own check refuses is left out, in a draw as in the whole grid."""
     made = grid("fast=5:25", "slow=10:20:5")
-    numbers, skipped = made.chosen(None, 7)
+    numbers, skipped, _ = made.chosen(None, 7)
     allowed = [n for n in range(40) if made.arguments(n)["fast"] < made.arguments(n)["slow"]]
     assert (numbers.tolist(), skipped) == (allowed, 40 - len(allowed))
     assert set(made.chosen(6, 7)[0].tolist()) <= set(allowed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alphapanda.books.emit import count_pnl
+from alphapanda.books.state import CLOCK, CLOSE, EQUITY
+from alphapanda.engine.records import view
 from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.rows import OUT, ChargeKind, Out
 from alphapanda.research.events import Names
@@ -85,6 +89,29 @@ def test_counted_figures_equal_the_statistics(moves: list[Any], chunk: int, days
     assert got.ret == expected["return"]
     for name in ("sharpe", "sortino", "max_drawdown", "trips", "hit_rate"):
         assert getattr(got, name) == expected[name], name
+
+
+@given(st.lists(st.tuples(st.integers(0, DAY), marks), max_size=60), trading)
+@settings(deadline=None, max_examples=100)
+def test_what_a_core_counts_is_what_its_rows_tell(moves: list[Any], days: Any) -> None:
+    """P&L counted inside a core gives the figures of the same P&L said row by row."""
+    rows = rows_of(moves)
+    tables = {"clock": np.zeros(1, CLOCK), "equity": np.zeros(1, EQUITY),
+              "closes": np.zeros(64, CLOSE)}  # fmt: skip
+    tables["equity"]["first_day"] = FIRST_DAY
+    for name in ("cash", "equity", "peak", "fall_peak"):
+        tables["equity"][name] = CASH
+    core = SimpleNamespace(**{name: view(table) for name, table in tables.items()})
+    for row in rows:
+        core.clock[0].now = int(row["ts"])
+        count_pnl(core, int(row["d"]))
+    said, counted = Tally(CASH, 3, FIRST_DAY, 62), Tally(CASH, 3, FIRST_DAY, 62)
+    said.begin(days)
+    said.take(rows)
+    counted.begin(days)
+    counted.take_counted(tables)
+    assert counted.figures(0) == said.figures(0)
+    assert counted.day_closes().tolist() == said.day_closes().tolist()
 
 
 @pytest.mark.core

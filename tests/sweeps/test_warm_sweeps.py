@@ -77,14 +77,14 @@ def every_run(kind: Any) -> None:
     """Compare the output rows of each combination, run in any order, with its backtest's."""
     options = make({"strategies": kind, "data": minutes(), "from": FROM, **WAYS})
     grid = make_grid(sweeps.discovery.find(kind), GRID, {})
-    numbers, _ = grid.chosen(None, 7)
+    numbers = grid.chosen(None, 7).numbers
     market = plan.read(options, grid, numbers)
     search = plan.Search(GRID, workers=1)
     made = plan.Sweep(
-        options, search, grid, numbers, 0, market, windows(market.days, None),
-        sweeps.Store(None, len(numbers)), 0.0,
+        options, search, grid, len(numbers), numbers, plan.Counts(), market,
+        windows(market.days, None), sweeps.Store(None, len(numbers)), 0.0, numbers.tolist(),
     )  # fmt: skip
-    (worker,) = sweeps.workers(made)
+    worker = sweeps.loop_of(made).worker(plan.tally(made))
     begins = set()
     for job in (5, 0, 3, 2, 1, 4):
         digest, arguments, take = hashlib.sha256(), made.arguments(job), worker.tally.take

@@ -27,7 +27,7 @@ from alphapanda.runtime.deploying import runs_of, writes
 from tests.support.kitesim import HEADER, Server
 from tests.support.running import command, facts, with_strategies
 from tests.support.servers import databases
-from tests.support.simulated import evening, log_in, variables
+from tests.support.simulated import log_in, variables
 
 psutil = pytest.importorskip("psutil")
 ROWS, STEP = 300, 6
@@ -87,7 +87,8 @@ class Desk:
 
     def start(self) -> subprocess.Popen[str]:
         """Start the deployment, and wait until both of its processes trade."""
-        words = ["run", "--deployment", "both", "--account", "SIM001", "--no-jit", "--json"]
+        words = ["run", "--deployment", "both", "--account", "SIM001", "--no-jit", "--json",
+                 "--until", "2025-12-29", "--accept-closing"]  # fmt: skip
         with (self.base / "said.txt").open("a") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "alphapanda", *words], cwd=self.base, text=True,
@@ -199,9 +200,11 @@ def test_two_processes_on_one_feed(desk: Desk, capsys: pytest.CaptureFixture[str
     assert "killed by SIGKILL; what follows it is stopped" in (desk.base / "said.txt").read_text()
     desk.start()
     desk.trade(fills=1)
-    with evening(desk.server):
-        desk.server.step(10 * ROWS)
-        status, ends = desk.ended()
+    desk.server.step(10 * ROWS)
+    desk.server.go_wrong(do="clock-jump", at="00:00:01", seconds=8 * 3600.0)
+    for _ in "evening", "what the hour asks for":
+        desk.server.step(1)
+    status, ends = desk.ended()
     assert (status, ends["status"]) == (0, {"zerodha": 0, "paper": 0}), ends
     check_books(desk)
     check_beside(capsys)

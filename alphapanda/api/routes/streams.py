@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
 from alphapanda.api.answers import ApiError, refuse
-from alphapanda.api.auth import Login
 from alphapanda.api.clients import MOST_NAMES, REVOKED, Client, Watched
 from alphapanda.api.frames import Frame
 from alphapanda.api.headers import header
@@ -24,7 +23,7 @@ from alphapanda.api.log_files import AUDIT
 from alphapanda.api.scopes import ADMIN, TOPICS, V1
 from alphapanda.api.sending import EventStream, send_all
 from alphapanda.api.services import services_of
-from alphapanda.api.who import Who, who_of
+from alphapanda.api.who import Login, Who, who_of
 from alphapanda.log.channels import CHANNELS
 
 ROUTER = APIRouter(prefix=V1, tags=["streams"])

@@ -51,7 +51,7 @@ export function dayPage(app) {
     shown.get("Charges").set(rupees(sums.charges));
     set("Worst dip", app.worst());
     byInstrument.none(app.known() ? "Nothing was traded." : "Not known: the run's board has not come.");
-    byInstrument.set(app.positions());
+    byInstrument.set([...app.positions()].sort((a, b) => (`${a.instrument}/${a.strategy}` < `${b.instrument}/${b.strategy}` ? -1 : 1)));
     refused.none(app.risk ? "No rule has refused anything." : "Not known yet.");
     refused.set(app.risk ? app.risk.refused : []);
   }

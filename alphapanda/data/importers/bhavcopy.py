@@ -169,11 +169,12 @@ def _derivatives(file: _File, exchange: str) -> Source:
         raise UsageError(f"{file.path}: a UDiFF bhavcopy of contracts without {lacks}: add them.")
     day, notes = _trade_day(file, spelt)
     key = _key(file, spelt)
-    sound = f"(SELECT * FROM {file.rows} WHERE {key[1]} IS NOT NULL)"  # not the line of totals
-    contracts, listed_on = _contracts(file, spelt, key, rows=sound, day=day)
+    # The line of totals is of no contract: it is counted as what cannot be read.
+    sound = f"(SELECT * FROM {file.rows} WHERE {key[1]} IS NOT NULL AND {key[0]} <> '')"
+    contracts, listed_on, borrowed = _contracts(file, spelt, key, rows=sound, day=day)
     known = register_names(file.con, file.path, contracts)
     on = " AND ".join(f"{mine} = {its}" for mine, its in zip(key, "sekr", strict=True))
-    named = f"(SELECT * FROM {sound} file JOIN {known} ON {on})"
+    named = f"(SELECT * FROM {file.rows} file LEFT JOIN {known} ON {on})"
     volume, counted = _volume(file, spelt)
     fields = {
         **{name: file.number(column) for name, column in zip(PRICED, spelt.prices, strict=False)},
@@ -181,13 +182,19 @@ def _derivatives(file: _File, exchange: str) -> Source:
     }  # fmt: skip
     made = _File(file.path, file.columns, named, text=file.text, con=file.con, wanted=file.wanted)
     listed = tuple(c for c in contracts.values() if c.lot_size)
+    if borrowed:
+        notes.append(
+            f"{file.path}: {borrowed} contracts did not trade: their lot is that of another expiry "
+            "of the same underlying"
+        )
     left = len(contracts) - len(listed)
     if left:
         notes.append(
             f"{file.path}: {left} contracts without an instrument: nothing tells their lot"
         )
     return _bars(made, f"'{exchange}:' || contract", day, fields, contracts=listed,
-                 listed=listed_on, notes=(*notes, *counted), exchange=exchange)  # fmt: skip
+                 listed=listed_on, notes=(*notes, *counted), exchange=exchange,
+                 lacks="no symbol or expiry that can be read")  # fmt: skip
 
 
 # The fo and op files of a day have it in their name alone: fo14112025.csv.
@@ -230,17 +237,19 @@ def _key(file: _File, spelt: _Spelling) -> tuple[str, str, str, str]:
         return file.word(spelt.symbol), expiry, "0.0", "'FUT'"
     right = file.word(spelt.right)
     none = ", ".join(map(literal, NO_RIGHT))
+    price = file.number(spelt.strike)
     side = (
-        f"CASE WHEN coalesce({right}, '') IN ({none}) THEN 'FUT' WHEN {right} IN ('CE', 'CA') THEN "
-        f"'CE' WHEN {right} IN ('PE', 'PA') THEN 'PE' ELSE {right} END"
+        f"CASE WHEN coalesce({right}, '') IN ({none}) AND coalesce({price}, 0) <= 0 THEN 'FUT' "
+        f"WHEN {right} IN ('CE', 'CA') THEN 'CE' WHEN {right} IN ('PE', 'PA') THEN 'PE' "
+        f"ELSE coalesce({right}, '') END"
     )
-    strike = f"CASE WHEN ({side}) = 'FUT' THEN 0.0 ELSE {file.number(spelt.strike)} END"
+    strike = f"CASE WHEN ({side}) = 'FUT' THEN 0.0 ELSE {price} END"
     return file.word(spelt.symbol), expiry, strike, side
 
 
 def _contracts(
     file: _File, spelt: _Spelling, key: tuple[str, str, str, str], *, rows: str, day: str
-) -> tuple[dict[Key, Contract], date | None]:
+) -> tuple[dict[Key, Contract], date | None, int]:
     lot = "NULL"
     if spelt.lot:
         lot = f"max({file.number(spelt.lot)})"
@@ -260,17 +269,22 @@ def _contracts(
     made = {}
     for symbol, expiry, strike, right, _, on in found:
         if right not in ("CE", "PE", "FUT") or strike is None:
-            raise UsageError(f"{file.path}: {symbol} {expiry} {right} {strike} is no contract.")
+            raise UsageError(
+                f"{file.path}: {symbol}, expiry {expiry}, strike {strike}, right "
+                f"{right or 'none'}: that is no contract. Correct the row."
+            )
         name = symbol_of(symbol, expiry, strike, right, listed=listed[symbol], day=on)
         size = lots.get((symbol, expiry), lots.get(symbol, 0))
         made[symbol, expiry, strike, right] = Contract(name, symbol, expiry, strike, right, size)
-    return made, found[0][-1]
+    own = {key for key in lots if isinstance(key, tuple)}
+    borrowed = sum(bool(c.lot_size) and key[:2] not in own for key, c in made.items())
+    return made, found[0][-1], borrowed
 
 
 def _bars(
     file: _File, name: str, day: str, fields: dict[str, str],
     *, contracts: tuple[Contract, ...] = (), notes: tuple[str, ...] = (),
-    listed: date | None = None, exchange: str = "NFO",
+    listed: date | None = None, exchange: str = "NFO", lacks: str = "no instrument",
 ) -> Source:  # fmt: skip
     columns = ", ".join(f"{value} AS {name}" for name, value in fields.items())
     rows = (
@@ -279,6 +293,7 @@ def _bars(
     types = {"ts": "DATE", "instrument": "VARCHAR", **dict.fromkeys(fields, "DOUBLE")}
     return Source(
         file.path, rows, Layout("bar", {each: each for each in types}, types),
-        reject="CASE WHEN open = 0 AND high = 0 AND low = 0 THEN 'not traded' END",
+        reject=f"CASE WHEN instrument IS NULL THEN '{lacks}' "
+        "WHEN open = 0 AND high = 0 AND low = 0 THEN 'not traded' END",
         interval_ns=DAY, contracts=contracts, notes=notes, day=listed, exchange=exchange,
     )  # fmt: skip

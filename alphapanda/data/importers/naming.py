@@ -42,20 +42,28 @@ class Naming:
         said = wanted.names.get(path, wanted.names.get(Path(path).name, wanted.instrument))
         return replace(wanted, instrument=said, guessed=self.guesses[path].symbol)
 
+    # NIFTY_options.csv says of what, where its rows say of which contracts.
+    def _tells(self, source: Source) -> bool:
+        found = self.guesses[source.path]
+        contracts = source.unnamed and "instrument" in source.layout.columns
+        return found.sure or (bool(found.contracts) and not found.rest and contracts)
+
     def refuse(self, con: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
         """Raise a UsageError where neither user nor rows nor a sure name say an instrument."""
         unsure = [
             source.path for source in sources
-            if not self.guesses[source.path].sure and self.wanted(source.path).instrument is None
+            if not self._tells(source) and self.wanted(source.path).instrument is None
             and (source.unnamed or not source.known_symbols(con))
         ]  # fmt: skip
         if not unsure:
             return
         shown = ", ".join(unsure[:SHOWN]) + (" ..." if len(unsure) > SHOWN else "")
+        of = any(self.guesses[path].contracts for path in unsure)
+        name = "NFO:NIFTY-I" if of else "NSE:INFY"
         how = (
-            "say --instrument NSE:INFY" if len(sources) == 1
+            f"say --instrument {name}" if len(sources) == 1
             else "say --names FILE,NAME.csv, a file of lines such as "
-            f"{Path(unsure[0]).name},NSE:INFY, or import them apart with --instrument"
+            f"{Path(unsure[0]).name},{name}, or import them apart with --instrument"
         )  # fmt: skip
         raise UsageError(
             f"{shown}: neither its rows nor its name say which instrument it is: {how}. Nothing "

@@ -14,10 +14,11 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 SUMS = "SHA256SUMS"
 MODULE = "loop.py"
@@ -162,6 +163,43 @@ def warn_not_kept(cache_dir: Path, reason: str) -> None:
         "set ALPHAPANDA_CACHE_DIR to a folder that can",
         stacklevel=2,
     )
+
+
+class Packed(NamedTuple):
+    """A loop as it is sent to another machine: its key; by name each file's time, ns, and bytes."""
+
+    key: str
+    files: Mapping[str, tuple[int, bytes]]
+
+
+def packed(cache_dir: Path, key: str) -> Packed | None:
+    """Return a loop with its files, None if it is not on disk as it was sealed."""
+    final = Path(cache_dir, key)
+    if not intact(final):
+        return None
+    files = [file for file in sorted(final.rglob("*")) if file.is_file() and file.name != SUMS]
+    return Packed(
+        key,
+        {
+            file.relative_to(final).as_posix(): (file.stat().st_mtime_ns, file.read_bytes())
+            for file in files
+        },
+    )
+
+
+# numba takes a file for another one if its time differs.
+def unpack(cache_dir: Path, loop: Packed) -> None:
+    """Put a loop where it is looked for, unless it is there."""
+    final = Path(cache_dir, loop.key)
+    with alone(cache_dir, loop.key):
+        if intact(final):
+            return
+        with fresh(final, "") as folder:
+            for name, (time_ns, content) in loop.files.items():
+                file = folder / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+                os.utime(file, ns=(time_ns, time_ns))
 
 
 def kept(cache_dir: Path, key: str) -> bool:

@@ -67,6 +67,8 @@ class Program:
     entry: Entry | None = None
     publish: Entry | None = None
     """Writes into a handle where the strategies' functions are, if they were compiled apart."""
+    keys: tuple[str, ...] = ()
+    """Its folders in the cache of compiled loops."""
 
 
 def dtypes(specs: Sequence[Spec]) -> list[np.dtype[Any]]:
@@ -111,16 +113,23 @@ def compiled(program: Program, function: str, cache_dir: Path, tier: Tier) -> Pr
     if tier != Tier.QUICK:
         bound = bind_loop(program, function)
         if tier == Tier.FULL or cache.kept(cache_dir, bound.key):
-            return replace(program, tier=Tier.FULL, entry=load(bound, function, specs, cache_dir))
-    publish = load(bind_declared(program, flags), "publish", specs, cache_dir)
-    entry = core_entry(tuple(sorted(flags.items())), function, cache_dir)
-    return replace(program, tier=Tier.QUICK, entry=entry, publish=publish)
+            entry = load(bound, function, specs, cache_dir)
+            return replace(program, tier=Tier.FULL, entry=entry, keys=(bound.key,))
+    declared = bind_declared(program, flags)
+    publish = load(declared, "publish", specs, cache_dir)
+    core, entry = core_entry(tuple(sorted(flags.items())), function, cache_dir)
+    return replace(
+        program, tier=Tier.QUICK, entry=entry, publish=publish, keys=(core, declared.key)
+    )
 
 
 @once
-def core_entry(flags: tuple[tuple[str, int], ...], function: str, cache_dir: Path) -> Entry:
-    """Return the entry of a core that serves any strategies on data of this form."""
-    return load(bind_core(dict(flags), function), function, (), cache_dir)
+def core_entry(
+    flags: tuple[tuple[str, int], ...], function: str, cache_dir: Path
+) -> tuple[str, Entry]:
+    """Return the key and the entry of a core that serves any strategies on data of this form."""
+    bound = bind_core(dict(flags), function)
+    return bound.key, load(bound, function, (), cache_dir)
 
 
 def unbound(shape: Shape) -> Program:

@@ -235,10 +235,11 @@ def test_a_gap_is_told_until_each_instrument_has_something_new(kite: Kite, base:
 REFUSED = [
     ("kite:NSE:INFY,NSE:NOBODY", "NOBODY", 2),
     ("kite:", "write its instruments", 2),
+    ("kite:" + ",".join(f"NSE:N{n}" for n in range(9_001)), "Kite has 9,000 for a key", 2),
 ]
 
 
-@pytest.mark.parametrize(("feed", "message", "status"), REFUSED)
+@pytest.mark.parametrize(("feed", "message", "status"), REFUSED, ids=["nobody", "none", "too many"])
 def test_feeds_that_can_not_be(
     kite: Kite, base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     feed: str, message: str, status: int,

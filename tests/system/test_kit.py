@@ -142,6 +142,7 @@ CASES = {
     **dict.fromkeys(KIT, Case(tier="quick")),
     "delta_hedged_straddle": Case(made_up_chain, {"product": "MIS"}, batch=997),
     "ema_cross": Case(index, {}, batch=997, depends=True),
+    "gap_fade": Case(minutes, {"instrument": FEW, "product": "MIS"}, tier="quick"),
     "hedged_pairs": Case(minutes, BANKS, tier="quick"),
     "iron_condor": Case(near_chain, {}, batch=997),
     "learned_odds": Case(minutes, {"instrument": "INFY"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from alphapanda.cli.output import print_json, print_table, whole_table
 from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import Journal
 from alphapanda.research.curves import india
+from alphapanda.research.lines import request_rows
 from alphapanda.research.table import count
 from alphapanda.runs.folders import folder_of
 
@@ -43,6 +45,7 @@ def runs_show(run: RunFolder, json: Json = False) -> None:
     facts |= {
         **({"gaps": gaps.status} if gaps.missed else {}),
         "events": dict(sorted(kinds.items())),
+        **requests_in(folder),
         "statuses": journal.contents.statuses,
         "options": manifest["options"],
         "data": manifest["data"],
@@ -56,6 +59,18 @@ def runs_show(run: RunFolder, json: Json = False) -> None:
         if name != "options":
             table.add_row(name, Text(str(value)))
     print_table(table, whole=True)
+
+
+def requests_in(folder: Path) -> dict[str, Any]:
+    """Return how the order requests of a run ended, each once, as its summary has them.
+
+    Nothing while it runs, and of a version that did not count them so.
+    """
+    try:
+        summary = msgspec.json.decode((folder / "summary.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    return {"requests": summary["requests"]} if "requests" in summary else {}
 
 
 def type_of(line: bytes) -> str:
@@ -74,6 +89,11 @@ def readable(facts: Mapping[str, Any]) -> dict[str, str]:
         "made": f"{india(made)} IST",
         **{name: count(facts[name]) for name in COUNTS},
         "events": listed(f"{name}: {count(number)}" for name, number in facts["events"].items()),
+        **(
+            {"requests": listed(f"{name.strip()}: {value}" for name, value in request_rows(facts))}
+            if "requests" in facts
+            else {}
+        ),
         "statuses": listed(
             f"{india(said['ts'])} IST: {said['status']}, {said.get('note') or '-'}"
             for said in facts["statuses"]

@@ -331,6 +331,10 @@ def test_runs_are_listed_and_shown(tmp_path: Path) -> None:
     assert {run["run"]: run["status"] for run in told} == {"one": "ended", "two": "quarantined"}
     shown = json.loads(process("runs", "show", "one", "--json", cwd=tmp_path).out)
     assert sum(shown["events"].values()) == shown["envelopes"] > 0
+    summary = json.loads((tmp_path / "runs/one/summary.json").read_text())
+    assert shown["requests"] == summary["requests"]
+    assert f"filled: {summary['requests']['filled']}" in called("runs", "show", "one",
+                                                                cwd=tmp_path).out  # fmt: skip
     assert FILE in left(tmp_path / "runs/one")
     assert "quarantined" in process("runs", "list", cwd=tmp_path).out
     assert process("runs", "show", "two", cwd=tmp_path).status == 3

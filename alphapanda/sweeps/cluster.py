@@ -193,6 +193,8 @@ class Cluster:
 
     def close(self) -> None:
         """End the workers."""
+        if not self._answers():
+            return  # Ray ends the process that asks a dead head for a minute
         with suppress(Exception):  # of a cluster that is gone nothing can be asked
             for hand in self._hands:
                 self._ray.kill(hand.actor)
@@ -227,6 +229,7 @@ class Cluster:
         if self._stopped:
             return
         while len(self._hands) < self.wanted:
+            self._ask_head()
             actor = self._kind.remote()
             self._hands.append(Hand(actor, actor.prepare.remote(self._recipe, self._rows)))
         for depth in (1, 2):  # one portion for each before anybody has two
@@ -316,10 +319,20 @@ class Cluster:
         if now - self._beat < BEAT_S:
             return
         self._beat = now
-        host, _, port = self._head.rpartition(":")
-        self._absent = 0 if listens(host.strip("[]"), int(port)) else self._absent + 1
+        self._absent = 0 if self._answers() else self._absent + 1
         if self._absent >= BEATS:
             raise self._gone("its head does not answer")
+
+    def _ask_head(self) -> None:
+        """Make sure that there is a head, before it is asked for a worker."""
+        for _ in range(BEATS):
+            if self._answers():
+                return
+        raise self._gone("its head does not answer")
+
+    def _answers(self) -> bool:
+        host, _, port = self._head.rpartition(":")
+        return listens(host.strip("[]"), int(port))
 
     def _gone(self, why: str) -> OutsideError:
         final = self._made.store.final

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 import alphapanda
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.research.sweep_store import partial_of
+from tests.support.running import PROGRAM
 from tests.sweeps.markets import GRID, SMA_CROSS, WAYS, bars
 
 pytestmark = [
@@ -143,21 +146,29 @@ def test_a_hook_that_fails_names_the_users_file(cluster: Any, tmp_path: Path) ->
         swept(cluster, str(file), grid={"size": [2, 0]}, workers=1)
     assert f"{file}:" in str(told.value) or "share.py:2" in str(told.value)
     assert "with size=0" in str(told.value)
-    assert "division by zero" in str(told.value)
+    assert "ZeroDivisionError" in str(told.value)
 
 
 def test_a_killed_head_loses_nothing(cluster: Any, local: Path, tmp_path: Path) -> None:
-    """What was done is kept; the sweep says how it goes on, and does with other workers."""
+    """What was done is kept; the sweep says how it goes on, and does with other workers.
+
+    In a process of its own: Ray ends one that asks a dead head, whatever runs in it.
+    """
     out = tmp_path / "out"
-
-    def kill() -> None:
+    command = [
+        PROGRAM, "sweep", SMA_CROSS, "--data", bars(), "--grid", "fast=2:62", "--grid",
+        "slow=60:160", "--metric", "pnl", "--limits", "wide", "--costs", "0.03%", "--out", out,
+        "--cluster", f"ray://{cluster.address}", "--json",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not list(partial_of(out).glob("part-*")):
+            time.sleep(0.05)
         cluster.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
-
-    with pytest.raises(OutsideError, match=rf"to go on, write --out {out}"):
-        swept(cluster, out=out, progress=once(200, kill))
-    assert list(partial_of(out).glob("part-*"))
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 3, said
+    assert f"to go on, write --out {out}" in said
     last = alphapanda.sweep(SMA_CROSS, bars(), grid=MANY, metric="pnl", out=out, workers=3, **WAYS)
-    assert last.summary["resumed"] >= 200
+    assert 0 < last.summary["resumed"] < last.summary["combos"]
     assert same(out, local)
 
 

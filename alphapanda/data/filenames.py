@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alphapanda.data.instruments import UNDERLYING
-from alphapanda.model.indices import OF_BSE, ROOT_OF, index_name, is_index
+from alphapanda.model.indices import OF_BSE, ROOT_OF, index_name
 from alphapanda.model.instruments import CONTINUOUS, root_of
 from alphapanda.model.interval import WRITTEN
 
@@ -149,13 +149,14 @@ def replayed(path: str) -> Guess:
     """Return what a replay makes of a path: names without capitals stay as they are written.
 
     They are no symbols of an exchange; a run names its own files by them, without their dates.
-    Indices are told by any spelling, and futures of no month are a series, the near month's.
+    Futures of no month are a series, the near month's. A file without capitals that is named after
+    an index is no index by that: its rows are run under its name, and a note says so.
     """
     found = guess(path)
     if found.contracts == "FUT":
         symbol = found.symbol.rpartition(":")[2]
         return replace(found, symbol=f"{ROOT_OF.get(symbol, symbol)}-I")
-    if found.contracts or is_index(found.symbol.rpartition(":")[2]):
+    if found.contracts:
         return found
     text = ENDINGS.sub("", Path(path).name)
     folders = Path(path).parts[:-1]

@@ -249,7 +249,7 @@ def _key(file: _File, spelt: _Spelling) -> tuple[str, str, str, str]:
 
 def _contracts(
     file: _File, spelt: _Spelling, key: tuple[str, str, str, str], *, rows: str, day: str
-) -> tuple[dict[Key, Contract], date | None, int]:
+) -> tuple[dict[Key, Contract], date, int]:
     lot = "NULL"
     if spelt.lot:
         lot = f"max({file.number(spelt.lot)})"
@@ -266,6 +266,9 @@ def _contracts(
         listed.setdefault(symbol, set()).add(expiry)
         if size:
             lots[symbol, expiry] = lots[symbol] = round(size)
+    last = max((on for *_, on in found if on is not None), default=None)
+    if last is None:
+        raise UsageError(f"{file.path}: no row has a day that can be read: correct its days.")
     made = {}
     for symbol, expiry, strike, right, _, on in found:
         if right not in ("CE", "PE", "FUT") or strike is None:
@@ -273,12 +276,12 @@ def _contracts(
                 f"{file.path}: {symbol}, expiry {expiry}, strike {strike}, right "
                 f"{right or 'none'}: that is no contract. Correct the row."
             )
-        name = symbol_of(symbol, expiry, strike, right, listed=listed[symbol], day=on)
+        name = symbol_of(symbol, expiry, strike, right, listed=listed[symbol], day=on or last)
         size = lots.get((symbol, expiry), lots.get(symbol, 0))
         made[symbol, expiry, strike, right] = Contract(name, symbol, expiry, strike, right, size)
     own = {key for key in lots if isinstance(key, tuple)}
     borrowed = sum(bool(c.lot_size) and key[:2] not in own for key, c in made.items())
-    return made, found[0][-1], borrowed
+    return made, last, borrowed
 
 
 def _bars(

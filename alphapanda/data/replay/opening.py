@@ -19,6 +19,7 @@ from alphapanda.data.names import FileSymbols, Instruments, choose
 from alphapanda.data.replay.blocks import POSITION_BITS
 from alphapanda.data.replay.checks import Defect
 from alphapanda.data.replay.layouts import describe, read_layouts
+from alphapanda.data.replay.name_notes import name_notes
 from alphapanda.data.replay.parquet import FileInfo, file_info, read_footers, scan
 from alphapanda.data.replay.scans import (
     Run,
@@ -61,8 +62,6 @@ LATE_CLOSE_NS = {
 }
 """Exchanges whose day ends later: their day bars would be look-ahead at 15:30."""
 
-NOTES = 5
-"""Files named one by one in notes on instruments' names."""
 
 EPOCH = date(1970, 1, 1)
 
@@ -165,7 +164,7 @@ class Opening:
         notes = (
             *self._fineness(runs),
             *self._layout_notes(runs),
-            *_name_notes(symbols, instruments),
+            *name_notes(symbols, instruments),
             *self._interval_notes(survey, interval_ns, close_ns),
         )
         silent = self._silent(runs, instruments)
@@ -379,22 +378,3 @@ def _whole_days(interval_ns: int) -> int:
             "give the interval with --interval."
         )
     return interval_ns
-
-
-def _name_notes(symbols: Sequence[FileSymbols], instruments: Instruments) -> list[str]:
-    notes = []
-    for file in symbols:
-        if file.path not in instruments.files:
-            continue
-        if file.unnamed:
-            notes.append(
-                f"{file.path}: no symbols: named {file.fallback} after the file (data import "
-                "--instrument NAME names it otherwise)"
-            )
-        elif None in file.rows and file.fallback is not None:
-            notes.append(
-                f"{file.path}: {file.rows[None]} rows without a symbol taken as {file.fallback}"
-            )
-    if len(notes) <= NOTES:
-        return notes
-    return [*notes[:NOTES], f"... and {len(notes) - NOTES} more files named in such ways"]

@@ -62,7 +62,7 @@ def command(*words: str, capsys: pytest.CaptureFixture[str]) -> Told:
 
 def facts(done: Told) -> Any:
     """Return the object that a command printed, which ended well."""
-    assert (done.status, done.err) == (0, "")
+    assert (done.status, done.err) == (0, ""), done
     return json.loads(done.out)
 
 

@@ -14,6 +14,8 @@ EQUAL, DIFFERENT, FOREIGN, KIN, MISSING = (
 MORE = "and more, not ours"
 BROKER_STATES = {"COMPLETE": ("FILLED",), "REJECTED": ("FAILED",), "CANCELLED": (
     "CANCELLED", "EXPIRED", "FAILED")}  # fmt: skip
+UNSENT = ("FAILED", "CANCELLED", "EXPIRED")
+"""How an order may have ended that never had a number of the broker's."""
 
 
 class Ours(Protocol):
@@ -89,7 +91,8 @@ def line_of(one: Ours, row: OrderRow | None) -> OrderLine:
         one.broker_order_id,
     )  # fmt: skip
     if row is None:
-        never = one.state == "FAILED" and not one.broker_order_id
+        # Ended here before it was sent: stopped, refused by us, a dry run.
+        never = one.state in UNSENT and not one.broker_order_id and not one.filled
         return line._replace(standing=EQUAL if never else "UNKNOWN" if one.state == "UNKNOWN"
                              else MISSING)  # fmt: skip
     states = BROKER_STATES.get(row.status, ("SENT", "WORKING"))

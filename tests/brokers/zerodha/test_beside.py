@@ -40,6 +40,7 @@ def test_orders_stand_side_by_side() -> None:
         kept(1, 5, "FILLED", 5, "11"), kept(2, -5, "WORKING", -2, "12"),
         kept(3, 5, "CANCELLED", 0, "13"), kept(4, 5, "FAILED"), kept(5, 5, "UNKNOWN"),
         kept(6, 5, "WORKING", 0, "16"), kept(7, 5, "WORKING", 0, "17"), kept(8, 9, "SENT"),
+        kept(9, 5, "CANCELLED"),
     ]  # fmt: skip
     theirs = [
         row("11", "COMPLETE", 5, 5), row("12", "OPEN", 5, 2, buys=False),
@@ -49,9 +50,9 @@ def test_orders_stand_side_by_side() -> None:
     lines = order_lines(ours, theirs)
     assert [line.standing for line in lines] == [
         "equal", "equal", "equal", "equal", "UNKNOWN", "DIFFERENT", "DIFFERENT",
-        "NOT AT THE BROKER", "not ours", "OURS, UNKNOWN TO ANY RUN",
+        "NOT AT THE BROKER", "equal", "not ours", "OURS, UNKNOWN TO ANY RUN",
     ]  # fmt: skip
-    assert [line.agrees for line in lines] == [True] * 4 + [False] * 4 + [True, False]
+    assert [line.agrees for line in lines] == [True] * 4 + [False] * 4 + [True, True, False]
     assert (lines[1].filled, lines[1].broker_filled) == (-2, -2)
 
 

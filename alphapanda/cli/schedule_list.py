@@ -14,6 +14,7 @@ from alphapanda.cli.output import print_json, print_table, whole_table
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import ist_date
+from alphapanda.runs import run_files
 from alphapanda.runtime.scheduling import places_of
 from alphapanda.schedules import planner, schedule
 from alphapanda.schedules.records import history, now_text
@@ -44,7 +45,7 @@ def facts_of(settings: Settings) -> list[dict[str, Any]]:
     """Return what a list says of each schedule."""
     last = {run["name"]: run for run in history(places_of(settings).root)}
     now, found = time.time_ns(), []
-    for name, file in schedule.available(settings.schedules_dir).items():
+    for name, file in run_files.named(settings.schedules_dir).items():
         run = last.get(name)
         facts = dict.fromkeys(("when", "next", "notebook", "problem"), "")
         facts |= {"name": name, "last": f"{run['date']} {run['status']}" if run else ""}

@@ -28,26 +28,28 @@ def arrow(values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> pa.
     pyarrow's own way from numpy and back loads pandas: half a second of each command.
     """
     held = np.ascontiguousarray(values)
-    valid = None
-    if missing is not None and missing.any():
-        valid = pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
-    kind = pa.from_numpy_dtype(held.dtype)
-    return pa.Array.from_buffers(kind, len(held), [valid, pa.py_buffer(held.tobytes())])
+    buffers = [_validity(missing), pa.py_buffer(held.tobytes())]
+    return pa.Array.from_buffers(pa.from_numpy_dtype(held.dtype), len(held), buffers)
 
 
 def texts(values: Iterable[str | None]) -> pa.Array:
     """Return texts as an Arrow column, null for None."""
     found = list(values)
     encoded = [b"" if text is None else text.encode() for text in found]
-    ends = np.zeros(len(found) + 1, np.int32)
+    ends = np.zeros(len(found) + 1, np.int64)
     np.cumsum([len(text) for text in encoded], out=ends[1:])
-    missing = np.array([text is None for text in found], bool)
-    valid = None
-    if missing.any():
-        valid = pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
+    assert ends[-1] < 1 << 31, "a text column ends at 2 GiB"
+    valid = _validity(np.array([text is None for text in found], bool))
     return pa.StringArray.from_buffers(
-        len(found), pa.py_buffer(ends.tobytes()), pa.py_buffer(b"".join(encoded)), valid
-    )
+        len(found), pa.py_buffer(ends.astype(np.int32).tobytes()),
+        pa.py_buffer(b"".join(encoded)), valid,
+    )  # fmt: skip
+
+
+def _validity(missing: NDArray[np.bool_] | None) -> pa.Buffer | None:
+    if missing is None or not missing.any():
+        return None
+    return pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
 
 
 def absent(array: pa.Array) -> NDArray[np.bool_]:

@@ -151,22 +151,13 @@ class Deployment:
         return {**self.options.get(broker, {}), "strategies": entries, "cash": cash}
 
 
-def available(folder: Path) -> dict[str, Path]:
-    """Return the files of a folder by the names of their deployments."""
-    return {file.stem: file for file in sorted(folder.glob("*.toml"))}
-
-
 def find(folder: Path, name: str) -> Deployment:
     """Return a deployment by its name.
 
     Raises:
         UsageError: if there is none of that name, or its file is wrong.
     """
-    known = available(folder)
-    if name not in known:
-        hint = did_you_mean(name, known) or f" There are {', '.join(known) or 'none'}."
-        raise UsageError(f"--deployment {name}: no such file in {folder}.{hint}")
-    return read(known[name])
+    return read(run_files.find(folder, name, f"--deployment {name}: no such file"))
 
 
 def read(file: Path) -> Deployment:

@@ -1,4 +1,4 @@
-"""Run files, such as backtests/NAME.toml, and the options of a command laid over them."""
+"""Files that say what is run, such as backtests/NAME.toml, and a command's options over them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alphapanda.errors import UsageError
+from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.runs.options import Options, as_params, make
 
 
@@ -18,13 +18,31 @@ def read_file(path: Path) -> dict[str, Any]:
         UsageError: if the file is missing or no TOML.
     """
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def named(folder: Path) -> dict[str, Path]:
+    """Return the TOML files of a folder by their names."""
+    return {file.stem: file for file in sorted(folder.glob("*.toml"))}
+
+
+def find(folder: Path, name: str, missing: str) -> Path:
+    """Return the file of a name.
+
+    Raises:
+        UsageError: if there is none; it begins with `missing`.
+    """
+    known = named(folder)
+    if name not in known:
+        hint = did_you_mean(name, known) or f" There are {', '.join(known) or 'none'}."
+        raise UsageError(f"{missing} in {folder}.{hint}")
+    return known[name]
 
 
 def of_command(strategy: str, given: Mapping[str, Any], *, leaving: Sequence[str] = ()) -> Options:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +12,7 @@ from typing import Any
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import Calendar, SessionGroup
 from alphapanda.model.interval import SECOND, parse_interval
+from alphapanda.runs import run_files
 from alphapanda.runs.plan import read_calendar
 from alphapanda.schedules import parameters
 from alphapanda.schedules.when import BySession, When, parse
@@ -71,22 +71,13 @@ class Schedule:
     alert_command: tuple[str, ...]
 
 
-def available(folder: Path) -> dict[str, Path]:
-    """Return the files of a folder by the names of their schedules."""
-    return {file.stem: file for file in sorted(folder.glob("*.toml"))}
-
-
 def find(folder: Path, name: str) -> Schedule:
     """Return a schedule by its name.
 
     Raises:
         UsageError: if there is none of that name, or its file is wrong.
     """
-    known = available(folder)
-    if name not in known:
-        hint = did_you_mean(name, known) or f" There are {', '.join(known) or 'none'}."
-        raise UsageError(f"no schedule {name!r} in {folder}.{hint}")
-    return read(known[name])
+    return read(run_files.find(folder, name, f"no schedule {name!r}"))
 
 
 def read(file: Path) -> Schedule:
@@ -98,7 +89,7 @@ def read(file: Path) -> Schedule:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", file.stem) is None:
         raise UsageError(f"{file}: a schedule's name has letters, digits, - and _")
     where = f"{file}: "
-    given = content_of(file)
+    given = run_files.read_file(file)
     for key in given:
         if key not in KEYS:
             raise UsageError(f"{where}there is no key {key!r}.{did_you_mean(key, KEYS)}")
@@ -107,16 +98,6 @@ def read(file: Path) -> Schedule:
     except UsageError as error:
         said = str(error)
         raise UsageError(said if said.startswith(where) else where + said) from None
-
-
-def content_of(file: Path) -> dict[str, Any]:
-    """Return a file's table."""
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file}: {error}") from None
 
 
 def made(file: Path, given: Mapping[str, Any]) -> Schedule:

@@ -20,11 +20,12 @@ from alphapanda import files, log
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 from alphapanda.journal.records import locked
 from alphapanda.research.rundir import make_folder
+from alphapanda.runs import run_files
 from alphapanda.schedules import planner, running
 from alphapanda.schedules.planner import Decision
 from alphapanda.schedules.records import Record, all_records, one_at_a_time, settle
 from alphapanda.schedules.running import Places, Tell
-from alphapanda.schedules.schedule import Schedule, available, read
+from alphapanda.schedules.schedule import Schedule, read
 
 LOG = log.get(__name__)
 TIMER, LOCK = "timer.json", "scheduler.lock"
@@ -128,7 +129,7 @@ class Scheduler:
 
     def _schedules(self) -> Iterator[Schedule]:
         # A file that is wrong must not stop the others: it is told once, and again when it changes.
-        for name, file in available(self._folder).items():
+        for name, file in run_files.named(self._folder).items():
             try:
                 yield read(file)
                 self._told.pop(name, None)
@@ -187,7 +188,7 @@ def only_one(root: Path) -> Iterator[None]:
 def problems(folder: Path) -> dict[str, str]:
     """Return what is wrong with schedules of a folder, by name."""
     found = {}
-    for name, file in available(folder).items():
+    for name, file in run_files.named(folder).items():
         try:
             read(file)
         except AlphaPandaError as error:

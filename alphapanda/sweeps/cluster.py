@@ -72,6 +72,7 @@ def connected(made: Sweep) -> Iterator[None]:
         check_reachable(place)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to its makers
     os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: threads are not so modest either
+    os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")  # it would replace print for good
     few = {} if place else {"num_cpus": made.search.workers or cores(), "include_dashboard": False}
     with handlers_kept():
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import textwrap
 from pathlib import Path
 
@@ -139,4 +140,12 @@ def test_construct_is_allowed(body: str, folder: Path) -> None:
 def test_printing_is_allowed_in_plain_python(folder: Path) -> None:
     """--no-jit is there to print."""
     (folder / "wrong.py").write_text(FILE + "        print(ctx.last)\n")
+    lint.check(find(str(folder / "wrong.py")), printing=True)
+
+
+def test_a_print_of_somebody_else_is_print(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray, for one, puts its own function in the place of the built-in one, and leaves it there."""
+    monkeypatch.setattr(builtins, "print", lambda _: None)
+    with pytest.raises(UsageError, match="--no-jit to print"):
+        checked("print(ctx.last)", folder)
     lint.check(find(str(folder / "wrong.py")), printing=True)

@@ -123,10 +123,15 @@ class Reading:
         return dict(zip(given, ("self", "ctx") if self.hook else given, strict=False))
 
     @cached_property
-    def names(self) -> dict[str, Any]:
+    def own_names(self) -> dict[str, Any]:
         """What the function's global and enclosing names stand for."""
         enclosing = inspect.getclosurevars(self.function).nonlocals
-        return {**vars(builtins), **self.function.__globals__, **enclosing}
+        return {**self.function.__globals__, **enclosing}
+
+    @cached_property
+    def names(self) -> dict[str, Any]:
+        """What any name stands for, built-in ones too."""
+        return {**vars(builtins), **self.own_names}
 
     def problems(self) -> Iterator[tuple[int, str]]:
         """Yield line and problem of whatever can't stay."""
@@ -163,7 +168,10 @@ class Reading:
             return ""
         if name not in self.names:
             return f"the name {name} is not defined.{did_you_mean(name, self.names)}"
-        return self.judge_value(name, self.names[name])
+        value = self.names[name]
+        if name in self.own_names or isinstance(value, type) or not callable(value):
+            return self.judge_value(name, value)
+        return self.judge_builtin(name)
 
     def judge_value(self, name: str, value: Any) -> str:
         """Return what is wrong with using a value from outside the function."""
@@ -175,7 +183,7 @@ class Reading:
             known = issubclass(value, IntEnum | Exception) or value.__name__ in BUILTINS
             return "" if known else advice(f"the class {name}")
         if inspect.isbuiltin(value):
-            return self.judge_builtin(name, value)
+            return self.judge_native(name, value)
         if type(value).__module__.startswith("numpy") and callable(value):
             return advice(f"numpy.{name}", key="numpy")
         return advice(f"{name}, which is of type {type(value).__name__},")
@@ -197,10 +205,14 @@ class Reading:
         self.called.append(value)
         return ""
 
-    def judge_builtin(self, name: str, value: Any) -> str:
+    def judge_native(self, name: str, value: Any) -> str:
         """Return what is wrong with a function written in C."""
-        if value.__module__ == "math":
-            return advice(f"math.{name}") if name in MATH_DIFFERS else ""
+        if value.__module__ != "math":
+            return self.judge_builtin(name)
+        return advice(f"math.{name}") if name in MATH_DIFFERS else ""
+
+    def judge_builtin(self, name: str) -> str:
+        """Return what is wrong with a built-in function; libraries replace some by their own."""
         allowed = name in BUILTINS or (name == "print" and self.printing)
         return "" if allowed else advice(f"{name}()", key=name)
 

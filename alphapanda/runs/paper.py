@@ -38,6 +38,7 @@ from alphapanda.runs.identity import differing, made_by
 from alphapanda.runs.inbox import FileInbox
 from alphapanda.runs.line import Line
 from alphapanda.runs.nights import Night, catch_up, goes_on, news_of, notes_on_end
+from alphapanda.runs.onward import Onward
 from alphapanda.runs.operator import Operator
 from alphapanda.runs.output import write_run
 from alphapanda.runs.plan import RunPlan
@@ -267,16 +268,17 @@ def rows_taken(journal: Journal | None) -> int:
 def trade(paper: PaperRun, journal: Journal | None, *, show: Show | None) -> bool:
     """Feed the rest of the feed to the core; return True if it was stopped before its end."""
     run, session = paper.run, paper.run.session
-    fed = False
+    fed, onward = False, Onward()
     with orderly() as stopping, blaming(run.plan.specs, session.time):
         for missed, part, clock_ns in run.source.rows(rows_taken(journal), stopping):
             paper.recorder.miss(missed)
-            session.advance(part, clock_ns)
+            session.advance(onward.take(part, session.now), clock_ns)
             fed |= bool(part.rows or clock_ns)
             if show is not None and (part.rows or clock_ns):
                 show(paper)
         if stopping() or getattr(run.source, "goes_on", False):
             return True
+        add_notes(run, *onward.notes())
         hear_out(session, stopping)
         if fed or not paper.recorder.finished:
             session.finish(always=run.plan.rules.calendar.is_always)

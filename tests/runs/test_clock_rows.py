@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +22,10 @@ from alphapanda.runs import options
 from alphapanda.runs.paper import run_paper, unfinished
 from alphapanda.runs.plan import bind, load_strategies, open_recording, rules_of
 from alphapanda.runs.verify import verify
-from tests.support.running import ROOT, session
+from tests.support.running import ROOT, command, facts, session
 
 ROWS, SLICE = 300, 50
+SECOND = 10**9
 STRATEGY = str(ROOT / "strategies" / "ema_cross.py")
 
 
@@ -33,14 +35,19 @@ class Clocked:
     part = None
     origin = Origin(data=("clocked:",))
 
-    def __init__(self, feed: Feed, rows: Columns, *, stop_after: int = 0) -> None:
+    def __init__(
+        self, feed: Feed, rows: Columns, *, stop_after: int = 0, back_ns: int = 0
+    ) -> None:  # fmt: skip
         self.feed = feed
         self._rows = rows
         self._stop_after = stop_after
+        self._back_ns = back_ns
 
     def rows(self, taken: int, stopping: Callable[[], bool]) -> Iterator[Portion]:
         """Yield what lies behind the first `taken` rows."""
         assert taken % SLICE == 0
+        if taken:
+            self._rows = self._rows._replace(ts=self._rows.ts - self._back_ns)
         for at in range(taken, self._rows.rows, SLICE):
             if stopping():
                 return
@@ -51,8 +58,8 @@ class Clocked:
                 os.kill(os.getpid(), signal.SIGINT)
 
 
-def traded(folder: Path, *, stop_after: int = 0) -> str:
-    """Trade on a recording with the clock among its rows; return the digest."""
+def traded(folder: Path, *, stop_after: int = 0, back_ns: int = 0) -> dict[str, Any]:
+    """Trade on a recording with the clock among its rows; return the summary."""
     chosen = options.make({
         "strategies": STRATEGY, "data": [session(2, ROWS)], "no_jit": True, "limits": "wide",
         "param": ["fast=3", "slow=8"],
@@ -62,10 +69,9 @@ def traded(folder: Path, *, stop_after: int = 0) -> str:
         recording = stack.enter_context(open_recording(chosen, specs))
         parts = [portion.columns for portion in recording.rows(0, lambda: False)]
         rows = Columns._make(np.concatenate(column) for column in zip(*parts, strict=True))
-        source = Clocked(recording.feed, rows, stop_after=stop_after)
+        source = Clocked(recording.feed, rows, stop_after=stop_after, back_ns=back_ns)
         plan = bind(chosen, rules_of(chosen), source, specs, arguments)
-        digest: str = run_paper(plan, source, folder, unfinished(folder)).summary["digest"]
-        return digest
+        return run_paper(plan, source, folder, unfinished(folder)).summary
 
 
 @pytest.fixture
@@ -79,10 +85,10 @@ def _interrupts() -> Iterator[None]:
 @pytest.mark.usefixtures("_interrupts")
 def test_a_run_with_the_clock_goes_on_and_replays(tmp_path: Path) -> None:
     """Stopped between two rows and begun again it is the run that never stopped; both verify."""
-    digest = traded(tmp_path / "whole")
+    digest = traded(tmp_path / "whole")["digest"]
     with pytest.raises(KeyboardInterrupt):
         traded(tmp_path / "stopped", stop_after=4 * SLICE)
-    assert traded(tmp_path / "stopped") == digest
+    assert traded(tmp_path / "stopped")["digest"] == digest
     for name in ("whole", "stopped"):
         assert verify(tmp_path / name).identical
         kinds = [
@@ -90,6 +96,25 @@ def test_a_run_with_the_clock_goes_on_and_replays(tmp_path: Path) -> None:
         ]
         assert kinds.count(Control.TIME) >= 2 * ROWS // SLICE - 1
         assert Control.SQUARE_OFF in kinds
+
+
+@pytest.mark.usefixtures("_interrupts")
+def test_a_feed_that_goes_back_leaves_a_recording(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Begun again by a feed of earlier times, a run is still what a backtest on its rows says."""
+    with pytest.raises(KeyboardInterrupt):
+        traded(tmp_path / "run", stop_after=4 * SLICE)
+    summary = traded(tmp_path / "run", back_ns=9 * SECOND)
+    (told,) = [note for note in summary["notes"] if "the run was past" in note]
+    assert int(told.split()[0]) >= 1
+    assert verify(tmp_path / "run").identical
+    again = facts(command(
+        "backtest", STRATEGY, "--data", str(tmp_path / "run"), "--no-jit", "--json",
+        "--limits", "wide", "--param", "fast=3", "--param", "slow=8",
+        "--out", str(tmp_path / "again"), capsys=capsys,
+    ))  # fmt: skip
+    assert (again["digest"], again["fills"]) == (summary["digest"], summary["fills"])
 
 
 def controls(*rows: Row) -> np.ndarray:

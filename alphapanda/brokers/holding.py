@@ -13,6 +13,9 @@ from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import ExecutionClient, OrderRequest, Report, ReportKind
 from alphapanda.model.rows import Reason, RejectionCode
 
+MOVES = (ReportKind.FILLED, ReportKind.SQUARED_OFF)
+"""Reports of trades, which move what is held."""
+
 
 class DryRun:
     """Sends nothing: each order ends as cancelled, reason DRY_RUN."""
@@ -81,7 +84,7 @@ class Holding:
                     own = asyncio.ensure_future(self._said.get())
                 if hearing in done:
                     report = hearing.result()
-                    if report.kind == ReportKind.FILLED and report.row >= 0:
+                    if report.kind in MOVES and report.row >= 0:
                         self._held[report.row] += report.qty
                     if not (self._sent >= self._most and lifts(report)):  # it is ours that stands
                         yield report
@@ -114,7 +117,7 @@ def sent_and_held(history: Iterable[OrderRequest | Report]) -> tuple[int, Counte
         if isinstance(entry, OrderRequest):
             if entry.verb == RequestVerb.NEW:
                 sent.add(entry.order)
-        elif entry.kind == ReportKind.FILLED:
+        elif entry.kind in MOVES:
             held[entry.row] += entry.qty
         elif entry.reason == Reason.DRY_RUN and entry.kind == ReportKind.CANCELLED:
             sent.discard(entry.order)

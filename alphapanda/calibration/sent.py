@@ -208,6 +208,8 @@ class Reading:
         if envelope.type == EventType.ORDER_PLACED:
             self._places[said.order] = len(self._orders)
             self._orders.append(self._order(said, envelope.ts))
+        elif said.order == 0:  # the broker's own, or among strategies
+            return
         elif said.order not in self._places:
             raise UsageError(f"the journal speaks of order {said.order}, which it never placed")
         if envelope.type == EventType.ORDER_FILLED:

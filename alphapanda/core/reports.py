@@ -35,6 +35,7 @@ from alphapanda.core.brackets import trailing
 from alphapanda.core.execution import execute
 from alphapanda.core.matching import arrive, trigger
 from alphapanda.core.overnight import end_at_broker, refuse_exit, try_again
+from alphapanda.core.square_off import hear_square_off
 from alphapanda.model.rows import NEVER, Out, Reason, RejectionCode, ReportKind
 
 
@@ -60,7 +61,8 @@ def hear(core: Core, row: Record) -> None:
 
 def hear_of_account(core: Core, row: Record) -> None:
     """Do what a report says that is about no order of this run."""
-    if row.row >= core.clock[0].instruments or (row.a == ReportKind.CIRCUIT and row.row < 0):
+    needed = row.a in (ReportKind.CIRCUIT, ReportKind.SQUARED_OFF)
+    if row.row >= core.clock[0].instruments or (needed and row.row < 0):
         raise AssertionError("a report is about an instrument that the run does not have")
     if row.a == ReportKind.EXTERNAL_ORDER:
         emit(core, Out.EXTERNAL_ORDER, -1, row.row, 0, row.qty, row.price, 0, 0, 0, 0)
@@ -73,6 +75,9 @@ def hear_of_account(core: Core, row: Record) -> None:
     elif row.a == ReportKind.CIRCUIT:
         core.instruments[row.row].lower = row.price
         core.instruments[row.row].upper = row.trigger
+    elif row.a == ReportKind.SQUARED_OFF:
+        hear_square_off(core, row)
+        tidy(core, row.row)
     elif row.a == ReportKind.EARLIER:
         core.ledgers[core.clock[0].strategies].others = row.qty
         core.ledgers[core.clock[0].strategies].others_day = row.price

@@ -2,15 +2,17 @@
 
 The broker sees one account: what its strategies hold against each other is settled among them, and
 what is left is closed by market orders, a fee for each that executes. No such position lives over
-night: what no row could fill is closed at the last price (docs/adr 020).
+night: what no row could fill is closed at the last price (docs/adr 020). At a broker it is told
+trade by trade, of orders that the run never sent.
 """
 
 from __future__ import annotations
 
 from alphapanda.books.book import move
 from alphapanda.books.emit import emit, emit_order, emit_pnl
-from alphapanda.books.orders import end_all, place_system
+from alphapanda.books.orders import clear, end_all, open_qty, place_system
 from alphapanda.books.state import Core, Maker, Record
+from alphapanda.core.execution import execute
 from alphapanda.core.overnight import close_forced
 from alphapanda.model.instruments import Product, Segment
 from alphapanda.model.rows import Kind, Out, Reason
@@ -126,3 +128,72 @@ def send_order(core: Core, strategy: int, row: int, qty: int, maker: int) -> boo
     core.orders[slot].system = maker
     emit_order(core, Out.ORDER, core.orders[slot])
     return True
+
+
+def hear_square_off(core: Core, row: Record) -> None:
+    """Book a trade by which the broker closes intraday positions of the account.
+
+    Once nothing is left of them in the account, strategies that hold against each other are even.
+    """
+    if row.qty == 0 or row.price <= 0:
+        raise AssertionError("a trade of a square-off of nothing, or without a price")
+    left = int(row.qty)
+    maker = Maker.PAID_SQUARE_OFF if row.reason == Reason.SQUARE_OFF else Maker.SQUARE_OFF
+    for strategy in range(core.clock[0].strategies):
+        held = held_intraday(core, strategy, row.row)
+        if left * held < 0:
+            qty = min(left, -held) if left > 0 else max(left, -held)
+            left -= qty
+            book_square_off(core, strategy, row, qty, maker)
+            maker = Maker.SQUARE_OFF
+    if left != 0:
+        raise AssertionError("the broker squared off more than the run holds")
+    if net_intraday(core, row.row) == 0:
+        both = long_intraday(core, row.row)
+        settle_among(core, row.row, both, 1)
+        settle_among(core, row.row, both, -1)
+
+
+def book_square_off(core: Core, strategy: int, row: Record, qty: int, maker: int) -> None:
+    """Book a strategy's part of such a trade, as a fill of no order of ours.
+
+    It needs no room in the order table: it has ended before anything else could happen to it.
+    """
+    clock = core.clock[0]
+    order = core.ended[clock.ended % len(core.ended)]
+    clock.ended += 1
+    clear(order)
+    order.id = 0
+    order.strategy = strategy
+    order.row = row.row
+    order.qty = qty
+    order.kind = Kind.MARKET
+    order.price = 0
+    order.trigger = 0
+    order.tif = 0
+    order.product = Product.MIS
+    order.ts = clock.now
+    order.cause = clock.cause
+    order.system = maker
+    order.basis = 0
+    order.goal = qty
+    order.level = 0
+    clock.day_ended = 0
+    open_qty(core, order, qty)
+    execute(core, order, qty, row.price)
+
+
+def net_intraday(core: Core, row: int) -> int:
+    """Return what all strategies together hold of an instrument for the day."""
+    net = 0
+    for strategy in range(core.clock[0].strategies):
+        net += held_intraday(core, strategy, row)
+    return net
+
+
+def long_intraday(core: Core, row: int) -> int:
+    """Return what strategies have bought of an instrument for the day, and hold."""
+    total = 0
+    for strategy in range(core.clock[0].strategies):
+        total += max(held_intraday(core, strategy, row), 0)
+    return total

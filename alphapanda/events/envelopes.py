@@ -6,7 +6,7 @@ inputs hash the feed and the row's place in it, ids of outputs the run and their
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
@@ -91,6 +91,8 @@ BESIDE: dict[Out, tuple[str, ...]] = {
 }
 """Fields of an event that its row does not hold."""
 
+PART = "/"
+"""Between the number of a trade and that of a part of it, from the second on."""
 ENDED = (Out.REJECTED, Out.CANCELLED, Out.EXPIRED, Out.FAILED)
 REMEMBERED = 1024
 """Ended orders whose chain is kept: the exits of a bracket follow their entry's last fill."""
@@ -125,6 +127,7 @@ class Inputs:
         self._controls = controls
         self._texts = texts
         self._at = before.cause + 1 + controls["at"] + np.arange(len(controls))
+        self._parts: Counter[int] = Counter()
 
     def id(self, cause: int) -> str:
         """Return the id of the input that stands behind an output row."""
@@ -165,7 +168,15 @@ class Inputs:
             return {}
         found = self._words(place[1])
         words = found._asdict() if isinstance(found, ReportTexts) else {}
+        if kind == Out.FILL and row["a"] == ReportKind.SQUARED_OFF:
+            words |= self._part_of(cause, words)
         return {"exchange_ns": int(row["d"]), **words}
+
+    # One trade may close what several strategies hold: each part has a number of its own.
+    def _part_of(self, cause: int, words: dict[str, str]) -> dict[str, str]:
+        self._parts[cause] += 1
+        number = self._parts[cause]
+        return {"trade_id": words["trade_id"] + (f"{PART}{number}" if number > 1 else "")}
 
     def _words(self, control: int) -> Texts | None:
         number = int(worded(self._controls[:control]).sum())

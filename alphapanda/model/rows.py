@@ -92,6 +92,9 @@ class ReportKind(IntEnum):
     EARLIER = 15
     """What other runs of the account have earned on a day (qty, scaled; price, the day in India
     since 1970): the day's loss limit is the account's."""
+    SQUARED_OFF = 16
+    """One trade by which the broker closes what the run holds intraday (row; qty, signed; price;
+    reason SQUARE_OFF: its fee is due with it, 0: it is not; broker_order_id, trade_id)."""
 
 
 class Scope(IntEnum):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alphapanda.events.envelopes import PART
 from alphapanda.events.events import Envelope, EventType
 from alphapanda.model.money import to_scaled
 
@@ -64,12 +65,16 @@ class Comparison:
 def compare(ledger: Mapping[str, Any], envelopes: Iterable[Envelope]) -> Comparison:
     """Compare the simulator's ledger with the events of a run.
 
+    What we have booked of the exchange's own square-off is in its ledger as an order of nobody's.
+
     Positions are those of the ledger's own account, with the shares that settled over night, less
     what foreign orders traded; cash is what each trade moved, to the unit.
     """
     events = list(envelopes)
-    theirs, foreign = trades_of(ledger)
-    ours = [booked(event.data) for event in events if event.type == EventType.ORDER_FILLED]
+    fills = [event.data for event in events if event.type == EventType.ORDER_FILLED]
+    squared = together(booked(fill) for fill in fills if not fill.order)
+    theirs, foreign = trades_of(ledger, squared)
+    ours = [*(booked(fill) for fill in fills if fill.order), *squared]
     once = Counter(ours)
     twice = [trade for trade, times in once.items() if times > 1]
     lost = sorted(set(theirs) ^ set(once), key=lambda trade: (trade.order, trade.trade))
@@ -100,8 +105,23 @@ def compare(ledger: Mapping[str, Any], envelopes: Iterable[Envelope]) -> Compari
     )  # fmt: skip
 
 
-def trades_of(ledger: Mapping[str, Any]) -> tuple[list[Trade], list[Trade]]:
-    """Return the ledger's trades: of our orders, and of others."""
+def together(parts: Iterable[Trade]) -> list[Trade]:
+    """Return trades whose parts closed what several strategies held; what they settled is none."""
+    found: Counter[tuple[str, str, str, int]] = Counter()
+    for part in parts:
+        number = part.trade.partition(PART)[0]
+        found[part.order, number, part.instrument, part.price] += part.qty
+    return [
+        Trade(order, trade, name, qty, price)
+        for (order, trade, name, price), qty in found.items() if qty
+    ]  # fmt: skip
+
+
+def trades_of(
+    ledger: Mapping[str, Any], squared: Iterable[Trade] = ()
+) -> tuple[list[Trade], list[Trade]]:
+    """Return the ledger's trades: of our orders, those that closed ours, and of others."""
+    closing = {(each.order, each.trade) for each in squared}
     ours: list[Trade] = []
     foreign: list[Trade] = []
     for entry in ledger["entries"]:
@@ -111,7 +131,8 @@ def trades_of(ledger: Mapping[str, Any]) -> tuple[list[Trade], list[Trade]]:
         trade = Trade(
             entry["order"], str(FIRST_TRADE + entry["trade"]), entry["key"], signed, entry["price"]
         )
-        (ours if entry["app"] and entry["tag"] else foreign).append(trade)
+        mine = (entry["app"] and entry["tag"]) or (trade.order, trade.trade) in closing
+        (ours if mine else foreign).append(trade)
     return ours, foreign
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda import config, faults
-from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
+from alphapanda.brokers.ports import OrderRequest, Report
 from alphapanda.engine.engine import Engine
 from alphapanda.errors import UsageError
 from alphapanda.events.envelopes import Translator, rows_of
@@ -21,7 +21,7 @@ from alphapanda.model.rows import Control
 from alphapanda.model.texts import Texts, worded
 from alphapanda.model.texts import commands as commands_of
 from alphapanda.runs.plan import RunPlan
-from alphapanda.runs.reports import reports_in
+from alphapanda.runs.reports import reports_in, trade_of
 from alphapanda.runs.runner import ActiveRun
 from alphapanda.runs.sending import requests_in
 from alphapanda.runs.session import Collector, Session
@@ -175,8 +175,8 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
 def trades_in(batch: Batch) -> Iterator[tuple[int, str]]:
     """Yield the trades that a batch's reports told of, each with its order."""
     for report in reports_in(batch.controls, batch.texts):
-        if report.kind == ReportKind.FILLED:
-            yield report.order, report.trade_id
+        if (trade := trade_of(report)) is not None:
+            yield trade
 
 
 def history(run: ActiveRun, journal: Journal) -> Iterator[OrderRequest | Report]:

@@ -86,17 +86,29 @@ class Reports:
         return controls, tuple(words_of(report) for report in news)
 
     def _is_new(self, report: Report) -> bool:
-        if report.kind != ReportKind.FILLED:
+        key = trade_of(report)
+        if key is None:
             return True
         if not report.trade_id:
             raise AssertionError(f"a trade of order {report.order} has no number")
-        key = (report.order, report.trade_id)
         if key in self._booked:
             self.repeated += 1
             LOG.info("trade told again", order=report.order, trade=report.trade_id)
             return False
         self._booked.add(key)
         return True
+
+
+def trade_of(report: Report) -> tuple[int, str] | None:
+    """Return what a report's trade is known by in its run; None: it is of no trade.
+
+    A trade of no order of ours is known by the broker's order too, whose number is of one day.
+    """
+    if report.kind == ReportKind.FILLED:
+        return report.order, report.trade_id
+    if report.kind == ReportKind.SQUARED_OFF:
+        return 0, f"{report.broker_order_id}/{report.trade_id}"
+    return None
 
 
 def check(report: Report) -> None:

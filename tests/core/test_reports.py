@@ -11,7 +11,17 @@ from alphapanda import bracket, buy, buy_limit, cancel, modify, sell, sell_limit
 from alphapanda.books.changes import PACE_NS, RETRY_NS
 from alphapanda.books.state import OrderState
 from alphapanda.model.calendar import Phase
-from alphapanda.model.rows import Control, Out, Reason, RejectionCode, ReportKind, Scope
+from alphapanda.model.charges import Schedule
+from alphapanda.model.instruments import Product
+from alphapanda.model.rows import (
+    ChargeKind,
+    Control,
+    Out,
+    Reason,
+    RejectionCode,
+    ReportKind,
+    Scope,
+)
 from tests.support.harness import (
     SECOND,
     T0,
@@ -26,6 +36,7 @@ from tests.support.harness import (
     play,
     report,
     rs,
+    tick_strategy,
     ticks,
 )
 
@@ -335,6 +346,48 @@ def test_a_square_off_is_sent_before_the_brokers_own() -> None:
     assert ends(played) == [("CANCELLED", 2, Reason.SQUARE_OFF)]
     assert played.field("positions", "qty") == 0
     assert played.codes() == [RejectionCode.PRODUCT_CUTOFF]
+
+
+def squared(second: float, qty: int, price: float, reason: int = 0) -> Any:
+    """Return a trade of the broker's square-off."""
+    return at(second, R.SQUARED_OFF, 0, qty=qty, price=rs(price), reason=reason)
+
+
+def test_the_brokers_own_square_off_is_booked() -> None:
+    """It fills no order of ours; its fee is charged once; nothing is sent for what is closed."""
+    played = sent(
+        {0: lambda ctx: buy(ctx, 10)}, filled(2, 10), squared(4, -4, 99.5, Reason.SQUARE_OFF),
+        squared(5, -6, 99), (T0 + 10 * SECOND, Control.SQUARE_OFF, 0), product=Product.MIS,
+        schedule=Schedule.zerodha(),
+    )  # fmt: skip
+    assert messages(played) == [("ORDER", 1, 10, 0)]
+    assert [(f.order, f.qty, f.price) for f in played.fills][1:] == [(0, -4, 99.5), (0, -6, 99)]
+    assert [played.field("positions", name) for name in ("qty", "open_sell", "open_buy")] == [0] * 3
+    assert [(r.a, r.b) for r in played.of(Out.CHARGE)] == [(ChargeKind.SQUARE_OFF, rs(59))]
+
+
+def test_strategies_that_hold_against_each_other_are_even_behind_a_square_off() -> None:
+    """What is left of the account is closed at the broker; the rest among them, at no cost."""
+    long = tick_strategy({0: lambda ctx: buy(ctx, 10)})
+    other = tick_strategy({0: lambda ctx: sell(ctx, 6)})
+    played = sent(
+        {}, filled(2, 10, order=1), filled(3, -6, order=2), squared(4, -4, 99, Reason.SQUARE_OFF),
+        classes=[long, other], product=Product.MIS, schedule=Schedule.zerodha(),
+    )  # fmt: skip
+    closing = [(f.order, f.qty, f.price) for f in played.fills[2:]]
+    assert closing == [(0, -4, 99), (0, -6, 100), (0, 6, 100)]
+    assert [played.field("positions", "qty", place) for place in (0, 1)] == [0, 0]
+    assert len(played.of(Out.CHARGE)) == 1
+
+
+@pytest.mark.parametrize("qty", [-11, 1, 0])
+def test_a_square_off_of_what_is_not_held_stops_the_run(qty: int) -> None:
+    """Nobody knows then what the account holds."""
+    with pytest.raises(AssertionError, match=r"square-off|squared off"):
+        sent(
+            {0: lambda ctx: buy(ctx, 10)}, filled(2, 10), squared(4, qty, 99.5),
+            product=Product.MIS,
+        )  # fmt: skip
 
 
 def test_exits_of_what_is_held_sleep_and_are_sent_anew() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from alphapanda.events.events import Envelope, EventType, Fill, Order, OrderUnknown
 from alphapanda.rehearsal.comparing import FIRST_TRADE, compare
@@ -56,6 +57,25 @@ def test_one_book() -> None:
     assert found.equal
     assert (found.orders_sent, found.trades, found.foreign) == (1, 1, 1)
     assert found.differences == ()
+
+
+def closed(number: int, qty: int, part: str = "", *, price: str = "1500.05") -> Envelope:
+    """Return the event of a part of a trade of the exchange's own square-off."""
+    data = replace(fill(number, qty, price=price).data, order=0)
+    return event(
+        EventType.ORDER_FILLED, replace(data, trade_id=data.trade_id + part), number
+    )  # fmt: skip
+
+
+def test_the_exchanges_square_off_is_ours() -> None:
+    """Its trades closed what strategies hold, each a part; what they settled is in no ledger."""
+    parts = [closed(2, -2), closed(2, -1, "/2"), closed(2, -2, "/3", price="1400.00"),
+             closed(2, 2, "/4", price="1400.00")]  # fmt: skip
+    book = ledger(received(TAG), traded(1, 3), traded(2, -3, tag="", app=False), qty=0)
+    found = compare(book, [fill(1, 3), *parts])
+    assert found.equal, found.differences
+    assert (found.trades, found.foreign) == (2, 0)
+    assert not compare(book, [fill(1, 3), *parts[:1]]).equal
 
 
 @pytest.mark.parametrize(

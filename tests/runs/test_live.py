@@ -17,12 +17,12 @@ import pytest
 from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Origin, Report, ReportKind
 from alphapanda.events.events import Broker as BrokerName
-from alphapanda.events.events import Fill, decode
+from alphapanda.events.events import EventType, Fill, decode
 from alphapanda.events.feeds import Feed, Portion
 from alphapanda.journal.journal import FILE
 from alphapanda.model.columns import Columns
 from alphapanda.model.commands import Choice
-from alphapanda.model.rows import Kind
+from alphapanda.model.rows import Kind, Reason
 from alphapanda.research.result import Result
 from alphapanda.runs import options
 from alphapanda.runs.paper import run_paper, unfinished
@@ -30,7 +30,7 @@ from alphapanda.runs.plan import bind, load_strategies, open_recording, rules_of
 from alphapanda.runs.reports import Reports
 from alphapanda.runs.verify import verify
 from tests.runs.alike import cut, envelopes
-from tests.support.chancy_broker import Broker, Client
+from tests.support.chancy_broker import Broker, Client, Standing
 from tests.support.contracts import check_client
 from tests.support.running import ROOT, session
 
@@ -101,11 +101,11 @@ class Careful(Client):
         await super().send(requests)
 
 
-def trade(folder: Path, venue: Chancy, *, stop_at: int = -1) -> Result:
+def trade(folder: Path, venue: Chancy, *, stop_at: int = -1, **more: Any) -> Result:
     """Trade on a recording at a venue; go on if the folder has a run that waits."""
     chosen = options.make({
         "strategies": STRATEGY, "data": [session(2, ROWS)], "no_jit": True, "limits": "wide",
-        "param": ["fast=3", "slow=8"],
+        "param": ["fast=3", "slow=8"], **more,
     })  # fmt: skip
     specs, arguments = load_strategies(chosen)
     rules = rules_of(chosen)
@@ -161,6 +161,48 @@ def test_a_run_goes_on_without_sending_or_booking_twice(tmp_path: Path, crash: b
     assert {each.order for each in requests if each.verb == RequestVerb.NEW} <= set(
         venue.desk.orders
     )
+    assert verify(folder).identical
+
+
+PARAMS = ["fast=3", "slow=8", "quantity=5"]
+
+
+class SquaringOff(Broker):
+    """It also closes what the first order has brought, in two trades, by an order of its own."""
+
+    def _trade(self, order: Standing) -> None:
+        super()._trade(order)
+        if order.request.order == 1 and not order.open:
+            rest = order.filled - order.filled // 2
+            for number, qty in ((1, -(order.filled // 2)), (2, -rest)):
+                report = Report(
+                    int(R.SQUARED_OFF), 0, order.request.row, qty, 1_010_000,
+                    reason=int(Reason.SQUARE_OFF) if number == 1 else 0,
+                    broker_order_id="251229000001", trade_id=f"90{number}",
+                )  # fmt: skip
+                self.untold.append(report)
+                self.said.append(report)
+
+
+def test_a_square_off_is_booked_once_and_replays(tmp_path: Path) -> None:
+    """Stopped and told everything again, its trades are kept once, numbered; and its fee."""
+    folder = tmp_path / "run"
+    venue = Chancy(folder, SquaringOff(5, lambda _: 1_000_000))
+    with pytest.raises(KeyboardInterrupt):
+        trade(folder, venue, stop_at=60, product="MIS", param=PARAMS)
+    result = trade(folder, venue, product="MIS", param=PARAMS)
+    kept = [decode(line) for line in envelopes(folder)]
+    fills = [each.data for each in kept if isinstance(each.data, Fill) and not each.data.order]
+    told = [each for each in venue.desk.said if each.kind == R.SQUARED_OFF]
+    assert [(f.trade_id, f.broker_order_id, f.qty) for f in fills] == [
+        (each.trade_id, each.broker_order_id, each.qty) for each in told
+    ]
+    assert len(fills) == 2
+    assert sum(each.type == EventType.CHARGE_BOOKED for each in kept) == 1
+    bought = sum(order.filled for order in venue.desk.orders.values())
+    assert fills[-1].position == 0
+    assert result.summary["fills"] == len(trades_of(folder))
+    assert sum(qty for _, qty in trades_of(folder)) == bought + sum(each.qty for each in told)
     assert verify(folder).identical
 
 

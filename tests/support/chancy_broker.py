@@ -139,7 +139,7 @@ class Broker:
         self.untold = []
         for report in self.said:
             left[report] -= 1
-            if left[report] < 0 or report.kind == R.FILLED:
+            if left[report] < 0 or report.kind in (R.FILLED, R.SQUARED_OFF):
                 self.untold.append(report)
 
     def _one_in(self, count: int) -> bool:

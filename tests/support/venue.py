@@ -53,7 +53,7 @@ from alphapanda.kitesim.listings import listings_of
 from alphapanda.kitesim.market import Market
 from alphapanda.kitesim.orders import Order, Refusal, Terms
 from alphapanda.kitesim.terms import changes_of, place_terms
-from alphapanda.model.calendar import Calendar
+from alphapanda.model.calendar import Calendar, SessionGroup
 from tests.support.orders import DEPLOYMENT, INFY, ROWS, RUN
 from tests.support.venue_faults import FAULTS, LIST_FAULTS, PROFILE, Way, done, error
 
@@ -72,6 +72,8 @@ class World:
     seed: int
     way: Way = field(default_factory=Way)
     rules: Rules = field(default_factory=Rules)
+    squares_off_ns: int = 0
+    """From when on the broker squares off; 0: never."""
 
     def __post_init__(self) -> None:
         """Open the market at Rs 1,500 with ten shares on each side."""
@@ -120,7 +122,7 @@ class World:
         before = Before()
         for kind, facts in self.log:
             before.recall(kind, facts, 0)
-        state = State(Tags(RUN, DEPLOYMENT), ROWS)
+        state = State(Tags(RUN, DEPLOYMENT), ROWS, squares_off=lambda _: self.squares_off_ns)
         restore(state, self.journal, before, self.now_s)
         self.guard = Guard(self.epoch, lambda: self.epoch, sent=before.places)
         self.approve([one for one in self.journal if isinstance(one, OrderRequest)])
@@ -257,14 +259,23 @@ class World:
         self.later(self.random.uniform(0.01, 0.1), lambda: self.act(found.order_id))
         return done({"order_id": found.order_id})
 
-    def place_foreign(self, qty: int, rupees: float, *, tag: str | None) -> None:
+    def place_foreign(
+        self, qty: int, rupees: float, *, tag: str | None, product: str = "CNC"
+    ) -> None:  # fmt: skip
         """Let somebody else place an order."""
+        side = "BUY" if qty > 0 else "SELL"
         terms = Terms(
-            LISTINGS.all[0], "regular", "BUY", "LIMIT", "CNC", qty, round(rupees * 10_000), tag=tag
+            LISTINGS.all[0], "regular", side, "LIMIT", product, abs(qty), round(rupees * 10_000),
+            tag=tag,
         )  # fmt: skip
         order = self.exchange.place(terms, self.ns(), app=False)
         assert isinstance(order, Order)
         self.act(order.order_id)
+
+    def square_off(self) -> None:
+        """Let the broker close what is held for the day."""
+        self.exchange.square_off(SessionGroup.EQUITY, self.ns())
+        self.update()
 
     def act(self, order_id: str) -> None:
         """Let the exchange act on a request."""

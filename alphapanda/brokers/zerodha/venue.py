@@ -70,6 +70,7 @@ class ZerodhaVenue:
         trading = Trading(
             run_id, self._mark, self._instruments, self._folder, settings.runs_dir,
             day=(clock() + IST) // DAY, history=history, over=self._over,
+            squares_off=self._squares_off,
             expected=expected_on(self._folder, today),
             changed=listed_otherwise(self._instruments, self._live.instruments, today),
         )  # fmt: skip
@@ -131,6 +132,11 @@ class ZerodhaVenue:
         now = self._clock()
         session = self._calendar.session(ist_date(now), session_group(self._instruments[row]))
         return session is None or now >= session.close
+
+    def _squares_off(self, row: int) -> int:
+        group = session_group(self._instruments[row])
+        session = self._calendar.session(ist_date(self._clock()), group)
+        return 0 if session is None or session.square_off is None else session.square_off
 
 
 def marked(rows: Iterable[int], *, stale: bool) -> Iterator[Report]:

@@ -228,7 +228,9 @@ class Desk:
         for row in sorted(rows, key=lambda one: (len(one.order_id), one.order_id)):
             tracked = self._owner(row, now_s)
             if tracked is None:
-                self._trades_wanted |= foreign.see(state, row)
+                if foreign.see(state, row):
+                    self._trades_wanted = True
+                    self.books.want("positions", now_s)  # one of ours may be closed by it
             else:
                 following.see(state, tracked, row, begun_s, now_s)
                 changing.begin_next(state, tracked, now_s)

@@ -52,6 +52,8 @@ class Trading:
     """Instruments, by row, that are not listed as they were, and how not."""
     over: Callable[[int], bool] = lambda _: False
     """Says if the session of a row's instrument is over for today."""
+    squares_off: Callable[[int], int] = lambda _: 0
+    """Returns from when on the broker squares off a row's instrument today; 0: never."""
 
 
 def open_gateway(
@@ -71,7 +73,7 @@ def open_gateway(
     carried = {key: qty for key, qty in trading.positions.items() if qty}
     state = State(
         Tags(trading.run_id, trading.deployment, trading.day), trading.instruments, trading.over,
-        trading.day,
+        trading.day, trading.squares_off,
         held=dict(carried), carried=carried, expected=trading.expected,
     )  # fmt: skip
     history = list(trading.history)

@@ -15,6 +15,7 @@ from typing import Any
 
 from alphapanda.brokers.ports import Report, ReportKind
 from alphapanda.brokers.zerodha.answers import Answer, Outcome, bounded
+from alphapanda.brokers.zerodha.orders import squared
 from alphapanda.brokers.zerodha.orders.bodies import KINDS, PRODUCTS
 from alphapanda.brokers.zerodha.orders.reading import (
     Funds,
@@ -230,6 +231,7 @@ READERS = {
 
 def compare(state: State, books: Books, now_s: float) -> None:
     """Compare positions with ours; what differs for the first time is read again soon."""
+    squared.book(state, books.positions, books.trades)
     foreign = foreign_trades(state, books.trades)
     for key in sorted({*books.positions, *ours(state), *foreign, *known_external(state)}):
         compare_one(state, books, key, foreign.get(key, 0))
@@ -312,9 +314,9 @@ def foreign_trades(state: State, trades: tuple[TradeRow, ...]) -> dict[Key, int]
     """Return the day's sums of trades that are not ours."""
     found: dict[Key, int] = {}
     for trade in trades:
-        if trade.order_id not in state.by_id:
+        if squared.is_foreign(state, trade):
             key = trade.name, trade.product
-            found[key] = found.get(key, 0) + (trade.qty if trade.buys else -trade.qty)
+            found[key] = found.get(key, 0) + squared.left_of(state, trade)
     return found
 
 

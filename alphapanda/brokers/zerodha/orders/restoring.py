@@ -11,7 +11,7 @@ from datetime import date
 
 from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
-from alphapanda.brokers.zerodha.orders import changing, placing
+from alphapanda.brokers.zerodha.orders import changing, placing, squared
 from alphapanda.brokers.zerodha.orders.bodies import Refused
 from alphapanda.brokers.zerodha.orders.foreign import QUARANTINE
 from alphapanda.brokers.zerodha.orders.reading import CANCELLED, REJECTED
@@ -77,10 +77,20 @@ def recall_report(state: State, report: Report) -> None:
             state.released.add(report.broker_order_id)
     elif kind is ReportKind.EXTERNAL_POSITION:
         state.positions[report.text] = report
+    elif kind is ReportKind.SQUARED_OFF:
+        recall_square_off(state, report)
     elif kind is ReportKind.RECONCILED:
         state.reconciled = report.qty, report.text
     elif kind in (ReportKind.BLOCKED, ReportKind.UNBLOCKED):
         recall_block(state, report, blocked=kind is ReportKind.BLOCKED)
+
+
+def recall_square_off(state: State, report: Report) -> None:
+    """Take in a trade of the broker's square-off that the core has booked."""
+    squared.note(state, report.row, (report.broker_order_id, report.trade_id), report.qty)
+    if report.exchange_ns and (report.exchange_ns + IST) // DAY < state.day:
+        key = report.row, squared.MIS
+        state.carried[key] = state.carried.get(key, 0) + report.qty
 
 
 def recall_block(state: State, report: Report, *, blocked: bool) -> None:

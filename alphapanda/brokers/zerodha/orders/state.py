@@ -183,6 +183,8 @@ class State:
     """Says if the session of a row's instrument is over for the day."""
     day: int = 0
     """Today, in days in India since 1970."""
+    squares_off: Callable[[int], int] = lambda _: 0
+    """Returns from when on the broker squares off a row's instrument today, ns UTC; 0: never."""
     budget: Budget = field(default_factory=Budget)
     orders: dict[int, Tracked] = field(default_factory=dict)
     by_tag: dict[str, Tracked] = field(default_factory=dict)
@@ -208,6 +210,8 @@ class State:
     """What was last said of orders that are not ours, by the broker's number."""
     positions: dict[str, Report] = field(default_factory=dict)
     """What was last said of positions that are not ours, by instrument and product."""
+    squared: dict[tuple[str, str], int] = field(default_factory=dict)
+    """What the broker's own square-off has closed of ours, signed, by its order and trade."""
     quarantined: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
     """Quarantined orders that a person has decided on."""

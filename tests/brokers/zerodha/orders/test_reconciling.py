@@ -22,10 +22,12 @@ from alphapanda.model.calendar import DAY
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Product
 from alphapanda.model.money import to_rupees
+from alphapanda.model.rows import Reason
 from tests.support.orders import DEPLOYMENT, ROWS, RUN, cancel, new, rs
 from tests.support.venue import OPEN_NS, World
 from tests.support.venue_faults import PROFILE, Way
 
+SECOND = 10**9
 ACK, FILLED = ReportKind.ACKNOWLEDGED, ReportKind.FILLED
 
 
@@ -108,3 +110,66 @@ def test_an_exit_that_outlived_its_day_is_sent_anew_by_its_number(tmp_path: Path
     sends = [one for one in Desk(state).take([new(2, 5, 1_450)], 1.0) if isinstance(one, Send)]
     assert [one.tag for one in sends] == [Tags(RUN, DEPLOYMENT, day).of(2)]
     assert sends[0].tag not in today.before.places
+
+
+def intraday(made: World, qty: int = 5, order: int = 1) -> None:
+    """Buy for the day, and see it filled."""
+    made.send(new(order, qty, 1_600, product=Product.MIS))
+    made.run(20)
+
+
+def squared(made: World) -> list[tuple[int, int, int]]:
+    """Return quantity, price and reason of each trade of a square-off that the core was told."""
+    return [(one.qty, one.price, one.reason) for one in made.journal
+            if isinstance(one, Report) and one.kind == ReportKind.SQUARED_OFF]  # fmt: skip
+
+
+def test_the_brokers_square_off_is_booked_trade_by_trade() -> None:
+    """Each trade once, at its price, the fee with an order's first; books equal, nothing blocked.
+
+    Nor is anything told again by a process that goes on.
+    """
+    made = world(squares_off_ns=OPEN_NS + 30 * SECOND)
+    intraday(made)
+    intraday(made, 8, order=2)
+    made.run(30)
+    made.price(1_500, 7)
+    made.square_off()
+    made.run(2)
+    made.price(1_499, 50)
+    made.run(120)
+    theirs = [(one.qty, one.price) for one in made.exchange.trades if not one.order.app]
+    assert [qty for qty, _ in theirs] == [7, 6]
+    assert squared(made) == [
+        (-qty, price, fee) for (qty, price), fee in zip(theirs, (Reason.SQUARE_OFF, 0), strict=True)
+    ]
+    assert not any(made.desk.state.held.values())
+    assert not any(made.desk.state.blocks.values())
+    assert not made.desk.books.differs
+    told = [one.qty for one in made.journal
+            if isinstance(one, Report) and one.kind == ReportKind.RECONCILED]  # fmt: skip
+    assert told[-1] == 0
+    said = len(made.journal)
+    made.die()
+    made.run(120)
+    assert len(made.journal) == said
+    assert not any(made.desk.state.held.values())
+
+
+@pytest.mark.parametrize(("after_s", "own"), [(600, 0), (30, 20)])
+def test_what_a_person_closes_is_no_square_off(after_s: int, own: int) -> None:
+    """Sold by hand before the hour it is told and blocks; what a person sells of his own is his."""
+    made = world(squares_off_ns=OPEN_NS + after_s * SECOND)
+    if own:
+        made.place_foreign(own, 1_600, tag=None, product="MIS")
+        made.price(1_500, 100)
+    intraday(made)
+    made.run(60)
+    made.place_foreign(-(own or 5), 1_400, tag=None, product="MIS")
+    made.price(1_500, 100)
+    made.run(120)
+    assert not squared(made)
+    assert made.desk.state.held[0, Product.MIS] == 5
+    closed = [one for one in made.alerts if one.word == "position closed elsewhere"]
+    assert bool(closed) == (not own)
+    assert bool(made.desk.state.blocks.get(0)) == (not own)

@@ -42,7 +42,7 @@ from alphapanda.model.rows import (
     Scope,
     Tif,
 )
-from alphapanda.model.texts import CommandTexts, ReportTexts, Texts, worded
+from alphapanda.model.texts import CommandTexts, ReportTexts, Texts, part_id, worded
 
 TYPES: dict[Out, EventType] = {
     Out.SIGNAL: EventType.TRADING_SIGNAL,
@@ -91,8 +91,6 @@ BESIDE: dict[Out, tuple[str, ...]] = {
 }
 """Fields of an event that its row does not hold."""
 
-PART = "/"
-"""Between the number of a trade and that of a part of it, from the second on."""
 ENDED = (Out.REJECTED, Out.CANCELLED, Out.EXPIRED, Out.FAILED)
 REMEMBERED = 1024
 """Ended orders whose chain is kept: the exits of a bracket follow their entry's last fill."""
@@ -169,14 +167,9 @@ class Inputs:
         found = self._words(place[1])
         words = found._asdict() if isinstance(found, ReportTexts) else {}
         if kind == Out.FILL and row["a"] == ReportKind.SQUARED_OFF:
-            words |= self._part_of(cause, words)
+            self._parts[cause] += 1
+            words["trade_id"] = part_id(words["trade_id"], self._parts[cause])
         return {"exchange_ns": int(row["d"]), **words}
-
-    # One trade may close what several strategies hold: each part has a number of its own.
-    def _part_of(self, cause: int, words: dict[str, str]) -> dict[str, str]:
-        self._parts[cause] += 1
-        number = self._parts[cause]
-        return {"trade_id": words["trade_id"] + (f"{PART}{number}" if number > 1 else "")}
 
     def _words(self, control: int) -> Texts | None:
         number = int(worded(self._controls[:control]).sum())

@@ -31,6 +31,8 @@ class ReportTexts(NamedTuple):
 Texts = CommandTexts | ReportTexts
 WORDS = len(CommandTexts._fields)
 """How many words each has."""
+PART = "/"
+"""Between the number of a trade and that of a part of it, from the second on."""
 
 
 def worded(controls: Any) -> Any:
@@ -51,3 +53,8 @@ def texts_of(controls: Any, words: Iterable[Sequence[str]]) -> tuple[Texts, ...]
 def commands(texts: Iterable[Texts]) -> list[str]:
     """Return the ids of the commands among texts."""
     return [each.command for each in texts if isinstance(each, CommandTexts)]
+
+
+def part_id(trade_id: str, number: int) -> str:
+    """Return the number of a part of a trade: one may close what several strategies hold."""
+    return trade_id if number == 1 else f"{trade_id}{PART}{number}"

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alphapanda.events.envelopes import PART
 from alphapanda.events.events import Envelope, EventType
 from alphapanda.model.money import to_scaled
+from alphapanda.model.texts import PART
 
 RUPEE = to_scaled("1")
 ANSWERED = {

@@ -39,8 +39,8 @@ _HOMES = {
     "alphapanda.errors": ("AlphaPandaError", "Interrupted", "OutsideError", "UsageError"),
 }  # fmt: skip
 _INDICATORS = (
-    "adx", "atr", "beta", "bollinger", "cci", "correlation", "dema", "donchian", "ema",
-    "highest", "hma", "imbalance", "keltner", "lowest", "macd", "mfi", "obv", "roc", "rsi",
+    "adx", "atr", "beta", "bollinger", "cci", "cointegration", "correlation", "dema", "donchian",
+    "ema", "highest", "hma", "imbalance", "keltner", "lowest", "macd", "mfi", "obv", "roc", "rsi",
     "slope", "sma", "std", "stochastic", "supertrend", "vwap", "vwap_bands", "wma", "zscore",
 )  # fmt: skip
 _PARTS = ("indicators", "notebook", "options", "ta")

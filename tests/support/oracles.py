@@ -295,8 +295,10 @@ def engle_granger(left: Floats, right: Floats) -> tuple[float, ...]:
     rest = left - line @ (level, ratio)
     deviation = float(rest.std())
     intercept = level - ratio * right.mean()
-    if deviation <= 1e-9 * abs(left.mean()):
-        return 0.0, ratio if np.ptp(left) else 0.0, intercept if np.ptp(left) else left[0], 0.0
+    if np.ptp(left) == 0:
+        return 0.0, 0.0, left[0], 0.0
+    if deviation <= 1e-6 * left.std():
+        return 0.0, ratio, intercept, 0.0
     step = np.diff(rest)
     known = np.column_stack([rest[1:-1], step[:-1]])
     pull, left_over, *_ = np.linalg.lstsq(known, step[1:])

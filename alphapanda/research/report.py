@@ -20,10 +20,12 @@ from alphapanda.model.money import SCALE, to_scaled
 from alphapanda.model.rows import RejectionCode
 from alphapanda.research import curves, lines
 from alphapanda.research.curves import Curve
+from alphapanda.research.definitions import DEFINITIONS
 from alphapanda.research.details import details_of, groups
 from alphapanda.research.lines import rupees
 from alphapanda.research.orders import first_rejections, stops
 from alphapanda.research.pack import Pack
+from alphapanda.research.rolling import WINDOW, add_rolling, beside_benchmark
 from alphapanda.research.stats import Fills, Trips, round_trips
 from alphapanda.research.table import count, duration, money, number, percent
 from alphapanda.research.tables import integers, nanoseconds, scaled
@@ -95,9 +97,11 @@ def run_page(result: Any, again: str, *, section: Section | None = None) -> str:
     add_stops(pack, result.source, names.instruments)
     bad, quiet = lines.loud_and_quiet(summary)
     more = groups(details_of(days, closes, trips))
+    add_rolling(pack, days, closes, unit=PARTS)
     content = {
-        "kind": "run", **heading(summary), "figures": [*figures(summary), *more],
-        "tiles": tiles(summary),
+        "kind": "run", **heading(summary), "tiles": tiles(summary),
+        "figures": [*figures(summary), beside_benchmark(path, days, closes), *more],
+        "definitions": DEFINITIONS, "rolling": WINDOW,
         "cash": cash / SCALE, "shown": shown, "months": curves.monthly(days, closes),
         "costs": costs(summary), "rejected": rejected(result), "loud": bad, "notes": quiet,
         "pnl_line": lines.pnl_line(summary),
@@ -288,13 +292,8 @@ def figures(summary: Mapping[str, Any]) -> list[Any]:
                       ["Turnover", number(stats["turnover"])],
                       ["Charges", rupees(s["charges"])],
                       *([k, f"{v:+,}"] for k, v in list(s["open_positions"].items())[:5]),
-                      *more_open(s["open_positions"])]],
+                      *lines.more_open(s["open_positions"])]],
     ]  # fmt: skip
-
-
-def more_open(positions: Mapping[str, int]) -> list[list[str]]:
-    """Return a row for the open positions that have none."""
-    return [["other open positions", count(len(positions) - 5)]] if len(positions) > 5 else []
 
 
 def costs(summary: Mapping[str, Any]) -> dict[str, Any]:

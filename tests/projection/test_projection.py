@@ -142,7 +142,7 @@ def test_the_tables_are_always_those_of_a_prefix(
         using(each, work)
 
 
-@SOME
+@rules(parent=SOME, max_examples=5)
 @given(case=cases(), seed=SEEDS)
 def test_events_that_cannot_be_true_are_passed_over(
     both: Sequence[Settings], case: Case, seed: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -57,11 +57,30 @@ def minutes() -> Market:
 
 
 @cache
+def two_days() -> Market:
+    """The last two of these days, for a check, which makes many runs."""
+    return replace(minutes(), options={"from_": "2016-09-07"})
+
+
+@cache
 def index() -> Market:
     """NIFTY 50 each second, its last two days, in Python: no core for prices alone is compiled."""
     path = shared("data", "ticks", "nifty50_index_1s_2022_aug_sep.parquet")
     days = {"from_": "2022-09-29", "jit": False}
     return Market(str(path), days, last_prices(path, name=INDEX))
+
+
+@cache
+def mornings() -> Market:
+    """The index's last four days until half past ten, for a check, which makes many runs."""
+    path = shared("data", "ticks", "nifty50_index_1s_2022_aug_sep.parquet")
+    part = Path(mkdtemp(prefix="alphapanda-test-")) / path.name
+    with duckdb.connect() as connection:
+        connection.execute(f"""
+            COPY (SELECT * FROM '{path}' WHERE time >= '2022-09-27 00:00:00+05:30'
+                  AND time::TIMETZ < '05:00:00+00') TO '{part}' (FORMAT parquet)
+        """)
+    return Market(str(part), {"jit": False}, {})
 
 
 @cache
@@ -165,6 +184,8 @@ class Case:
     batch: int = 37
     depends: bool = False
     """If by its definition the first decisions depend on where the data begin."""
+    checked: Any = None
+    """The market of `check`, which makes many runs, where not the same."""
     order: bool = False
     """If by its definition it acts on each leg's row, and so on which comes first."""
 
@@ -177,23 +198,29 @@ BANKS = {"instrument": ("HDFCBANK", "ICICIBANK"), "product": "MIS"}
 PLANTED = {"instrument": ("LEFT", "RIGHT"), "product": "MIS", "params": {"window": 300}}
 DAYS = {"from_": "2016-09-01", "to": "2016-09-02"}
 CASES = {
-    **dict.fromkeys(KIT, Case(tier="quick")),
+    **dict.fromkeys(KIT, Case(tier="quick", checked=two_days)),
     "calendar_spread": Case(two_expiries, {}, batch=997),
     "cointegrated_pair": Case(planted_pair, PLANTED, tier="quick"),
     "delta_hedged_straddle": Case(made_up_chain, {"product": "MIS"}, batch=997),
-    "ema_cross": Case(index, {}, batch=997, depends=True),
+    "ema_cross": Case(index, {}, batch=997, depends=True, checked=mornings),
     "futures_roll": Case(three_futures, {}, batch=7),
-    "gap_fade": Case(minutes, {"instrument": FEW, "product": "MIS"}, tier="quick"),
-    "hedged_pairs": Case(minutes, BANKS, tier="quick"),
+    "gap_fade": Case(
+        minutes, {"instrument": FEW, "product": "MIS"}, tier="quick", checked=two_days
+    ),
+    "hedged_pairs": Case(minutes, BANKS, tier="quick", checked=two_days),
     "iron_condor": Case(near_chain, {}, batch=997),
     "learned_odds": Case(minutes, {"instrument": "INFY"}),
     "market_maker": Case(future, {}, batch=1),
     "momentum": Case(minutes, {}, DAYS, batch=50, tier="quick"),
     "monthly_rebalance": Case(minutes, {"instrument": FEW, "from_": "2016-08-31"}),
-    "quiet_reversal": Case(index, {}, batch=997),
-    "ratio_hedge": Case(minutes, {**BANKS, "params": {"window": 120}}, DAYS, tier="quick"),
+    "quiet_reversal": Case(index, {"params": {"depth": 1.0}}, batch=997, checked=mornings),
+    "ratio_hedge": Case(
+        minutes, {**BANKS, "params": {"window": 120}}, tier="quick", checked=two_days
+    ),
     "short_straddle": Case(chain, {}, {"instrument": NEAR}),
-    "spread": Case(minutes, {**BANKS, "params": {"quantity": 10}}, order=True, tier="quick"),
+    "spread": Case(
+        minutes, {**BANKS, "params": {"quantity": 10}}, order=True, tier="quick", checked=two_days
+    ),
 }
 PYTHON = {"learned_odds", "quiet_reversal"}
 QUICK = {name for name, case in CASES.items() if case.tier == "quick"}
@@ -277,7 +304,8 @@ def test_hooks_can_be_compiled(name: str) -> None:
 @each_of_the_kit
 def test_check_finds_nothing(name: str) -> None:
     """No decision uses the future or chance; what depends on where data begin says so, or waits."""
-    case, market = CASES[name], CASES[name].market()
+    case = CASES[name]
+    market = (case.checked or case.market)()
     given = {**market.options, **case.options, **case.rerun}
     if name == "momentum":
         given["instrument"] = fifty(market)

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from alphapanda.journal.journal import FILE, STOPPED, Journal
 from alphapanda.runs.verify import verify
 from tests.runs.alike import alike, envelopes
 from tests.support.events import LARGE
-from tests.support.running import PROGRAM, Told, called, command, session
+from tests.support.forking import Forked
+from tests.support.running import Told, called, command, session, started
 from tests.support.servers.kafka import Kafka
 from tests.support.servers.process import wait_until
 
@@ -50,7 +50,9 @@ class Deployment:
             "trade": ["ema_cross", "--feed", f"bus:{feed}", *RULES, "--out", run],
             "relay": ["--out", run],
         }
-        self.processes: dict[str, subprocess.Popen[str]] = {}
+        self.processes: dict[str, Forked] = {}
+        self.before: dict[str, str] = dict.fromkeys(self.words, "")
+        """What the processes of a role that were killed or ended wrote to stderr."""
         self.journal = Journal(self.run / FILE)
 
     def start(self, role: str) -> None:
@@ -58,15 +60,18 @@ class Deployment:
         bus = {"SERVERS": self.server.url, **(HASTY if self.supervised else {})}
         settings = {f"ALPHAPANDA_BUS__{name}": value for name, value in bus.items()} | LARGER
         settings["ALPHAPANDA_PAPER__CHECKPOINT_ROWS"] = "3000"
-        with self.said(role).open("a") as errors:  # a pipe that nobody reads would be full once
-            self.processes[role] = subprocess.Popen(
-                [PROGRAM, "run", "--role", role, *self.words[role], "--json"], cwd=self.folder,
-                env={**os.environ, **settings}, text=True, stdout=subprocess.PIPE, stderr=errors,
-            )  # fmt: skip
+        words = ["run", "--role", role, *self.words[role], "--json"]
+        self.processes[role] = started(*words, cwd=self.folder, **settings)
 
-    def said(self, role: str) -> Path:
-        """Return the file of what a role's processes write to stderr."""
-        return self.folder / f"{role}.txt"
+    def again(self, role: str) -> None:
+        """End a role's process as a power cut would, and start it again."""
+        self.before[role] = self.said(role)
+        self.processes[role].end()
+        self.start(role)
+
+    def said(self, role: str) -> str:
+        """Return what a role's processes have written to stderr."""
+        return self.before[role] + self.processes[role].said()
 
     def kill(self, victim: str) -> None:
         """Kill one as a power cut would, and start it again."""
@@ -77,15 +82,13 @@ class Deployment:
         self.rows()
         if self.processes[victim].poll() is not None or self.journal.contents.ended:
             return  # the run was quicker than its killer
-        self.processes[victim].kill()
-        self.processes[victim].communicate()
-        self.start(victim)
+        self.again(victim)
 
     def rows(self) -> int:
         """Return how many rows of the feed the run has had, while all live."""
         for role, each in list(self.processes.items()):
             if not self.started_again(role):
-                assert not each.poll(), (role, each.returncode, self.said(role).read_text())
+                assert not each.poll(), (role, each.returncode, self.said(role))
         try:
             self.journal.refresh()
         except (AlphaPandaError, OSError):
@@ -96,10 +99,7 @@ class Deployment:
         """Start a role again that found no server when it started, as whoever runs it would."""
         found = self.supervised and self.processes[role].poll() == OUTSIDE
         if found:
-            output = self.processes[role].stdout
-            assert output is not None
-            output.close()
-            self.start(role)
+            self.again(role)
         return found
 
     def ended(self) -> dict[str, Told]:
@@ -109,16 +109,13 @@ class Deployment:
             out, _ = self.processes[role].communicate(timeout=PATIENT_S)
             while self.started_again(role):
                 out, _ = self.processes[role].communicate(timeout=PATIENT_S)
-            status = self.processes[role].returncode
-            told[role] = Told(status, out, self.said(role).read_text())
-        self.processes.clear()
+            told[role] = Told(self.processes[role].wait(), out, self.said(role))
         return told
 
     def close(self) -> None:
         """Leave no process behind."""
         for each in self.processes.values():
-            each.kill()
-            each.communicate()
+            each.end()
 
 
 @pytest.fixture(scope="module")

@@ -185,8 +185,8 @@ def test_a_cluster_begun_here_gives_the_same_and_ends(tmp_path: Path) -> None:
     import ray  # noqa: PLC0415 (1 s)
 
     ways: dict[str, Any] = {"grid": GRID, "metric": "pnl", "workers": 1, **WAYS}
-    there = alphapanda.sweep(SMA_CROSS, bars(), cluster="ray", out=tmp_path / "there", **ways)
     alphapanda.sweep(SMA_CROSS, bars(), out=tmp_path / "here", **ways)
+    there = alphapanda.sweep(SMA_CROSS, bars(), cluster="ray", out=tmp_path / "there", **ways)
     assert same(tmp_path / "there", tmp_path / "here")
     facts = there.summary["cluster"]
     assert (facts["nodes"], facts["workers"], facts["compiled"]) == (1, 1, 0)

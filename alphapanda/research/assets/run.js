@@ -96,14 +96,14 @@ function priceChart(c, view, places) {
   const rows = [...CONTENT.shown].sort((a, b) => (fills.get(b) || []).length - (fills.get(a) || []).length);
   let row = rows[0];
   const path = (r) => {
-    if (!cache.has(r)) cache.set(r, { holes: holesOf(c["price_ts_" + r], view.axis), x: places(c["price_ts_" + r]), y: money(c["price_" + r]), up: money(c["price_up_" + r]), down: money(c["price_down_" + r]), name: "main", label: INSTRUMENTS[r], thin: true });
+    if (!cache.has(r)) cache.set(r, { holes: holesOf(c["price_ts_" + r], view.axis), x: places(c["price_ts_" + r]), y: money(c["price_" + r]), up: money(c["price_up_" + r]), down: money(c["price_down_" + r]), opened: money(c["price_open_" + r]), volume: c["volume_" + r], most: c["volume_" + r].reduce((a, b) => Math.max(a, b), 0), name: "main", label: INSTRUMENTS[r], thin: true });
     return cache.get(r);
   };
   const chart = new Chart(view, {
     height: 340, label: "price with entries, exits and stops", format: (y, full, step) => plain(y, full ? 2 : digitsOf(step)),
     words: () => priceWords(row, path(row), fills.get(row) || [], c),
-    series: () => [path(row)],
-    under: (pen, it) => drawStops(pen, it, (stops.get(row) || []), c),
+    series: () => [{ ...path(row), hidden: apart(path(row), view, chart) }],
+    under: (pen, it) => { drawCandles(pen, it, path(row), it.seen[0].hidden); drawStops(pen, it, (stops.get(row) || []), c); },
     over: (pen, it) => { drawTrips(pen, it, trips.get(row) || [], c); drawFills(pen, it, (fills.get(row) || []), c, fx, inward); },
     read: (place, hover) => (hover ? nearest(place, fills.get(row) || [], c, fx, view) : legend()),
   });
@@ -116,6 +116,21 @@ function priceChart(c, view, places) {
   };
   const some = CONTENT.fills > c.fill_ts.length ? el("p", { class: "quiet" }, `${plain(c.fill_ts.length, 0)} of ${plain(CONTENT.fills, 0)} fills are marked, at even distances; fills.parquet has all.`) : "";
   return { nodes: [el("h2", {}, "Price, entries and exits"), el("div", { class: "bar" }, choose), some, chart.node], show };
+}
+// Candles while they can be told apart; their volume at the foot, whatever is drawn above it.
+function inView(path, view) { return [Math.max(0, below(path.x, view.from)), Math.min(path.x.length, below(path.x, view.to) + 2)]; }
+function apart(path, view, chart) { const [start, stop] = inView(path, view); return (stop - start) * 5 < chart.width; }
+function drawCandles(pen, it, path, candles) {
+  const [start, stop] = inView(path, it.view), foot = it.height - FOOT, room = it.width / Math.max(stop - start, 1), wide = Math.max(1, Math.min(12, room * 0.6));
+  for (let i = start; i < stop; i++) {
+    const x = it.px(path.x[i]), y = path.y[i], first = y + path.opened[i];
+    pen.fillStyle = pen.strokeStyle = colour(y < first ? "down" : "up");
+    if (path.most > 0) { const tall = (path.volume[i] / path.most) * 44; pen.globalAlpha = 0.3; pen.fillRect(x - wide / 2, foot - tall, wide, tall); pen.globalAlpha = 1; }
+    if (!candles) continue;
+    pen.lineWidth = 1; pen.beginPath(); pen.moveTo(x, it.py(y + path.up[i])); pen.lineTo(x, it.py(y - path.down[i])); pen.stroke();
+    const top = it.py(Math.max(y, first)), low = it.py(Math.min(y, first));
+    pen.fillRect(x - wide / 2, top, wide, Math.max(1, low - top));
+  }
 }
 function priceWords(row, path, list, c) {
   const bought = list.filter((i) => c.fill_qty[i] > 0).length, n = path.y.length;

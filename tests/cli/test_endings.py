@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.running import PROGRAM, left, process, session, with_strategies
 
+ROWS = 16_000
 SLOW = '''
 import time
 from pathlib import Path
@@ -22,8 +23,8 @@ from alphapanda import param, state, strategy, target
 
 @strategy(compiled=False)
 class Slow:
-    """Trade at every tick; from the 9,000th on take a while over each."""
-    first = param(9_000)
+    """Trade at every tick; from the 2,000th on take a while over each."""
+    first = param(2_000)
 
     def start(self):
         self.seen = 0
@@ -42,7 +43,7 @@ class Slow:
 def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Return a run that has come half way through its data."""
     (tmp_path / "slow.py").write_text(SLOW)
-    words = ("backtest", "slow.py", "--no-jit", "--data", session(1, 40_000), "--out", "run")
+    words = ("backtest", "slow.py", "--no-jit", "--data", session(1, ROWS), "--out", "run")
     with subprocess.Popen(
         [PROGRAM, *words], cwd=tmp_path, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -73,7 +74,7 @@ def test_signal_leaves_a_partial_result(
     assert "INTERRUPTED: PARTIAL RESULT" in out
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["status"] == "interrupted"
-    assert 0 < summary["ticks"] < 40_000
+    assert 0 < summary["ticks"] < ROWS
     assert summary["fills"] > 0
     assert [name for name in left(tmp_path) if "partial" in name] == []
 
@@ -109,7 +110,7 @@ def test_full_disk(size: int, tmp_path: Path) -> None:
     with_strategies(tmp_path)
     before = left(tmp_path)
     words = ("backtest", "ema_cross", "--no-jit", "--param", "fast=2", "--param", "slow=3",
-             "--data", session(2, 20_000))  # fmt: skip
+             "--data", session(2, 4_000))  # fmt: skip
     done = subprocess.run(
         [PROGRAM, *words], cwd=tmp_path, text=True, capture_output=True, check=False, timeout=120,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),

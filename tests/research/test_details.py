@@ -129,8 +129,27 @@ def test_the_report_tells_them(run: Path, capsys: pytest.CaptureFixture[str]) ->
         assert Decimal(row["pnl"]) == trade["pnl"]
         assert pd.Timestamp(row["entry"]).value == pd.Timestamp(trade["entry"]).value
         assert float(row["return"]) == trade["return"]
-    refused = command("report", str(run), str(run), "--trades", "x.csv", capsys=capsys)
-    assert "of one run, not of 2" in refused.line
+    for option in ("--trades", "--fills"):
+        refused = command("report", str(run), str(run), option, "x.csv", capsys=capsys)
+        assert "of one run, not of 2" in refused.line
+
+
+def test_fills_are_written_with_their_charges(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--fills` writes each fill exactly, times in India to the nanosecond."""
+    sheet = run.parent / "fills.csv"
+    assert command("report", str(run), "--fills", str(sheet), capsys=capsys).status == 0
+    with sheet.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    fills = alphapanda.load(str(run)).table("fills").to_pylist()
+    assert len(rows) == len(fills)
+    for row, fill in zip(rows, fills, strict=True):
+        assert pd.Timestamp(row["ts"]).value == pd.Timestamp(fill["ts"]).value
+        assert row["ts"].endswith("+05:30")
+        assert {name: Decimal(row[name]) for name in ("qty", "price", "charges")} == {
+            name: fill[name] for name in ("qty", "price", "charges")
+        }
 
 
 def test_rolling_figures_are_those_of_quantstats() -> None:

@@ -143,7 +143,7 @@ def summed(heap: Any, at: int, ratio: float) -> float:
 def rest(self: Any, heap: Any, number: int) -> float:
     """Return what the line leaves over of a pair."""
     line = self.intercept + self.ratio * seen(self, heap, 1, number)
-    return seen(self, heap, 0, number) - line
+    return float(seen(self, heap, 0, number) - line)
 
 
 def statistic(self: Any, heap: Any, sums: int, squares: float) -> float:
@@ -165,4 +165,4 @@ def statistic(self: Any, heap: Any, sums: int, squares: float) -> float:
     left_over = to_self - pull * to_level - lag * to_step
     if left_over <= NOTHING * to_self:
         return 0.0
-    return pull / math.sqrt(left_over / (self.window - 4) * steps / spread)
+    return float(pull / math.sqrt(left_over / (self.window - 4) * steps / spread))

@@ -14,6 +14,7 @@ from alphapanda.engine import series
 from alphapanda.engine.engine import Engine
 from alphapanda.errors import UsageError
 from alphapanda.model.columns import Columns
+from alphapanda.model.instruments import Instrument
 from tests.support.harness import MINUTE, Desk, feed, merged, present, share, ticks
 from tests.support.oracles import CASES, Case, Floats, Series, day_opens, made_up, real
 
@@ -103,7 +104,6 @@ class Everything:
     ema = alphapanda.ema(2, start="sma", leg="near")
     highest = alphapanda.highest(2, leg="near")
     hma = alphapanda.hma(2, leg="near")
-    imbalance = alphapanda.imbalance(leg="near")
     keltner = alphapanda.keltner(20, 10, 2.0, leg="near")
     lowest = alphapanda.lowest(2, leg="near")
     macd = alphapanda.macd(leg="near")
@@ -129,6 +129,25 @@ class Everything:
         self.hooks += 1
 
 
+@strategy
+class Quoted:
+    """Declares the indicator that needs a quote, which these bars have not."""
+
+    imbalance = alphapanda.imbalance()
+    hooks = alphapanda.state(0)
+
+    def on_tick(self, ctx):
+        self.hooks += 1
+
+
+QUOTE, BAR = ("bid", "bid_qty", "ask", "ask_qty"), ("open", "high", "low")
+
+
+def without(columns: Columns, names: tuple[str, ...]) -> Columns:
+    """Return columns of which some are absent."""
+    return columns._replace(**{name: getattr(columns, name)[:0] for name in names})
+
+
 def by_row(engine: Engine, columns: Columns) -> list[bytes]:
     """Return the strategy's record, all its indicators within, after each row."""
     states = []
@@ -144,24 +163,33 @@ def test_arrays_give_what_the_core_sees() -> None:
     rows = 400
     near, data = made_up()[0].slice(0, rows), {k: v[:rows] for k, v in made_up()[1].items()}
     other = np.rint(data["other"] * 10_000).astype(np.int64)
-    far = near._replace(row=near.row + 1, last=other, open=other, high=other, low=other)
-    columns = merged(near, far)
+    bars = without(near, QUOTE)
+    far = bars._replace(row=bars.row + 1, last=other, open=other, high=other, low=other)
+    ticks = without(near, BAR)._replace(qty=near.volume, volume=np.cumsum(near.volume))
+    # Bars and ticks as other tests have them, whose loops are compiled once.
+    seen = both_ways(Everything, merged(bars, far), (share("NSE:N"), share("NSE:F")), MINUTE)
+    quoted = both_ways(Quoted, ticks, (share("NSE:N"),), 0)
+    for name, case in ONE_EACH.items():
+        found = quoted if name == "imbalance" else seen[1::2]
+        for field, values in over(case, data).items():
+            warm = ~np.isnan(values)
+            assert values[warm].tobytes() == found[name][field][warm].tobytes(), (name, field)
+    slowest = max(case.first()["warmup"] for case in ONE_EACH.values())
+    assert seen["hooks"][-1] in (2 * (rows - slowest) + 1, 2 * (rows - slowest) + 2)
+
+
+def both_ways(
+    declared: type, columns: Columns, instruments: tuple[Instrument, ...], interval: int
+) -> Any:
+    """Return a strategy's record after each row, the same compiled and in plain Python."""
     engine, plain = (
-        Desk((share("NSE:N"), share("NSE:F")), interval=MINUTE, jit=jit).engine(
-            [Everything], present(columns)
-        )
+        Desk(instruments, interval=interval, jit=jit).engine([declared], present(columns))
         for jit in (True, False)
     )
     states = by_row(engine, columns)
     assert states == by_row(plain, columns)
     assert engine.tables["heap"].tobytes() == plain.tables["heap"].tobytes()
-    seen = np.frombuffer(b"".join(states[1::2]), engine.tables["s0"].dtype)
-    for name, case in ONE_EACH.items():
-        for field, values in over(case, data).items():
-            warm = ~np.isnan(values)
-            assert values[warm].tobytes() == seen[name][field][warm].tobytes(), (name, field)
-    slowest = max(case.first()["warmup"] for case in ONE_EACH.values())
-    assert seen["hooks"][-1] in (2 * (rows - slowest) + 1, 2 * (rows - slowest) + 2)
+    return np.frombuffer(b"".join(states), engine.tables["s0"].dtype)
 
 
 def test_a_hook_waits_for_the_slowest_indicator() -> None:

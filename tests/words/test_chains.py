@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from alphapanda import (
@@ -179,7 +180,17 @@ def said(made: Chain, *, jit: bool) -> bytes:
         instruments=made.instruments, expiries=made.expiries, product=Product.NRML, jit=jit,
         tier=Tier.QUICK if jit else Tier.PLAIN,
     )  # fmt: skip
-    columns = made.columns()
+    few = made.columns()
+    # Ticks as other tests have them, whose loop is compiled once.
+    lots = np.full(few.rows, 75)
+    columns = few._replace(
+        qty=lots,
+        volume=np.cumsum(lots),
+        bid=few.last - 500,
+        bid_qty=lots,
+        ask=few.last + 500,
+        ask_qty=2 * lots,
+    )
     engine = desk.engine([Asks], present(columns))
     found = b""
     for at_ in range(len(columns.ts)):

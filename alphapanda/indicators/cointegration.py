@@ -4,8 +4,8 @@ Engle and Granger's two steps within each window: first = intercept + ratio x se
 squares, then the augmented Dickey-Fuller statistic of the rest, with one lag and no constant. Its
 law is no normal one: MacKinnon (2010) has the bounds, of long windows -3.34 at 5 %, -3.90 at 1 %.
 
-The rest u of a pair changes with each line, but its sums need no pass over the window: those of its
-squares and of its steps d follow from sums of the legs, and those of both from
+The rest u of a pair changes with each line, but its sums rarely need a pass over the window: those
+of its squares and of its steps d follow from sums of the legs, and those of both from
 u(t) d(t) = (u(t)^2 - u(t-1)^2 + d(t)^2) / 2 and u(t-1) d(t) = (u(t)^2 - u(t-1)^2 - d(t)^2) / 2.
 """
 
@@ -36,6 +36,9 @@ INPUTS = ("left", "right")
 LEAST = 10
 NOTHING = 1e-12
 """What is left over, as a part of the first leg's variance: below it the two are one line."""
+
+CLOSE = 0.1
+"""What the edges of a window leave of a sum: below it the difference has lost too many digits."""
 
 LEFT, BOTH, RIGHT = 0, 2, 4
 """Where the sums of products begin, of steps and then of steps with the steps before them."""
@@ -157,6 +160,8 @@ def statistic(self: Any, heap: Any, sums: int, squares: float) -> float:
     both = 0.5 * (before * before - oldest * oldest + steps)
     to_level = 0.5 * (newest * newest - second * second - to_self)
     to_step = summed(heap, sums + STEPS, self.ratio)
+    if levels < CLOSE * squares or min(steps, to_self) < CLOSE * every:
+        levels, steps, both, to_level, to_step, to_self = passed(self, heap)
     spread = levels * steps - both * both
     if spread <= NOTHING * levels * steps:
         return 0.0
@@ -166,3 +171,21 @@ def statistic(self: Any, heap: Any, sums: int, squares: float) -> float:
     if left_over <= NOTHING * to_self:
         return 0.0
     return float(pull / math.sqrt(left_over / (self.window - 4) * steps / spread))
+
+
+def passed(self: Any, heap: Any) -> tuple[float, float, float, float, float, float]:
+    """Return the six sums by a pass over the window: where its edges are nearly all of them."""
+    levels, steps, both, to_level, to_step, to_self = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    last = rest(self, heap, 1)
+    before = last - rest(self, heap, 0)
+    for number in range(2, self.window):
+        now = rest(self, heap, number)
+        levels += last * last
+        steps += before * before
+        both += last * before
+        to_level += last * (now - last)
+        to_step += before * (now - last)
+        to_self += (now - last) * (now - last)
+        before = now - last
+        last = now
+    return levels, steps, both, to_level, to_step, to_self

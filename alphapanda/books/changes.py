@@ -9,7 +9,7 @@ first 20, in steps that grow (`step`), at most one in TRAIL_NS, and not while th
 
 from __future__ import annotations
 
-from alphapanda.books.emit import emit
+from alphapanda.books.emit import emit, emit_in
 from alphapanda.books.orders import (
     count_anew,
     count_message,
@@ -106,11 +106,10 @@ def send_change(core: Core, order: Record, trigger: int) -> None:
         order.extra = order.more
         open_qty(core, order, order.more)
     count_message(core, order.strategy)
-    emit(
-        core, Out.MODIFY, order.strategy, order.row, order.id, order.goal, order.price,
-        trigger, order.kind, order.tif, order.product,
+    emit_in(
+        core, order.group, Out.MODIFY, order.strategy, order.row, order.id, order.goal,
+        order.price, trigger, order.kind, order.tif, order.product,
     )  # fmt: skip
-    core.out[clock.n_out - 1].group = order.group
 
 
 def give_up(core: Core, order: Record) -> None:

@@ -13,7 +13,17 @@ def emit(
     core: Core, type_: int, strategy: int, row: int, order: int, qty: int, price: int,
     a: int, b: int, c: int, d: int,
 ) -> None:  # fmt: skip
-    """Append one output row."""
+    """Append one output row that belongs to no group of orders."""
+    emit_in(core, 0, type_, strategy, row, order, qty, price, a, b, c, d)
+
+
+def emit_in(
+    core: Core, group: int, type_: int, strategy: int, row: int, order: int, qty: int, price: int,
+    a: int, b: int, c: int, d: int,
+) -> None:  # fmt: skip
+    """Append one output row of a group; of a sweep's run only what figures are counted from."""
+    if core.equity[0].counted != 0 and type_ != Out.FILL and type_ != Out.CHARGE:
+        return
     clock = core.clock[0]
     out = core.out[clock.n_out]
     out.ts = clock.now
@@ -22,7 +32,7 @@ def emit(
     out.strategy = strategy
     out.row = row
     out.order = order
-    out.group = 0
+    out.group = group
     out.qty = qty
     out.price = price
     out.a = a
@@ -34,12 +44,10 @@ def emit(
 
 def emit_order(core: Core, type_: int, order: Record) -> None:
     """Append a row that shows an order's present terms."""
-    clock = core.clock[0]
-    emit(
-        core, type_, order.strategy, order.row, order.id, order.qty, order.price,
+    emit_in(
+        core, order.group, type_, order.strategy, order.row, order.id, order.qty, order.price,
         order.trigger, order.kind, order.tif, order.product,
     )  # fmt: skip
-    core.out[clock.n_out - 1].group = order.group
 
 
 def emit_request(core: Core, type_: int, request: Record) -> None:

@@ -134,8 +134,9 @@ NOTE = ints(
 made, and what all notes so far came to. One of securities, one of commodities."""
 
 EQUITY = ints("counted cash first_day equity peak fall fall_peak")
-"""Of a sweep's run, `counted`: its P&L is counted here and not said. From the cash it begins with
-and the IST day of its first row: equity, its peak, the deepest fall and the peak before that."""
+"""Of a sweep's run, `counted`: its P&L is counted here, and of the rest fills and charges alone are
+said. From the cash it begins with and the IST day of its first row: equity, its peak, the deepest
+fall and the peak before that."""
 
 CLOSE = ints("seen equity")
 """The last equity of a day, counted from the first, and if there was any."""

@@ -14,7 +14,7 @@ from alphapanda.books.changes import (
     pursue,
     refuse_change,
 )
-from alphapanda.books.emit import call_order, emit, emit_end, emit_order
+from alphapanda.books.emit import call_order, emit, emit_end, emit_in, emit_order
 from alphapanda.books.flags import HOOK_ORDER
 from alphapanda.books.halts import set_halt
 from alphapanda.books.orders import (
@@ -213,11 +213,11 @@ def doubt(core: Core, order: Record) -> None:
     order.was = order.state
     order.state = OrderState.UNKNOWN
     core.instruments[order.row].unknowns += 1
-    emit(
-        core, Out.UNKNOWN, order.strategy, order.row, order.id, order.qty - order.filled,
-        order.price, order.trigger, order.kind, order.filled, order.product,
+    emit_in(
+        core, order.group, Out.UNKNOWN, order.strategy, order.row, order.id,
+        order.qty - order.filled, order.price, order.trigger, order.kind, order.filled,
+        order.product,
     )  # fmt: skip
-    core.out[core.clock[0].n_out - 1].group = order.group
     if HOOK_ORDER:
         call_order(core, order, Out.UNKNOWN)
 

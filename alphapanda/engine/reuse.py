@@ -1,5 +1,7 @@
 """One core for many runs that differ in parameters alone: set back by copying bytes, not rebuilt.
 
+Of the orders, the largest table by far, only the slots that a run has used are copied.
+
 Parameters are fields of a strategy's record, and windows lie on one heap that is laid out for the
 longest of them, so one compiled loop and one set of tables serve every combination of a sweep.
 """
@@ -69,13 +71,22 @@ class Reusable:
         self._records = engine.tables["s0"]
         members = enrolment.spec.binding.kind == "universe"
         self._holding = engine.tables["u0"] if members else self._records
-        kept = [table for name, table in engine.tables.items() if name not in SCRATCH]
-        self._tables = [(as_bytes(table), as_bytes(table).copy()) for table in kept]
+        kept = [
+            as_bytes(table) for name, table in engine.tables.items()
+            if name not in SCRATCH and name != "orders"
+        ]  # fmt: skip
+        self._tables = [(table, table.copy()) for table in kept]
+        orders = engine.tables["orders"]
+        self._used = orders["ts"]
+        self._orders = as_bytes(orders).reshape(len(orders), -1)
+        self._unused = self._orders.copy()
 
     def begin(self, arguments: Arguments) -> Engine:
         """Return the core as if it had just been made for these parameters."""
         for table, first in self._tables:
             table[:] = first
+        used = np.flatnonzero(self._used)  # no order comes at the time 0
+        self._orders[used] = self._unused[used]
         for name in self._params:
             self._records[name] = arguments[name]
         for name, values in self._windows.first(arguments):

@@ -122,12 +122,15 @@ def training(market: Market, days: Sequence[date], begin: date | None = None) ->
     )
     placer = Placer(controls, bars=plan.bars)
     batches = [(batch, placer.take(batch)) for batch in rows]
+    last_rows, among = batches.pop()
     rest = placer.rest()
     if plan.rules.calendar.is_always:  # nothing closes the last day but the end of the data
-        rest = np.concatenate([rest, day_end(int(batches[-1][0].ts[-1]))])
+        rest = np.concatenate([rest, day_end(int(last_rows.ts[-1]))])
+    rest["at"] = last_rows.rows
+    batches.append((last_rows, np.concatenate([among, rest])))
     begun = plan.options.first if first == market.days[0] else None
     own = begin_ns(begun or first, bars=plan.bars)
-    return Span(batches, rest, counted(market, first, last), first, own)
+    return Span(batches, counted(market, first, last), first, own)
 
 
 def rows_of(market: Market, first: date, last: date) -> Sequence[Columns]:

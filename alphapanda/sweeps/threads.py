@@ -27,10 +27,9 @@ TURN_S = 0.01
 
 @dataclass(frozen=True)
 class Span:
-    """Rows of some days, in batches with the control rows among them, and those behind."""
+    """Rows of some days, in batches with the control rows among and behind them."""
 
     batches: Sequence[tuple[Columns, Any]]
-    rest: Any
     days: Any
     """Numbers of the trading days whose returns count: the same for every combination."""
     first: date
@@ -83,7 +82,6 @@ class Worker:
         session = Session(self.engine, [self.tally])
         for columns, controls in span.batches:
             session.feed(columns, controls)
-        session.feed(Columns.of(), span.rest)
         self.engine_s += session.engine_s
         if known["counted"]:
             self.tally.take_counted(self.engine.tables)

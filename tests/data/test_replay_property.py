@@ -118,7 +118,7 @@ def naive(files: list[list[Row]]) -> tuple[list[tuple[Any, ...]], Counter[str]]:
     return kept, dropped
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=35, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(files=st.lists(STEPS, min_size=1, max_size=3), chunk=st.sampled_from([1, 8, 1_000]))
 def test_batches_equal_a_naive_reading(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[Step]], chunk: int

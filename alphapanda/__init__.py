@@ -26,10 +26,12 @@ _HOMES = {
         "implied_volatility",
     ),
     "alphapanda.words.chains": (
-        "at_the_money", "delta_of", "forward_of", "future_at", "middle_price", "nearest_expiry",
-        "option_at", "option_by_delta", "strike_beside", "volatility_of", "years_left",
+        "at_the_money", "delta_of", "expiry_after", "forward_of", "future_at", "middle_price",
+        "nearest_expiry", "option_at", "option_by_delta", "strike_beside", "volatility_of",
+        "years_left",
     ),
     "alphapanda.words.dates": ("date_of", "weekday_of"),
+    "alphapanda.words.futures": ("nearest_future", "roll"),
     "alphapanda.words.sizing": ("size_by_equity", "size_by_margin", "size_by_risk"),
     "alphapanda.runs.backtest": ("backtest",),
     "alphapanda.sweeps.sweep": ("sweep",),
@@ -39,8 +41,8 @@ _HOMES = {
     "alphapanda.errors": ("AlphaPandaError", "Interrupted", "OutsideError", "UsageError"),
 }  # fmt: skip
 _INDICATORS = (
-    "adx", "atr", "beta", "bollinger", "cci", "correlation", "dema", "donchian", "ema",
-    "highest", "hma", "imbalance", "keltner", "lowest", "macd", "mfi", "obv", "roc", "rsi",
+    "adx", "atr", "beta", "bollinger", "cci", "cointegration", "correlation", "dema", "donchian",
+    "ema", "highest", "hma", "imbalance", "keltner", "lowest", "macd", "mfi", "obv", "roc", "rsi",
     "slope", "sma", "std", "stochastic", "supertrend", "vwap", "vwap_bands", "wma", "zscore",
 )  # fmt: skip
 _PARTS = ("indicators", "notebook", "options", "ta")

@@ -24,7 +24,7 @@ from alphapanda.research.fill_section import add_fill_errors
 from alphapanda.research.pack import Pack
 from alphapanda.research.report import run_page
 from alphapanda.research.result import Result
-from alphapanda.research.trade_csv import trades_csv
+from alphapanda.research.table_csv import table_csv
 from alphapanda.runs.command_line import again
 from alphapanda.runs.folders import load
 
@@ -49,15 +49,22 @@ def report(
         Path | None,
         option("--trades", metavar="FILE.csv", text="Also the round trips of one run, as CSV."),
     ] = None,
+    fills: Annotated[
+        Path | None,
+        option("--fills", metavar="FILE.csv", text="Also the fills of one run, as CSV."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a run's HTML page again, or compare several runs in one."""
-    if trades is not None and len(runs) > 1:
-        raise UsageError(f"--trades {trades}: a file holds the round trips of one run, not of "
-                         f"{len(runs)}")  # fmt: skip
+    sheets = [(name, path) for name, path in (("trades", trades), ("fills", fills)) if path]
+    for name, path in sheets:
+        if len(runs) > 1:
+            raise UsageError(
+                f"--{name} {path}: a file holds the {name} of one run, not of {len(runs)}"
+            )
     results = [load(run) for run in runs]
-    if trades is not None:
-        write(trades, trades_csv(results[0]), "--trades")
+    for name, path in sheets:
+        write(path, table_csv(results[0], name), f"--{name}")
     compared = [beside_paper(result) for result in results]
     if len(results) == 1:
         page = run_page(results[0], again(results[0].manifest), section=section_of(compared[0]))

@@ -24,7 +24,7 @@ from alphapanda.research.table import DASH, count, duration, money, number, perc
 from alphapanda.runs import run_files
 from alphapanda.runs.folders import default_out
 from alphapanda.runs.options import RUN
-from alphapanda.sweeps import plan
+from alphapanda.sweeps import address, plan
 from alphapanda.sweeps import sweep as sweeps
 
 SWEEP = "Sweep"
@@ -74,7 +74,7 @@ def sweep(
     cluster: Annotated[
         str, option(metavar="PLACE", panel=SWEEP, text="local; ray, begun here; or "
                     "ray://HOST:PORT, one that runs. (default: local)")
-    ] = plan.LOCAL,
+    ] = address.LOCAL,
     walk_forward: Annotated[
         str | None,
         option(metavar="DAYS", panel=SWEEP, text="60d/20d: train on 60 trading days, test the best "

@@ -81,3 +81,8 @@ def loud_and_quiet(summary: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Return the notes that stand above the figures, and the others, each worst first."""
     notes, first = list(summary["notes"]), summary.get("loud_notes", 0)
     return notes[:first], notes[first:]
+
+
+def more_open(positions: Mapping[str, int]) -> list[list[str]]:
+    """Return a row for the open positions that have none."""
+    return [["other open positions", count(len(positions) - 5)]] if len(positions) > 5 else []

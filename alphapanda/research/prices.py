@@ -1,7 +1,8 @@
 """The path of each instrument's price through a run, in pieces, as reports and excursions read it.
 
-A piece is a stretch of rows of one instrument: the times of its first and last row, its highest,
-lowest and last price. Pieces end at fixed steps of time, chosen so that their number stays small
+A piece is a stretch of rows of one instrument: the times of its first and last row, its first,
+highest, lowest and last price, and the volume of its bars (of ticks, which tell the day's so far,
+0). Pieces end at fixed steps of time, chosen so that their number stays small
 however long the run, and at every fill, so that no piece lies on both sides of one: what a price
 did while a position was open is known to the row.
 """
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from alphapanda.model.calendar import IST
 from alphapanda.model.columns import Columns
 from alphapanda.research.events import decimals, labels, times
+from alphapanda.research.tables import integers, scaled
 
 Int64 = NDArray[np.int64]
 
@@ -31,8 +33,8 @@ WAIT_ROWS = 65_536
 
 SESSION_S = 22_500
 _STEPS_S = (1, 5, 15, 60, 300, 900, 3_600, 86_400, 7 * 86_400, 28 * 86_400)
-_READ = ("ts", "row", "last", "high", "low")
-_FIELDS = ("row", "ts", "last_ts", "high", "low", "last", "cut")
+_READ = ("ts", "row", "last", "high", "low", "open", "volume")
+_FIELDS = ("row", "ts", "last_ts", "high", "low", "last", "open", "volume", "cut")
 
 
 def step_ns(days: int, instruments: int) -> int:
@@ -95,6 +97,8 @@ class PricePath:
             "high": decimals(pieces["high"]),
             "low": decimals(pieces["low"]),
             "last": decimals(pieces["last"]),
+            "open": decimals(pieces["open"]),
+            "volume": pa.array(pieces["volume"]),
         })  # fmt: skip
 
     # Where a batch ended, a piece may have been torn in two: what came out must not depend on it.
@@ -116,7 +120,16 @@ class PricePath:
             "high": np.maximum.reduceat(columns["high"], starts),
             "low": np.minimum.reduceat(columns["low"], starts),
             "last": columns["last"][ends],
+            "open": columns["open"][starts],
+            "volume": np.add.reduceat(columns["volume"], starts),
         }
+
+
+def candles_of(prices: pa.Table, last: Int64) -> tuple[Int64, Int64]:
+    """Return first prices, scaled, and volumes of pieces; of an earlier version's, `last` and 0."""
+    if "open" not in prices.column_names:
+        return last, np.zeros(len(last), np.int64)
+    return scaled(prices["open"]), integers(prices["volume"])
 
 
 def _by_instrument(row: Any) -> tuple[Any, Any]:
@@ -150,6 +163,8 @@ def _reduced(
     last = sorted_(batch.last)
     high = sorted_(batch.high) if len(batch.high) else last
     low = sorted_(batch.low) if len(batch.low) else last
+    barred = len(batch.open) > 0
+    volume = sorted_(batch.volume) if barred and len(batch.volume) else np.zeros_like(last)
     return {
         "row": row[starts].astype(np.int64),
         "ts": ts[starts],
@@ -157,5 +172,7 @@ def _reduced(
         "high": np.maximum.reduceat(high, starts),
         "low": np.minimum.reduceat(low, starts),
         "last": last[ends],
+        "open": (sorted_(batch.open) if barred else last)[starts],
+        "volume": np.add.reduceat(volume, starts),
         "cut": cut[starts].astype(np.int64),
     }

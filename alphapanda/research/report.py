@@ -20,10 +20,13 @@ from alphapanda.model.money import SCALE, to_scaled
 from alphapanda.model.rows import RejectionCode
 from alphapanda.research import curves, lines
 from alphapanda.research.curves import Curve
+from alphapanda.research.definitions import DEFINITIONS
 from alphapanda.research.details import details_of, groups
 from alphapanda.research.lines import rupees
 from alphapanda.research.orders import first_rejections, stops
 from alphapanda.research.pack import Pack
+from alphapanda.research.prices import candles_of
+from alphapanda.research.rolling import WINDOW, add_rolling, beside_benchmark
 from alphapanda.research.stats import Fills, Trips, round_trips
 from alphapanda.research.table import count, duration, money, number, percent
 from alphapanda.research.tables import integers, nanoseconds, scaled
@@ -90,14 +93,16 @@ def run_page(result: Any, again: str, *, section: Section | None = None) -> str:
     closes = np.append(cash, scaled(result.exact["days"]["equity"]))
     add_days(pack, days, path, curve, fills)
     add_equity(pack, curve, closes, days, path, fills, cash)
-    shown = add_prices(pack, path, fills)
+    shown = add_prices(pack, path, fills, result.exact["prices"])
     add_trades(pack, fills, trips, path)
     add_stops(pack, result.source, names.instruments)
     bad, quiet = lines.loud_and_quiet(summary)
     more = groups(details_of(days, closes, trips))
+    add_rolling(pack, days, closes, unit=PARTS)
     content = {
-        "kind": "run", **heading(summary), "figures": [*figures(summary), *more],
-        "tiles": tiles(summary),
+        "kind": "run", **heading(summary), "tiles": tiles(summary),
+        "figures": [*figures(summary), beside_benchmark(path, days, closes), *more],
+        "definitions": DEFINITIONS, "rolling": WINDOW,
         "cash": cash / SCALE, "shown": shown, "months": curves.monthly(days, closes),
         "costs": costs(summary), "rejected": rejected(result), "loud": bad, "notes": quiet,
         "pnl_line": lines.pnl_line(summary),
@@ -157,13 +162,13 @@ def add_curve(pack: Pack, name: str, curve: Curve) -> None:
     pack.add(name, curve.value)
 
 
-def add_prices(pack: Pack, path: Path, fills: Fills) -> list[int]:
+def add_prices(pack: Pack, path: Path, fills: Fills, prices: Any) -> list[int]:
     """Add the price path of the instruments that traded, or of a few if none did."""
     traded = set(np.unique(fills.row).tolist())
-    known = [row for row, _ in curves.by_instrument(path)]
-    shown = [row for row in known if row in traded] or known[:SHOWN]
-    room = min(PRICE_POINTS_EACH, max(200, PRICE_POINTS // max(len(shown), 1)))
     places = dict(curves.by_instrument(path))
+    shown = [row for row in places if row in traded] or list(places)[:SHOWN]
+    room = min(PRICE_POINTS_EACH, max(200, PRICE_POINTS // max(len(shown), 1)))
+    opened, volume = candles_of(prices, path.last)
     for row in shown:
         where = places[row]
         starts = np.arange(where.start, where.stop, -(-(where.stop - where.start) // room))
@@ -175,6 +180,8 @@ def add_prices(pack: Pack, path: Path, fills: Fills) -> list[int]:
         pack.add(f"price_{row}", last)
         pack.add(f"price_up_{row}", high - last)
         pack.add(f"price_down_{row}", last - low)
+        pack.add(f"price_open_{row}", opened[starts] - last)
+        pack.add(f"volume_{row}", np.add.reduceat(volume[: where.stop], starts))
     return shown
 
 
@@ -288,13 +295,8 @@ def figures(summary: Mapping[str, Any]) -> list[Any]:
                       ["Turnover", number(stats["turnover"])],
                       ["Charges", rupees(s["charges"])],
                       *([k, f"{v:+,}"] for k, v in list(s["open_positions"].items())[:5]),
-                      *more_open(s["open_positions"])]],
+                      *lines.more_open(s["open_positions"])]],
     ]  # fmt: skip
-
-
-def more_open(positions: Mapping[str, int]) -> list[list[str]]:
-    """Return a row for the open positions that have none."""
-    return [["other open positions", count(len(positions) - 5)]] if len(positions) > 5 else []
 
 
 def costs(summary: Mapping[str, Any]) -> dict[str, Any]:

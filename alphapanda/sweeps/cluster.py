@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -23,8 +22,9 @@ from alphapanda import config
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.research.sweep_store import Rows
 from alphapanda.sweeps import remote
+from alphapanda.sweeps.address import Address, address_of, read_address
 from alphapanda.sweeps.cores import Loop, params_text
-from alphapanda.sweeps.plan import RAY, Sweep, cores, is_warm
+from alphapanda.sweeps.plan import Sweep, cores, is_warm
 from alphapanda.sweeps.remote import Job, Ran, Ready, Recipe
 from alphapanda.sweeps.threads import Failure
 
@@ -61,23 +61,25 @@ def connected(made: Sweep) -> Iterator[None]:
     """Connect this process to the cluster, unless the user has; leave it again."""
     import ray  # noqa: PLC0415 (1 s, and absent where nobody needs a cluster)
 
-    place = made.search.cluster.removeprefix(RAY).removeprefix("://")
+    place = address_of(made.search.cluster)
     if ray.is_initialized():
         known = ray.get_runtime_context().gcs_address
-        if place and place != known:
+        if place is not None and place.text != known:
             raise UsageError(f"--cluster {made.search.cluster}: this process has joined {known}")
         yield
         return
-    if place:
+    if place is not None:
         check_reachable(place)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to its makers
     os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: threads are not so modest either
     os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")  # it would replace print for good
-    few = {} if place else {"num_cpus": made.search.workers or cores(), "include_dashboard": False}
+    ways: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if place is None:
+        ways |= {"num_cpus": made.search.workers or cores(), "include_dashboard": False}
     with handlers_kept():
         try:
-            ray.init(address=place or "local", log_to_driver=False, logging_level="ERROR",
-                     configure_logging=False, **few)  # fmt: skip
+            where = "local" if place is None else place.text
+            ray.init(address=where, configure_logging=False, **ways)
         except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
             raise OutsideError(
                 f"--cluster {made.search.cluster}: can't be joined ({error!s:.300}); this machine "
@@ -90,27 +92,18 @@ def connected(made: Sweep) -> Iterator[None]:
             ray.shutdown()
 
 
-def check_reachable(place: str) -> None:
+def check_reachable(place: Address) -> None:
     """Refuse an address where nobody listens, before Ray waits for it for minutes."""
-    host, _, port = place.rpartition(":")
-    if int(port) == CLIENT_PORT:
+    if place.port == CLIENT_PORT:
         raise UsageError(
-            f"--cluster ray://{place}: {CLIENT_PORT} is the port of Ray's client; write that of "
-            "the head, which `ray start` prints, and make this machine a node of the cluster"
+            f"--cluster ray://{place.text}: {CLIENT_PORT} is the port of Ray's client; write that "
+            "of the head, which `ray start` prints, and make this machine a node of the cluster"
         )
-    if not listens(host.strip("[]"), int(port)):
+    if not place.listens():
         raise OutsideError(
-            f"--cluster ray://{place}: nobody listens there; `ray start --head` prints the address"
+            f"--cluster ray://{place.text}: nobody listens there; `ray start --head` prints the "
+            "address"
         )
-
-
-def listens(host: str, port: int) -> bool:
-    """Say if somebody listens at an address."""
-    try:
-        socket.create_connection((host, port), timeout=2).close()
-    except (OSError, OverflowError):
-        return False
-    return True
 
 
 @contextmanager
@@ -146,7 +139,9 @@ class Cluster:
         import ray  # noqa: PLC0415
 
         self._ray, self._made, self._names = ray, made, tuple(loop.spec.params)
-        self._head = ray.get_runtime_context().gcs_address
+        head = read_address(ray.get_runtime_context().gcs_address)
+        assert head is not None, "Ray itself told it"
+        self._head = head
         self._train = [window.train for window in made.windows]
         self._rows = ray.put(list(made.market.batches))
         # From here on these rows are this machine's shared memory, and not there twice.
@@ -332,8 +327,7 @@ class Cluster:
         raise self._gone("its head does not answer")
 
     def _answers(self) -> bool:
-        host, _, port = self._head.rpartition(":")
-        return listens(host.strip("[]"), int(port))
+        return self._head.listens()
 
     def _gone(self, why: str) -> OutsideError:
         final = self._made.store.final

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,15 +17,13 @@ from alphapanda.research.tally import Tally
 from alphapanda.runs import manifest, plan
 from alphapanda.runs.imported import hashes, imported_by
 from alphapanda.runs.options import Options
+from alphapanda.sweeps.address import LOCAL, address_of
 from alphapanda.sweeps.extras import check_installed
 from alphapanda.sweeps.grid import Grid
 from alphapanda.sweeps.spans import Market, training
 from alphapanda.sweeps.threads import Arguments, Span
 from alphapanda.sweeps.warming import Warming
 from alphapanda.sweeps.windows import Window
-
-LOCAL, RAY = "local", "ray"
-ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):\d{1,5}")
 
 
 class Counts(NamedTuple):
@@ -76,7 +73,8 @@ class Search:
         elif self.trials is not None:
             raise UsageError("--trials is how many a search makes: add --search optuna")
         if self.cluster != LOCAL:
-            check_address(self.cluster)
+            address_of(self.cluster)
+            check_installed("ray", f"--cluster {self.cluster}", "cluster")
 
     def _check_search(self, search: str) -> None:
         if search != "optuna":
@@ -86,21 +84,6 @@ class Search:
         if self.trials is None:
             raise UsageError("--search optuna: say how many combinations it may try, --trials 200")
         check_installed("optuna", "--search optuna", "search")
-
-
-def check_address(cluster: str) -> None:
-    """Refuse what names no cluster.
-
-    Raises:
-        UsageError: it says what does.
-    """
-    place = cluster.removeprefix(f"{RAY}://")
-    if not cluster.startswith(RAY) or (cluster != RAY and not ADDRESS.fullmatch(place)):
-        raise UsageError(
-            f"--cluster {cluster}: write local (threads of this machine), ray (a cluster that is "
-            "begun here) or ray://HOST:PORT"
-        )
-    check_installed("ray", f"--cluster {cluster}", "cluster")
 
 
 @dataclass

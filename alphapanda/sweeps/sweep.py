@@ -37,10 +37,11 @@ from alphapanda.runs.readings import WHOLE
 from alphapanda.runs.runner import load_program, setup_of
 from alphapanda.runs.stopping import orderly
 from alphapanda.sweeps import spans
+from alphapanda.sweeps.address import LOCAL
 from alphapanda.sweeps.cores import Loop, accuse, counted, params_text
 from alphapanda.sweeps.each import run_each
 from alphapanda.sweeps.grid import make_grid
-from alphapanda.sweeps.plan import LOCAL, Counts, Search, Sweep, cores, is_warm, key, read, tally
+from alphapanda.sweeps.plan import Counts, Search, Sweep, cores, is_warm, key, read, tally
 from alphapanda.sweeps.search import covering, seek
 from alphapanda.sweeps.threads import Arguments, Crew, Failure, Span, Team, Worker
 from alphapanda.sweeps.walk_forward import stitched

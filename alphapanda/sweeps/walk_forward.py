@@ -10,12 +10,14 @@ test day to the last; drawdowns go on from window to window.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from alphapanda.model.money import text, to_scaled
 from alphapanda.research import deflated
+from alphapanda.research.curves import EPOCH
 from alphapanda.research.stats import drawdown
 from alphapanda.research.sweep_result import best_of, figures_of, shown
 from alphapanda.research.sweep_store import Rows
@@ -108,6 +110,10 @@ def totals(whole: Tally, told: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "trips": sum(test["trips"] for test in tests),
         "fills": sum(test["fills"] for test in tests),
         "days": len(closes) - 1,
+        "closes": [
+            [str(EPOCH + timedelta(days=day)), text(int(close))]
+            for day, close in zip(whole.days.tolist(), closes[1:].tolist(), strict=True)
+        ],
         "windows": len(told),
         "windows_with_profit": sum(to_scaled(test["pnl"]) > 0 for test in tests),
     }

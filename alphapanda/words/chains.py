@@ -67,6 +67,17 @@ def nearest_expiry(ctx: Context, days: int = 0) -> int:
     return found if found != NEVER else 0
 
 
+def expiry_after(ctx: Context, expiry: int) -> int:
+    """Return the chain's first expiry of options behind another one; 0: none."""
+    found = NEVER
+    for row in range(ctx.core.clock[0].instruments):
+        market = ctx.core.instruments[row]
+        if market.option != OptionType.NONE and expiry < market.expiry < found:
+            if ctx.now < market.expiry and in_chain(ctx, row):
+                found = int(market.expiry)
+    return found if found != NEVER else 0
+
+
 def option_at(ctx: Context, right: int, expiry: int, strike: int) -> int:
     """Return the row of an option (`right` 1: call, 2: put), -1 if the strategy has none such."""
     for row in range(ctx.core.clock[0].instruments):

@@ -120,6 +120,7 @@ class Everything:
     vwap_bands = alphapanda.vwap_bands(leg="near")
     wma = alphapanda.wma(1, leg="near")
     zscore = alphapanda.zscore(2, leg="near")
+    cointegration = alphapanda.cointegration(30)
     correlation = alphapanda.correlation(30)
     beta = alphapanda.beta(30, legs=("near", "far"))
     hooks = alphapanda.state(0)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import alphapanda
 from alphapanda.research.details import details, drawdowns, expectancy, streaks, told_of_days
+from alphapanda.research.rolling import WINDOW, beside, rolling
 from alphapanda.research.stats import Fills, round_trips
 from tests.support.running import ROOT, command, session
 
@@ -128,5 +129,60 @@ def test_the_report_tells_them(run: Path, capsys: pytest.CaptureFixture[str]) ->
         assert Decimal(row["pnl"]) == trade["pnl"]
         assert pd.Timestamp(row["entry"]).value == pd.Timestamp(trade["entry"]).value
         assert float(row["return"]) == trade["return"]
-    refused = command("report", str(run), str(run), "--trades", "x.csv", capsys=capsys)
-    assert "of one run, not of 2" in refused.line
+    for option in ("--trades", "--fills"):
+        refused = command("report", str(run), str(run), option, "x.csv", capsys=capsys)
+        assert "of one run, not of 2" in refused.line
+
+
+def test_fills_are_written_with_their_charges(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--fills` writes each fill exactly, times in India to the nanosecond."""
+    sheet = run.parent / "fills.csv"
+    assert command("report", str(run), "--fills", str(sheet), capsys=capsys).status == 0
+    with sheet.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    fills = alphapanda.load(str(run)).table("fills").to_pylist()
+    assert len(rows) == len(fills)
+    for row, fill in zip(rows, fills, strict=True):
+        assert pd.Timestamp(row["ts"]).value == pd.Timestamp(fill["ts"]).value
+        assert row["ts"].endswith("+05:30")
+        assert {name: Decimal(row[name]) for name in ("qty", "price", "charges")} == {
+            name: fill[name] for name in ("qty", "price", "charges")
+        }
+
+
+def test_rolling_figures_are_those_of_quantstats() -> None:
+    """Sharpe, volatility, alpha and beta of 300 days are as quantstats has them."""
+    import quantstats  # noqa: PLC0415 - as above
+
+    rng = np.random.default_rng(2)
+    market = rng.normal(0.0004, 0.01, 300)
+    mine = 0.0002 + 0.7 * market + rng.normal(0, 0.006, 300)
+    closes, other = (
+        np.rint(1e12 * np.cumprod(np.append(1.0, 1.0 + each))).astype(np.int64)
+        for each in (mine, market)
+    )
+    days = pd.date_range("2024-01-01", periods=300)
+    returns, bench = (pd.Series(np.diff(path) / path[:-1], index=days) for path in (closes, other))
+    places, sharpe, volatility = rolling(closes)
+    theirs = quantstats.stats.rolling_sharpe(returns, rolling_period=WINDOW).dropna()
+    np.testing.assert_allclose(sharpe, theirs.to_numpy(), rtol=1e-9)
+    assert [days[place] for place in places] == list(theirs.index)
+    theirs = quantstats.stats.rolling_volatility(returns, rolling_period=WINDOW).dropna()
+    np.testing.assert_allclose(volatility, theirs.to_numpy(), rtol=1e-9)
+    greeks = quantstats.stats.greeks(returns, bench)
+    found = beside(closes, other)
+    assert found["alpha"] == pytest.approx(greeks["alpha"], rel=1e-9)
+    assert found["beta"] == pytest.approx(greeks["beta"], rel=1e-9)
+    assert found["correlation"] == pytest.approx(returns.corr(bench), rel=1e-9)
+
+
+def test_what_cannot_be_told_of_days_is_none() -> None:
+    """A short run has no rolling figures; beside a benchmark that never moved there are none."""
+    closes = np.array([100, 101, 102, 99], np.int64)
+    assert [len(each) for each in rolling(closes)] == [0, 0, 0]
+    still = np.full(4, 100, np.int64)
+    assert set(beside(closes, still).values()) == {None}
+    assert set(beside(closes[:2], still[:2]).values()) == {None}
+    assert set(beside(np.array([100, 0, 5, 5], np.int64), closes).values()) == {None}

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alphapanda.model.columns import Columns
 from alphapanda.research.events import Names
-from alphapanda.research.prices import PIECES, PIECES_EACH, PricePath, step_ns
+from alphapanda.research.prices import PIECES, PIECES_EACH, PricePath, candles_of, step_ns
 from alphapanda.research.stats import Fills, round_trips
 from alphapanda.research.trades import excursions, path_of
 
@@ -94,3 +95,36 @@ def test_the_path_stays_small(days: int, instruments: int) -> None:
     each = days * max(22_500 // step, 1) if step <= 86_400 else days * 86_400 // step + 1
     assert each <= PIECES_EACH
     assert each * instruments <= PIECES * 1.1
+
+
+@given(st.lists(st.tuples(*[st.integers(1, 90)] * 3), min_size=1, max_size=40), st.integers(1, 9))
+@settings(deadline=None)
+def test_a_piece_of_bars_is_a_bar(drawn: list[tuple[int, int, int]], size: int) -> None:
+    """Bars of a step together: the first open, the last close, all volume; of ticks it is 0."""
+    opened, close, volume = np.array(drawn).T
+    ts = 25 * 10**9 * np.arange(1, len(drawn) + 1)
+    bars = Columns.of(
+        ts=ts, row=np.zeros(len(ts)), last=close, open=opened, volume=volume,
+        high=np.maximum(opened, close), low=np.minimum(opened, close),
+    )  # fmt: skip
+    none = np.zeros(0, [("ts", np.int64), ("row", np.int64)])
+    path, ticked = (PricePath(NAMES.instruments, step=60 * 10**9) for _ in range(2))
+    for start in range(0, len(ts), size):
+        path.take(bars.slice(start, start + size), none)
+        path.flush()
+    found = candles_of(path.table(), np.zeros(1, np.int64))
+    minute = ts // (60 * 10**9)
+    expected = [(opened[minute == m][0], volume[minute == m].sum()) for m in np.unique(minute)]
+    assert list(zip(*(each.tolist() for each in found), strict=True)) == expected
+    ticked.take(Columns.of(ts=ts, row=np.zeros(len(ts)), last=close, volume=volume), none)
+    first, quiet = candles_of(ticked.table(), np.zeros(1, np.int64))
+    assert first.tolist() == [close[minute == m][0] for m in np.unique(minute)]
+    assert not quiet.any()
+
+
+def test_pieces_of_an_earlier_version_have_no_candles() -> None:
+    """A run whose prices were kept without them is drawn as a line."""
+    last = np.array([5, 7], np.int64)
+    opened, volume = candles_of(pa.table({"last": [1, 2]}), last)
+    assert opened.tolist() == [5, 7]
+    assert volume.tolist() == [0, 0]

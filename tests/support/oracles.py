@@ -281,6 +281,32 @@ def correlation(series: Series, window: int, returns: bool) -> Floats:
     return after(len(series["close"]), rolling(window, one, x, y)[window - 1 :])
 
 
+def cointegration(series: Series, window: int) -> tuple[Floats, ...]:
+    """Return statistic, ratio, intercept and deviation of each window, by NumPy's least squares."""
+    views = (sliding_window_view(series[name], window) for name in ("close", "other"))
+    made = np.array([engle_granger(left, right) for left, right in zip(*views, strict=True)])
+    return tuple(after(len(series["close"]), column) for column in made.T)
+
+
+def engle_granger(left: Floats, right: Floats) -> tuple[float, ...]:
+    """Return the four of one window."""
+    line = np.column_stack([np.ones(len(right)), right - right.mean()])
+    level, ratio = np.linalg.lstsq(line, left)[0]
+    rest = left - line @ (level, ratio)
+    deviation = float(rest.std())
+    intercept = level - ratio * right.mean()
+    if np.ptp(left) == 0:
+        return 0.0, 0.0, left[0], 0.0
+    if deviation <= 1e-6 * left.std():
+        return 0.0, ratio, intercept, 0.0
+    step = np.diff(rest)
+    known = np.column_stack([rest[1:-1], step[:-1]])
+    pull, left_over, *_ = np.linalg.lstsq(known, step[1:])
+    variance = float(left_over[0]) / (len(known) - 2)
+    error = np.sqrt(variance * np.linalg.inv(known.T @ known)[0, 0])
+    return float(pull[0] / error), ratio, intercept, deviation
+
+
 def beta(series: Series, window: int, returns: bool) -> tuple[Floats, ...]:
     """Return slope and intercept of the first on the second within each window."""
     x, y = (changes(series[name], returns) for name in ("close", "other"))
@@ -360,5 +386,7 @@ CASES = [
     *[Case("beta", {"window": n, "returns": returns},
            lambda s, n=n, returns=returns: beta(s, n, returns))
       for n, returns in ((30, True), (3, False), (200, False))],
+    *[Case("cointegration", {"window": n}, lambda s, n=n: cointegration(s, n))
+      for n in (30, 10, 120)],
     Case("imbalance", {}, imbalance),
 ]  # fmt: skip

@@ -18,6 +18,7 @@ import pytest
 import alphapanda
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.research.sweep_store import partial_of
+from alphapanda.sweeps.address import address_of
 from tests.support.running import PROGRAM
 from tests.sweeps.markets import GRID, SMA_CROSS, WAYS, bars
 
@@ -133,6 +134,13 @@ def test_walk_forward_and_search_are_those_of_threads(cluster: Any) -> None:
     assert there.summary["cluster"]["compiled"] == 0
 
 
+def test_an_address_is_read_once() -> None:
+    """Names, IPv4 and IPv6 in brackets; `ray` alone has none."""
+    assert address_of("ray") is None
+    assert address_of("ray://node-1.lan:6379") == ("node-1.lan:6379", "node-1.lan", 6379)
+    assert address_of("ray://[::1]:6379") == ("[::1]:6379", "::1", 6379)
+
+
 def test_a_hook_that_fails_names_the_users_file(cluster: Any, tmp_path: Path) -> None:
     """What a strategy in plain Python raises on a worker is told as it is here."""
     file = tmp_path / "fragile.py"
@@ -172,11 +180,26 @@ def test_a_killed_head_loses_nothing(cluster: Any, local: Path, tmp_path: Path) 
     assert same(out, local)
 
 
+def test_a_cluster_begun_here_gives_the_same_and_ends(tmp_path: Path) -> None:
+    """`--cluster ray` begins one for the sweep, in this process, and leaves none behind."""
+    import ray  # noqa: PLC0415 (1 s)
+
+    ways: dict[str, Any] = {"grid": GRID, "metric": "pnl", "workers": 1, **WAYS}
+    alphapanda.sweep(SMA_CROSS, bars(), out=tmp_path / "here", **ways)
+    there = alphapanda.sweep(SMA_CROSS, bars(), cluster="ray", out=tmp_path / "there", **ways)
+    assert same(tmp_path / "there", tmp_path / "here")
+    facts = there.summary["cluster"]
+    assert (facts["nodes"], facts["workers"], facts["compiled"]) == (1, 1, 0)
+    assert not ray.is_initialized()
+
+
 MISTAKES = {
     "cloud": "write local",
     "ray://": "write local",
     "ray:10.0.0.1:6379": "write local",
     "ray://head": "write local",
+    "ray://head:70000": "write local",
+    "ray://head:0": "write local",
     "ray://head:10001": "10001 is the port of Ray's client",
 }
 

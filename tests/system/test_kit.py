@@ -27,6 +27,7 @@ from alphapanda.model.charges import ChargeClass, Schedule
 from alphapanda.model.instruments import Exchange
 from alphapanda.runs.discovery import find
 from tests.support.harness import cache_dir
+from tests.support.made_bars import Made, futures_of_months, pair_of_shares
 from tests.support.recount import Trade, differences, last_prices, recount, terms, trades
 from tests.support.running import MONDAY
 from tests.support.shared import shared
@@ -105,13 +106,18 @@ def chain() -> Market:
 @cache
 def near_chain() -> Market:
     """The same day of the nearest expiry, 20 strikes, each third minute: few rows."""
+    return part_of_chain("Expiry_Date = '2025-09-02'", "24100 AND 25050")
+
+
+def part_of_chain(expiries: str, strikes: str) -> Market:
+    """Import a part of the chain's day."""
     root = Path(mkdtemp(prefix="alphapanda-test-"))
     path = shared("data", "options", "nse_option_chain_NIFTY_20250829.parquet")
     part = root / path.name
     with duckdb.connect() as connection:
         connection.execute(f"""
-            COPY (SELECT * FROM '{path}' WHERE Expiry_Date = '2025-09-02'
-                  AND Strike_Price BETWEEN 24100 AND 25050
+            COPY (SELECT * FROM '{path}' WHERE {expiries}
+                  AND Strike_Price BETWEEN {strikes}
                   AND minute(Fetch_Time) % 3 = 0) TO '{part}' (FORMAT parquet)
         """)
     import_files(root / "data", [part], Wanted())
@@ -132,6 +138,37 @@ def made_up_chain() -> Market:
     )  # fmt: skip
     options = {"instruments": str(listed), "limits": "wide", "cash": 10_000_000}
     return Market(str(root / "*.parquet"), options, {}, product="MIS")
+
+
+@cache
+def two_expiries() -> Market:
+    """The same day of the next two expiries, six strikes, each third minute."""
+    return part_of_chain("Expiry_Date IN ('2025-09-02', '2025-09-09')", "24400 AND 24650")
+
+
+@cache
+def planted_pair() -> Market:
+    """Three days of two made-up shares that come back to each other within minutes."""
+    return made_up(pair_of_shares(seed=3, planted=True), product="MIS")
+
+
+@cache
+def three_futures() -> Market:
+    """Six weeks of a made-up index future of three months, a bar each quarter of an hour.
+
+    Nobody publishes so long a recording of three contracts: the prices are a random walk.
+    """
+    return made_up(futures_of_months(), product="NRML")
+
+
+def made_up(made: Made, product: str) -> Market:
+    """Write made-up bars and their contracts down."""
+    root = Path(mkdtemp(prefix="alphapanda-test-"))
+    data, listed = made.write(root)
+    options = {"instruments": str(listed), "limits": "wide", "cash": 100_000_000}
+    symbol = "split_part(symbol, ':', 2)"
+    last = last_prices(data, price="close", time="ts", symbol=symbol, exchange=made.exchange)
+    return Market(str(data), options, last, product)
 
 
 @dataclass(frozen=True)
@@ -158,11 +195,15 @@ NEAR = tuple(
     f"NIFTY25902{strike}{kind}" for strike in (24500, 24550, 24600) for kind in ("CE", "PE")
 )
 BANKS = {"instrument": ("HDFCBANK", "ICICIBANK"), "product": "MIS"}
+PLANTED = {"instrument": ("LEFT", "RIGHT"), "product": "MIS", "params": {"window": 300}}
 DAYS = {"from_": "2016-09-01", "to": "2016-09-02"}
 CASES = {
     **dict.fromkeys(KIT, Case(tier="quick", checked=two_days)),
+    "calendar_spread": Case(two_expiries, {}, batch=997),
+    "cointegrated_pair": Case(planted_pair, PLANTED, tier="quick"),
     "delta_hedged_straddle": Case(made_up_chain, {"product": "MIS"}, batch=997),
     "ema_cross": Case(index, {}, batch=997, depends=True, checked=mornings),
+    "futures_roll": Case(three_futures, {}, batch=7),
     "gap_fade": Case(
         minutes, {"instrument": FEW, "product": "MIS"}, tier="quick", checked=two_days
     ),
@@ -173,6 +214,9 @@ CASES = {
     "momentum": Case(minutes, {}, DAYS, batch=50, tier="quick"),
     "monthly_rebalance": Case(minutes, {"instrument": FEW, "from_": "2016-08-31"}),
     "quiet_reversal": Case(index, {"params": {"depth": 1.0}}, batch=997, checked=mornings),
+    "ratio_hedge": Case(
+        minutes, {**BANKS, "params": {"window": 120}}, tier="quick", checked=two_days
+    ),
     "short_straddle": Case(chain, {}, {"instrument": NEAR}),
     "spread": Case(
         minutes, {**BANKS, "params": {"quantity": 10}}, order=True, tier="quick", checked=two_days
@@ -294,3 +338,45 @@ def test_the_straddle_sells_both_and_stops_one() -> None:
     stopped = [fill for fill in bought if fill["ts"].hour < 15]
     assert len(stopped) == 1
     assert stopped[0]["price"] > prices[stopped[0]["instrument"]] * Decimal("1.25")
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_pair_is_traded_where_one_is_planted_alone(seed: int) -> None:
+    """Two walks that have nothing in common bring no order; both legs of a planted pair are hit."""
+    walks = made_up(pair_of_shares(seed=seed, planted=False, days=5), product="MIS")
+    file = str(ROOT / "strategies" / "cointegrated_pair.py")
+    none = alphapanda.backtest(file, walks.data, **walks.options, **PLANTED, jit=False)
+    assert none.summary["requests"]["total"] == 0
+    fills = whole("cointegrated_pair").table("fills").to_pylist()
+    assert len(fills) > 20
+    assert {fill["instrument"] for fill in fills} == {"NSE:LEFT", "NSE:RIGHT"}
+    for one in fills:
+        others = [fill for fill in fills if fill["ts"] == one["ts"]]
+        assert sorted(fill["qty"] > 0 for fill in others) == [False, True]
+
+
+def test_the_calendar_sells_the_near_expiry_and_buys_the_far_one() -> None:
+    """One strike in two expiries, the later one bought; nothing is held behind 15:20."""
+    fills = whole("calendar_spread").table("fills").to_pylist()
+    first = {fill["instrument"]: fill["qty"] for fill in fills[:2]}
+    assert first == {"NFO:NIFTY2590924550CE": 75, "NFO:NIFTY2590224550CE": -75}
+    assert [fill["position"] for fill in fills[2:]] == [0, 0]
+
+
+def test_a_future_is_rolled_the_day_before_it_expires() -> None:
+    """The next month is bought on the day on which this one is sold, and one is held throughout."""
+    fills = whole("futures_roll").table("fills").to_pylist()
+    seen = sorted((str(f["ts"])[:10], f["instrument"][9:-3], f["qty"]) for f in fills)
+    assert seen == [
+        ("2025-09-22", "25SEP", 75),
+        ("2025-09-29", "25OCT", 75), ("2025-09-29", "25SEP", -75),
+        ("2025-10-27", "25NOV", 75), ("2025-10-27", "25OCT", -75),
+    ]  # fmt: skip
+
+
+def test_a_hedge_is_short_while_what_it_hedges_is_long() -> None:
+    """The hedge is never bought beyond flat, and no day ends with either leg."""
+    fills = whole("ratio_hedge").table("fills").to_pylist()
+    assert min(f["position"] for f in fills if f["instrument"] == "NSE:HDFCBANK") == 0
+    assert max(f["position"] for f in fills if f["instrument"] == "NSE:ICICIBANK") == 0
+    assert not whole("ratio_hedge").summary["open_positions"]

@@ -27,6 +27,7 @@ from alphapanda.indicators._black76 import black_price
 from alphapanda.indicators._rupees import rupees
 from alphapanda.words.chains import forward_of
 from alphapanda.words.dates import date_of
+from alphapanda.words.futures import roll
 from alphapanda.words.sizing import size_by_risk
 
 STATEMENTS: dict[type[ast.AST], str] = {
@@ -69,7 +70,8 @@ MATH_DIFFERS = {"gamma", "lgamma", "hypot", "pow", "fsum", "dist", "prod", "fmod
 """Functions of `math` that numba computes otherwise, or not at all."""
 
 WORDS = frozenset(
-    word.__module__ for word in (Context, rupees, black_price, forward_of, date_of, size_by_risk)
+    word.__module__
+    for word in (Context, rupees, black_price, forward_of, date_of, roll, size_by_risk)
 )
 """Modules of ours whose functions hooks may call."""
 

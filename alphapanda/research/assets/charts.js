@@ -182,8 +182,8 @@ class Chart {
   }
   // All that does not follow the pointer.
   below(width, ratio) {
-    const pen = this.layer.getContext("2d"), series = (this.seen = this.series());
     this.width = width - LEFT - RIGHT;
+    const pen = this.layer.getContext("2d"), series = (this.seen = this.series());
     this.layer.width = Math.round(width * ratio); this.layer.height = Math.round(this.height * ratio);
     this.canvas.style.height = this.height + "px";
     pen.scale(ratio, ratio);
@@ -193,7 +193,7 @@ class Chart {
     pen.save();
     pen.beginPath(); pen.rect(LEFT, 0, this.width, this.height - FOOT + 2); pen.clip();
     if (this.under) this.under(pen, this);
-    for (const each of series) this.line(pen, each);
+    for (const each of series) if (!each.hidden) this.line(pen, each);
     if (this.over) this.over(pen, this);
     pen.restore();
   }

@@ -34,7 +34,12 @@ function loud() {
 }
 function tiles() {
   return el("div", { class: "tiles" }, ...CONTENT.tiles.map(([name, value, tone]) =>
-    el("div", { class: "tile" }, el("small", {}, name), el("b", { class: tone }, value))));
+    el("div", { class: "tile" }, defined("small", "", name), el("b", { class: tone }, value))));
+}
+// A label that says on hover what its figure is.
+function defined(tag, look, label) {
+  const words = CONTENT.definitions[label];
+  return words ? el(tag, { class: `${look} defined`.trim(), title: words }, label) : el(tag, { class: look }, label);
 }
 
 function curves(c, view, places) {
@@ -59,6 +64,20 @@ function curves(c, view, places) {
     ...(wait.length ? [el("h3", {}, "Buy and hold"), new Chart(view, { height: 130, label: "buy and hold", format: money0, words: held, series: () => wait }).node] : []),
     el("h3", {}, "Exposure: worth of positions, as a part of equity"),
     new Chart(view, { height: 120, label: "exposure", format: share, zero: true, words: most, series: () => exposure }).node,
+    ...rolling(c, view, places, share),
+  ];
+}
+// Sharpe and volatility of the days behind each day; none where the run is too short for it.
+function rolling(c, view, places, share) {
+  const days = CONTENT.rolling;
+  if (!c.rolling_ts.length) return [el("p", { class: "quiet" }, `Rolling Sharpe and volatility need more than ${days} days.`)];
+  const series = (name) => ({ x: places(c.rolling_ts), y: c[name].map((x) => x / 1e6), name: "main", label: name === "rolling_sharpe" ? "Sharpe" : "Volatility" });
+  const lines = [series("rolling_sharpe"), series("rolling_volatility")];
+  const told = (line, text) => () => { const [low, high] = ends(line.y); return `Over the last ${days} days: lowest ${text(line.y[low])} on ${day(c.rolling_ts[low])}, highest ${text(line.y[high])} on ${day(c.rolling_ts[high])}.`; };
+  const number = (y, full, step) => plain(y, full ? 2 : digitsOf(step));
+  return [
+    el("h3", {}, `Sharpe, rolling over ${days} days`), new Chart(view, { height: 120, label: "rolling Sharpe", format: number, zero: true, words: told(lines[0], (y) => plain(y)), series: () => lines.slice(0, 1) }).node,
+    el("h3", {}, `Volatility a year, rolling over ${days} days`), new Chart(view, { height: 120, label: "rolling volatility", format: share, zero: true, words: told(lines[1], percent), series: () => lines.slice(1) }).node,
   ];
 }
 function ends(y) {
@@ -72,19 +91,20 @@ function priceChart(c, view, places) {
   const fills = new Map(), stops = new Map(), cache = new Map(), fx = places(c.fill_ts);
   c.fill_row.forEach((row, i) => { if (!fills.has(row)) fills.set(row, []); fills.get(row).push(i); });
   c.stop_row.forEach((row, i) => { if (!stops.has(row)) stops.set(row, []); stops.get(row).push(i); });
-  const inward = c.fill_inward;
+  const inward = c.fill_inward, trips = new Map();
+  c.trip_row.forEach((row, i) => { if (!trips.has(row)) trips.set(row, []); trips.get(row).push(i); });
   const rows = [...CONTENT.shown].sort((a, b) => (fills.get(b) || []).length - (fills.get(a) || []).length);
   let row = rows[0];
   const path = (r) => {
-    if (!cache.has(r)) cache.set(r, { holes: holesOf(c["price_ts_" + r], view.axis), x: places(c["price_ts_" + r]), y: money(c["price_" + r]), up: money(c["price_up_" + r]), down: money(c["price_down_" + r]), name: "main", label: INSTRUMENTS[r], thin: true });
+    if (!cache.has(r)) cache.set(r, { holes: holesOf(c["price_ts_" + r], view.axis), x: places(c["price_ts_" + r]), y: money(c["price_" + r]), up: money(c["price_up_" + r]), down: money(c["price_down_" + r]), opened: money(c["price_open_" + r]), volume: c["volume_" + r], most: c["volume_" + r].reduce((a, b) => Math.max(a, b), 0), name: "main", label: INSTRUMENTS[r], thin: true });
     return cache.get(r);
   };
   const chart = new Chart(view, {
     height: 340, label: "price with entries, exits and stops", format: (y, full, step) => plain(y, full ? 2 : digitsOf(step)),
     words: () => priceWords(row, path(row), fills.get(row) || [], c),
-    series: () => [path(row)],
-    under: (pen, it) => drawStops(pen, it, (stops.get(row) || []), c),
-    over: (pen, it) => drawFills(pen, it, (fills.get(row) || []), c, fx, inward),
+    series: () => [{ ...path(row), hidden: apart(path(row), view, chart) }],
+    under: (pen, it) => { drawCandles(pen, it, path(row), it.seen[0].hidden); drawStops(pen, it, (stops.get(row) || []), c); },
+    over: (pen, it) => { drawTrips(pen, it, trips.get(row) || [], c); drawFills(pen, it, (fills.get(row) || []), c, fx, inward); },
     read: (place, hover) => (hover ? nearest(place, fills.get(row) || [], c, fx, view) : legend()),
   });
   const choose = el("select", { "aria-label": "instrument", onchange: () => { row = +choose.value; chart.retell(); redraw(); } },
@@ -97,11 +117,26 @@ function priceChart(c, view, places) {
   const some = CONTENT.fills > c.fill_ts.length ? el("p", { class: "quiet" }, `${plain(c.fill_ts.length, 0)} of ${plain(CONTENT.fills, 0)} fills are marked, at even distances; fills.parquet has all.`) : "";
   return { nodes: [el("h2", {}, "Price, entries and exits"), el("div", { class: "bar" }, choose), some, chart.node], show };
 }
+// Candles while they can be told apart; their volume at the foot, whatever is drawn above it.
+function inView(path, view) { return [Math.max(0, below(path.x, view.from)), Math.min(path.x.length, below(path.x, view.to) + 2)]; }
+function apart(path, view, chart) { const [start, stop] = inView(path, view); return (stop - start) * 5 < chart.width; }
+function drawCandles(pen, it, path, candles) {
+  const [start, stop] = inView(path, it.view), foot = it.height - FOOT, room = it.width / Math.max(stop - start, 1), wide = Math.max(1, Math.min(12, room * 0.6));
+  for (let i = start; i < stop; i++) {
+    const x = it.px(path.x[i]), y = path.y[i], first = y + path.opened[i];
+    pen.fillStyle = pen.strokeStyle = colour(y < first ? "down" : "up");
+    if (path.most > 0) { const tall = (path.volume[i] / path.most) * 44; pen.globalAlpha = 0.3; pen.fillRect(x - wide / 2, foot - tall, wide, tall); pen.globalAlpha = 1; }
+    if (!candles) continue;
+    pen.lineWidth = 1; pen.beginPath(); pen.moveTo(x, it.py(y + path.up[i])); pen.lineTo(x, it.py(y - path.down[i])); pen.stroke();
+    const top = it.py(Math.max(y, first)), low = it.py(Math.min(y, first));
+    pen.fillRect(x - wide / 2, top, wide, Math.max(1, low - top));
+  }
+}
 function priceWords(row, path, list, c) {
   const bought = list.filter((i) => c.fill_qty[i] > 0).length, n = path.y.length;
   return n ? `${INSTRUMENTS[row]} from ${rupees(path.y[0])} to ${rupees(path.y[n - 1])}; ${plain(bought, 0)} purchases and ${plain(list.length - bought, 0)} sales are marked.` : "";
 }
-const legend = () => [el("span", {}, "▲ bought ▼ sold; filled: entry, hollow: exit; dashes: stops")];
+const legend = () => [el("span", {}, "▲ bought ▼ sold; filled: entry, hollow: exit; dashes: stops; dots from entry to exit: a round trip, green with a profit")];
 function nearest(place, list, c, fx, view) {
   let best = -1, gap = (view.to - view.from) / 60;
   const at = lowerOf(list, fx, place);
@@ -124,6 +159,20 @@ function drawFills(pen, it, list, c, fx, inward) {
     if (inward[i]) pen.fill(); else { pen.fillStyle = colour("ground"); pen.fill(); }
     pen.stroke();
   }
+}
+// From the average entry to the average exit of each round trip, while they can be told apart.
+function drawTrips(pen, it, list, c) {
+  const x = (ms) => it.px(it.view.axis.x(ms));
+  const seen = list.filter((i) => x(c.trip_exit_ts[i]) >= LEFT && x(c.trip_entry_ts[i]) <= LEFT + it.width);
+  if (seen.length > it.width / 8) return;
+  pen.lineWidth = 1.4; pen.setLineDash([2, 3]);
+  for (const i of seen) {
+    pen.strokeStyle = colour(c.trip_pnl[i] < 0 ? "down" : "up");
+    pen.beginPath();
+    pen.moveTo(x(c.trip_entry_ts[i]), it.py(c.trip_entry[i] / SCALE)); pen.lineTo(x(c.trip_exit_ts[i]), it.py(c.trip_exit[i] / SCALE));
+    pen.stroke();
+  }
+  pen.setLineDash([]);
 }
 function crowd(pen, it, list, c, fx, start, stop) {
   const size = 4, bought = new Float64Array(Math.ceil(it.width / size) + 2), sold = new Float64Array(bought.length);
@@ -165,7 +214,24 @@ function months(c, view) {
   const tall = [...MONTHS.map((name, k) => [name, ...CONTENT.months.map((row) => heat(row.months[k]))]), ["Year", ...CONTENT.months.map((row) => heat(row.all, years))]];
   const both = [el("div", { class: "broad" }, table(heads, rows, "months")), el("div", { class: "narrow" }, table([["", "text"], ...CONTENT.months.map((row) => [String(row.year)])], tall, "months"))];
   const nodes = [el("h2", {}, "Monthly returns"), ...(rows.length ? both : [el("p", { class: "quiet" }, "No days.")])];
-  return view && c.closes.length > 2 ? [...nodes, el("h3", { style: "margin-top: 14px" }, "Return of each trading day"), dayBars(c, view)] : nodes;
+  const gains = Array.from(c.days, (_, i) => (c.closes[i] > 0 ? c.closes[i + 1] / c.closes[i] - 1 : 0));
+  return view && c.closes.length > 2 ? [...nodes, el("h3", { style: "margin-top: 14px" }, "Return of each trading day"), dayBars(c, view), ...distribution("How the returns of days lie", gains, (x, step) => percent(x, Math.max(2, digitsOf(step * 100))))] : nodes;
+}
+// How many days, or trips, fell between two round numbers.
+function distribution(title, values, format) {
+  if (values.length < 5) return [];
+  const sorted = Float64Array.from(values).sort(), low = sorted[0], high = sorted[sorted.length - 1];
+  if (!(high > low)) return [];
+  const wanted = (high - low) / Math.min(30, Math.max(8, Math.ceil(Math.sqrt(values.length)))), size = 10 ** Math.floor(Math.log10(wanted));
+  const step = [1, 2, 5, 10].map((n) => n * size).find((n) => n >= wanted), first = Math.floor(low / step), counts = new Array(Math.floor(high / step) - first + 1).fill(0);
+  for (const value of values) counts[Math.floor(value / step) - first]++;
+  const most = Math.max(...counts), middle = sorted[sorted.length >> 1], text = (x) => format(x, step);
+  const bars = counts.map((n, i) => el("i", { title: `${text(step * (first + i))} to ${text(step * (first + i + 1))}: ${plain(n, 0)}`, style: `height: ${(100 * n) / most}%; background: var(--${first + i < 0 ? "down" : "up"})` }));
+  return [
+    el("h3", { style: "margin-top: 14px" }, title),
+    el("div", { class: "bars", role: "img", "aria-label": `${title}: ${plain(values.length, 0)} from ${text(low)} to ${text(high)}, median ${text(middle)}` }, ...bars),
+    el("p", { class: "quiet" }, `${plain(values.length, 0)} from ${text(low)} to ${text(high)}, median ${text(middle)}; a bar is ${text(step)} wide, the highest has ${plain(most, 0)}.`),
+  ];
 }
 function dayBars(c, view) {
   const { axis } = view, gain = new Map(Array.from(c.days, (number, i) => [number, c.closes[i] > 0 ? c.closes[i + 1] / c.closes[i] - 1 : 0]));
@@ -238,6 +304,7 @@ function trades(c, prices) {
     el("p", { class: "quiet" }, "P&L in rupees after charges, those beside fills too. Against and With: how far the price went to the worst and to the best while the trade was open, from its average entry. Click a trade, or press Enter on it, to see it on the chart."),
     el("div", { class: "bar" }, kind, INSTRUMENTS.length > 1 ? one : null, told, back, on),
     n ? el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body)) : el("p", { class: "quiet" }, "No round trip was closed."),
+    ...distribution("How the P&L of round trips lies", Array.from(c.trip_pnl, (x) => x / SCALE), (x, step) => rupees(x, digitsOf(step))),
   ];
 }
 function span(ms) {
@@ -300,7 +367,7 @@ function rejections() {
 }
 
 function figures() {
-  const groups = CONTENT.figures.map(([name, rows]) => el("div", {}, el("h3", {}, name), table([["", "text"], [""]], rows)));
+  const groups = CONTENT.figures.map(([name, rows]) => el("div", {}, el("h3", {}, name), table([["", "text"], [""]], rows.map(([label, value]) => [defined("td", "text", label), value]))));
   for (const group of groups) group.querySelector("thead").remove();
   return [el("h2", {}, "All figures"), el("div", { class: "columns" }, ...groups)];
 }

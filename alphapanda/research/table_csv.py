@@ -1,4 +1,4 @@
-"""The round trips of a run as CSV, for a spreadsheet: exact decimals, times in India."""
+"""A table of a run as CSV, for a spreadsheet or a tax return: exact decimals, times in India."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import io
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+
 from alphapanda.model.calendar import INDIA
 
 
-def trades_csv(result: Any) -> str:
-    """Return `result.table("trades")` as CSV, a line a trip, a header first.
+def table_csv(result: Any, name: str) -> str:
+    """Return `result.table(name)` as CSV, a line a row, a header first.
 
     Prices and money are decimals in rupees, times ISO with India's offset, to the nanosecond.
     """
-    table = result.table("trades")
+    table = result.table(name)
     out = io.StringIO(newline="")
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(table.column_names)
-    columns = [cells(name, table[name]) for name in table.column_names]
-    lines.writerows(zip(*columns, strict=True))
+    lines.writerows(zip(*map(cells, table.columns), strict=True))
     return out.getvalue()
 
 
-def cells(name: str, column: Any) -> list[Any]:
+def cells(column: Any) -> list[Any]:
     """Return a column as CSV holds it; what is unknown is empty."""
-    if name in ("entry", "exit"):
+    if pa.types.is_timestamp(column.type):
         return [time_text(ns) for ns in column.cast("int64").to_pylist()]
     return ["" if value is None else value for value in column.to_pylist()]
 

@@ -21,6 +21,7 @@ from typing import Any
 from alphapanda import config
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.research.sweep_store import Rows
+from alphapanda.research.tally import kernel
 from alphapanda.sweeps import remote
 from alphapanda.sweeps.address import Address, address_of, read_address
 from alphapanda.sweeps.cores import Loop, params_text
@@ -146,6 +147,7 @@ class Cluster:
         self._rows = ray.put(list(made.market.batches))
         # From here on these rows are this machine's shared memory, and not there twice.
         made.market = replace(made.market, batches=tuple(ray.get(self._rows)))
+        kernel()  # workers on this machine find it compiled
         self._recipe = ray.put(recipe_of(made, loop))
         # What dies is replaced from here, where it is counted.
         self._kind = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(remote.Remote)
@@ -212,8 +214,8 @@ class Cluster:
             )
         if self._compiled:
             made.notes.append(
-                f"{self._compiled} functions were compiled by workers: machines with another "
-                "processor than this one's can't use its compiled loop"
+                f"{self._compiled} functions were compiled by workers: a machine's first sweep "
+                "compiles what counts figures, and another processor can't use this loop"
             )
 
     def _more(self, todo: Iterator[int]) -> bool:

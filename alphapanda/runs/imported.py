@@ -15,6 +15,7 @@ from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.lint import is_library
 from alphapanda.engine.compiler.sources import text_of
 from alphapanda.errors import UsageError
+from alphapanda.syntax import tree_of
 
 KEPT = "__imported__"
 """In a loaded strategy file: the modules that it had imported, as they were then."""
@@ -74,7 +75,7 @@ def modules_of(text: str, folder: Path, more: Iterable[str] = ()) -> tuple[Impor
 def names_in(text: str, package: str) -> Iterator[str]:
     """Yield the names that a text may import; of `from a import b` also `a.b`, if it is one."""
     try:
-        tree = ast.parse(text)
+        tree = tree_of(text)
     except (SyntaxError, ValueError):
         return
     for node in ast.walk(tree):

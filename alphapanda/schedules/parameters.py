@@ -18,6 +18,7 @@ from typing import Any
 
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import Calendar
+from alphapanda.syntax import tree_of
 
 WORDS = {
     "today": "the run's day, 2026-01-15",
@@ -158,7 +159,7 @@ def defaults(notebook: Path) -> dict[str, Any]:
         raise UsageError(f"{notebook}: this is no notebook") from None
     text = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
     try:
-        body = ast.parse(text).body
+        body = tree_of(text).body
     except SyntaxError as error:
         raise UsageError(
             f"{notebook}: its cell of parameters is no Python ({error.msg}, line {error.lineno})"

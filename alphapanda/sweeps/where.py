@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alphapanda.errors import UsageError, did_you_mean
+from alphapanda.syntax import tree_of
 
 Arguments = Mapping[str, int | float]
 Value = Callable[[Arguments], Any]
@@ -90,7 +91,7 @@ class Reader:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of odd literals, which are refused below
-                tree = ast.parse(self._text, mode="eval").body
+                tree = tree_of(self._text, "eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             hint = "; equal is ==" if "=" in self._text else ""
             raise self._refusal(f"can't be read; {EXPECTED}{hint}") from None

@@ -9,6 +9,7 @@ from functools import lru_cache
 from types import FunctionType
 
 from alphapanda.errors import UsageError
+from alphapanda.syntax import tree_of
 
 
 def class_source(cls: type, hook: FunctionType) -> str:
@@ -37,7 +38,7 @@ def text_of(file: str) -> str:
 def parsed(text: str) -> ast.Module:
     """Return a text as a syntax tree; an empty one if it is no Python (a file being edited)."""
     try:
-        return ast.parse(text)
+        return tree_of(text)
     except SyntaxError:
         return ast.Module([], [])
 

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
-WORKERS ?= 4
+WORKERS ?= 2
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 EVERYTHING = .[api,cluster,dev,live,monitor,research,search,servers]
 NEVER = /tests?/|/ray/(data|llm|rllib|serve|train|tune)/
@@ -38,7 +38,7 @@ $(STAMP): pyproject.toml
 demo: setup ## Install, then backtest a strategy on a made-up session, with a report
 	$(BIN)/alphapanda demo
 
-test: ## Install, then run every check and all tests, by WORKERS=4 processes: they wait for servers half of the time
+test: ## Install, then run every check and all tests, by WORKERS=2 processes
 	@$(TOGETHER) setup provision
 	@$(TOGETHER) --output-sync check
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal

@@ -25,7 +25,7 @@ class CointegratedPair:
     bind = legs("near", "far")
     timers = daily("15:10")
     window = param(750, ge=30, doc="bars in the fit")
-    bound = param(-3.9, lt=0.0, doc="statistic below which a pair is one: -3.9 at 1 %")
+    bound = param(-3.9, ge=-20.0, lt=0.0, doc="statistic below which a pair is one: -3.9 at 1 %")
     entry = param(1.5, gt=0.0, doc="deviations from the fit at which to enter")
     quantity = param(100, ge=1, doc="shares of the near leg")
     fit = cointegration("window")

@@ -26,9 +26,12 @@ class Parses:
 
 @pytest.fixture
 def _thresholds() -> Iterator[None]:
-    """Collect as before when a test is over."""
+    """Collect as before when a test is over, and meanwhile nothing that other tests left."""
     before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
     yield
+    gc.unfreeze()
     gc.set_threshold(*before)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from alphapanda.model.calendar import IST
 from alphapanda.model.columns import Columns
 from alphapanda.research.events import decimals, labels, times
-from alphapanda.research.tables import integers, scaled
+from alphapanda.research.tables import arrow, integers, scaled
 
 Int64 = NDArray[np.int64]
 
@@ -98,7 +98,7 @@ class PricePath:
             "low": decimals(pieces["low"]),
             "last": decimals(pieces["last"]),
             "open": decimals(pieces["open"]),
-            "volume": pa.array(pieces["volume"]),
+            "volume": arrow(pieces["volume"]),
         })  # fmt: skip
 
     # Where a batch ended, a piece may have been torn in two: what came out must not depend on it.

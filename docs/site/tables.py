@@ -30,6 +30,7 @@ WORDS = {
                       "future_at", "option_by_delta", "middle_price", "years_left",
                       "volatility_of", "delta_of", "black_price", "black_delta", "black_gamma",
                       "black_theta", "black_vega", "implied_volatility"),
+    "Futures": ("expiry_after", "nearest_future", "roll"),
     "Declarations": ("param", "state", "every", "daily", "legs", "universe"),
 }  # fmt: skip
 """What strategies import, by what it is for; a test says that none is left out."""

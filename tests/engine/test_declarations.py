@@ -114,7 +114,11 @@ def test_default_out_of_its_own_bounds(tmp_path: Path) -> None:
 CALLS = {name: inspect.signature(getattr(ap, name)) for name in indicators.names()}
 
 
-@pytest.mark.parametrize("name", sorted({*CALLS} - {"beta", "correlation", "imbalance"}))
+OTHERWISE_FED = {"beta", "cointegration", "correlation", "imbalance"}
+"""They read two legs, or a quote."""
+
+
+@pytest.mark.parametrize("name", sorted({*CALLS} - OTHERWISE_FED))
 def test_a_longer_warm_up_changes_only_when_hooks_are_called(name: str, tmp_path: Path) -> None:
     """An indicator told to wait for 300 rows has, from there on, the values it would have had."""
     needed = [p.name for p in CALLS[name].parameters.values() if p.default is p.empty]

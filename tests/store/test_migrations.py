@@ -193,6 +193,6 @@ def test_an_installed_wheel_has_its_migrations_and_strategies(tmp_path: Path) ->
     env = {"PYTHONPATH": str(inside), "ALPHAPANDA_BASE_DIR": str(tmp_path)}
     told = run(sys.executable, "-c", script, cwd=tmp_path, env=env)
     assert str(inside / "alphapanda" / "migrations") in told
-    assert "added: delta_hedged_straddle, donchian_breakout, ema_cross" in told
+    assert "added: calendar_spread, cointegrated_pair, delta_hedged_straddle" in told
     assert told.endswith("[0, 0]\n")
     assert migrating.check(settings_of(tmp_path, "")) == []

@@ -72,7 +72,7 @@ def test_the_test_days_start_flat_and_warm() -> None:
     closes = result.summary["out_of_sample"]["closes"]
     assert (closes[0][0], closes[-1][0]) == (test[0], told[-1]["test"][1])
     assert len(closes) == result.summary["out_of_sample"]["days"]
-    assert Decimal(closes[-1][1]) == Decimal(result.summary["cash"]) + pnl
+    assert Decimal(closes[-1][1]) == 1_000_000 + pnl
     params = {"fast": 5, "slow": 30}
     through = alphapanda.backtest(
         SMA_CROSS,

@@ -59,6 +59,14 @@ def close_positions(core: Core, row: int, most: int) -> None:
 
     `most`: the largest order of the account, 0 if nothing limits it.
     """
+    even_out(core, row)
+    sent = 0
+    for strategy in range(core.clock[0].strategies):
+        sent = send_orders(core, strategy, row, most, sent)
+
+
+def even_out(core: Core, row: int) -> None:
+    """Close what strategies hold of an instrument against each other for the day."""
     long = 0
     short = 0
     for strategy in range(core.clock[0].strategies):
@@ -68,9 +76,6 @@ def close_positions(core: Core, row: int, most: int) -> None:
     both = min(long, short)
     settle_among(core, row, both, 1)
     settle_among(core, row, both, -1)
-    sent = 0
-    for strategy in range(core.clock[0].strategies):
-        sent = send_orders(core, strategy, row, most, sent)
 
 
 def settle_among(core: Core, row: int, both: int, side: int) -> None:
@@ -149,9 +154,7 @@ def hear_square_off(core: Core, row: Record) -> None:
     if left != 0:
         raise AssertionError("the broker squared off more than the run holds")
     if net_intraday(core, row.row) == 0:
-        both = long_intraday(core, row.row)
-        settle_among(core, row.row, both, 1)
-        settle_among(core, row.row, both, -1)
+        even_out(core, row.row)
 
 
 def book_square_off(core: Core, strategy: int, row: Record, qty: int, maker: int) -> None:
@@ -189,11 +192,3 @@ def net_intraday(core: Core, row: int) -> int:
     for strategy in range(core.clock[0].strategies):
         net += held_intraday(core, strategy, row)
     return net
-
-
-def long_intraday(core: Core, row: int) -> int:
-    """Return what strategies have bought of an instrument for the day, and hold."""
-    total = 0
-    for strategy in range(core.clock[0].strategies):
-        total += max(held_intraday(core, strategy, row), 0)
-    return total

@@ -57,8 +57,8 @@ def minutes() -> Market:
 
 
 @cache
-def two_days() -> Market:
-    """The last two of these days, for a check, which makes many runs."""
+def last_days() -> Market:
+    """The last three of these days, for a check, which makes many runs."""
     return replace(minutes(), options={"from_": "2016-09-07"})
 
 
@@ -198,16 +198,16 @@ BANKS = {"instrument": ("HDFCBANK", "ICICIBANK"), "product": "MIS"}
 PLANTED = {"instrument": ("LEFT", "RIGHT"), "product": "MIS", "params": {"window": 300}}
 DAYS = {"from_": "2016-09-01", "to": "2016-09-02"}
 CASES = {
-    **dict.fromkeys(KIT, Case(tier="quick", checked=two_days)),
+    **dict.fromkeys(KIT, Case(tier="quick", checked=last_days)),
     "calendar_spread": Case(two_expiries, {}, batch=997),
     "cointegrated_pair": Case(planted_pair, PLANTED, tier="quick"),
     "delta_hedged_straddle": Case(made_up_chain, {"product": "MIS"}, batch=997),
     "ema_cross": Case(index, {}, batch=997, depends=True, checked=mornings),
     "futures_roll": Case(three_futures, {}, batch=7),
     "gap_fade": Case(
-        minutes, {"instrument": FEW, "product": "MIS"}, tier="quick", checked=two_days
+        minutes, {"instrument": FEW, "product": "MIS"}, tier="quick", checked=last_days
     ),
-    "hedged_pairs": Case(minutes, BANKS, tier="quick", checked=two_days),
+    "hedged_pairs": Case(minutes, BANKS, tier="quick", checked=last_days),
     "iron_condor": Case(near_chain, {}, batch=997),
     "learned_odds": Case(minutes, {"instrument": "INFY"}),
     "market_maker": Case(future, {}, batch=1),
@@ -215,11 +215,11 @@ CASES = {
     "monthly_rebalance": Case(minutes, {"instrument": FEW, "from_": "2016-08-31"}),
     "quiet_reversal": Case(index, {"params": {"depth": 1.0}}, batch=997, checked=mornings),
     "ratio_hedge": Case(
-        minutes, {**BANKS, "params": {"window": 120}}, tier="quick", checked=two_days
+        minutes, {**BANKS, "params": {"window": 120}}, tier="quick", checked=last_days
     ),
     "short_straddle": Case(chain, {}, {"instrument": NEAR}),
     "spread": Case(
-        minutes, {**BANKS, "params": {"quantity": 10}}, order=True, tier="quick", checked=two_days
+        minutes, {**BANKS, "params": {"quantity": 10}}, order=True, tier="quick", checked=last_days
     ),
 }
 PYTHON = {"learned_odds", "quiet_reversal"}

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from alphapanda import config
 from alphapanda.cli.flags import Json, Strategy, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.model.money import to_scaled
@@ -98,10 +99,14 @@ def sweep(
         each_instrument=each_instrument,
     )  # fmt: skip
     made = run_files.of_command(strategy, given)
-    folder = out or made.out or next(filter(is_free, numbered(default_out(made, "sweep-"))))
+    settings = config.load()
+    folder = out or made.out
+    if folder is None:
+        named = default_out(made, settings.runs_dir, what="sweep-")
+        folder = next(filter(is_free, numbered(named)))
     try:
         with progress_bar(quiet=json) as progress:
-            result = sweeps.run(made, asked, progress=progress, out=folder)
+            result = sweeps.run(made, asked, settings, progress=progress, out=folder)
     except KeyboardInterrupt:
         sys.stderr.write(f"alphapanda: to go on, run it again with --out {folder}\n")
         raise

@@ -11,8 +11,9 @@ from alphapanda import faults
 from alphapanda.brokers.ports import OrderRequest, Report
 from alphapanda.engine.engine import Engine
 from alphapanda.errors import UsageError
-from alphapanda.events.envelopes import Translator, rows_of
+from alphapanda.events.envelopes import Translator
 from alphapanda.events.events import RunStatus, decode, encode
+from alphapanda.events.payloads import rows_of
 from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch

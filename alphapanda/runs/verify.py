@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.errors import UsageError
-from alphapanda.events.envelopes import Inputs, Position, Translator
+from alphapanda.events.envelopes import Translator
 from alphapanda.events.events import Envelope, EventError, decode, encode
+from alphapanda.events.inputs import Inputs, Position
 from alphapanda.events.topics import topic_of
 from alphapanda.journal.checking import within
 from alphapanda.journal.gaps import Gaps

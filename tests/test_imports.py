@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-import importlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+import alphapanda
 
 ROOT = Path(__file__).resolve().parents[1]
 LAZY = {"alphapanda", "alphapanda.cli.table"}
@@ -75,13 +76,21 @@ def reachable(start: str, edges: dict[str, set[str]]) -> set[str]:
     return seen
 
 
-PUBLIC = ("alphapanda", "alphapanda.notebook", "alphapanda.options")
-"""What Python programs and notebooks import from: above these names there is no command."""
+PUBLIC = ("alphapanda.notebook", "alphapanda.options")
+"""What notebooks import from, beside `alphapanda` itself: above these names is no command."""
 ON_ITS_OWN = {
     "alphapanda.ta.__getattr__": "an indicator over data, called as `ta.ema(...)`",
     "alphapanda.sweeps.remote.Remote": "where a process of a cluster begins, on another machine",
 }
 """Who else loads settings, and why nobody could hand them over."""
+
+
+def called(node: ast.AST) -> str:
+    """Return the name of a call, `config.load`; empty where there is none or it is longer."""
+    func = getattr(node, "func", None)
+    if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
+        return f"{func.value.id}.{func.attr}"
+    return func.id if isinstance(func, ast.Name) else ""
 
 
 def loaders(tree: ast.Module) -> set[str]:
@@ -91,17 +100,17 @@ def loaders(tree: ast.Module) -> set[str]:
         for node in ast.walk(part):
             ours = isinstance(node, ast.ImportFrom) and node.module == "alphapanda.config"
             inside = ours and any(alias.name == "load" for alias in node.names)
-            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            if inside or called in ("config.load", "settings.read", "Settings"):
+            if inside or called(node) in ("config.load", "settings.read", "Settings"):
                 found.add(getattr(part, "name", "the module itself"))
     return found
 
 
 def public_functions() -> set[str]:
     """Return the homes of the names that Python programs and notebooks import."""
-    parts = [importlib.import_module(name) for name in PUBLIC]
-    values = [getattr(part, name) for part in parts for name in part.__all__]
-    return {f"{value.__module__}.{value.__name__}" for value in values if callable(value)}
+    imports = [node for part in PUBLIC for node in trees()[part].body]
+    gathered = [node for node in imports if isinstance(node, ast.ImportFrom)]
+    own = {f"{home}.{name}" for home, names in alphapanda._HOMES.items() for name in names}
+    return own | {f"{node.module}.{alias.name}" for node in gathered for alias in node.names}
 
 
 def test_settings_are_loaded_once_and_handed_down() -> None:

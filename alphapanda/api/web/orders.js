@@ -51,7 +51,7 @@ const KEYS = { orders: (row) => row.order, fills: (row) => row.seq, signals: (ro
 export function ordersPage(app, values) {
   const tab = TABS.some(([name]) => name === values.tab) ? values.tab : "orders";
   const wanted = { status: values.status || "", strategy: values.strategy || "", instrument: values.instrument || "", code: values.code || "" };
-  const table = new Table(COLUMNS[tab], { key: KEYS[tab], label: tab, most: 500, empty: "None that fits.", click: tab === "signals" ? null : (row) => drawer(app, row.order) });
+  const table = new Table(COLUMNS[tab], { key: KEYS[tab], label: tab, most: 500, empty: Object.values(values).some((each) => each && each !== tab) ? "None that fits." : "None yet.", click: tab === "signals" ? null : (row) => drawer(app, row.order) });
   const filter = el("input", { id: "filter", type: "search", placeholder: "any word", maxlength: 80, "aria-label": "Filter", value: values.text || "", oninput: () => update() });
   const choice = (name, options, label) => el("label", {}, label, el("select", { "aria-label": label, value: wanted[name], onchange: (event) => app.go("orders", { ...values, tab, [name]: event.target.value }) },
     options.map((each) => el("option", { value: each, selected: each === wanted[name] }, each || "all"))));
@@ -62,7 +62,7 @@ export function ordersPage(app, values) {
     TABS.map(([name, label]) => el("button", { type: "button", class: name === tab ? "chosen" : "", onclick: () => app.go("orders", { tab: name }) }, label)),
     STATUSES[tab].length > 1 ? choice("status", STATUSES[tab], "Status") : null,
     app.run ? choice("strategy", ["", ...app.run.strategies], "Strategy") : null, choice("instrument", ["", ...app.instruments], "Instrument"),
-    codes ? choice("code", codes, "Rule") : null, filter), table.node, more, credit);
+    codes ? choice("code", codes, "Rule") : null, filter), credit, table.node, more);
   let rows = null, next = null, held = false;
 
   const read = (cursor) => get(`/${tab}` + query({ run: app.run.run, ...(tab === "signals" ? wanted : { ...wanted, code: "" }), ...(tab === "fills" ? { status: "" } : {}), limit: 100, cursor }));

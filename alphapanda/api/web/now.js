@@ -2,7 +2,7 @@
 
 import { get, query, post } from "./api.js";
 import { activityLine, folded } from "./words.js";
-import { UNKNOWN, clock, count, moment, percent, price, rupees, short, span, times, toneOf, units } from "./numbers.js";
+import { UNKNOWN, clock, count, many, moment, percent, price, rupees, short, span, times, toneOf, units } from "./numbers.js";
 import { positionPnl } from "./pnl.js";
 import { flatten, give, rearm } from "./stop.js";
 import { NOT_READ, Table, attempt, el, keep, put, section, tile } from "./ui.js";
@@ -59,7 +59,7 @@ export function nowPage(app) {
     const all = flat.querySelector("input").checked;
     positions.set(rows.filter((row) => all || row.quantity !== 0).sort((a, b) => (a.strategy + a.instrument < b.strategy + b.instrument ? -1 : 1)));
     orders.set(working.sort((a, b) => b.ts - a.ts));
-    keep(stopped, [run.run, app.acts(), live.mute, app.killFile, app.stopped()], () => [app.killFile ? killFileLine(app) : null, ...app.stopped().map((each) => stopLine(app, each))]);
+    keep(stopped, [run.run, app.acts(), live.mute, app.killFile, app.stopped(), run.standing, sums.open], () => [["unfinished", "stopped"].includes(run.standing) ? deadLine(run.standing, sums.open) : null, app.killFile ? killFileLine(app) : null, ...app.stopped().map((each) => stopLine(app, each))]);
     const loud = [...live.alerts.values()].filter((row) => !row.run || row.run === run.run).sort((a, b) => (a.severity === b.severity ? b.last_ns - a.last_ns : a.severity === "critical" ? -1 : 1)).slice(0, 4);
     keep(alerts, [live.mute, loud], () => loud.map((row) => alertLine(app, row)));
     const latest = live.activity.filter((each) => each.run === run.run), told = new Set(latest.filter((each) => each.type === "fill").map((each) => each.seq));
@@ -83,6 +83,12 @@ function stopLine(app, each) {
   return el("div", { class: killed ? "loud" : "loud warm" }, el("p", {}, el("b", {}, killed ? "Killed: " : each.verb === "flatten" ? "Flattened and paused: " : "Paused: "), scope + since + by + (why ? ` (${why})` : "")),
     !app.running() ? null : killed ? (app.may("admin") ? el("button", { type: "button", class: "small", disabled: !app.acts(), onclick: () => rearm({ run: app.run.run, scope: each.scope, name: each.name || "" }) }, "Rearm") : null)
       : app.may("trade:control") ? el("button", { type: "button", class: "small", disabled: !app.acts(), onclick: () => give("resume", { run: app.run.run, scope: each.scope, name: each.name || "" }) }, "Resume") : null);
+}
+
+// A run that has not ended, and that no process trades: nobody watches what it holds.
+function deadLine(standing, open) {
+  const held = open ? `${many(open, "position")} open, and nobody watches` : open === 0 ? "no position is open" : "what it holds is not known";
+  return el("div", { class: "loud", id: "dead" }, el("p", {}, el("b", {}, "Nobody trades this run: "), `${standing === "stopped" ? "it was stopped" : "its process is gone"}, and it has not ended; ${held}. The command that began it, with the same --out, goes on with it.`));
 }
 
 // The file that stops all runs of the base folder, and lets none begin.

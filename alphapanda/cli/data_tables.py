@@ -59,8 +59,6 @@ def account_table(account: Account) -> RenderableType:
 def _became_table(became: Sequence[Became]) -> Table:
     table = _table("file", "instrument", "kind", right=("rows", "dropped", "sorted"))
     table.add_column("first to last, times in the file")
-    longest = max((len(name) for each in became for name in each.instruments), default=0)
-    table.columns[1].min_width, table.padding = min(longest, NAME_WIDTH), (0, 0, 0, 1)
     for each in became[:SHOWN_FILES]:
         names = list(each.instruments[:SHOWN_NAMES])
         more = len(each.instruments) - len(names)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 import alphapanda
+from alphapanda.research.compare import within
 from alphapanda.research.heatmap import page
 from alphapanda.research.sweep_result import METRICS
 from tests.support.browser import chromium
@@ -19,6 +20,9 @@ from tests.support.made_bars import Made, starts
 from tests.support.running import ROOT
 
 SMA_CROSS = str(ROOT / "strategies" / "sma_cross.py")
+
+CUT = """(all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1)
+  .map((one) => one.innerText)"""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +82,19 @@ def test_a_run_is_drawn_with_its_definitions(run: Path, browser: Any) -> None:
     ))  # fmt: skip
     assert {"Beta", "Alpha, a year", "Sharpe", "Expectancy", "Profit factor"} <= set(told)
     assert all(told.values())
+    for width in (1280, 360):  # no figure is cut by the edge of its card
+        tab.set_viewport_size({"width": width, "height": 800})
+        assert tab.eval_on_selector_all(".columns .wide", CUT) == []
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
     tab.close()
+
+
+def test_runs_side_by_side_are_drawn_on_their_own_days() -> None:
+    """From the first to the last of a run's times, in ms; a run without any has none."""
+    second = 10**9
+    some, none = np.array([3, 9]) * second, np.array([], np.int64)
+    assert within([some, none, np.array([12]) * second]) == [3_000, 12_000]
+    assert within([none, none]) is None
 
 
 def test_a_walk_forward_draws_its_test_days(tmp_path: Path, browser: Any) -> None:

@@ -184,7 +184,7 @@ class Fold:
             instrument=name(told.instrument), side=side(told.qty), quantity=size(told.qty),
             kind=one_of(told.kind, KINDS), product=one_of(told.product, PRODUCTS),
             price=money(told.price), trigger_price=money(told.trigger), status=SignalStatus.RAW,
-            code=None, value=None, bound=None,
+            code=None, value=None, bound=None, tag=short(told.tag) if told.tag else "",
         )  # fmt: skip
         self.signals[told.order] = row
 

@@ -49,7 +49,8 @@ def _cut(value: Any, most: int, name: str, left: Counter[str]) -> Any:
         inner = [(_cut(each, most, name, left), each) for each in value[:most]]
         return [made for made, each in inner if made is not None or each is None]
     if isinstance(value, dict):
-        parts = [(k, v, _cut(v, most, f"{name}.{k}"[:NAME], left)) for k, v in [*value.items()][:most]]
+        few = [*value.items()][:most]
+        parts = [(k, v, _cut(v, most, f"{name}.{k}"[:NAME], left)) for k, v in few]
         return {_text(k)[:NAME]: made for k, v, made in parts if made is not None or v is None}
     return _plain(value)
 

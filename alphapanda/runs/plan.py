@@ -185,8 +185,7 @@ def opened(
         listed = named(options, replay, notes, calendar)
         groups = [session_group(instrument) for instrument in listed]
         replay.end_with(calendar, groups)
-        if isinstance(replay, Resampled):
-            notes = [*left_out_notes(replay, calendar, groups), *notes]
+        notes = [*left_out_notes(replay, calendar, groups), *notes]
         first = begin(run_rows, calendar, groups)
         if first is not None:
             replay = warmed(reading, run_rows, first, (calendar, groups))

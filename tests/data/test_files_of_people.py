@@ -393,6 +393,27 @@ def test_actions_that_do_not_fit_say_where(tmp_path: Path, line: str, message: s
         read_actions(listed)
 
 
+@pytest.mark.parametrize(
+    ("name", "days", "apart"),
+    [
+        ("TCS.csv", [f"2025-07-{n:02}" for n in (7, 14, 21, 28)], "7d"),
+        ("TCS_day.csv", ["2025-01-01", "2025-02-01", "2025-03-03", "2025-04-01"], "29d"),
+        ("TCS_week.csv", [f"2025-07-{n:02}" for n in (7, 14, 21, 28)], "7d"),
+    ],
+)
+def test_weeks_and_months_are_no_days(
+    tmp_path: Path, name: str, days: list[str], apart: str
+) -> None:
+    """Their rows bear their first day and know later prices; what is of its own day is said."""
+    text = HEAD + "".join(f"{day},{BARS}\n" for day in days)
+    with pytest.raises(UsageError, match=rf"{apart} apart.*--interval 1d"):
+        brought(tmp_path, {name: text})
+    assert brought(tmp_path, {name: text}, interval_ns=86_400 * 10**9).new == 4
+    # With neighbours among them the others are holes.
+    text += f"2025-07-15,{BARS}\n2025-07-16,{BARS}\n"
+    assert brought(tmp_path / "b", {name: text}).new == 6
+
+
 def test_an_action_that_changes_nothing_is_told_of(tmp_path: Path) -> None:
     """A name written otherwise, a day before all rows: in an import and in a check."""
     listed = tmp_path / "actions.csv"

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import alphapanda
-from alphapanda import sell, strategy
+from alphapanda import buy, sell, strategy
+from alphapanda.errors import UsageError
 
 ENDS, CLOCK = "stamps look like ends", "12-hour clock without AM and PM"
 
@@ -21,6 +22,15 @@ class Seller:
         """Ask once."""
         if ctx.position == 0 and ctx.now < pd.Timestamp("2025-07-01 09:17+05:30").value:
             sell(ctx, 7_500)
+
+
+@strategy(compiled=False)
+class Keen:
+    """Buys a share each day."""
+
+    def on_bar(self, ctx: Any) -> None:
+        """Ask anew."""
+        buy(ctx, 1)
 
 
 def bars(start: str, end: str, step: int, *, days: int = 2, symbol: str = "TEST") -> pd.DataFrame:
@@ -56,6 +66,41 @@ def test_bars_stamped_at_their_end_are_told_of(
     told = [note for note in notes(bars(start, end, step)) if ENDS in note]
     assert len(told) == looks_so
     assert all("--stamps end" in note for note in told)
+
+
+def days(first: str, last: str, freq: str = "D") -> pd.DataFrame:
+    """Return a bar for each day, or for each week."""
+    stamps = pd.date_range(first, last, freq=freq, tz="Asia/Kolkata")
+    prices = dict.fromkeys(("open", "high", "low", "close"), 100.0)
+    return pd.DataFrame({"ts": stamps, "symbol": "TEST", **prices, "volume": 10_000})
+
+
+def test_day_bars_of_days_without_trading_are_left_out() -> None:
+    """Two Saturdays, two Sundays and a holiday: nothing is decided or filled on them."""
+    result = alphapanda.backtest(Keen, days("2025-08-11", "2025-08-24"), jit=False, limits="wide")
+    told = [note for note in result.summary["notes"] if "days without trading" in note]
+    assert told[0].startswith(
+        "5 of 14 day bars lie on days without trading (first 2025-08-15, last 2025-08-24)"
+    )
+    assert (result.summary["ticks"], result.summary["days"]) == (9, 9)
+    assert not set(result.fills["ts"].dt.day) & {15, 16, 17, 23, 24}
+    always = alphapanda.backtest(
+        Keen, days("2025-08-11", "2025-08-24"), jit=False, limits="wide", calendar="always"
+    )
+    assert always.summary["ticks"] == 14
+
+
+def test_day_bars_of_nothing_but_sundays_are_refused() -> None:
+    """As those of weeks that bear their last day."""
+    with pytest.raises(UsageError, match="All 2 day bars lie on days without trading"):
+        alphapanda.backtest(Keen, days("2025-08-17", "2025-08-24", "W"), jit=False, interval="1d")
+
+
+def test_bars_of_weeks_are_refused() -> None:
+    """Each bears its first day and holds the week's prices."""
+    weeks = days("2025-07-07", "2025-08-24", "W-MON")
+    with pytest.raises(UsageError, match="7d apart, as bars of weeks or months"):
+        alphapanda.backtest(Keen, weeks, jit=False)
 
 
 def test_a_clock_of_twelve_hours_is_told_of() -> None:

@@ -85,7 +85,10 @@ def command_runs(
         write_durably(settings.base_dir / KILL, {"by": by, "reason": reason, "ns": time.time_ns()})
     if everything and verb == Verb.REARM:
         (settings.base_dir / KILL).unlink(missing_ok=True)
-    targets = list(all_targets(settings)) if run is None else [target_of(folder_of(run))]
+    if run is None:
+        targets = list(all_targets(settings))
+    else:
+        targets = [target_of(folder_of(run, settings.runs_dir))]
     for target in targets if run is not None else ():
         check_scope(target, scope)
     key = load_key(settings.base_dir)
@@ -120,7 +123,7 @@ def decide(
             raise UsageError(f"name the RUN: of those that send orders there are {names}")
         target = sending[0]
     else:
-        target = target_of(folder_of(run))
+        target = target_of(folder_of(run, settings.runs_dir))
     now = time.time_ns()
     decision = Decision(new_id(now), target.manifest["run_id"], choice, order_id,
                         f"cli:{getpass.getuser()}", reason, now)  # fmt: skip

@@ -95,6 +95,7 @@ function priceChart(c, view, places) {
   c.trip_row.forEach((row, i) => { if (!trips.has(row)) trips.set(row, []); trips.get(row).push(i); });
   const rows = [...CONTENT.shown].sort((a, b) => (fills.get(b) || []).length - (fills.get(a) || []).length);
   let row = rows[0];
+  const drawn = indicators(c, view, places, () => row);
   const path = (r) => {
     if (!cache.has(r)) cache.set(r, { holes: holesOf(c["price_ts_" + r], view.axis), x: places(c["price_ts_" + r]), y: money(c["price_" + r]), up: money(c["price_up_" + r]), down: money(c["price_down_" + r]), opened: money(c["price_open_" + r]), volume: c["volume_" + r], most: c["volume_" + r].reduce((a, b) => Math.max(a, b), 0), name: "main", label: INSTRUMENTS[r], thin: true });
     return cache.get(r);
@@ -102,20 +103,20 @@ function priceChart(c, view, places) {
   const chart = new Chart(view, {
     height: 340, label: "price with entries, exits and stops", format: (y, full, step) => plain(y, full ? 2 : digitsOf(step)),
     words: () => priceWords(row, path(row), fills.get(row) || [], c),
-    series: () => [{ ...path(row), hidden: apart(path(row), view, chart) }],
+    series: () => [{ ...path(row), hidden: apart(path(row), view, chart) }, ...drawn.over()],
     under: (pen, it) => { drawCandles(pen, it, path(row), it.seen[0].hidden); drawStops(pen, it, (stops.get(row) || []), c); },
     over: (pen, it) => { drawTrips(pen, it, trips.get(row) || [], c); drawFills(pen, it, (fills.get(row) || []), c, fx, inward); },
     read: (place, hover) => (hover ? nearest(place, fills.get(row) || [], c, fx, view) : legend()),
   });
-  const choose = el("select", { "aria-label": "instrument", onchange: () => { row = +choose.value; chart.retell(); redraw(); } },
+  const choose = el("select", { "aria-label": "instrument", onchange: () => { row = +choose.value; chart.retell(); drawn.refresh(); } },
     ...rows.map((r) => el("option", { value: r }, `${short(INSTRUMENTS[r])}  (${plain((fills.get(r) || []).length, 0)} fills)`)));
   const show = (trip) => {
-    row = c.trip_row[trip]; choose.value = row; chart.retell();
+    row = c.trip_row[trip]; choose.value = row; chart.retell(); drawn.refresh();
     const a = view.axis.x(c.trip_entry_ts[trip]), b = view.axis.x(c.trip_exit_ts[trip]), room = Math.max((b - a) * 0.6, view.axis.end / 4000);
     view.show(a - room, b + room); chart.node.scrollIntoView({ block: "center" }); chart.canvas.focus({ preventScroll: true });
   };
   const some = CONTENT.fills > c.fill_ts.length ? el("p", { class: "quiet" }, `${plain(c.fill_ts.length, 0)} of ${plain(CONTENT.fills, 0)} fills are marked, at even distances; fills.parquet has all.`) : "";
-  return { nodes: [el("h2", {}, "Price, entries and exits"), el("div", { class: "bar" }, choose), some, chart.node], show };
+  return { nodes: [el("h2", {}, "Price, entries and exits"), el("div", { class: "bar" }, choose), ...drawn.boxes, some, chart.node, ...drawn.charts], show };
 }
 // Candles while they can be told apart; their volume at the foot, whatever is drawn above it.
 function inView(path, view) { return [Math.max(0, below(path.x, view.from)), Math.min(path.x.length, below(path.x, view.to) + 2)]; }

@@ -12,7 +12,7 @@ from alphapanda.journal.published import LEFT_OUT, MOST_BYTES, published
 from tests.projection.made_up import fresh, word
 
 SMALL: dict[str, Any] = {
-    "run_id": "one", "mode": "paper", "folder": "/home/someone", "strategies": [{"name": "a"}],
+    "run_id": "one", "mode": "paper", "folder": "a folder", "strategies": [{"name": "a"}],
     "sources": [{"class": "A", "text": "KEY = 'hunter2'", "modules": [{"text": "TOKEN = 1"}]}],
     "options": {"cash": 1_000_000, "limits": "wide", "fills": None}, "files": {"limits": "[a]"},
 }  # fmt: skip

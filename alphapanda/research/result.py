@@ -41,7 +41,7 @@ from alphapanda.research.prices import PricePath
 from alphapanda.research.requests import Open
 from alphapanda.research.stats import Balance, Fills, Trips, balance, day_closes, statistics
 from alphapanda.research.tables import framed, nanoseconds, scaled
-from alphapanda.research.trades import extras_of, fills_of, path_of, trade_table
+from alphapanda.research.trades import extras_of, fills_of, path_of, tags_in, trade_table
 
 NO_PRICES = (
     "the run has no prices.parquet, as those of earlier versions: there is no price chart, and the "
@@ -130,7 +130,8 @@ class Result:
         names = self.names
         path = path_of(self.exact["prices"], names)
         extras = extras_of(self.exact["charges"], names)
-        return trade_table(fills_of(self.exact["fills"], names), extras, path, names)
+        fills = self.exact["fills"]
+        return trade_table(fills_of(fills, names), extras, path, names, tags_in(fills))
 
     @property
     def fills(self) -> Any:
@@ -314,7 +315,7 @@ def tables_of(
     ts = np.ascontiguousarray(pnl["ts"])
     return {
         "days": day_table(hours.days, day_closes(ts, equity, hours.days, gatherer.cash)),
-        "fills": fill_table(fills, gatherer.names),
+        "fills": fill_table(fills, gatherer.names, gatherer.tagged()),
         "equity": equity_table(pnl, equity, gatherer.names),
         "prices": gatherer.prices.table(),
         "charges": charge_table(*gatherer.extras(), gatherer.names),

@@ -19,7 +19,7 @@ from alphapanda.model.calendar import (
     ist_date,
     session_group,
 )
-from alphapanda.model.instruments import CASH, Instrument, Segment
+from alphapanda.model.instruments import CASH, Instrument, Product, Segment
 from alphapanda.model.notes import Note, Rank
 from alphapanda.model.rows import NEVER
 from alphapanda.model.ticks import tick_by_rule
@@ -36,6 +36,7 @@ def closing_notes(run: Any) -> list[str]:
         *outside_notes(run),
         *stamp_notes(run),
         *expired_notes(run),
+        *intraday_notes(run),
         *square_off_notes(run),
         *exit_notes(run),
         *index_notes(run),
@@ -169,6 +170,18 @@ def expired_notes(run: Any) -> Iterator[str]:
         yield Note(
             f"{some(late)} came with rows of days after expiry: nothing trades on them. Is it "
             "another contract's data, or another expiry (--instruments FILE)?", Rank.LEFT_OUT,
+        )  # fmt: skip
+
+
+def intraday_notes(run: Any) -> Iterator[str]:
+    """Yield that bars of days leave no time for intraday orders, where there may be some."""
+    step, products = run.plan.feed.interval_ns, {p for e in run.plan.enrolments for p in e.products}
+    of_days = step and step % DAY == 0 and not run.plan.rules.calendar.is_always
+    if of_days and Product.MIS in products:
+        yield Note(
+            "MIS on day bars: what on_bar decides falls after the day's square-off, so those "
+            "orders are refused; --product CNC or NRML holds over night, bars within the day trade "
+            "intraday", Rank.MISSED,
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alphapanda import strategy, target
+from alphapanda import config, strategy, target
 from alphapanda.runs.options import make
 from alphapanda.validation.lab import open_lab
 from tests.support.running import session
@@ -24,11 +24,10 @@ class Restless:
 @pytest.mark.core
 def test_what_a_core_queues_is_taken_from_its_queue() -> None:
     """Such a core queues calls of hooks that the strategy lacks; they never pile up behind it."""
+    given = {"strategy": Restless, "data": session(1, 600), "limits": "wide"}
     out = []
     for way in ({"tier": "quick"}, {"no_jit": True}):
-        lab = open_lab(
-            make({"strategy": Restless, "data": session(1, 600), "limits": "wide", **way})
-        )
+        lab = open_lab(make({**given, **way}), config.load())
         engine = lab.engine()
         out.append(lab.whole(engine).tobytes())
         clock = engine.tables["clock"][0]

@@ -90,6 +90,16 @@ def test_day_bars_of_days_without_trading_are_left_out() -> None:
     assert always.summary["ticks"] == 14
 
 
+def test_intraday_orders_on_day_bars_are_told_of() -> None:
+    """Each is decided after the square-off, and refused."""
+    frame = days("2025-08-11", "2025-08-14")
+    result = alphapanda.backtest(Keen, frame, jit=False, limits="wide", product="MIS")
+    assert result.summary["requests"]["refused"] == result.summary["requests"]["total"] == 4
+    assert any(note.startswith("MIS on day bars") for note in result.summary["notes"])
+    result = alphapanda.backtest(Keen, frame, jit=False, limits="wide", product="CNC")
+    assert not any("MIS on day bars" in note for note in result.summary["notes"])
+
+
 def test_day_bars_of_nothing_but_sundays_are_refused() -> None:
     """As those of weeks that bear their last day."""
     with pytest.raises(UsageError, match="All 2 day bars lie on days without trading"):

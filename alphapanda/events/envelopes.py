@@ -42,7 +42,14 @@ from alphapanda.model.rows import (
     Scope,
     Tif,
 )
-from alphapanda.model.texts import CommandTexts, ReportTexts, Texts, part_id, worded
+from alphapanda.model.texts import (
+    AdoptTexts,
+    CommandTexts,
+    ReportTexts,
+    Texts,
+    part_id,
+    worded,
+)
 
 TYPES: dict[Out, EventType] = {
     Out.SIGNAL: EventType.TRADING_SIGNAL,
@@ -67,6 +74,7 @@ TYPES: dict[Out, EventType] = {
     Out.EXTERNAL_POSITION: EventType.EXTERNAL_POSITION,
     Out.BROKER_SESSION: EventType.BROKER_SESSION,
     Out.RECONCILED: EventType.RECONCILED,
+    Out.ADOPTED: EventType.ORDER_ADOPTED,
 }
 """The event that each type of output row is."""
 
@@ -83,7 +91,7 @@ ANSWERS = (
     Out.FILL, Out.UNKNOWN, *OF_ACCOUNT,
 )  # fmt: skip
 """Rows that say what a report said, with its words and the exchange's time."""
-SENT = {Out.ORDER, Out.MODIFY, Out.CANCEL}
+SENT = {Out.ORDER, Out.MODIFY, Out.CANCEL, Out.ADOPTED}
 REPORTED = ("trade_id", "broker_order_id", "exchange_ns", "text")
 BESIDE: dict[Out, tuple[str, ...]] = {
     Out.COMMAND: ("name", "command", "by", "reason"),
@@ -149,10 +157,20 @@ class Inputs:
 
     def command(self, cause: int) -> CommandTexts:
         """Return what the command behind an output row says in words."""
+        found = self._given(cause)
+        if isinstance(found, AdoptTexts):
+            return CommandTexts(found.command, found.by, found.reason)
+        return found if isinstance(found, CommandTexts) else CommandTexts("")
+
+    def adopted(self, cause: int) -> str:
+        """Return the broker's number of the order that the command behind a row takes over."""
+        found = self._given(cause)
+        return found.broker_order_id if isinstance(found, AdoptTexts) else ""
+
+    def _given(self, cause: int) -> Texts | None:
         place = self.place(cause)
         assert place is not None, "a command is of its own batch"
-        found = self._words(place[1])
-        return found if isinstance(found, CommandTexts) else CommandTexts("")
+        return self._words(place[1])
 
     def report(self, kind: Out, cause: int, order: int) -> dict[str, Any]:
         """Return what the report that an output row repeats says beside it; nothing of others."""
@@ -252,6 +270,8 @@ class Translator:
         if kind == Out.COMMAND:
             name = values["strategy"] or values["instrument"] or ""
             values |= {"name": name, **inputs.command(row[CAUSE])._asdict()}
+        elif kind == Out.ADOPTED:
+            values["broker_order_id"] = inputs.adopted(row[CAUSE])
         elif kind in ANSWERS:
             payload = PAYLOADS[TYPES[kind]].__struct_fields__
             said = inputs.report(kind, row[CAUSE], row[ORDER])
@@ -287,7 +307,7 @@ class Translator:
         if order == 0 or kind in (Out.PNL, Out.CHARGE, Out.KILLED, Out.COMMAND):
             return
         _, wanted = self._open.get(order, (own, 0))
-        if kind in (Out.SIGNAL, Out.ORDER, Out.MODIFIED):
+        if kind in (Out.SIGNAL, Out.ORDER, Out.ADOPTED, Out.MODIFIED):
             wanted = row[QTY]
         self._open[order] = (own, wanted)
         if kind in ENDED or (kind == Out.FILL and row[FILLED] == wanted):

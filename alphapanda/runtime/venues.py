@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alphapanda.brokers.holding import DryRun, Holding, sent_and_held
-from alphapanda.brokers.ports import ExecutionClient, MarketSource, OrderRequest, Report
+from alphapanda.brokers.ports import (
+    ExecutionClient,
+    ForeignOrder,
+    MarketSource,
+    OrderRequest,
+    Report,
+)
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker
@@ -68,6 +74,10 @@ class Held:
     def decide(self, choice: Choice, order_id: str) -> str:
         """Do what an operator has decided about orders; return why it can't be done."""
         return self._venue.decide(choice, order_id)
+
+    def find(self, order_id: str) -> ForeignOrder | str:
+        """Return an order of the broker's that no run sent, or why it can't be taken over."""
+        return self._venue.find(order_id)
 
     def close_day(self) -> str:
         """Return what speaks against closing the day; nothing of one in which nothing left."""

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alphapanda import log
-from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
+from alphapanda.brokers.ports import ForeignOrder, OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha import sessions
 from alphapanda.brokers.zerodha.addresses import addresses_of
 from alphapanda.brokers.zerodha.clocks import Clock, clock_of
 from alphapanda.brokers.zerodha.live_feed import LiveFeed
+from alphapanda.brokers.zerodha.orders import adopting
 from alphapanda.brokers.zerodha.orders.closing import NAME as CLOSING
 from alphapanda.brokers.zerodha.orders.closing import expected_on
 from alphapanda.brokers.zerodha.orders.gateway import Gateway
@@ -103,6 +104,12 @@ class ZerodhaVenue:
             return f"{order_id} is not in quarantine; in it: {known}"
         gateway.ignore(order_id)
         return ""
+
+    def find(self, order_id: str) -> ForeignOrder | str:
+        """Return an order of the account that no run sent, or why it can't be taken over."""
+        if self._gateway is None:
+            return "this run sends no orders"
+        return adopting.find(self._gateway.desk.state, order_id)
 
     def close_day(self) -> str:
         """Compare the day with the broker's books; return what speaks against closing it."""

@@ -12,7 +12,14 @@ from collections.abc import Iterable, Sequence
 from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha.answers import Answer, Outcome
-from alphapanda.brokers.zerodha.orders import changing, following, foreign, placing, reconciling
+from alphapanda.brokers.zerodha.orders import (
+    adopting,
+    changing,
+    following,
+    foreign,
+    placing,
+    reconciling,
+)
 from alphapanda.brokers.zerodha.orders.reading import (
     Cache,
     OrderRow,
@@ -69,6 +76,10 @@ class Desk:
             assert request.order > 0, f"a request of order {request.order}"
             if request.verb == RequestVerb.NEW:
                 placing.take(self.state, request, now_s)
+            elif request.verb == RequestVerb.ADOPT:
+                adopting.take(self.state, request, now_s)
+                self._want(now_s)
+                self.books.want("positions", now_s)
             else:
                 changing.take(self.state, request, now_s)
         return self.go_on(now_s)

@@ -185,6 +185,8 @@ class Gateway:
             tag = state.tags.of(request.order)
             if request.verb == RequestVerb.NEW:
                 self._guard.approve(tag, request, state.instruments[request.row])
+            elif request.verb == RequestVerb.ADOPT:
+                self._guard.adopt(tag, request, state.instruments[request.row])
             else:
                 self._guard.approve_change(tag, request)
 

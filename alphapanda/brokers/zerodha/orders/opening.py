@@ -73,7 +73,7 @@ def open_gateway(
     carried = {key: qty for key, qty in trading.positions.items() if qty}
     state = State(
         Tags(trading.run_id, trading.deployment, trading.day), trading.instruments, trading.over,
-        trading.day, trading.squares_off,
+        trading.day, trading.squares_off, settings.zerodha.reprice_s,
         held=dict(carried), carried=carried, expected=trading.expected,
     )  # fmt: skip
     history = list(trading.history)
@@ -83,7 +83,9 @@ def open_gateway(
         state.changed.add(row)
         state.alert("listed otherwise", text)
         state.block(row, Why.SYNC, text)
-    guard = Guard(epoch, epochs.newest, sent=sent.before.places)
+    guard = Guard(
+        epoch, epochs.newest, sent=sent.before.places, reprices=settings.zerodha.reprice_s > 0
+    )
     desk = Desk(state, Books(settings.zerodha.user_id))
     wire = Wire(settings, addresses, token)
     gateway = Gateway(

@@ -56,8 +56,9 @@ from alphapanda.runs.stopping import orderly
 from alphapanda.runs.summary import totals
 
 LOG = log.get(__name__)
-SILENCE_S = 10.0
-"""So long a venue may say nothing at the end of a feed while an answer of it is awaited."""
+SILENCE_S = 20.0
+"""So long a venue may say nothing at the end of a feed while an answer of it is awaited: a refusal
+is said once a look into its books ten seconds later has confirmed it."""
 DOUBT_S = 240.0
 """And so long while nobody knows if an order works: a client looks for it for some minutes."""
 NAP_S = 0.5

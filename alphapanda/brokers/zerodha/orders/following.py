@@ -81,8 +81,8 @@ def say_acknowledged(state: State, tracked: Tracked, ts: int) -> None:
 
 
 def note_fills(state: State, tracked: Tracked, row: OrderRow) -> None:
-    """Note how much is filled by the book."""
-    tracked.filled = max(tracked.filled, row.filled)
+    """Note how much is filled by the book; of what is complete it is all, whatever it counts."""
+    tracked.filled = max(tracked.filled, row.qty if row.status == COMPLETE else row.filled)
 
 
 # Somebody may change our order elsewhere: what the book shows is in force.

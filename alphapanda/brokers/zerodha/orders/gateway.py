@@ -37,6 +37,8 @@ LONGEST_S = 1.0
 """Between two looks at the clock."""
 STOP_S = 10.0
 NAP_S = 0.05
+OVER_S = 5.0
+"""The longest that the day's end waits for orders whose end the book has still to show."""
 Alarm = Callable[[Alert], None]
 """Tells a person."""
 
@@ -130,12 +132,15 @@ class Gateway:
         return [f"not read within {timeout_s:g} s: {', '.join(sorted(self.desk.books.left))}"]
 
     def close_day(self, folder: Path, schedule: Schedule, day: date) -> Closing:
-        """Compare the day with the broker's, write what came out, and return it.
+        """Compare the day with the broker's once all orders are over, or some do not end.
+
+        What came out is written, and returned.
 
         Raises:
             OutsideError: if the disk does not take the report.
         """
         state = self.desk.state
+        self._wait_over(time.monotonic() + OVER_S)
         rows = charge_rows(state)
         answer = self._wire.read("charges", rows).result() if rows else None
         data = [] if answer is None else answer.data
@@ -145,6 +150,15 @@ class Gateway:
         )
         closing.write(folder)
         return closing
+
+    def _wait_over(self, until: float) -> None:
+        orders = self.desk.state.orders
+        self.wake()
+        while time.monotonic() < until and any(
+            not one.is_over or one.filled > one.booked for one in list(orders.values())
+        ):
+            self.see_alive()
+            time.sleep(NAP_S)
 
     def tell(self, *reports: Report) -> None:
         """Let reports through that come from elsewhere, as from the feed."""

@@ -105,6 +105,7 @@ def open_zerodha(opening: Opening, stack: ExitStack) -> Venue | None:
         opening.settings, live, instruments=opening.plan.instruments,
         calendar=opening.plan.rules.calendar, schedule=opening.plan.rules.schedule,
         folder=opening.folder, deployment=opening.plan.deployment,
+        products=frozenset(each.name for one in opening.plan.enrolments for each in one.products),
     )  # fmt: skip
     stack.callback(venue.close)
     return Held(venue, opening.sending)

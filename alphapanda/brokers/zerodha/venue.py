@@ -41,6 +41,7 @@ class ZerodhaVenue:
     def __init__(
         self, settings: Settings, live: LiveFeed, *, instruments: Sequence[Instrument],
         calendar: Calendar, schedule: Schedule, folder: Path, deployment: str = "",
+        products: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self._settings = settings
         self._live = live
@@ -49,6 +50,7 @@ class ZerodhaVenue:
         self._schedule = schedule
         self._folder = folder
         self._mark = mark_of(deployment)
+        self._products = products
         self._clock: Clock = time.time_ns
         self._gateway: Gateway | None = None
 
@@ -70,7 +72,8 @@ class ZerodhaVenue:
         history, today = list(history), ist_date(clock())
         trading = Trading(
             run_id, self._mark, self._instruments, self._folder, settings.runs_dir,
-            day=(clock() + IST) // DAY, history=history, over=self._over,
+            day=(clock() + IST) // DAY, history=history, products=self._products,
+            over=self._over,
             squares_off=self._squares_off,
             expected=expected_on(self._folder, today),
             changed=listed_otherwise(self._instruments, self._live.instruments, today),

@@ -100,6 +100,12 @@ class Desk:
         self._want(now_s)
         return self.go_on(now_s)
 
+    def look(self, now_s: float) -> list[Action]:
+        """Read book, trades and positions anew: the day is about to be closed."""
+        self._trades_wanted = True
+        self.books.want("positions", now_s)
+        return self.wake(now_s)
+
     def read(self, what: str, answer: Answer, now_s: float) -> list[Action]:
         """Take a list that was read."""
         begun_s = self._reading.pop(what)

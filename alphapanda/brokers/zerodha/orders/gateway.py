@@ -37,8 +37,8 @@ LONGEST_S = 1.0
 """Between two looks at the clock."""
 STOP_S = 10.0
 NAP_S = 0.05
-OVER_S = 5.0
-"""The longest that the day's end waits for orders whose end the book has still to show."""
+OVER_S = 10.0
+"""The longest that the day's end waits for what the broker's books have still to show."""
 Alarm = Callable[[Alert], None]
 """Tells a person."""
 
@@ -140,7 +140,7 @@ class Gateway:
             OutsideError: if the disk does not take the report.
         """
         state = self.desk.state
-        self._wait_over(time.monotonic() + OVER_S)
+        self._look_again(time.monotonic() + OVER_S)
         rows = charge_rows(state)
         answer = self._wire.read("charges", rows).result() if rows else None
         data = [] if answer is None else answer.data
@@ -151,11 +151,13 @@ class Gateway:
         closing.write(folder)
         return closing
 
-    def _wait_over(self, until: float) -> None:
-        orders = self.desk.state.orders
-        self.wake()
-        while time.monotonic() < until and any(
-            not one.is_over or one.filled > one.booked for one in list(orders.values())
+    # Lists of two moments may differ where nothing does: they are read anew before the last word.
+    def _look_again(self, until: float) -> None:
+        state, books = self.desk.state, self.desk.books
+        before = books.compared
+        self._call(lambda: self._do(self.desk.look(self._now())))
+        while time.monotonic() < until and (
+            books.compared == before or books.is_unsure or not state.is_settled
         ):
             self.see_alive()
             time.sleep(NAP_S)

@@ -50,6 +50,8 @@ class Trading:
     """What the account was to show this morning, by instrument and product."""
     changed: Mapping[int, str] = field(default_factory=dict)
     """Instruments, by row, that are not listed as they were, and how not."""
+    products: frozenset[str] = frozenset()
+    """Those that the run's strategies trade, which the account must have."""
     over: Callable[[int], bool] = lambda _: False
     """Says if the session of a row's instrument is over for today."""
     squares_off: Callable[[int], int] = lambda _: 0
@@ -86,7 +88,7 @@ def open_gateway(
     guard = Guard(
         epoch, epochs.newest, sent=sent.before.places, reprices=settings.zerodha.reprice_s > 0
     )
-    desk = Desk(state, Books(settings.zerodha.user_id))
+    desk = Desk(state, Books(settings.zerodha.user_id, trading.products))
     wire = Wire(settings, addresses, token)
     gateway = Gateway(
         desk, wire, sent, guard=guard, alarm=alarm, lock=lock, updates=addresses.feed,

@@ -233,6 +233,11 @@ class State:
     alerted: set[str] = field(default_factory=set)
     numbers: int = 0
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether every order is over, with all its trades."""
+        return all(one.is_over and one.filled <= one.booked for one in list(self.orders.values()))
+
     def number(self) -> int:
         """Return the next number of a call or an entry of the queue."""
         self.numbers += 1

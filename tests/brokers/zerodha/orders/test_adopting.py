@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from alphapanda.brokers.ports import ForeignOrder, Report, ReportKind
 from alphapanda.brokers.zerodha.orders import adopting
 from alphapanda.brokers.zerodha.orders.guard import EgressError
 from alphapanda.brokers.zerodha.orders.reading import OrderRow
-from alphapanda.brokers.zerodha.orders.state import Stage
+from alphapanda.brokers.zerodha.orders.restoring import restore
+from alphapanda.brokers.zerodha.orders.sent import Before
+from alphapanda.brokers.zerodha.orders.state import Say, Stage, State
 from alphapanda.brokers.zerodha.orders.tags import Tags
+from alphapanda.model.calendar import DAY
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Kind
-from tests.support.orders import DEPLOYMENT, RUN, adopt, cancel, change, new, rs
+from tests.support.orders import DEPLOYMENT, ROWS, RUN, adopt, cancel, change, new, rs
 from tests.support.venue import World
 from tests.support.venue_faults import Way
 
@@ -112,15 +113,13 @@ def test_an_order_in_quarantine_is_resolved_by_adopting_it() -> None:
 
 def test_the_next_day_it_has_expired() -> None:
     """Taken over yesterday and not over when the process died: the broker shows it no more."""
-    made = world()
-    made.place_foreign(5, 1_450, tag=None)
-    made.run(40)
-    request = adopt(1, theirs(made), 5, 1_450)
-    state = made.desk.state
-    adopting.take(state, request, made.now_s)
-    state.day = 1
-    assert adopting.is_of_earlier_day(state, state.orders[1])
-    assert not adopting.is_of_earlier_day(state, replace(state.orders[1], request=new(1)))
+    request = adopt(1, "251229000000001", 5, 1_450)._replace(since_ns=DAY + 1)
+    for day, stage in ((1, Stage.LIVE), (2, Stage.ENDED)):
+        state = State(Tags(RUN, DEPLOYMENT, day), ROWS, day=day)
+        restore(state, [request], Before(), 1.0)
+        assert state.orders[1].stage is stage
+    said = [one.report for one in state.actions if isinstance(one, Say)]
+    assert [(one.kind, one.order) for one in said] == [(R.EXPIRED, 1)]
 
 
 ROW = OrderRow(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -18,7 +19,8 @@ from alphapanda.books.orders import append, clear, take_slot
 from alphapanda.books.state import OrderState, RequestVerb, message_slot, placed_slot, repeat_slot
 from alphapanda.core.matching import protected
 from alphapanda.engine.compiler import generate
-from alphapanda.model.rows import NEVER, Kind, RejectionCode
+from alphapanda.model.limits import KINDS, RejectionCode
+from alphapanda.model.rows import NEVER, Kind
 from tests.support.harness import CASH, Desk, tick_strategy
 
 NOW = 2_000_000_000
@@ -158,6 +160,15 @@ def test_the_ladder_gives_the_rule_s_code(rule: ModuleType) -> None:
         assert scope["refusal"](core, core.requests[0]) == rule.CODE
     core = good()
     assert scope["refusal"](core, core.requests[0]) == 0
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_says_what_it_refuses_and_what_lifts_it(rule: ModuleType) -> None:
+    """Its sentence has no blank but value and limit; the limits that lift it are keys of files."""
+    assert rule.SAYS.format(value="1", limit="2")
+    assert hasattr(rule, "SETTLES") != hasattr(rule, "LIMITED_BY")
+    keys = re.findall(r"\w+", getattr(rule, "LIMITED_BY", ""))
+    assert {*keys} - {"or", "and"} <= {*KINDS}
 
 
 def test_every_code_has_one_rule() -> None:

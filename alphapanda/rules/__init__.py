@@ -2,7 +2,7 @@
 
 A file has
 
-    NUMBER    its place in the order of the checks
+    NUMBER    its place in the order of the checks; they lie ten apart, so that another fits between
     CODE      the code in the rejection
     PER       "strategy", "account", "both" (asked with the limits of each) or "signal" (no limits)
     CLOSING   True: the closing orders of a flatten are asked too; where it is left out they are not

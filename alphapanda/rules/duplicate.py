@@ -6,7 +6,7 @@ from alphapanda.books.state import PLACED, Core, Record, RequestVerb, placed_slo
 from alphapanda.model.interval import SECOND
 from alphapanda.model.limits import LIFTED, RejectionCode
 
-NUMBER = 12
+NUMBER = 120
 CODE = RejectionCode.DUPLICATE
 PER = "strategy"
 SAYS = "the same order came a moment ago"

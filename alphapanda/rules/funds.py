@@ -9,7 +9,7 @@ from alphapanda.books.funds import free_funds, needed_funds, valued_at
 from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import RejectionCode, Unit
 
-NUMBER = 18
+NUMBER = 180
 CODE = RejectionCode.FUNDS
 PER = "signal"
 SAYS = "it needs {value}, there is {limit}"

@@ -6,7 +6,7 @@ from alphapanda.books.state import Core, OrderRole, Record
 from alphapanda.model.instruments import Product
 from alphapanda.model.limits import RejectionCode
 
-NUMBER = 17
+NUMBER = 170
 CODE = RejectionCode.HOLDINGS
 PER = "signal"
 SAYS = "the holdings are {limit}, it would sell {value}"

@@ -9,7 +9,7 @@ from alphapanda.books.funds import equity
 from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import LIFTED, RejectionCode, Unit
 
-NUMBER = 10
+NUMBER = 100
 CODE = RejectionCode.LOSS_LIMIT
 PER = "both"
 SAYS = "the loss {value} has reached the limit {limit}: trading is stopped"

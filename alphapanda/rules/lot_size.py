@@ -5,7 +5,7 @@ from __future__ import annotations
 from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import RejectionCode
 
-NUMBER = 5
+NUMBER = 50
 CODE = RejectionCode.LOT_SIZE
 PER = "signal"
 CLOSING = True

@@ -7,7 +7,7 @@ from alphapanda.model.calendar import Phase
 from alphapanda.model.instruments import Product
 from alphapanda.model.limits import RejectionCode
 
-NUMBER = 2
+NUMBER = 20
 CODE = RejectionCode.MARKET_CLOSED
 PER = "signal"
 CLOSING = True

@@ -6,7 +6,7 @@ from alphapanda.books.funds import valued_at
 from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import LIFTED, RejectionCode, Unit
 
-NUMBER = 8
+NUMBER = 80
 CODE = RejectionCode.OPEN_VALUE_LIMIT
 PER = "both"
 SAYS = "the value of all working orders would be {value}, the limit is {limit}"

@@ -6,7 +6,7 @@ from alphapanda.books.state import Core, Record
 from alphapanda.books.stops import adds_risk
 from alphapanda.model.limits import RejectionCode
 
-NUMBER = 1
+NUMBER = 10
 CODE = RejectionCode.PAUSED
 PER = "both"
 SAYS = "trading is paused: it would add risk"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import LIFTED, RejectionCode
 
-NUMBER = 9
+NUMBER = 90
 CODE = RejectionCode.POSITION_LIMIT
 PER = "both"
 SAYS = "the position would be {value}, the limit is {limit}"

@@ -6,7 +6,7 @@ from alphapanda.books.state import Core, Record
 from alphapanda.model.charges import portion
 from alphapanda.model.limits import LIFTED, RejectionCode, Unit
 
-NUMBER = 6
+NUMBER = 60
 CODE = RejectionCode.PRICE_BAND
 PER = "both"
 SAYS = "the price {value} is outside the day's limits or the band ({limit})"

@@ -8,7 +8,7 @@ from alphapanda.model.instruments import Segment
 from alphapanda.model.limits import RejectionCode
 from alphapanda.model.rows import Kind
 
-NUMBER = 15
+NUMBER = 150
 CODE = RejectionCode.NO_PROTECTION
 PER = "signal"
 CLOSING = True

@@ -6,7 +6,7 @@ from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import LIFTED, RejectionCode
 from alphapanda.model.money import VALUE_BOUND
 
-NUMBER = 3
+NUMBER = 30
 CODE = RejectionCode.QTY_LIMIT
 PER = "both"
 CLOSING = True

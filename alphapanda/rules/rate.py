@@ -5,7 +5,7 @@ from __future__ import annotations
 from alphapanda.books.state import Core, Record, RequestVerb, message_slot
 from alphapanda.model.limits import LIFTED, RejectionCode
 
-NUMBER = 11
+NUMBER = 110
 CODE = RejectionCode.RATE
 PER = "both"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alphapanda.books.state import Core, Record, repeat_slot
 from alphapanda.model.limits import LIFTED, RejectionCode
 
-NUMBER = 13
+NUMBER = 130
 CODE = RejectionCode.REPEAT_EXEC
 PER = "strategy"
 SAYS = "{value} fills of the same kind in the window, the limit is {limit}"

@@ -6,7 +6,7 @@ from alphapanda.books.state import Core, OrderState, Record
 from alphapanda.model.limits import RejectionCode, Unit
 from alphapanda.model.rows import Kind
 
-NUMBER = 14
+NUMBER = 140
 CODE = RejectionCode.SELF_TRADE
 PER = "signal"
 SAYS = "it would trade with an order of this account at {value}"

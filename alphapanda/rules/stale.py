@@ -5,7 +5,7 @@ from __future__ import annotations
 from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import LIFTED, RejectionCode, Unit
 
-NUMBER = 16
+NUMBER = 160
 CODE = RejectionCode.STALE_DATA
 PER = "strategy"
 SAYS = "the last price is {value} old, the limit is {limit}"

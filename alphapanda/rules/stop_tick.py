@@ -5,7 +5,7 @@ from __future__ import annotations
 from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import RejectionCode, Unit
 
-NUMBER = 20
+NUMBER = 200
 CODE = RejectionCode.STOP_TICK
 PER = "signal"
 SAYS = "the stop {value} is no multiple of the tick {limit}"

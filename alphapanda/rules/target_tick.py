@@ -5,7 +5,7 @@ from __future__ import annotations
 from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import RejectionCode, Unit
 
-NUMBER = 21
+NUMBER = 210
 CODE = RejectionCode.TARGET_TICK
 PER = "signal"
 SAYS = "the target {value} is no multiple of the tick {limit}"

@@ -6,7 +6,7 @@ from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import RejectionCode, Unit
 from alphapanda.model.rows import Kind
 
-NUMBER = 4
+NUMBER = 40
 CODE = RejectionCode.TICK_SIZE
 PER = "signal"
 CLOSING = True

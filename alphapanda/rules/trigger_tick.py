@@ -6,7 +6,7 @@ from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import RejectionCode, Unit
 from alphapanda.model.rows import Kind
 
-NUMBER = 19
+NUMBER = 190
 CODE = RejectionCode.TRIGGER_TICK
 PER = "signal"
 SAYS = "the trigger {value} is no multiple of the tick {limit}"

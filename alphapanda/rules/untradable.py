@@ -8,7 +8,7 @@ from __future__ import annotations
 from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import RejectionCode
 
-NUMBER = 23
+NUMBER = 230
 CODE = RejectionCode.UNTRADABLE
 PER = "signal"
 CLOSING = True

@@ -6,7 +6,7 @@ from alphapanda.books.funds import valued_at
 from alphapanda.books.state import Core, Record
 from alphapanda.model.limits import LIFTED, RejectionCode, Unit
 
-NUMBER = 7
+NUMBER = 70
 CODE = RejectionCode.VALUE_LIMIT
 PER = "both"
 SAYS = "the order's value {value} is above the limit {limit}"

@@ -10,7 +10,7 @@ from alphapanda.books.state import Core, OrderRole, Record
 from alphapanda.model.limits import RejectionCode, Unit
 from alphapanda.model.rows import Kind
 
-NUMBER = 22
+NUMBER = 220
 CODE = RejectionCode.WRONG_SIDE
 PER = "signal"
 SAYS = "a trigger, stop or target lies on the wrong side of the price"

@@ -15,7 +15,9 @@ from alphapanda.runs.options import Options
 from alphapanda.runs.settling import notes_on_expiries, notes_on_names
 
 
-def named(options: Options, replay: Rows, notes: list[str], calendar: Calendar) -> list[Instrument]:
+def list_instruments(
+    options: Options, replay: Rows, notes: list[str], calendar: Calendar
+) -> list[Instrument]:
     """Return the instrument of each name in the data, from the master or with stated defaults."""
     masters = master = None
     if options.instruments:

@@ -63,13 +63,14 @@ def report(
                 f"--{name} {path}: a file holds the {name} of one run, not of {len(runs)}"
             )
     settings = config.load()
-    results = [read_result(folder_of(run, settings.runs_dir)) for run in runs]
+    folders = [folder_of(run, settings.runs_dir) for run in runs]
+    results = list(map(read_result, folders))
     for name, path in sheets:
         write(path, table_csv(results[0], name), f"--{name}")
     compared = [beside_paper(result, settings.cache_dir) for result in results]
     if len(results) == 1:
         page = run_page(results[0], again(results[0].manifest), section=section_of(compared[0]))
-        target = out or results[0].path / "report.html"
+        target = out or folders[0] / "report.html"
     else:
         names = labelled(results)
         page = compare_page(results, names)

@@ -26,6 +26,7 @@ from alphapanda.model.rows import (
     Scope,
     Tif,
 )
+from alphapanda.model.tags import tag_number, tag_text
 
 TYPES: dict[Out, EventType] = {
     Out.SIGNAL: EventType.TRADING_SIGNAL,
@@ -57,6 +58,8 @@ ENUMS: dict[str, type[IntEnum]] = {
     "kind": Kind, "tif": Tif, "product": Product, "reason": Reason, "code": RejectionCode,
     "scope": Scope,
 }  # fmt: skip
+COLUMNS = {"instrument": "row", "tag": "group"}
+"""Fields of rows that events call otherwise."""
 ABSENT = {"row": -1}
 """What a row holds in a field that its event does not show; 0 if it is not here."""
 OF_ACCOUNT = (Out.EXTERNAL_ORDER, Out.EXTERNAL_POSITION, Out.BROKER_SESSION, Out.RECONCILED)
@@ -132,7 +135,7 @@ def column(kind: Out, name: str) -> int:
     """Return which field of a row of this type holds a payload's field."""
     if name in OUT_MEANING[kind]:
         return OUT_FIELDS.index("abcd"[OUT_MEANING[kind].index(name)])
-    return OUT_FIELDS.index("row" if name == "instrument" else name)
+    return OUT_FIELDS.index(COLUMNS.get(name, name))
 
 
 Writing = tuple[Callable[[int], Any], Callable[[Any], int]]
@@ -144,6 +147,8 @@ def writing(payload: type, name: str, hint: Any, known: Mapping[str, Writing]) -
         return known[name]
     if name == "verb":
         return lambda number: Verb[Control(number).name].value, lambda text: Verb(text).control
+    if name == "tag":
+        return tag_text, tag_number
     if hint == Money:
         return text, to_scaled
     if hint == Text:

@@ -18,9 +18,11 @@ from alphapanda.engine.tier import Tier
 from alphapanda.model.rows import Out
 from alphapanda.research.events import Names
 from alphapanda.research.gathering import Gatherer
+from alphapanda.research.indicator_path import IndicatorPath
 from alphapanda.research.prices import step_ns
 from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs.plan import RunPlan, expiries, used_groups
+from alphapanda.runs.sampling import Sampled, watched
 from alphapanda.runs.session import Session, blaming
 from alphapanda.runs.stopping import orderly
 
@@ -40,6 +42,8 @@ class ActiveRun:
     gatherer: Gatherer
     build_s: float
     status: str = "complete"
+    seen: IndicatorPath | None = None
+    """Of a run with a folder, what indicators stood at."""
 
 
 def start(
@@ -63,7 +67,11 @@ def start(
     step = step_ns(len(days), len(plan.instruments))
     gatherer = Gatherer(names, plan.options.cash, directory, step=step, begin_ns=plan.begin_ns)
     session = Session(engine, [gatherer], placer=Placer(controls, bars=plan.bars))
-    return ActiveRun(plan, source, session, gatherer, build_s)
+    run = ActiveRun(plan, source, session, gatherer, build_s)
+    if directory is not None:
+        run.seen = IndicatorPath(watched(engine), names, days=len(days), begin_ns=plan.begin_ns)
+        session.feeding = Sampled(engine, run.seen).feed
+    return run
 
 
 def make_engine(

@@ -71,7 +71,7 @@ def integers(given: Any) -> Int64:
 
 def floats(given: Any) -> NDArray[np.float64]:
     """Return an Arrow column of floats; what a null stands for is not said."""
-    held = whole(given).cast(pa.float64())
+    held = join_chunks(given).cast(pa.float64())
     if not len(held):
         return np.zeros(0)
     return np.frombuffer(held.buffers()[1], np.float64)[held.offset : held.offset + len(held)]

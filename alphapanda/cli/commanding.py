@@ -62,6 +62,7 @@ class Scope(NamedTuple):
     kind: str = "account"
     name: str = ""
     order: int = 0
+    order_id: str = ""
 
 
 def scope_of(strategy: str | None, instrument: str | None) -> Scope:
@@ -98,7 +99,7 @@ def command_runs(
         now = time.time_ns()
         command = Command(
             new_id(now), target.manifest["run_id"], verb, scope.kind, scope.name, scope.order,
-            by, reason, now,
+            by, reason, now, scope.order_id,
         )  # fmt: skip
         send(target.folder, key, command)
         given.append((target, command))
@@ -117,14 +118,7 @@ def decide(
         UsageError: if no run is named, and not exactly one sends orders.
     """
     settings = config.load()
-    if run is None:
-        sending = [each for each in all_targets(settings) if each.manifest.get("sent")]
-        if len(sending) != 1:
-            names = ", ".join(each.folder.name for each in sending) or "none"
-            raise UsageError(f"name the RUN: of those that send orders there are {names}")
-        target = sending[0]
-    else:
-        target = target_of(folder_of(run, settings.runs_dir))
+    target = sending_target(settings, run)
     now = time.time_ns()
     decision = Decision(new_id(now), target.manifest["run_id"], choice, order_id,
                         f"cli:{getpass.getuser()}", reason, now)  # fmt: skip
@@ -141,6 +135,21 @@ def decide(
     else:
         sys.stdout.write(f"{decided(done)}\n")
     return NOT_APPLIED if wait and not done["applied"] else 0
+
+
+def sending_target(settings: Settings, run: str | None) -> Target:
+    """Return the run that is named, or the only one that sends orders to a broker.
+
+    Raises:
+        UsageError: if no run is named, and not exactly one sends orders.
+    """
+    if run is not None:
+        return target_of(folder_of(run, settings.runs_dir))
+    sending = [each for each in all_targets(settings) if each.manifest.get("sent")]
+    if len(sending) != 1:
+        names = ", ".join(each.folder.name for each in sending) or "none"
+        raise UsageError(f"name the RUN: of those that send orders there are {names}")
+    return sending[0]
 
 
 def decided(facts: dict[str, Any]) -> str:

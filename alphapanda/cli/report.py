@@ -63,13 +63,14 @@ def report(
                 f"--{name} {path}: a file holds the {name} of one run, not of {len(runs)}"
             )
     settings = config.load()
-    results = [read_result(folder_of(run, settings.runs_dir)) for run in runs]
+    folders = [folder_of(run, settings.runs_dir) for run in runs]
+    results = list(map(read_result, folders))
     for name, path in sheets:
         write(path, table_csv(results[0], name), f"--{name}")
     compared = [beside_paper(result, settings.cache_dir) for result in results]
     if len(results) == 1:
         page = run_page(results[0], again(results[0].manifest), section=section_of(compared[0]))
-        target = out or results[0].path / "report.html"
+        target = out or folders[0] / "report.html"
     else:
         names = labelled(results)
         page = compare_page(results, names)
@@ -83,7 +84,7 @@ def report(
         print_table(side_by_side(results, labelled(results), width=Console().width))
     for result, each in zip(results, compared, strict=True):
         if each is not None:
-            print_table(fills_table(result, fill_errors.told(each)))
+            print_table(fills_table(result, fill_errors.errors_as_json(each)))
     print_table(Text(f"report: {written}", overflow="fold"))
 
 
@@ -110,7 +111,7 @@ def section_of(compared: Compared | None) -> Callable[[Pack], dict[str, Any]] | 
     """Return what adds the fills of a live run to its page."""
     if compared is None:
         return None
-    told, points = fill_errors.told(compared), fill_errors.points(compared)
+    told, points = fill_errors.errors_as_json(compared), fill_errors.points(compared)
     return lambda pack: add_fill_errors(pack, told, points)
 
 
@@ -123,7 +124,7 @@ def told_of(
         {
             "run": r.summary["run"], **{key: r.summary[key] for key in keys},
             "details": details(r),
-            **({} if each is None else {"fill_errors": fill_errors.told(each)}),
+            **({} if each is None else {"fill_errors": fill_errors.errors_as_json(each)}),
         }
         for r, each in zip(results, compared, strict=True)
     ]  # fmt: skip

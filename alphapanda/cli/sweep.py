@@ -97,12 +97,8 @@ def sweep(
         where=where or None, search=search, trials=trials, cluster=cluster,
         each_instrument=each_instrument,
     )  # fmt: skip
-    made = run_files.of_command(strategy, given)
-    settings = config.load()
-    folder = out or made.out
-    if folder is None:
-        named = default_out(made, settings.runs_dir, what="sweep-")
-        folder = next(filter(is_free, numbered(named)))
+    made, settings = run_files.of_command(strategy, given), config.load()
+    folder = out or made.out or free(default_out(made, settings.runs_dir, what="sweep-"))
     try:
         with progress_bar(quiet=json, what="sweep", unit="combinations") as bar:
             progress = None if bar is None else lambda done, total: bar(done, total, 0)
@@ -114,6 +110,11 @@ def sweep(
         print_json({**result.summary, "run": str(result.path)})
     else:
         print_table(result_tables(result))
+
+
+def free(folder: Path) -> Path:
+    """Return the first name of a folder, or of those numbered behind it, that nothing has."""
+    return next(filter(is_free, numbered(folder)))
 
 
 def result_tables(result: SweepResult) -> RenderableType:

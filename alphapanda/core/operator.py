@@ -16,13 +16,14 @@ from alphapanda.books.stops import (
     squares_off,
     wait_for_close,
 )
+from alphapanda.core.adopting import adopt
 from alphapanda.core.context import AUTO
 from alphapanda.core.gate import announce, decide_on
 from alphapanda.core.glue import closing_refusal
 from alphapanda.core.square_off import intraday
-from alphapanda.model.limits import LIFTED
+from alphapanda.model.limits import LIFTED, RejectionCode
 from alphapanda.model.money import VALUE_BOUND
-from alphapanda.model.rows import NEVER, Control, Kind, Out, Reason, RejectionCode, Scope, Tif
+from alphapanda.model.rows import NEVER, Control, Kind, Out, Reason, Scope, Tif
 
 
 def obey(core: Core, row: Record) -> None:
@@ -43,6 +44,8 @@ def obey(core: Core, row: Record) -> None:
         slot = place_of(core, row.b)
         if slot >= 0:
             request_cancel(core, core.orders[slot], Reason.OPERATOR)
+    elif row.kind == Control.ADOPT:
+        adopt(core, row)
 
 
 def say(core: Core, row: Record) -> None:
@@ -191,5 +194,6 @@ def send_closing(core: Core, strategy: int, row: int, qty: int) -> bool:
     request.protection = AUTO
     request.role = OrderRole.NONE
     request.system = Maker.OPERATOR
+    request.tag = 0
     announce(core, request)
     return decide_on(core, request, closing_refusal(core, request))

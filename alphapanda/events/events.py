@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from alphapanda.errors import AlphaPandaError
 
@@ -97,6 +97,7 @@ class EventType(StrEnum):
     EXTERNAL_POSITION = "external_position"
     BROKER_SESSION = "broker_session"
     RECONCILED = "reconciled"
+    ORDER_ADOPTED = "order_adopted"
     RUN_STATE = "run_state"
     SYSTEM_ERROR = "system_error"
 
@@ -195,8 +196,11 @@ class SessionPhase(Payload, frozen=True, kw_only=True):
     until: Count
 
 
-class Signal(Payload, frozen=True, kw_only=True):
-    """What a strategy wants; `order` numbers it from here to its last fill."""
+class Signal(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """What a strategy wants; `order` numbers it from here to its last fill.
+
+    `tag` is the word by which the strategy says why.
+    """
 
     cause: Count
     strategy: Text
@@ -208,6 +212,7 @@ class Signal(Payload, frozen=True, kw_only=True):
     kind: Text
     tif: Text
     product: Text
+    tag: Text = ""
 
 
 class Rejection(Payload, frozen=True, kw_only=True):
@@ -414,6 +419,8 @@ class RunState(Payload, frozen=True, kw_only=True):
     status: Text
     digest: Short = ""
     note: Long = ""
+    manifest: dict[str, Any] | UnsetType = UNSET
+    """Of a run that starts: what `journal/published.py` lets out of its manifest."""
 
 
 class PartFailure(Payload, frozen=True, kw_only=True):
@@ -451,6 +458,7 @@ PAYLOADS: dict[EventType, type[Payload]] = {
     EventType.EXTERNAL_POSITION: ExternalPosition,
     EventType.BROKER_SESSION: BrokerSession,
     EventType.RECONCILED: Reconciled,
+    EventType.ORDER_ADOPTED: Order,
     EventType.RUN_STATE: RunState,
     EventType.SYSTEM_ERROR: PartFailure,
 }

@@ -12,6 +12,7 @@ import numpy as np
 from alphapanda.events.events import PAYLOADS, Charge, Envelope, EventType, Money, Text
 from alphapanda.model.commands import Verb
 from alphapanda.model.instruments import Product
+from alphapanda.model.limits import RejectionCode
 from alphapanda.model.money import text, to_scaled
 from alphapanda.model.rows import (
     OUT,
@@ -22,10 +23,10 @@ from alphapanda.model.rows import (
     Kind,
     Out,
     Reason,
-    RejectionCode,
     Scope,
     Tif,
 )
+from alphapanda.model.tags import tag_number, tag_text
 
 TYPES: dict[Out, EventType] = {
     Out.SIGNAL: EventType.TRADING_SIGNAL,
@@ -50,6 +51,7 @@ TYPES: dict[Out, EventType] = {
     Out.EXTERNAL_POSITION: EventType.EXTERNAL_POSITION,
     Out.BROKER_SESSION: EventType.BROKER_SESSION,
     Out.RECONCILED: EventType.RECONCILED,
+    Out.ADOPTED: EventType.ORDER_ADOPTED,
 }
 """The event that each type of output row is."""
 
@@ -57,6 +59,8 @@ ENUMS: dict[str, type[IntEnum]] = {
     "kind": Kind, "tif": Tif, "product": Product, "reason": Reason, "code": RejectionCode,
     "scope": Scope,
 }  # fmt: skip
+COLUMNS = {"instrument": "row", "tag": "group"}
+"""Fields of rows that events call otherwise."""
 ABSENT = {"row": -1}
 """What a row holds in a field that its event does not show; 0 if it is not here."""
 OF_ACCOUNT = (Out.EXTERNAL_ORDER, Out.EXTERNAL_POSITION, Out.BROKER_SESSION, Out.RECONCILED)
@@ -66,7 +70,7 @@ ANSWERS = (
     Out.FILL, Out.UNKNOWN, *OF_ACCOUNT,
 )  # fmt: skip
 """Rows that say what a report said, with its words and the exchange's time."""
-SENT = {Out.ORDER, Out.MODIFY, Out.CANCEL}
+SENT = {Out.ORDER, Out.MODIFY, Out.CANCEL, Out.ADOPTED}
 REPORTED = ("trade_id", "broker_order_id", "exchange_ns", "text")
 BESIDE: dict[Out, tuple[str, ...]] = {
     Out.COMMAND: ("name", "command", "by", "reason"),
@@ -132,7 +136,7 @@ def column(kind: Out, name: str) -> int:
     """Return which field of a row of this type holds a payload's field."""
     if name in OUT_MEANING[kind]:
         return OUT_FIELDS.index("abcd"[OUT_MEANING[kind].index(name)])
-    return OUT_FIELDS.index("row" if name == "instrument" else name)
+    return OUT_FIELDS.index(COLUMNS.get(name, name))
 
 
 Writing = tuple[Callable[[int], Any], Callable[[Any], int]]
@@ -144,6 +148,8 @@ def writing(payload: type, name: str, hint: Any, known: Mapping[str, Writing]) -
         return known[name]
     if name == "verb":
         return lambda number: Verb[Control(number).name].value, lambda text: Verb(text).control
+    if name == "tag":
+        return tag_text, tag_number
     if hint == Money:
         return text, to_scaled
     if hint == Text:

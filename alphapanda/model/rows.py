@@ -10,17 +10,19 @@ import numpy as np
 NARROW_FIELDS = ("at", "ts", "kind", "a", "b", "c", "d")
 CONTROL_FIELDS = (*NARROW_FIELDS, "row", "qty", "price", "trigger", "reason")
 """`at`: the market row of the batch before which the control row runs; `a`..`d` by kind; what
-comes behind them is of a REPORT alone."""
+comes behind them is of a REPORT or an ADOPT alone."""
 
 OUT_FIELDS = (
     "ts", "cause", "type", "strategy", "row", "order", "group", "qty", "price", "a", "b", "c", "d",
 )  # fmt: skip
 """`cause`: the sequence of the input row; `order`: one number from signal to last fill;
-`group`: the entry order of the bracket that an order belongs to, 0 for none."""
+`group`: the entry order of the bracket that an order belongs to, 0 for none; of a SIGNAL and a
+VALIDATED, which are of no order yet, the number of its tag (`model/tags.py`)."""
 
 CONTROL = np.dtype([(name, "<i8") for name in CONTROL_FIELDS])
 NARROW = np.dtype([(name, "<i8") for name in NARROW_FIELDS])
-"""A control row without what only a REPORT has; so a journal keeps batches that have none."""
+"""A control row without what only a REPORT or an ADOPT has; so a journal keeps batches that have
+none."""
 OUT = np.dtype([(name, "<i8") for name in OUT_FIELDS])
 
 
@@ -38,8 +40,9 @@ class Control(IntEnum):
     DAY_END = 4
     """The last session of the day is over: contract note, depository charges (IST day number)."""
     KILL = 5
-    """Stop trading and cancel what is open (scope, number within the scope); so on to CANCEL:
-    `c` is the command's number in the run, 0 if no operator sent it, `d` when it was asked for."""
+    """Stop trading and cancel what is open (scope, number within the scope); so on to CANCEL, and
+    in ADOPT: `c` is the command's number in the run, 0 if no operator sent it, `d` when it was
+    asked for."""
     REARM = 6
     """Allow trading again after a KILL."""
     PAUSE = 7
@@ -53,6 +56,9 @@ class Control(IntEnum):
     REPORT = 11
     """The broker says something (`ReportKind`, number of the order or 0); `c` is the report's
     number in the run, `d` when it happened by the exchange's clock, 0 if that is not known."""
+    ADOPT = 12
+    """An order that the broker has becomes a strategy's (scope STRATEGY, its number; row; qty, the
+    signed total; price; trigger; in `reason` its product)."""
 
 
 class ReportKind(IntEnum):
@@ -135,6 +141,8 @@ class Out(IntEnum):
     """The broker's side lets no new risk pass (`blocked` 1), or lets it again (0)."""
     RECONCILED = 22
     """Broker and journal were compared; `qty` things differ."""
+    ADOPTED = 23
+    """An order that the broker has, and nobody here sent, is the strategy's from now on."""
 
 
 OUT_MEANING: dict[Out, tuple[str, str, str, str]] = {
@@ -160,6 +168,7 @@ OUT_MEANING: dict[Out, tuple[str, str, str, str]] = {
     Out.EXTERNAL_POSITION: ("", "", "", ""),
     Out.BROKER_SESSION: ("code", "blocked", "", ""),
     Out.RECONCILED: ("", "", "", ""),
+    Out.ADOPTED: ("trigger", "kind", "tif", "product"),
 }
 
 
@@ -228,60 +237,6 @@ class ChargeKind(IntEnum):
     NOTE_ROUNDING = 0
     DEPOSITORY = 1
     SQUARE_OFF = 2
-
-
-class RejectionCode(IntEnum):
-    """Why the risk gate refused a signal: one file in `rules/` each, but those of the gate itself.
-
-    STALE_DATA and AUTH_LOST to PRODUCT_CUTOFF may be the broker's side: a report blocks and
-    unblocks.
-    """
-
-    PRICE_BAND = 1
-    TICK_SIZE = 2
-    LOT_SIZE = 3
-    QTY_LIMIT = 4
-    VALUE_LIMIT = 5
-    OPEN_VALUE_LIMIT = 6
-    POSITION_LIMIT = 7
-    LOSS_LIMIT = 8
-    RATE = 9
-    DUPLICATE = 10
-    REPEAT_EXEC = 11
-    SELF_TRADE = 12
-    NO_PROTECTION = 13
-    STALE_DATA = 14
-    MARKET_CLOSED = 15
-    KILLED = 16
-    FUNDS = 17
-    HOLDINGS = 18
-    UNKNOWN_ORDER = 19
-    """A cancel or modify names an order that is not open."""
-    ORDER_CAPACITY = 20
-    """The order table is full."""
-    PAUSED = 21
-    WRONG_SIDE = 22
-    TRIGGER_TICK = 23
-    STOP_TICK = 24
-    TARGET_TICK = 25
-    AUTH_LOST = 26
-    """The broker's session is gone; a login brings it back."""
-    READ_ONLY = 27
-    """The run may look but not send."""
-    BLOCKED_UNKNOWN = 28
-    """Whether an order on the instrument works is not known."""
-    NOT_TODAYS_MASTER = 29
-    """The list of instruments is not today's."""
-    DAILY_LIMIT_RESERVE = 30
-    """What is left of the day's messages is kept for exits."""
-    PRODUCT_CUTOFF = 31
-    """The broker takes no new orders of the product today."""
-    CHANGE_UNDER_WAY = 32
-    """A change of the order has been sent and is not answered, or its state is not known."""
-    BROKER = 33
-    """The broker refused a change or a cancellation; the value is its `Reason`."""
-    UNTRADABLE = 34
-    """An index: nobody can buy it."""
 
 
 NEVER = (1 << 63) - 1

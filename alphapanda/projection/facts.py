@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeGuard
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from alphapanda.errors import AlphaPandaError
+from alphapanda.events.events import Fill
 from alphapanda.model.money import to_scaled
 from alphapanda.store.words import Side
 
@@ -65,6 +67,18 @@ def name(text: str | None, longest: int = LONGEST) -> str:
     return text
 
 
+def told_by(manifest: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return the mode and the strategies' names that a manifest tells."""
+    strategies = manifest.get("strategies")
+    refuse(not isinstance(strategies, list), "a manifest without strategies")
+    names = [each.get("name") if isinstance(each, dict) else None for each in strategies or ()]
+    mode = manifest.get("mode")
+    for text in (mode, *names):
+        refuse(not isinstance(text, str), "a manifest without mode or names")
+    refuse("\\u0000" in json.dumps(manifest), "a manifest that no column holds")
+    return short(str(mode)), [name(each) for each in names]
+
+
 def short(text: str) -> str:
     """Return a word that a column holds."""
     return name(text, 32)
@@ -88,3 +102,14 @@ def uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise ImpossibleError("an id that is no UUID") from None
+
+
+def trade_number(told: Fill) -> str:
+    """Return what a trade is known by within its order.
+
+    An order of the broker's own has no number here, and exchanges count trades anew each day: such
+    a trade is known by that order's number too.
+    """
+    if told.order or not told.trade_id or not told.broker_order_id:
+        return told.trade_id
+    return f"{told.broker_order_id}:{told.trade_id}"

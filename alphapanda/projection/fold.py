@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from msgspec import UNSET
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.events import events as model
 from alphapanda.events.events import Envelope, EventType, RunStatus
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import RejectionCode
 from alphapanda.projection.facts import (
     ImpossibleError,
     bounded,
@@ -22,6 +23,8 @@ from alphapanda.projection.facts import (
     short,
     side,
     size,
+    told_by,
+    trade_number,
     uuid,
 )
 from alphapanda.projection.rows import Row, read, write
@@ -61,6 +64,7 @@ class Fold:
             EventType.VALIDATED_SIGNAL: self._validated,
             EventType.REJECTED_SIGNAL: self._rejected,
             EventType.ORDER_PLACED: self._placed,
+            EventType.ORDER_ADOPTED: self._placed,
             EventType.ORDER_ACKNOWLEDGED: self._acknowledged,
             EventType.ORDER_MODIFIED: self._modified,
             EventType.ORDER_TRIGGERED: self._triggered,
@@ -168,11 +172,16 @@ class Fold:
         run, told = self.run, event.data
         status = one_of(told.status, tuple(RunStatus))
         digest = name(told.digest) if told.digest else None
+        about = None if told.manifest is UNSET else told_by(told.manifest)
         before = (run.state_ns, RANKS[RunStatus(run.status)], run.digest or "")
         if run.state_ns is None or (event.ts, RANKS[RunStatus(status)], digest or "") > before:
             run.status, run.state_ns, run.digest = status, event.ts, digest or run.digest
             run.ended_ns = None if status == RunStatus.RUNNING else event.ts
         run.started_ns = min(run.started_ns, event.ts)
+        if about is not None:
+            run.mode, names = about
+            run.manifest = told.manifest
+            run.strategies = [*names, *(each for each in run.strategies if each not in names)]
 
     # --- signals ------------------------------------------------------------------------------
 
@@ -184,7 +193,7 @@ class Fold:
             instrument=name(told.instrument), side=side(told.qty), quantity=size(told.qty),
             kind=one_of(told.kind, KINDS), product=one_of(told.product, PRODUCTS),
             price=money(told.price), trigger_price=money(told.trigger), status=SignalStatus.RAW,
-            code=None, value=None, bound=None,
+            code=None, value=None, bound=None, tag=short(told.tag) if told.tag else "",
         )  # fmt: skip
         self.signals[told.order] = row
 
@@ -221,7 +230,8 @@ class Fold:
         refuse(told.qty == 0, "an order for nothing")
         row = Row(
             **self._base(event), order_id=told.order, client_order_id=name(event.key),
-            broker_order_id=None, seq=event.seq, instrument=name(told.instrument),
+            broker_order_id=name(told.broker_order_id) if told.broker_order_id else None,
+            seq=event.seq, instrument=name(told.instrument),
             side=side(told.qty), quantity=size(told.qty), filled=0, filled_value=0,
             kind=one_of(told.kind, KINDS), product=one_of(told.product, PRODUCTS),
             tif=one_of(told.tif, TIFS), price=positive(told.price),
@@ -306,7 +316,7 @@ class Fold:
         bounded(cost, position.realised + realised, position.charges + charges)
         self.fills.append(Row(
             **self._base(event), seq=event.seq, event_id=uuid(event.id), order_id=told.order,
-            trade_id=name(told.trade_id) if told.trade_id else None,
+            trade_id=name(number) if (number := trade_number(told)) else None,
             instrument=name(told.instrument), side=side(signed), quantity=quantity,
             price=price, charges=charges, realised=realised,
         ))  # fmt: skip

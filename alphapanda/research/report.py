@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from alphapanda.model.calendar import DAY, IST, MINUTE
+from alphapanda.model.limits import RejectionCode
 from alphapanda.model.money import SCALE, to_scaled
-from alphapanda.model.rows import RejectionCode
 from alphapanda.research import curves, lines
 from alphapanda.research.curves import Curve
 from alphapanda.research.definitions import DEFINITIONS
@@ -30,7 +30,15 @@ from alphapanda.research.rolling import WINDOW, add_rolling, beside_benchmark
 from alphapanda.research.stats import Fills, Trips, round_trips
 from alphapanda.research.table import count, duration, money, number, percent
 from alphapanda.research.tables import integers, nanoseconds, scaled
-from alphapanda.research.trades import Path, excursions, extras_of, fills_of, mean_price, path_of
+from alphapanda.research.trades import (
+    Path,
+    excursions,
+    extras_of,
+    fills_of,
+    mean_price,
+    path_of,
+    tags_in,
+)
 from alphapanda.rules import modules
 
 Section = Callable[[Pack], dict[str, Any]]
@@ -95,7 +103,7 @@ def run_page(result: Any, again: str, *, section: Section | None = None) -> str:
     add_equity(pack, curve, closes, days, path, fills, cash)
     shown = add_prices(pack, path, fills, result.exact["prices"])
     drawn = add_indicators(pack, result.exact.get("indicators"), shown, names)
-    add_trades(pack, fills, trips, path)
+    tags = add_trades(pack, fills, trips, path, tags_in(result.exact["fills"]))
     add_stops(pack, result.source, names.instruments)
     bad, quiet = lines.loud_and_quiet(summary)
     more = groups(details_of(days, closes, trips))
@@ -104,7 +112,7 @@ def run_page(result: Any, again: str, *, section: Section | None = None) -> str:
         "kind": "run", **heading(summary), "tiles": tiles(summary),
         "figures": [*figures(summary), beside_benchmark(path, days, closes), *more],
         "definitions": DEFINITIONS, "rolling": WINDOW,
-        "cash": cash / SCALE, "shown": shown, "indicators": drawn,
+        "cash": cash / SCALE, "shown": shown, "indicators": drawn, "tags": tags,
         "months": curves.monthly(days, closes),
         "costs": costs(summary), "rejected": rejected(result), "loud": bad, "notes": quiet,
         "pnl_line": lines.pnl_line(summary),
@@ -159,12 +167,21 @@ def add_curve(pack: Pack, name: str, curve: Curve) -> None:
     pack.add(name, curve.value)
 
 
-def add_trades(pack: Pack, fills: Fills, trips: Trips, path: Path) -> None:
-    """Add fills and trips; of more than a page can hold, some at even distances."""
+def add_trades(
+    pack: Pack, fills: Fills, trips: Trips, path: Path, words: Sequence[str | None]
+) -> list[str]:  # fmt: skip
+    """Add fills and trips; of more than a page can hold, some at even distances.
+
+    `words` are the fills' tags; what comes back are those there are, by their numbers.
+    """
     known = evenly(len(fills.ts))
     pack.add("fill_ts", milliseconds(fills.ts[known]))
     for name in ("strategy", "row", "qty", "price"):
         pack.add(f"fill_{name}", getattr(fills, name)[known])
+    listed = sorted({word for word in words if word})
+    place = {word: number for number, word in enumerate(listed)}
+    tags = np.array([place.get(word or "", -1) for word in words], np.int64)
+    pack.add("fill_tag", tags[known])
     pack.add("fill_inward", inward(fills)[known].astype(np.int64))
     adverse, favourable = excursions(trips, fills, path)
     chosen = evenly(len(trips.pnl))
@@ -174,10 +191,12 @@ def add_trades(pack: Pack, fills: Fills, trips: Trips, path: Path) -> None:
         "entry": mean_price(trips.entry_value, trips.opened),
         "exit": mean_price(trips.exit_value, trips.opened),
         "pnl": trips.pnl, "charges": trips.charges,
+        "entry_tag": tags[trips.first], "exit_tag": tags[trips.last],
         "adverse": np.nan_to_num(adverse) / PARTS, "favourable": np.nan_to_num(favourable) / PARTS,
     }  # fmt: skip
     for name, column in columns.items():
         pack.add(f"trip_{name}", column[chosen].astype(float))
+    return listed
 
 
 def evenly(n: int) -> Any:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import DAY, IST
+from alphapanda.model.limits import RejectionCode
 from alphapanda.model.money import text, to_scaled
 from alphapanda.model.notes import Note, Rank, in_order, loud
-from alphapanda.model.rows import Out, RejectionCode
+from alphapanda.model.rows import Out
 from alphapanda.research import doubts
 from alphapanda.research.events import (
     Names,
@@ -41,7 +42,7 @@ from alphapanda.research.prices import PricePath
 from alphapanda.research.requests import Open
 from alphapanda.research.stats import Balance, Fills, Trips, balance, day_closes, statistics
 from alphapanda.research.tables import framed, nanoseconds, scaled
-from alphapanda.research.trades import extras_of, fills_of, path_of, trade_table
+from alphapanda.research.trades import extras_of, fills_of, path_of, tags_in, trade_table
 
 NO_PRICES = (
     "the run has no prices.parquet, as those of earlier versions: there is no price chart, and the "
@@ -130,7 +131,8 @@ class Result:
         names = self.names
         path = path_of(self.exact["prices"], names)
         extras = extras_of(self.exact["charges"], names)
-        return trade_table(fills_of(self.exact["fills"], names), extras, path, names)
+        fills = self.exact["fills"]
+        return trade_table(fills_of(fills, names), extras, path, names, tags_in(fills))
 
     @property
     def fills(self) -> Any:
@@ -280,7 +282,8 @@ def sum_up(
     notes = in_order([
         *facts["notes"], *doubts.stopped(gatherer.stops(), gatherer.names),
         *doubts.refused(gatherer.codes.tolist(), gatherer.refusals, requests, gatherer.names),
-        *doubts.unfilled(requests), *unexplained(parts, final - gatherer.cash),
+        *doubts.unfilled(requests), *doubts.ruined(pnl["ts"], equity),
+        *unexplained(parts, final - gatherer.cash),
     ])  # fmt: skip
     summary = {
         "status": facts["status"],
@@ -313,7 +316,7 @@ def tables_of(
     ts = np.ascontiguousarray(pnl["ts"])
     return {
         "days": day_table(hours.days, day_closes(ts, equity, hours.days, gatherer.cash)),
-        "fills": fill_table(fills, gatherer.names),
+        "fills": fill_table(fills, gatherer.names, gatherer.tagged()),
         "equity": equity_table(pnl, equity, gatherer.names),
         "prices": gatherer.prices.table(),
         "charges": charge_table(*gatherer.extras(), gatherer.names),

@@ -44,6 +44,8 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: str = ""
     reason: str = ""
     requested_ns: int = 0
+    order_id: str = ""
+    """The broker's number of the order, of `adopt`."""
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

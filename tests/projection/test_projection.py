@@ -211,6 +211,30 @@ def test_whatever_a_value_is_the_next_event_is_taken_in(migrated_database: Setti
     using(migrated_database, work)
 
 
+WRONG_MANIFESTS: list[dict[str, Any]] = [
+    {}, {"mode": "paper"}, {"mode": 1, "strategies": []}, {"mode": "p" * 40, "strategies": []},
+    {"mode": "paper", "strategies": ["a"]}, {"mode": "paper", "strategies": [{"name": "a\0"}]},
+    {"mode": "paper", "strategies": [], "more": "\0"},
+]  # fmt: skip
+
+
+def test_a_manifest_that_no_row_holds_is_refused(migrated_database: Settings) -> None:
+    """It may come from anyone: what the run does is taken in without it."""
+
+    async def work(database: Database) -> None:
+        for wrong in WRONG_MANIFESTS:
+            run = fresh()
+            first, *others = trades(run, 1)
+            data = RunState(status="running", manifest=wrong)
+            told = msgspec.structs.replace(first, data=data)
+            applied = await Tables(database).apply([told, *others])
+            assert [each.event for each in applied.refused] == [told], wrong
+            assert applied.taken == len(others) - 1
+            assert (await rows_of(database, run))["runs"][0]["manifest"] == {}
+
+    using(migrated_database, work)
+
+
 def kind_of(value: Any) -> str:
     if isinstance(value, int):
         return "number"
@@ -319,7 +343,8 @@ def test_a_stray_event_belongs_to_no_run(migrated_database: Settings) -> None:
 def test_a_broker_fills_its_columns(migrated_database: Settings) -> None:
     """Its numbers are in orders and fills; one in doubt is unknown until somebody tells.
 
-    The exchange's trade numbers begin anew: two orders may have the same.
+    The exchange's trade numbers begin anew: two orders may have the same, ours or the broker's own
+    of two days. An order that is taken over is there with its number from the first.
     """
     run_id = fresh()
     terms: dict[str, Any] = {
@@ -338,6 +363,13 @@ def test_a_broker_fills_its_columns(migrated_database: Settings) -> None:
             **fill, order=order, qty=1, charges="0.00", realised="0.00", position=order, filled=1,
             trade_id="7", broker_order_id=f"25{order}", exchange_ns=made_up.START_NS,
         )))  # fmt: skip
+    for theirs in (1, 2):
+        told.append((EventType.ORDER_FILLED, Fill(
+            **fill, order=0, qty=-1, charges="0.00", realised="0.00", position=2 - theirs,
+            filled=-1, trade_id="7", broker_order_id=f"26{theirs}", exchange_ns=made_up.START_NS,
+        )))  # fmt: skip
+    taken = Order(**terms, tif="DAY", order=3, broker_order_id="253")
+    told.append((EventType.ORDER_ADOPTED, taken))
     told.append((EventType.ORDER_ACKNOWLEDGED, Order(**terms, tif="DAY", order=1)))
     told.append((EventType.RECONCILED, Reconciled(cause=0, qty=0)))
     events = [
@@ -349,10 +381,11 @@ def test_a_broker_fills_its_columns(migrated_database: Settings) -> None:
         assert (await Tables(database).apply(events)).refused == []
         found = await rows_of(database, run_id)
         orders = {row["order_id"]: row for row in found["orders"]}
-        assert [(orders[n]["status"], orders[n]["broker_order_id"]) for n in (1, 2)] == [
-            ("open", "251"), ("unknown", "252"),
+        assert [(orders[n]["status"], orders[n]["broker_order_id"]) for n in (1, 2, 3)] == [
+            ("open", "251"), ("unknown", "252"), ("submitted", "253"),
         ]  # fmt: skip
-        assert [row["trade_id"] for row in found["fills"]] == ["7", "7"]
+        numbers = sorted(row["trade_id"] for row in found["fills"])
+        assert numbers == ["261:7", "262:7", "7", "7"]
 
     using(migrated_database, work)
 

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from alphapanda.data import catalogue
-from alphapanda.data.actions import Action
+from alphapanda.data.actions import Action, idle
 from alphapanda.data.importers import staging, steps
 from alphapanda.data.importers.choosing import files_of, is_master, open_source
 from alphapanda.data.importers.importing import Progress
@@ -121,7 +121,9 @@ class _Check:
             progress("check", at + 1, len(views))
         for ticks, bars in self._pairs(views):
             times.declare(ticks)
-            findings += [replace(each, data=_data(bars)) for each in agreement.found(ticks, bars)]
+            findings += [
+                replace(each, data=_data(bars)) for each in agreement.find_differences(ticks, bars)
+            ]
         findings.sort(key=lambda each: (each.kind, each.instrument, each.data))
         return self._report(views, findings)
 
@@ -143,9 +145,9 @@ class _Check:
     def _of(self, rows: Rows) -> Iterator[Finding]:
         days = times.declare(rows)
         yield from self._unknown(rows)
-        yield from values.found(rows)
-        yield from times.found(rows, days)
-        yield from jumps.found(rows, self._asked.actions)
+        yield from values.check_values(rows)
+        yield from times.check_times(rows, days)
+        yield from jumps.find_jumps(rows, self._asked.actions)
 
     def _stage(self, number: int, path: str) -> None:
         part = catalogue.part_of(path)
@@ -251,9 +253,9 @@ class _Check:
             total += count
             edges += [each for each in (low, high) if each is not None]
             names |= set(of or ())
-        return Report(
-            tuple(findings), total, len(names), day(min(edges)), day(max(edges)), tuple(self._notes)
-        )
+        unknown = [each for each in self._asked.actions if each.instrument not in names]
+        notes = (*self._notes, *idle(unknown, "no row of it was checked"))
+        return Report(tuple(findings), total, len(names), day(min(edges)), day(max(edges)), notes)
 
 
 def _data(rows: Rows) -> str:

@@ -23,7 +23,7 @@ from alphapanda.books.emit import call
 from alphapanda.books.state import TABLES
 from alphapanda.core import glue, loop
 from alphapanda.core.bars import add_to_bar, complete_bar
-from alphapanda.core.context import context
+from alphapanda.core.context import as_tag, context
 from alphapanda.core.gate import gate
 from alphapanda.engine.compiler import cache, generate, lint, units
 from alphapanda.engine.compiler.binder import Binder
@@ -95,11 +95,13 @@ def build(
     program = unbound(shape)
     short_run = tier == Tier.AUTO and rows is not None and rows * weight(shape.specs) <= SHORT
     if not jit or tier == Tier.PLAIN or short_run:
-        return replace(program, step=plain(program, None))
+        return replace(program, step=plain_loop(program, None))
     whole = all(spec.compiled for spec in shape.specs)
     function = "step" if whole else "proceed"
     made = compiled(program, function, cache_dir, tier)
-    return made if whole else replace(made, entry=None, step=plain(program, made.entry))
+    if whole:
+        return made
+    return replace(made, entry=None, step=plain_loop(program, made.entry, tier=made.tier))
 
 
 def weight(specs: Sequence[Spec]) -> int:
@@ -140,11 +142,14 @@ def unbound(shape: Shape) -> Program:
     return Program(shape, names, tuple(dtypes(shape.specs)), state, selves)
 
 
-def plain(
-    program: Program, proceed: Callable[[Any, int], Any] | None
+def plain_loop(
+    program: Program, proceed: Callable[[Any, int], Any] | None, *, tier: Tier = Tier.PLAIN
 ) -> Callable[[Any, Any, int], int]:
-    """Return the loop as plain Python, with the compiled `proceed` if there is one."""
-    binder = Binder(None, program.shape.flags)
+    """Return the loop as plain Python, with the compiled `proceed` of a tier if there is one."""
+    flags = dict(program.shape.flags)
+    if tier == Tier.QUICK:  # a core for any strategies queues hooks that these may not have
+        flags["QUEUED"] = GENERAL["QUEUED"]
+    binder = Binder(None, flags)
     handle = [0]
     if proceed is not None:
         binder.replaced[loop.proceed] = lambda _core, _columns, at: proceed(handle[0], at)
@@ -262,6 +267,8 @@ def bind_rules(binder: Binder, scope: dict[str, Any]) -> None:
 
 def bind_specs(binder: Binder, scope: dict[str, Any], specs: Sequence[Spec]) -> None:
     """Bind the strategies' indicators and hooks."""
+    if not binder.plain:
+        binder.replaced[as_tag] = binder.bind(same_tag)
     for k, spec in enumerate(specs):
         for name, indicator in spec.indicators.items():
             module = indicators.module(short(indicator))
@@ -273,6 +280,11 @@ def bind_specs(binder: Binder, scope: dict[str, Any], specs: Sequence[Spec]) -> 
                 scope[f"{name}{k}"] = hook
             elif spec.compiled:
                 scope[f"{name}{k}"] = binder.bind(hook)
+
+
+def same_tag(tag: int) -> int:
+    """Return a tag of compiled code: it is a number there (`tags.py`)."""
+    return tag
 
 
 class Forward:

@@ -142,7 +142,7 @@ function nearest(place, list, c, fx, view) {
   let best = -1, gap = (view.to - view.from) / 60;
   const at = lowerOf(list, fx, place);
   for (const k of [at - 1, at]) if (k >= 0 && k < list.length && Math.abs(fx[list[k]] - place) < gap) { best = list[k]; gap = Math.abs(fx[best] - place); }
-  return best < 0 ? [] : [el("span", {}, el("b", {}, `${c.fill_qty[best] > 0 ? "bought" : "sold"} ${plain(Math.abs(c.fill_qty[best]), 0)} at ${rupees(c.fill_price[best] / SCALE)}`), ` ${clock(c.fill_ts[best])} ${STRATEGIES[c.fill_strategy[best]]}`)];
+  return best < 0 ? [] : [el("span", {}, el("b", {}, `${c.fill_qty[best] > 0 ? "bought" : "sold"} ${plain(Math.abs(c.fill_qty[best]), 0)} at ${rupees(c.fill_price[best] / SCALE)}`), ` ${clock(c.fill_ts[best])} ${STRATEGIES[c.fill_strategy[best]]} ${tagOf(c.fill_tag[best])}`)];
 }
 function lowerOf(list, fx, place) {
   let low = 0, high = list.length;
@@ -259,6 +259,7 @@ function dayBars(c, view) {
   return chart.node;
 }
 
+const tagOf = (number) => CONTENT.tags[number] || "";
 const PAGE = 25;
 function trades(c, prices) {
   const n = c.trip_pnl.length, of = (name) => (i) => c[name][i];
@@ -266,11 +267,11 @@ function trades(c, prices) {
   const columns = [
     ["Entry", of("trip_entry_ts"), (x) => moment(x), "text"], ["Held", took, (x) => span(x)],
     ["Strategy", of("trip_strategy"), (x) => STRATEGIES[x], "text"], ["Instrument", of("trip_row"), (x) => short(INSTRUMENTS[x]), "text"],
-    ["Side", of("trip_side"), (x) => (x > 0 ? "long" : "short"), "text"], ["Quantity", of("trip_qty"), (x) => plain(x, 0)],
+    ["Side", of("trip_side"), (x) => (x > 0 ? "long" : "short"), "text"], ["Why in", of("trip_entry_tag"), tagOf, "text"], ["Why out", of("trip_exit_tag"), tagOf, "text"], ["Quantity", of("trip_qty"), (x) => plain(x, 0)],
     ["In", of("trip_entry"), (x) => plain(x / SCALE)], ["Out", of("trip_exit"), (x) => plain(x / SCALE)],
     ["P&L", of("trip_pnl"), (x) => plain(x / SCALE), "", true], ["Charges", of("trip_charges"), (x) => plain(x / SCALE)],
     ["Against", of("trip_adverse"), (x) => percent(x / 1e6)], ["With", of("trip_favourable"), (x) => percent(x / 1e6)],
-  ].filter(([name]) => (name !== "Strategy" || STRATEGIES.length > 1) && (name !== "Instrument" || INSTRUMENTS.length > 1));
+  ].filter(([name]) => (name !== "Strategy" || STRATEGIES.length > 1) && (name !== "Instrument" || INSTRUMENTS.length > 1) && (!name.startsWith("Why") || CONTENT.tags.length));
   let order = Array.from({ length: n }, (_, i) => i).sort((a, b) => c.trip_entry_ts[a] - c.trip_entry_ts[b]), shown = order, page = 0, by = 0, falling = false;
   const body = el("tbody"), told = el("small"), back = el("button", { onclick: () => turn(-1) }, "Earlier"), on = el("button", { onclick: () => turn(1) }, "Later");
   const heads = columns.map(([name, , , text], k) => el("th", { class: `sorts ${text || ""}`, tabindex: 0, onclick: () => sort(k), onkeydown: (e) => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); sort(k); } } }, name));

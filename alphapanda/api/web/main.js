@@ -153,7 +153,7 @@ class App {
   }
   tellUnread() {
     this.trouble.hidden = !this.unread.size;
-    say(this.trouble, [...this.unread].map(([what, why]) => `Not all is shown: ${what} could not be read (${why}). It is tried again.`).join(" "));
+    say(this.trouble, this.unread.size ? `Not all is shown: ${[...this.unread].map(([what, why]) => `${what} could not be read (${why})`).join("; ")}. It is tried again.` : "");
   }
 
   soon() {

@@ -23,10 +23,11 @@ def is_partial(path: Path) -> bool:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a path beside a file; what the body writes there takes the file's place, durably.
 
-    Where the body raises, the file stays as it was and nothing is left.
+    Where the body raises, the file stays as it was and nothing is left. What need not survive a
+    power cut is not `durable`: it is not synced.
 
     Raises:
         OSError: the system refuses; the caller says what to do.
@@ -34,9 +35,11 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = beside(path)
     try:
         yield partial
-        sync(partial)
+        if durable:
+            sync(partial)
         partial.replace(path)
-        sync(path.parent)
+        if durable:
+            sync(path.parent)
     finally:
         with suppress(OSError):
             partial.unlink()

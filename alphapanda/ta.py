@@ -11,7 +11,7 @@ import functools
 import itertools
 from typing import Any
 
-from alphapanda import indicators
+from alphapanda import config, indicators
 from alphapanda.engine import frames
 from alphapanda.errors import UsageError
 
@@ -27,7 +27,8 @@ def __getattr__(name: str) -> Any:
         data = tuple(itertools.takewhile(indicators.is_data, arguments))
         if not data:
             raise UsageError(f"ta.{name}() takes data first: an array, a Series or a DataFrame")
-        return frames.computed(declare, data, arguments[len(data) :], named)
+        cache_dir = config.load().cache_dir
+        return frames.computed(declare, data, arguments[len(data) :], named, cache_dir=cache_dir)
 
     return compute
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import alphapanda
+
 ROOT = Path(__file__).resolve().parents[1]
 LAZY = {"alphapanda", "alphapanda.cli.table"}
 """The public names and the command line's table: what they name in text is loaded when used."""
@@ -72,6 +74,66 @@ def reachable(start: str, edges: dict[str, set[str]]) -> set[str]:
             seen.add(name)
             left += edges[name]
     return seen
+
+
+PUBLIC = ("alphapanda.notebook", "alphapanda.options")
+"""What notebooks import from, beside `alphapanda` itself: above these names is no command."""
+ON_ITS_OWN = {
+    "alphapanda.ta.__getattr__": "an indicator over data, called as `ta.ema(...)`",
+    "alphapanda.sweeps.remote.Remote": "where a process of a cluster begins, on another machine",
+}
+"""Who else loads settings, and why nobody could hand them over."""
+
+
+def called(node: ast.AST) -> str:
+    """Return the name of a call, `config.load`; empty where there is none or it is longer."""
+    func = getattr(node, "func", None)
+    if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
+        return f"{func.value.id}.{func.attr}"
+    return func.id if isinstance(func, ast.Name) else ""
+
+
+def loaders(tree: ast.Module) -> set[str]:
+    """Return the functions and classes, of those at the top, inside which settings are loaded."""
+    found = set()
+    for part in tree.body:
+        for node in ast.walk(part):
+            ours = isinstance(node, ast.ImportFrom) and node.module == "alphapanda.config"
+            inside = ours and any(alias.name == "load" for alias in node.names)
+            if inside or called(node) in ("config.load", "settings.read", "Settings"):
+                found.add(getattr(part, "name", "the module itself"))
+    return found
+
+
+def public_functions() -> set[str]:
+    """Return the homes of the names that Python programs and notebooks import."""
+    imports = [node for part in PUBLIC for node in trees()[part].body]
+    gathered = [node for node in imports if isinstance(node, ast.ImportFrom)]
+    own = {f"{home}.{name}" for home, names in alphapanda._HOMES.items() for name in names}
+    return own | {f"{node.module}.{alias.name}" for node in gathered for alias in node.names}
+
+
+def test_settings_are_loaded_once_and_handed_down() -> None:
+    """Commands load settings, and functions that have no command above them; all else takes them.
+
+    A function below that needs a setting has it, or the settings, as a parameter.
+    """
+    found = {
+        f"{name}.{function}"
+        for name, tree in trees().items()
+        if not name.startswith(("alphapanda.cli.", "alphapanda.config"))
+        for function in loaders(tree)
+    }
+    assert found - public_functions() == {*ON_ITS_OWN}
+
+
+def test_a_hidden_load_is_found() -> None:
+    """However settings are loaded, the function that does it is named; what takes them is not."""
+    for hidden in ("config.load().cache_dir", "Settings()", "settings.read()"):
+        tree = ast.parse(f"def start(plan):\n    return go(plan, {hidden})\ndef go(a, b): ...")
+        assert loaders(tree) == {"start"}
+    assert loaders(ast.parse("from alphapanda.config import load")) == {"the module itself"}
+    assert loaders(ast.parse("def go(settings): return settings.cache_dir")) == set()
 
 
 def test_there_is_no_ring() -> None:

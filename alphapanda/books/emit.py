@@ -52,9 +52,9 @@ def emit_order(core: Core, type_: int, order: Record) -> None:
 
 def emit_request(core: Core, type_: int, request: Record) -> None:
     """Append a row that shows what was asked for."""
-    emit(
-        core, type_, request.strategy, request.row, request.id, request.qty, request.price,
-        request.trigger, request.kind, request.tif, request.product,
+    emit_in(
+        core, request.tag, type_, request.strategy, request.row, request.id, request.qty,
+        request.price, request.trigger, request.kind, request.tif, request.product,
     )  # fmt: skip
 
 

@@ -255,9 +255,23 @@ def place_system(
     clock = core.clock[0]
     slot = take_slot(core)
     order = core.orders[slot]
-    clear(order)
+    occupy(core, order, strategy, row, qty, kind, price, trigger)
     clock.last_id += 1
     order.id = clock.last_id
+    order.ts = clock.now + core.config[0].latency
+    append(core, slot, row)
+    open_qty(core, order, qty)
+    return slot
+
+
+def occupy(
+    core: Core, order: Record, strategy: int, row: int, qty: int, kind: int, price: int,
+    trigger: int,
+) -> None:  # fmt: skip
+    """Make a slot an order of now that no request asked for; it has no number yet."""
+    clock = core.clock[0]
+    clear(order)
+    order.id = 0
     order.strategy = strategy
     order.row = row
     order.qty = qty
@@ -266,15 +280,12 @@ def place_system(
     order.trigger = trigger
     order.tif = 0
     order.product = core.positions[strategy * clock.instruments + row].product
-    order.ts = clock.now + core.config[0].latency
+    order.ts = clock.now
     order.cause = clock.cause
     order.system = Maker.CORE
     order.basis = 0
     order.goal = qty
     order.level = trigger
-    append(core, slot, row)
-    open_qty(core, order, qty)
-    return slot
 
 
 def end_all(core: Core, row: int, strategy: int, type_: int, reason: int) -> None:

@@ -97,9 +97,9 @@ when an exit that was refused is sent anew, 0: not, and `refusals`, how often it
 
 REQUEST = ints(
     "id verb strategy row qty kind price trigger tif product order stop target trail system",
-    "protection role group code value limit changes",
+    "protection role group code value limit changes tag",
 )
-"""What a strategy asked for and the gate has not yet answered."""
+"""What a strategy asked for and the gate has not yet answered. `tag`: why (`model/tags.py`)."""
 
 CALL = ints("hook strategy instance row a b c")
 """A hook that is due."""

@@ -8,11 +8,11 @@ that live fills called for is sent here too, whatever was filled of its entry.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from alphapanda import config
 from alphapanda.books import orders
 from alphapanda.books.protection import automatic
 from alphapanda.books.state import Limit, Maker, OrderRole, RequestVerb
@@ -38,13 +38,11 @@ FEW = 8
 class Bench:
     """A live run's orders and rows, to be matched on paper again and again."""
 
-    def __init__(self, run: LiveRun, *, jit: bool = True, times: int = 1) -> None:
+    def __init__(self, run: LiveRun, cache_dir: Path, *, jit: bool = True, times: int = 1) -> None:
         self.run = run
         everything = tuple(range(len(run.feed.instruments)))
         shape = Shape((IDLE,), run.feed.interval_ns, run.feed.columns, (True,), paper=True)
-        program = build(
-            shape, jit=jit, cache_dir=config.load().cache_dir, rows=run.columns.rows * times
-        )
+        program = build(shape, jit=jit, cache_dir=cache_dir, rows=run.columns.rows * times)
         products = tuple(Product.NRML for _ in everything)
         self._engine = Engine(program, Setup(
             instruments=run.feed.instruments,

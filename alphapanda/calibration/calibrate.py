@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,8 @@ class Matched:
     """Every run's orders under any settings: each run is replayed once for each settings."""
 
     runs: Sequence[LiveRun]
+    cache_dir: Path
+    """Where compiled loops are kept."""
     jit: bool = True
     replayed: Callable[[], None] = lambda: None
     _benches: dict[int, Bench] = field(default_factory=dict)
@@ -82,7 +85,7 @@ class Matched:
         if key not in self._known:
             run = self.runs[place]
             if place not in self._benches:
-                self._benches[place] = Bench(run, jit=self.jit, times=REPLAYS)
+                self._benches[place] = Bench(run, self.cache_dir, jit=self.jit, times=REPLAYS)
             paper = Paper(
                 latency_ns=terms.latency, slippage=terms.slippage,
                 volume_share=terms.volume_share, limit_fill=paper_of(run).limit_fill,
@@ -115,7 +118,7 @@ class Matched:
 
 
 def calibrate(
-    runs: Sequence[LiveRun], *, jit: bool = True, progress: Progress | None = None
+    runs: Sequence[LiveRun], cache_dir: Path, *, jit: bool = True, progress: Progress | None = None
 ) -> Calibration:
     """Fit latency, slippage and share of volume to live runs.
 
@@ -127,7 +130,7 @@ def calibrate(
     rule = check_runs(runs, sessions)
     kept = not_fitted(runs)
     names = [name for name in GRIDS if name not in kept]
-    matched = Matched(runs, jit=jit)
+    matched = Matched(runs, cache_dir, jit=jit)
     everything = [np.ones(len(run.orders), bool) for run in runs]
     folds, how = folds_of(runs, sessions)
     found = fit_shown(matched, everything, names, "all sessions", progress)

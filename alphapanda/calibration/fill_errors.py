@@ -94,12 +94,12 @@ def paper_of(run: LiveRun) -> Paper:
     )  # fmt: skip
 
 
-def compare_run(run: LiveRun) -> Compared:
+def compare_run(run: LiveRun, cache_dir: Path) -> Compared:
     """Return a live run's orders beside what paper matching with its own settings fills of them."""
-    return compared(Bench(run, jit=bool(run.options["jit"])), paper_of(run))
+    return compared(Bench(run, cache_dir, jit=bool(run.options["jit"])), paper_of(run))
 
 
-def of_folder(folder: Path) -> Compared | None:
+def of_folder(folder: Path, cache_dir: Path) -> Compared | None:
     """Return the orders of a run's folder beside their paper fills; None of a run that sent none.
 
     Raises:
@@ -107,7 +107,7 @@ def of_folder(folder: Path) -> Compared | None:
     """
     if not manifest_in(folder).get("sent"):
         return None
-    return compare_run(read_live(folder))
+    return compare_run(read_live(folder), cache_dir)
 
 
 def told(found: Compared) -> dict[str, Any]:

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphapanda.errors import UsageError
-from alphapanda.events.envelopes import Inputs, Position
 from alphapanda.events.events import Envelope, EventType, decode
 from alphapanda.events.feeds import Feed, kept_in
+from alphapanda.events.inputs import Inputs, Position
 from alphapanda.journal.journal import Journal
 from alphapanda.journal.packing import Batch
 from alphapanda.model.calendar import ist_date

@@ -46,13 +46,15 @@ def backtest(
 def run(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool = False) -> None:
     """Run one backtest, publish it where `bus` says so, and print its result."""
     made = run_files.of_command(strategy, given)
+    settings = config.load()
     if bus:
         from alphapanda.runtime.servers import served  # noqa: PLC0415 (seldom asked for)
 
-        served(config.load())
-    directory = RunDirectory(default_out(made), numbered=True) if made.out is None else None
+        served(settings)
+    folder = default_out(made, settings.runs_dir)
+    directory = RunDirectory(folder, numbered=True) if made.out is None else None
     with progress_bar(quiet=json) as progress:
-        result = runs.run_backtest(made, progress=progress, directory=directory)
+        result = runs.run_backtest(made, settings, progress=progress, directory=directory)
     if json:
         print_json(result.summary)
     else:
@@ -60,11 +62,11 @@ def run(strategy: str, given: Mapping[str, Any], *, json: bool, bus: bool = Fals
     if bus and result.path is not None:
         from alphapanda.runtime.relaying import publish  # noqa: PLC0415 (heavy, and seldom asked for)
 
-        publish(result.path)
+        publish(result.path, settings)
     if made.journal and result.path is not None:
         from alphapanda.runtime.projecting import project  # noqa: PLC0415
 
-        project(result.path)
+        project(result.path, settings)
     if result.trouble:
         raise OutsideError(result.trouble)
     if result.summary["status"] == "interrupted":

@@ -49,7 +49,7 @@ def journals_at(settings: Settings, run: str | None, broker: str) -> list[Journa
         UsageError: if the run that is named trades elsewhere.
     """
     if run is not None:
-        journal = Journal.open(folder_of(run))
+        journal = Journal.open(folder_of(run, settings.runs_dir))
         if journal.contents.manifest.get("broker") != broker:
             raise UsageError(f"{run} is no run at {broker}")
         return [journal]

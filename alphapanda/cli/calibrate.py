@@ -10,7 +10,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from alphapanda import files
+from alphapanda import config, files
 from alphapanda.calibration import calibrate as calibration
 from alphapanda.calibration.fitting import Terms
 from alphapanda.calibration.profile import facts_of, profile_text
@@ -49,9 +49,10 @@ def calibrate(
     It says what the profile is worth on sessions that it was not fitted to.
     """
     target = free(out)
-    live = [read_live(folder_of(run), name=run) for run in runs]
+    settings = config.load()
+    live = [read_live(folder_of(run, settings.runs_dir), name=run) for run in runs]
     with step_bars("calibrate", quiet=json) as bars:
-        found = calibration.calibrate(live, jit=not no_jit, progress=bars)
+        found = calibration.calibrate(live, settings.cache_dir, jit=not no_jit, progress=bars)
     facts = facts_of(found)
     write(target, profile_text(facts))
     if json:

@@ -68,7 +68,8 @@ def chain(
     known = (data / catalogue.INSTRUMENTS, settings.instruments_dir)
     made = chain_of(
         underlying, day, data, (instruments,) if instruments is not None else known,
-        at=time_of(date, at), expiry=parse_day("--expiry", expiry), rate=rate,
+        cache_dir=settings.cache_dir, at=time_of(date, at), expiry=parse_day("--expiry", expiry),
+        rate=rate,
     )  # fmt: skip
     made = made if strikes is None else made.around(strikes)
     made = made if delta is None else made.by_delta(delta)

@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from alphapanda import config
 from alphapanda.cli.flags import Json, Strategy, option, run_options
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.progress import progress_bar
@@ -41,7 +42,7 @@ def check(
     """Look for decisions that use the future, chance, or too short a warm-up; status 1 if any."""
     made = run_files.of_command(strategy, given, leaving=["out"])
     with progress_bar(quiet=json, what="check") as progress:
-        found = checks.run(made, cuts=cuts, tolerance=tolerance, progress=progress)
+        found = checks.run(made, config.load(), cuts=cuts, tolerance=tolerance, progress=progress)
     tell(found.summary, check_table(found.summary), json=json)
     return FINDING if found.summary["findings"] else 0
 

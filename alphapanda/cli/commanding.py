@@ -86,7 +86,10 @@ def command_runs(
         write_durably(settings.base_dir / KILL, {"by": by, "reason": reason, "ns": time.time_ns()})
     if everything and verb == Verb.REARM:
         (settings.base_dir / KILL).unlink(missing_ok=True)
-    targets = list(all_targets(settings)) if run is None else [target_of(folder_of(run))]
+    if run is None:
+        targets = list(all_targets(settings))
+    else:
+        targets = [target_of(folder_of(run, settings.runs_dir))]
     for target in targets if run is not None else ():
         check_scope(target, scope)
     key = load_key(settings.base_dir)
@@ -140,7 +143,7 @@ def sending_target(settings: Settings, run: str | None) -> Target:
         UsageError: if no run is named, and not exactly one sends orders.
     """
     if run is not None:
-        return target_of(folder_of(run))
+        return target_of(folder_of(run, settings.runs_dir))
     sending = [each for each in all_targets(settings) if each.manifest.get("sent")]
     if len(sending) != 1:
         names = ", ".join(each.folder.name for each in sending) or "none"

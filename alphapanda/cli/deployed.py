@@ -66,7 +66,9 @@ def refuse_beside(
 def run_deployment(asked: Asked) -> int:
     """Run a deployment, or its run at one broker; return the exit status."""
     settings = config.load()
-    made = deployments.find(settings.deployments_dir, asked.name)
+    made = deployments.find(
+        settings.deployments_dir, asked.name, strategies_dir=settings.strategies_dir
+    )
     set_up = as_set_up(made, settings)
     made = set_up.deployment
     brokers = chosen(made, asked.broker)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from alphapanda import __version__, config
+from alphapanda import __version__
 from alphapanda.errors import AlphaPandaError, OutsideError, UsageError
 from alphapanda.events.events import RunStatus
 from alphapanda.files import write_text
@@ -18,16 +18,15 @@ ENDED = ".ended.json"
 """In the folder of runs: what a list says of runs that have ended, by folder, size and time."""
 
 
-def open_journals() -> Iterator[tuple[Path, Journal | AlphaPandaError]]:
+def open_journals(runs_dir: Path) -> Iterator[tuple[Path, Journal | AlphaPandaError]]:
     """Yield the runs that keep a journal, the newest last, or what is wrong with theirs."""
-    for file in journal_files():
+    for file in journal_files(runs_dir):
         yield file.parent, opened(file)
 
 
-def journal_files() -> list[Path]:
+def journal_files(runs_dir: Path) -> list[Path]:
     """Return the journals of runs, the newest last."""
-    folder = config.load().runs_dir
-    return sorted(folder.glob(f"*/{FILE}"), key=lambda file: file.stat().st_mtime)
+    return sorted(runs_dir.glob(f"*/{FILE}"), key=lambda file: file.stat().st_mtime)
 
 
 def opened(file: Path) -> Journal | AlphaPandaError:
@@ -40,15 +39,15 @@ def opened(file: Path) -> Journal | AlphaPandaError:
         return OutsideError(f"{file}: {error.strerror}")
 
 
-def facts_of_all() -> Iterator[dict[str, Any]]:
+def facts_of_all(runs_dir: Path) -> Iterator[dict[str, Any]]:
     """Yield what a list says of each run, the newest last.
 
     A journal is read through once after its run's end: its size and time then say that nothing has
     touched it. Whether every byte of it is still what it was, `verify` finds out.
     """
-    place = config.load().runs_dir / ENDED
+    place = runs_dir / ENDED
     known, now = ended(place), {}
-    for file in journal_files():
+    for file in journal_files(runs_dir):
         status = file.stat()
         mark = [__version__, status.st_size, status.st_mtime_ns]
         before = known.get(file.parent.name)

@@ -128,7 +128,7 @@ async def from_journals(
         OutsideError: if the database does not answer; what was taken in stays.
     """
     made = Projected("journals")
-    found = here(made, runs)
+    found = here(made, runs, settings.runs_dir)
     projector = Projector(settings, patient=rebuild)
     rebuilt = Rebuilt() if rebuild else None
     await projector.start()
@@ -143,11 +143,11 @@ async def from_journals(
     return noted(made, projector)
 
 
-def here(made: Projected, runs: Sequence[str]) -> list[tuple[Path, Journal]]:
+def here(made: Projected, runs: Sequence[str], runs_dir: Path) -> list[tuple[Path, Journal]]:
     """Return the journals of some runs, or of all under runs/; those damaged are noted."""
-    named = [(folder, opened(folder)) for folder in map(folder_of, runs)]
+    named = [(folder, opened(folder)) for folder in (folder_of(run, runs_dir) for run in runs)]
     found: list[tuple[Path, Journal]] = []
-    for folder, journal in named if runs else open_journals():
+    for folder, journal in named if runs else open_journals(runs_dir):
         if isinstance(journal, Journal):
             found.append((folder, journal))
         else:
@@ -221,7 +221,7 @@ async def from_journals_first(
     settings: Settings, made: Projected, rebuilt: Rebuilt, show: Show
 ) -> None:
     """Make again the runs whose journals are here; the topics begin anew for the others."""
-    found = here(made, [])
+    found = here(made, [], settings.runs_dir)
     projector = Projector(settings, patient=True)
     await projector.start()
     try:

@@ -86,13 +86,15 @@ def rehearse(
         raise UsageError("no data are named: --data FILE, a folder or a pattern")
     MONEY.value("cash", cash)
     speed_of(speed)
+    settings = config.load()
     if bus:
-        served(config.load())
+        served(settings)
     if days < 1:
         raise UsageError(f"--days {days}: at least 1")
-    folder = unused(out or default_folder())
+    folder = unused(out or default_folder(settings.runs_dir))
     wanted = rehearsals.Wanted(
-        [absolute(name) for name in strategies], [str(Path(path).absolute()) for path in data],
+        [absolute(name, settings.strategies_dir) for name in strategies],
+        [str(Path(path).absolute()) for path in data],
         folder, [path.absolute() for path in instruments or ()], instrument or (), exchange,
         repair, param or (), cash, file_or_name(limits), file_or_name(faults), speed, seed,
         not no_jit, days,
@@ -101,7 +103,8 @@ def rehearse(
     done = rehearsals.rehearse(
         wanted, lambda line: None if json else console.print(f"{line} ...", highlight=False)
     )
-    show(done, folder, publish(folder, rehearsed=True).envelopes if bus else None, json=json)
+    published = publish(folder, settings, rehearsed=True).envelopes if bus else None
+    show(done, folder, published, json=json)
     return 0 if done.fine else FINDING
 
 
@@ -124,14 +127,14 @@ def show(done: Any, folder: Path, published: int | None, *, json: bool) -> None:
     sys.stdout.write(f"the run: {folder}\n")
 
 
-def default_folder() -> Path:
+def default_folder(runs_dir: Path) -> Path:
     """Return a run folder of its own."""
-    return config.load().runs_dir / f"{datetime.now(INDIA):%Y%m%d-%H%M%S}-rehearsal"
+    return runs_dir / f"{datetime.now(INDIA):%Y%m%d-%H%M%S}-rehearsal"
 
 
-def absolute(name: str) -> str:
+def absolute(name: str, strategies_dir: Path) -> str:
     """Return a strategy by its file and class, which any process finds."""
-    spec = find(name)
+    spec = find(name, strategies_dir)
     return f"{spec.file}:{spec.cls.__name__}"
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from rich.text import Text
 
+from alphapanda import config
 from alphapanda.cli.flags import Json, RunFolder, option
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.research.table import count
@@ -17,8 +18,9 @@ Again = Annotated[bool, option("--again", text="All of it; readers drop repeats.
 
 def relay(run: RunFolder, again: Again = False, json: Json = False) -> None:
     """Publish the rest of a run that has ended to the topics."""
-    folder = folder_of(run)
-    done = publish(folder, again=again)
+    settings = config.load()
+    folder = folder_of(run, settings.runs_dir)
+    done = publish(folder, settings, again=again)
     if json:
         print_json({"run": folder.name, **done._asdict()})
         return

@@ -23,10 +23,10 @@ from alphapanda.research.details import details
 from alphapanda.research.fill_section import add_fill_errors
 from alphapanda.research.pack import Pack
 from alphapanda.research.report import run_page
-from alphapanda.research.result import Result
+from alphapanda.research.result import Result, read_result
 from alphapanda.research.table_csv import table_csv
 from alphapanda.runs.command_line import again
-from alphapanda.runs.folders import load
+from alphapanda.runs.folders import folder_of
 
 HEADS = (
     "both", "live", "paper", "ticks p50", "p95", "bias", "₹ p50", "p95", "apart",
@@ -62,17 +62,19 @@ def report(
             raise UsageError(
                 f"--{name} {path}: a file holds the {name} of one run, not of {len(runs)}"
             )
-    results = [load(run) for run in runs]
+    settings = config.load()
+    folders = [folder_of(run, settings.runs_dir) for run in runs]
+    results = list(map(read_result, folders))
     for name, path in sheets:
         write(path, table_csv(results[0], name), f"--{name}")
-    compared = [beside_paper(result) for result in results]
+    compared = [beside_paper(result, settings.cache_dir) for result in results]
     if len(results) == 1:
         page = run_page(results[0], again(results[0].manifest), section=section_of(compared[0]))
-        target = out or results[0].path / "report.html"  # type: ignore[operator]
+        target = out or folders[0] / "report.html"
     else:
         names = labelled(results)
         page = compare_page(results, names)
-        target = out or config.load().runs_dir / f"compare-{'-'.join(map(short, names))[:100]}.html"
+        target = out or settings.runs_dir / f"compare-{'-'.join(map(short, names))[:100]}.html"
     written = write(target, page)
     told = {"report": str(written), "runs": told_of(results, compared)}
     if json:
@@ -100,9 +102,9 @@ def labelled(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def beside_paper(result: Result) -> Compared | None:
+def beside_paper(result: Result, cache_dir: Path) -> Compared | None:
     """Return a live run's orders beside their paper fills; None of any other run."""
-    return None if result.path is None else fill_errors.of_folder(result.path)
+    return None if result.path is None else fill_errors.of_folder(result.path, cache_dir)
 
 
 def section_of(compared: Compared | None) -> Callable[[Pack], dict[str, Any]] | None:

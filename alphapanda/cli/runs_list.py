@@ -18,12 +18,13 @@ from alphapanda.research.table import count
 
 def runs_list(json: Json = False) -> None:
     """List them: how they stand, what they hold."""
-    found = list(facts_of_all())
+    runs_dir = config.load().runs_dir
+    found = list(facts_of_all(runs_dir))
     if json:
         print_json({"runs": found})
         return
     if not found:
-        print_table(Text(f"no journals in {config.load().runs_dir}: backtest --journal keeps one"))
+        print_table(Text(f"no journals in {runs_dir}: backtest --journal keeps one"))
         return
     table = whole_table(
         columns=("run", "status", "mode", "strategies"), numbers=("rows", "envelopes", "MB")

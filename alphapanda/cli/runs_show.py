@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
+from alphapanda import config
 from alphapanda.cli.flags import Json, RunFolder
 from alphapanda.cli.journals import facts_of
 from alphapanda.cli.output import print_json, print_table, whole_table
@@ -33,7 +34,7 @@ _TYPE = msgspec.json.Decoder(_Type)
 
 def runs_show(run: RunFolder, json: Json = False) -> None:
     """Show one: its manifest, its events by type."""
-    folder = folder_of(run)
+    folder = folder_of(run, config.load().runs_dir)
     journal = Journal.open(folder)
     facts = facts_of(folder if folder.is_dir() else folder.parent, journal)
     kinds: Counter[str] = Counter()

@@ -43,9 +43,9 @@ def seed(
         return
     failures: list[str] = []
     wanted: dict[str, dict[str, Any]] = {}
-    for name in discovery.available():
+    for name in discovery.available(settings.strategies_dir):
         try:
-            spec = discovery.find(name)
+            spec = discovery.find(name, settings.strategies_dir)
             wanted[name] = dict(validated(spec, {}))
         except UsageError as error:
             failures.append(str(error))
@@ -62,7 +62,7 @@ def seed(
 
 def seed_deployment(name: str, settings: Settings, *, json: bool) -> None:
     """Write a deployment's file into the database, and print what was done, and what differs."""
-    made = deployments.find(settings.deployments_dir, name)
+    made = deployments.find(settings.deployments_dir, name, strategies_dir=settings.strategies_dir)
     told = asyncio.run(written_down(made, settings))
     notes = as_set_up(made, settings).notes
     if json:

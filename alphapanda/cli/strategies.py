@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alphapanda import config
 from alphapanda.cli.flags import Json
 from alphapanda.cli.output import print_json, print_table
 from alphapanda.cli.show import strategy_facts, strategy_table
@@ -12,11 +13,12 @@ from alphapanda.runs import discovery
 
 def strategies(json: Json = False) -> None:
     """List the strategies with their parameters."""
+    folder = config.load().strategies_dir
     specs: dict[str, Spec] = {}
     failures: list[str] = []
-    for name in discovery.available():
+    for name in discovery.available(folder):
         try:
-            specs[name] = discovery.find(name)
+            specs[name] = discovery.find(name, folder)
         except UsageError as error:
             failures.append(str(error))
     if json:

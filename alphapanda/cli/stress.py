@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from alphapanda import config
 from alphapanda.cli.check import heading, noted, tell
 from alphapanda.cli.flags import Json, Strategy, run_options
 from alphapanda.cli.progress import progress_bar
@@ -25,7 +26,7 @@ def stress(strategy: Strategy, given: dict[str, Any], json: Json = False) -> Non
     """Rerun with worse fills, dearer charges and lost rows: how much of the P&L survives."""
     made = run_files.of_command(strategy, given, leaving=["out"])
     with progress_bar(quiet=json, what="stress") as progress:
-        summary = stresses.run(made, progress=progress).summary
+        summary = stresses.run(made, config.load(), progress=progress).summary
     tell(summary, stress_table(summary), json=json)
 
 

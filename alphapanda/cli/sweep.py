@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from alphapanda import config
 from alphapanda.cli.flags import Json, Strategy, option, run_options
 from alphapanda.cli.output import print_json, print_table
+from alphapanda.cli.progress import progress_bar
 from alphapanda.model.money import to_scaled
 from alphapanda.research.rundir import numbered
 from alphapanda.research.sweep_result import SweepResult, column_of
@@ -97,11 +97,12 @@ def sweep(
         where=where or None, search=search, trials=trials, cluster=cluster,
         each_instrument=each_instrument,
     )  # fmt: skip
-    made = run_files.of_command(strategy, given)
-    folder = out or made.out or next(filter(is_free, numbered(default_out(made, "sweep-"))))
+    made, settings = run_files.of_command(strategy, given), config.load()
+    folder = out or made.out or free(default_out(made, settings.runs_dir, what="sweep-"))
     try:
-        with progress_bar(quiet=json) as progress:
-            result = sweeps.run(made, asked, progress=progress, out=folder)
+        with progress_bar(quiet=json, what="sweep", unit="combinations") as bar:
+            progress = None if bar is None else lambda done, total: bar(done, total, 0)
+            result = sweeps.run(made, asked, settings, progress=progress, out=folder)
     except KeyboardInterrupt:
         sys.stderr.write(f"alphapanda: to go on, run it again with --out {folder}\n")
         raise
@@ -111,28 +112,9 @@ def sweep(
         print_table(result_tables(result))
 
 
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[sweeps.Progress | None]:
-    """Show combinations, rate and time left on a terminal; elsewhere nothing."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    columns = (
-        TextColumn("sweep"), BarColumn(),
-        TextColumn("{task.completed:,.0f}/{task.total:,.0f} combinations"),
-        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("sweep", total=None, rate="")
-
-        def shown(done: int, total: int) -> None:
-            if bar.tasks[0].total is None:  # what was done before is not this run's speed
-                bar.reset(task, total=total, completed=done)
-            speed = bar.tasks[0].speed or 0
-            bar.update(task, completed=done, rate=f"{speed:,.1f}/s")
-
-        yield shown
+def free(folder: Path) -> Path:
+    """Return the first name of a folder, or of those numbered behind it, that nothing has."""
+    return next(filter(is_free, numbered(folder)))
 
 
 def result_tables(result: SweepResult) -> RenderableType:

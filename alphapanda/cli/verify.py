@@ -8,6 +8,7 @@ from typing import Annotated
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from alphapanda import config
 from alphapanda.cli.flags import Json, RunFolder, option
 from alphapanda.cli.output import print_json, print_table, whole_table
 from alphapanda.cli.progress import progress_bar
@@ -28,9 +29,13 @@ RecordedCode = Annotated[
 
 def verify(run: RunFolder, recorded_code: RecordedCode = False, json: Json = False) -> int:
     """Replay a run's journal through a fresh core: every envelope must come out the same."""
+    settings = config.load()
     with progress_bar(quiet=json, what="verify") as bar:
         show = None if bar is None else lambda done, total: bar(done, total, 0)
-        found = verified(folder_of(run), progress=show, recorded_code=recorded_code)
+        found = verified(
+            folder_of(run, settings.runs_dir), settings.cache_dir, progress=show,
+            recorded_code=recorded_code,
+        )  # fmt: skip
     if json:
         print_json({"identical": found.identical, **asdict(found)})
     else:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from alphapanda.books.orders import find
 from alphapanda.books.state import ALL_ORDERS, Core, Maker, OrderRole, RequestVerb
 from alphapanda.model.rows import Kind, Tif
+from alphapanda.model.tags import tag_number
 
 AUTO = -1
 """Market protection chosen by the instrument's price, as Zerodha's own default does."""
@@ -154,57 +155,66 @@ def ask_for(
     request.protection = AUTO
     request.role = OrderRole.NONE
     request.system = Maker.STRATEGY
+    request.tag = 0
     return int(clock.n_requests - 1)
+
+
+def as_tag(tag: str | int) -> int:
+    """Return the number of a tag; in compiled code, which has no texts, it is one already."""
+    return tag_number(tag) if isinstance(tag, str) else tag
 
 
 def order(
     ctx: Context, qty: int, kind: int = Kind.MARKET, price: int = 0, trigger: int = 0,
-    tif: int = Tif.DAY, protection: int = AUTO,
+    tif: int = Tif.DAY, protection: int = AUTO, tag: str | int = 0,
 ) -> int:  # fmt: skip
     """Ask for an order of `qty` (negative sells); return its number.
 
-    `protection` is the widest fill of MARKET and STOP in 1e-7 of the last price.
+    `protection` is the widest fill of MARKET and STOP in 1e-7 of the last price. `tag` says why, in
+    up to 12 of a-z, 0-9 and `-`; reports and events show it.
     """
     request = ctx.core.requests[
         ask_for(ctx, RequestVerb.NEW, whole(qty), kind, price, trigger, tif)
     ]
     request.protection = protection
+    request.tag = as_tag(tag)
     return int(request.id)
 
 
-def buy(ctx: Context, qty: int) -> int:
+def buy(ctx: Context, qty: int, tag: str | int = 0) -> int:
     """Ask to buy at the market; return the order's number."""
-    return order(ctx, qty)
+    return order(ctx, qty, Kind.MARKET, 0, 0, Tif.DAY, AUTO, tag)
 
 
-def sell(ctx: Context, qty: int) -> int:
+def sell(ctx: Context, qty: int, tag: str | int = 0) -> int:
     """Ask to sell at the market; return the order's number."""
-    return order(ctx, -qty)
+    return order(ctx, -qty, Kind.MARKET, 0, 0, Tif.DAY, AUTO, tag)
 
 
-def buy_limit(ctx: Context, qty: int, price: int) -> int:
+def buy_limit(ctx: Context, qty: int, price: int, tag: str | int = 0) -> int:
     """Ask to buy at `price` or better; return the order's number."""
-    return order(ctx, qty, Kind.LIMIT, price)
+    return order(ctx, qty, Kind.LIMIT, price, 0, Tif.DAY, AUTO, tag)
 
 
-def sell_limit(ctx: Context, qty: int, price: int) -> int:
+def sell_limit(ctx: Context, qty: int, price: int, tag: str | int = 0) -> int:
     """Ask to sell at `price` or better; return the order's number."""
-    return order(ctx, -qty, Kind.LIMIT, price)
+    return order(ctx, -qty, Kind.LIMIT, price, 0, Tif.DAY, AUTO, tag)
 
 
-def buy_stop(ctx: Context, qty: int, trigger: int) -> int:
+def buy_stop(ctx: Context, qty: int, trigger: int, tag: str | int = 0) -> int:
     """Ask to buy at the market once the price reaches `trigger`; return the order's number."""
-    return order(ctx, qty, Kind.STOP, 0, trigger)
+    return order(ctx, qty, Kind.STOP, 0, trigger, Tif.DAY, AUTO, tag)
 
 
-def sell_stop(ctx: Context, qty: int, trigger: int) -> int:
+def sell_stop(ctx: Context, qty: int, trigger: int, tag: str | int = 0) -> int:
     """Ask to sell at the market once the price falls to `trigger`; return the order's number."""
-    return order(ctx, -qty, Kind.STOP, 0, trigger)
+    return order(ctx, -qty, Kind.STOP, 0, trigger, Tif.DAY, AUTO, tag)
 
 
 def bracket(
-    ctx: Context, qty: int, stop: int, target: int = 0, trail: int = 0, price: int = 0
-) -> int:
+    ctx: Context, qty: int, stop: int, target: int = 0, trail: int = 0, price: int = 0,
+    tag: str | int = 0,
+) -> int:  # fmt: skip
     """Ask for an entry (at the market, or at the limit `price`) with its exits; return its number.
 
     The first fill places a stop at `stop` (which follows the price at distance `trail`, if given)
@@ -217,10 +227,11 @@ def bracket(
     request.stop = stop
     request.target = target
     request.trail = trail if trail <= 0 else max(tick_down(ctx, trail), ctx.market.tick, 1)
+    request.tag = as_tag(tag)
     return int(request.id)
 
 
-def target(ctx: Context, qty: int) -> int:
+def target(ctx: Context, qty: int, tag: str | int = 0) -> int:
     """Bring the position to `qty`: ask for a market order for what is missing, 0 if nothing is.
 
     Working orders count as filled. Those on the other side are cancelled first, and the order
@@ -240,12 +251,12 @@ def target(ctx: Context, qty: int) -> int:
         missing = wanted - position.qty
         if missing == 0:
             return 0
-    return order(ctx, missing)
+    return order(ctx, missing, Kind.MARKET, 0, 0, Tif.DAY, AUTO, tag)
 
 
-def close(ctx: Context) -> int:
+def close(ctx: Context, tag: str | int = 0) -> int:
     """Ask to close the position at the market; return the order's number, 0 when flat."""
-    return target(ctx, 0)
+    return target(ctx, 0, tag)
 
 
 def cancel(ctx: Context, number: int) -> None:

@@ -194,5 +194,6 @@ def send_closing(core: Core, strategy: int, row: int, qty: int) -> bool:
     request.protection = AUTO
     request.role = OrderRole.NONE
     request.system = Maker.OPERATOR
+    request.tag = 0
     announce(core, request)
     return decide_on(core, request, closing_refusal(core, request))

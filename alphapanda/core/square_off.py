@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from alphapanda.books.book import move
 from alphapanda.books.emit import emit, emit_order, emit_pnl
-from alphapanda.books.orders import clear, end_all, open_qty, place_system
+from alphapanda.books.orders import end_all, occupy, open_qty, place_system
 from alphapanda.books.state import Core, Maker, Record
 from alphapanda.core.execution import execute
 from alphapanda.core.overnight import close_forced
@@ -165,22 +165,8 @@ def book_square_off(core: Core, strategy: int, row: Record, qty: int, maker: int
     clock = core.clock[0]
     order = core.ended[clock.ended % len(core.ended)]
     clock.ended += 1
-    clear(order)
-    order.id = 0
-    order.strategy = strategy
-    order.row = row.row
-    order.qty = qty
-    order.kind = Kind.MARKET
-    order.price = 0
-    order.trigger = 0
-    order.tif = 0
-    order.product = Product.MIS
-    order.ts = clock.now
-    order.cause = clock.cause
+    occupy(core, order, strategy, row.row, qty, Kind.MARKET, 0, 0)
     order.system = maker
-    order.basis = 0
-    order.goal = qty
-    order.level = 0
     clock.day_ended = 0
     open_qty(core, order, qty)
     execute(core, order, qty, row.price)

@@ -8,7 +8,6 @@ own.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alphapanda import files
 from alphapanda.errors import OutsideError, UsageError
 
 UNNAMED = "DATA"
@@ -68,11 +68,10 @@ def _kept(frame: Any, folder: Path, name: str) -> str:
     path = folder / digest / f"symbol={name}" / "rows.parquet"
     if path.is_file():
         return str(path)
-    partial = path.with_name(f".{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
+        with files.replacing(path) as partial:
+            partial.write_bytes(content)
     except OSError as error:
         raise OutsideError(f"can't keep the frame in {path}: {error.strerror or error}.") from error
     return str(path)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alphapanda import config, indicators
+from alphapanda import indicators
 from alphapanda.data.schema import SPELLINGS, epoch_unit_ns, normal
 from alphapanda.engine import series
 from alphapanda.engine.compiler.declared import short
@@ -28,12 +29,12 @@ STRATEGY_ONLY = ("bar", "leg", "legs", "warmup")
 
 def computed(
     declare: Callable[..., Indicator], data: Sequence[Any], rest: Sequence[Any],
-    named: Mapping[str, Any],
+    named: Mapping[str, Any], *, cache_dir: Path,
 ) -> Any:  # fmt: skip
     """Return an indicator over data: one output as a Series or array, several as a frame or dict.
 
     `declare` takes the other arguments as it does in a strategy; `day`, further, says by row on
-    which day it was, for indicators that begin anew each session.
+    which day it was, for indicators that begin anew each session. Loops are kept in `cache_dir`.
 
     Raises:
         UsageError: if the data are of no known kind, or lack a column that the indicator reads.
@@ -55,7 +56,7 @@ def computed(
         raise UsageError(f"{label}: {error}") from None
     inputs = inputs_of(label, name, declared.of, data)
     opens = session_opens(label, name, data[0], day, len(inputs[0]))
-    made = series.run(name, first, inputs, opens, cache_dir=config.load().cache_dir)
+    made = series.run(name, first, inputs, opens, cache_dir=cache_dir)
     return dressed(name, made, data[0])
 
 

@@ -196,8 +196,11 @@ class SessionPhase(Payload, frozen=True, kw_only=True):
     until: Count
 
 
-class Signal(Payload, frozen=True, kw_only=True):
-    """What a strategy wants; `order` numbers it from here to its last fill."""
+class Signal(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """What a strategy wants; `order` numbers it from here to its last fill.
+
+    `tag` is the word by which the strategy says why.
+    """
 
     cause: Count
     strategy: Text
@@ -209,6 +212,7 @@ class Signal(Payload, frozen=True, kw_only=True):
     kind: Text
     tif: Text
     product: Text
+    tag: Text = ""
 
 
 class Rejection(Payload, frozen=True, kw_only=True):

@@ -14,7 +14,6 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 import msgspec
 import numpy as np
 
-from alphapanda.events.envelopes import tick_id
 from alphapanda.events.events import (
     Bar,
     Envelope,
@@ -30,6 +29,7 @@ from alphapanda.events.events import (
     alone,
     event_id,
 )
+from alphapanda.events.inputs import tick_id
 from alphapanda.model.calendar import DAY, Calendar, day_start_ns, session_group
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Instrument

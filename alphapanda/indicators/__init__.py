@@ -5,6 +5,7 @@ strategy class, and
 
     FIELDS    its own record fields and their types; `value` is what strategies read
     OUTPUTS   optional: the fields to read where there is more than `value`
+    ON_PRICE  optional: those of them that are prices themselves, which charts draw over the price
     INPUTS    the series one update takes: ("price",) takes what `of` names, ("units",) the same
               times 10,000 (prices as whole numbers, whose sums float64 keeps exactly),
               ("left", "right") the prices of two legs, taken in when both have a new one
@@ -60,6 +61,11 @@ def module(name: str) -> ModuleType:
 def outputs(name: str) -> tuple[str, ...]:
     """Return the fields of an indicator that are there to be read."""
     return getattr(module(name), "OUTPUTS", ("value",))
+
+
+def on_price(name: str) -> tuple[str, ...]:
+    """Return the outputs of an indicator that are prices, if what it reads is one."""
+    return getattr(module(name), "ON_PRICE", ())
 
 
 def fields(name: str) -> dict[str, type]:

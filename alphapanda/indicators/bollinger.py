@@ -12,6 +12,7 @@ from alphapanda.model.declaration import Indicator
 FIELDS = {"value": float, "upper": float, "lower": float, "width": float, "window": int}
 OUTPUTS = ("value", "upper", "lower")
 INPUTS = ("price",)
+ON_PRICE = OUTPUTS
 
 
 @indicator

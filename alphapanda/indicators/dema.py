@@ -10,6 +10,7 @@ from alphapanda.model.declaration import Indicator
 
 FIELDS = {"value": float, "once": float, "twice": float, "alpha": float, "window": int}
 INPUTS = ("price",)
+ON_PRICE = ("value",)
 
 
 @indicator

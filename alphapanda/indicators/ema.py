@@ -11,6 +11,7 @@ from alphapanda.model.declaration import Indicator
 
 FIELDS = {"value": float, "alpha": float, "seed": int}
 INPUTS = ("price",)
+ON_PRICE = ("value",)
 
 
 @indicator

@@ -13,6 +13,7 @@ FIELDS = {
     "value": float, "window": int, "half": int, "root": int, "long_at": int, "root_at": int,
 }  # fmt: skip
 INPUTS = ("price",)
+ON_PRICE = ("value",)
 
 
 @indicator

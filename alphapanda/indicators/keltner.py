@@ -14,6 +14,7 @@ FIELDS = {
 }  # fmt: skip
 OUTPUTS = ("value", "upper", "lower")
 INPUTS = ("high", "low", "close")
+ON_PRICE = OUTPUTS
 
 
 @indicator

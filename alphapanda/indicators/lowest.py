@@ -11,6 +11,7 @@ from alphapanda.model.declaration import Indicator
 
 FIELDS = {"value": float, "window": int}
 INPUTS = ("price",)
+ON_PRICE = ("value",)
 
 
 @indicator

@@ -11,6 +11,7 @@ from alphapanda.model.declaration import Indicator
 FIELDS = {"value": float, "line": float, "window": int}
 OUTPUTS = ("value", "line")
 INPUTS = ("price",)
+ON_PRICE = ("line",)
 
 
 @indicator

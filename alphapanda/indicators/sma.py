@@ -10,6 +10,7 @@ from alphapanda.model.declaration import Indicator
 
 FIELDS = {"value": float, "total": float, "fresh": float, "scale": float, "next": int}
 INPUTS = ("units",)
+ON_PRICE = ("value",)
 
 
 @indicator

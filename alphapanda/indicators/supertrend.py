@@ -14,6 +14,7 @@ FIELDS = {
 }  # fmt: skip
 OUTPUTS = ("value", "direction")
 INPUTS = ("high", "low", "close")
+ON_PRICE = ("value",)
 
 
 @indicator

@@ -9,6 +9,7 @@ from alphapanda.model.declaration import Indicator
 
 FIELDS = {"value": float, "money": float, "shares": float}
 INPUTS = ("price", "volume")
+ON_PRICE = ("value",)
 
 
 @indicator

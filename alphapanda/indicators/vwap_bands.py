@@ -14,6 +14,7 @@ FIELDS = {
 }  # fmt: skip
 OUTPUTS = ("value", "upper", "lower", "deviation")
 INPUTS = ("price", "volume")
+ON_PRICE = ("value", "upper", "lower")
 
 
 @indicator

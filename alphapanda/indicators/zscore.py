@@ -12,6 +12,7 @@ from alphapanda.model.declaration import Indicator
 FIELDS = {"value": float, "mean": float, "deviation": float, "window": int}
 OUTPUTS = ("value", "mean", "deviation")
 INPUTS = ("price",)
+ON_PRICE = ("mean",)
 
 
 @indicator

@@ -16,7 +16,8 @@ OUT_FIELDS = (
     "ts", "cause", "type", "strategy", "row", "order", "group", "qty", "price", "a", "b", "c", "d",
 )  # fmt: skip
 """`cause`: the sequence of the input row; `order`: one number from signal to last fill;
-`group`: the entry order of the bracket that an order belongs to, 0 for none."""
+`group`: the entry order of the bracket that an order belongs to, 0 for none; of a SIGNAL and a
+VALIDATED, which are of no order yet, the number of its tag (`model/tags.py`)."""
 
 CONTROL = np.dtype([(name, "<i8") for name in CONTROL_FIELDS])
 NARROW = np.dtype([(name, "<i8") for name in NARROW_FIELDS])

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from alphapanda import files
+
 FOLDER = "beats"
 PERIOD_S = 5.0
 LATE_S, GONE_S = 15.0, 30.0
@@ -90,9 +92,8 @@ def write(base: Path, beat: Beat) -> Path:
     """
     path = path_of(base, beat)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(msgspec.json.encode(beat))
-    partial.replace(path)
+    with files.replacing(path, durable=False) as partial:
+        partial.write_bytes(msgspec.json.encode(beat))
     return path
 
 

@@ -155,4 +155,5 @@ def control(run: str | Path) -> Control:
     Raises:
         UsageError: if there is no such run, it keeps no journal, or it has ended.
     """
-    return Control(folder_of(str(run)), config.load().base_dir)
+    settings = config.load()
+    return Control(folder_of(str(run), settings.runs_dir), settings.base_dir)

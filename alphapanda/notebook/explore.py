@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from html import escape
 from pprint import pformat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from alphapanda import config
 from alphapanda.errors import AlphaPandaError, UsageError
 from alphapanda.model.declaration import Param
 from alphapanda.notebook.live import Live, widgets_here
@@ -16,6 +17,9 @@ from alphapanda.research.result import Result
 from alphapanda.runs import discovery
 from alphapanda.runs.backtest import run_backtest
 from alphapanda.runs.options import from_python
+
+if TYPE_CHECKING:
+    from alphapanda.config.settings import Settings
 
 QUIET_S = 0.15
 """How long a slider must rest before its value is run."""
@@ -33,10 +37,11 @@ class Explorer(Live):
 
     def __init__(
         self, strategy: Any, data: Any, bounds: Mapping[str, tuple[float, float]],
-        options: Mapping[str, Any],
+        options: Mapping[str, Any], settings: Settings,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.spec = discovery.find(strategy)
+        self._settings = settings
+        self.spec = discovery.find(strategy, settings.strategies_dir)
         self.strategy, self.data, self.options = strategy, data, dict(options)
         given = self.options.pop("params", {})
         self.params: dict[str, Any] = self.spec.arguments(given)
@@ -129,8 +134,11 @@ class Explorer(Live):
             problem = self.spec.problem(params)
             if problem:
                 raise UsageError(f"{self.spec.name}: {problem}")
-            options = from_python(self.strategy, self.data, {**self.options, "params": params})
-            result = run_backtest(options, progress=progress)
+            options = from_python(
+                self.strategy, self.data, {**self.options, "params": params},
+                cache_dir=self._settings.cache_dir,
+            )  # fmt: skip
+            result = run_backtest(options, self._settings, progress=progress)
         except DroppedError:
             self.dropped += 1
         except AlphaPandaError as error:
@@ -163,7 +171,7 @@ def explore(
     Raises:
         UsageError: for a strategy, a parameter or bounds that are not there or can't be.
     """
-    return Explorer(strategy, data, bounds or {}, options)
+    return Explorer(strategy, data, bounds or {}, options, config.load())
 
 
 def span(

@@ -100,11 +100,12 @@ def against_paper(folder: Path) -> Agreement:
     """
     journal = Journal.open(folder)
     manifest, digest = journal.contents.manifest, journal.contents.digest
+    settings = config.load()
     try:
         options = same_options(manifest)
         if not options.data or options.data[0].endswith(":"):
-            return by_journal(folder, digest)
-        return by_backtest(folder, manifest, digest, options)
+            return by_journal(folder, digest, settings.cache_dir)
+        return by_backtest(journal, options, settings)
     except AlphaPandaError as error:
         return Agreement(folder.name, "", digest, "", f"it could not be run again: {error}")
 
@@ -123,18 +124,18 @@ def same_options(manifest: Mapping[str, Any]) -> Options:
     return replace(options, strategies=entries, journal=False, out=None)
 
 
-def by_journal(folder: Path, digest: str) -> Agreement:
+def by_journal(folder: Path, digest: str, cache_dir: Path) -> Agreement:
     """Return whether the rows that a journal kept give the same again."""
-    verdict = verify(folder)
+    verdict = verify(folder, cache_dir)
     trouble = "" if verdict.identical else "its journal does not replay: alphapanda verify"
     return Agreement(folder.name, "of its journal", digest, verdict.digest, trouble)
 
 
-def by_backtest(
-    folder: Path, manifest: Mapping[str, Any], digest: str, options: Options
-) -> Agreement:
+def by_backtest(journal: Journal, options: Options, settings: Settings) -> Agreement:
     """Return whether a backtest of the files that were a run's feed gives the same."""
-    result = run_backtest(options)
+    manifest, digest = journal.contents.manifest, journal.contents.digest
+    folder = journal.contents.path.parent
+    result = run_backtest(options, settings)
     before = [each["sha256"] for each in manifest["data"]]
     now = [each["sha256"] for each in result.manifest["data"]]
     rows = "of the same files" if before == now else "of files that are not as they were"

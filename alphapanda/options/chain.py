@@ -24,7 +24,10 @@ from alphapanda.options.payoff import frame_of
 
 DERIVATIVES = (Segment.FUTURES, Segment.OPTIONS)
 SIDES = {OptionType.CALL: "CE", OptionType.PUT: "PE"}
-GREEKS = ("delta", "gamma", "vega", "theta")
+GREEKS = {
+    "delta": _black76.black_delta, "gamma": _black76.black_gamma, "vega": _black76.black_vega,
+    "theta": _black76.black_theta,
+}  # fmt: skip
 NOTHING = Quote(0, 0)
 BARE = (
     "{bare} of {all} options have no implied volatility: no price, one outside its bounds of no "
@@ -191,7 +194,10 @@ def chain(
     root = Path(data) if data is not None else settings.data_dir
     fallback = (root / catalogue.INSTRUMENTS, settings.instruments_dir)
     lists = (Path(instruments),) if instruments is not None else fallback
-    return chain_of(underlying, a_day(day), root, lists, at=at, expiry=expiry, rate=rate)
+    return chain_of(
+        underlying, a_day(day), root, lists, cache_dir=settings.cache_dir, at=at, expiry=expiry,
+        rate=rate,
+    )  # fmt: skip
 
 
 def a_day(written: date | str) -> date:
@@ -207,8 +213,8 @@ def a_day(written: date | str) -> date:
 
 
 def chain_of(
-    underlying: str, day: date, root: Path, lists: Sequence[Path], *, at: datetime | None = None,
-    expiry: date | None = None, rate: float = 0.0,
+    underlying: str, day: date, root: Path, lists: Sequence[Path], *, cache_dir: Path,
+    at: datetime | None = None, expiry: date | None = None, rate: float = 0.0,
 ) -> Chain:  # fmt: skip
     """Return a chain from a catalogue and the first of some lists of instruments that is there."""
     if not -1.0 <= rate <= 1.0:
@@ -229,7 +235,7 @@ def chain_of(
     valued = tuple(
         contract
         for forward in forwards
-        for contract in priced(options, forward, known, at_ns, rate=rate)
+        for contract in priced(options, forward, known, at_ns, rate=rate, cache_dir=cache_dir)
     )
     bare = sum(math.isnan(contract.iv) for contract in valued)
     if bare:
@@ -335,7 +341,7 @@ def parity(
 
 def priced(
     options: Iterable[Instrument], forward: Forward, known: Mapping[str, Quote], at_ns: int, *,
-    rate: float,
+    rate: float, cache_dir: Path,
 ) -> list[Contract]:  # fmt: skip
     """Return the options of an expiry with volatility and greeks, by strike."""
     same = sorted((i for i in options if i.expiry == forward.expiry),
@@ -347,9 +353,10 @@ def priced(
     found = [known.get(i.name, NOTHING) for i in same]
     years = years_of(forward.expiry, at_ns)
     costs = [float(to_rupees(quote.price)) for quote in found]
-    iv = greeks.iv(rights, costs, forward.value, strikes, years, rate)
-    told = [getattr(greeks, name)(rights, forward.value, strikes, years, iv, rate)
-            for name in GREEKS]  # fmt: skip
+    iv = greeks.computed(_black76.implied_volatility, cache_dir, rights, costs, forward.value,
+                         strikes, years, rate)  # fmt: skip
+    told = [greeks.computed(kernel, cache_dir, rights, forward.value, strikes, years, iv, rate)
+            for kernel in GREEKS.values()]  # fmt: skip
     return [
         Contract(i.name, forward.expiry, i.strike, SIDES[i.option_type], i.lot_size, quote,
                  *map(float, row))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,35 +31,40 @@ def price(
     right: Any, forward: Any, strike: Any, years: Any, volatility: Any, rate: Any = 0.0
 ) -> Any:  # fmt: skip
     """Return what options cost; the kind (number, array, Series) is that of what is given."""
-    return computed(_black76.black_price, right, forward, strike, years, volatility, rate)
+    return computed(_black76.black_price, config.load().cache_dir,
+                    right, forward, strike, years, volatility, rate)  # fmt: skip
 
 
 def delta(
     right: Any, forward: Any, strike: Any, years: Any, volatility: Any, rate: Any = 0.0
 ) -> Any:  # fmt: skip
     """Return the change of the price for a rupee of the forward; a put's is below 0."""
-    return computed(_black76.black_delta, right, forward, strike, years, volatility, rate)
+    return computed(_black76.black_delta, config.load().cache_dir,
+                    right, forward, strike, years, volatility, rate)  # fmt: skip
 
 
 def gamma(
     right: Any, forward: Any, strike: Any, years: Any, volatility: Any, rate: Any = 0.0
 ) -> Any:  # fmt: skip
     """Return the change of delta for a rupee of the forward."""
-    return computed(_black76.black_gamma, right, forward, strike, years, volatility, rate)
+    return computed(_black76.black_gamma, config.load().cache_dir,
+                    right, forward, strike, years, volatility, rate)  # fmt: skip
 
 
 def vega(
     right: Any, forward: Any, strike: Any, years: Any, volatility: Any, rate: Any = 0.0
 ) -> Any:  # fmt: skip
     """Return the change of the price for a percentage point of volatility."""
-    return computed(_black76.black_vega, right, forward, strike, years, volatility, rate)
+    return computed(_black76.black_vega, config.load().cache_dir,
+                    right, forward, strike, years, volatility, rate)  # fmt: skip
 
 
 def theta(
     right: Any, forward: Any, strike: Any, years: Any, volatility: Any, rate: Any = 0.0
 ) -> Any:  # fmt: skip
     """Return the change of the price in a calendar day, the forward as it is."""
-    return computed(_black76.black_theta, right, forward, strike, years, volatility, rate)
+    return computed(_black76.black_theta, config.load().cache_dir,
+                    right, forward, strike, years, volatility, rate)  # fmt: skip
 
 
 def iv(right: Any, price: Any, forward: Any, strike: Any, years: Any, rate: Any = 0.0) -> Any:
@@ -67,7 +73,8 @@ def iv(right: Any, price: Any, forward: Any, strike: Any, years: Any, rate: Any 
     Those are the discounted intrinsic value, and the discounted forward (of a call) or strike (of
     a put): at either there is no volatility that tells the price.
     """
-    return computed(_black76.implied_volatility, right, price, forward, strike, years, rate)
+    return computed(_black76.implied_volatility, config.load().cache_dir,
+                    right, price, forward, strike, years, rate)  # fmt: skip
 
 
 def years(at: datetime, expiry: date) -> float:
@@ -101,8 +108,10 @@ def close_of(expiry: date) -> int:
     return int(session.close)
 
 
-def computed(kernel: Callable[..., float], right: Any, *values: Any) -> Any:
-    """Return what a kernel says of each row."""
+def computed(
+    kernel: Callable[..., float], cache_dir: Path, right: Any, *values: Any
+) -> Any:  # fmt: skip
+    """Return what a kernel says of each row; its loop is kept in `cache_dir`."""
     label = f"options.{kernel.__name__.removeprefix('black_')}()"
     given = [value for value in (right, *values) if is_data(value)]
     if not frames.aligned(given):
@@ -113,9 +122,7 @@ def computed(kernel: Callable[..., float], right: Any, *values: Any) -> Any:
     if len(lengths) > 1:
         raise UsageError(f"{label}: columns of {sorted(lengths)} rows can't be put together")
     rows = lengths.pop() if lengths else 1
-    made = elementwise.run(
-        kernel, [np.broadcast_to(column, rows) for column in columns], config.load().cache_dir
-    )
+    made = elementwise.run(kernel, [np.broadcast_to(column, rows) for column in columns], cache_dir)
     if not given:
         return float(made[0])
     like = next((value for value in given if frames.library(value) in ("pandas", "polars")), None)

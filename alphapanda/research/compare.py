@@ -12,7 +12,8 @@ from alphapanda.model.money import SCALE, to_scaled
 from alphapanda.model.rows import LimitFill
 from alphapanda.research import curves
 from alphapanda.research.pack import Pack
-from alphapanda.research.report import add_curve, figures, milliseconds, page_of
+from alphapanda.research.price_section import milliseconds
+from alphapanda.research.report import add_curve, figures, page_of
 from alphapanda.research.table import DASH, count, duration, money
 from alphapanda.research.tables import nanoseconds, scaled
 

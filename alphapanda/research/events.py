@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from alphapanda.model.money import SCALE
 from alphapanda.model.rows import OUT_FIELDS, OUT_MEANING, ChargeKind, Out
+from alphapanda.model.tags import tag_text
 from alphapanda.research.tables import arrow, texts
 
 MONEY = pa.decimal128(20, 4)
@@ -29,6 +30,23 @@ class Names:
 
     strategies: Sequence[str]
     instruments: Sequence[str]
+
+
+def tags_of(orders: NDArray[np.int64], signals: Table) -> list[str | None]:
+    """Return the tag of each order by its number, None where its signal had none.
+
+    `signals`: output rows of signals with a tag, in order.
+    """
+    if not len(signals):
+        return [None] * len(orders)
+    at = np.searchsorted(signals["order"], orders)
+    at[at == len(signals)] = 0
+    known = signals["order"][at] == orders
+    words = {int(number): tag_text(int(number)) for number in np.unique(signals["group"])}
+    numbers = signals["group"][at].tolist()
+    return [
+        words[number] if yes else None for number, yes in zip(numbers, known.tolist(), strict=True)
+    ]
 
 
 def decimals(scaled: NDArray[np.int64]) -> pa.Array:
@@ -65,8 +83,8 @@ def event_table(rows: Table, names: Names, first: int) -> pa.Table:
     return pa.table(columns)
 
 
-def fill_table(rows: Table, names: Names) -> pa.Table:
-    """Return fills: signed quantity, price, charges and P&L realised (before charges)."""
+def fill_table(rows: Table, names: Names, signals: Table) -> pa.Table:
+    """Return fills: signed quantity, price, charges, P&L realised (before charges), the tag."""
     meaning = dict(zip(OUT_MEANING[Out.FILL], "abcd", strict=True))
     return pa.table({
         "ts": times(rows["ts"]),
@@ -78,6 +96,7 @@ def fill_table(rows: Table, names: Names) -> pa.Table:
         "charges": decimals(rows[meaning["charges"]]),
         "realised": decimals(rows[meaning["realised"]]),
         "position": arrow(rows[meaning["position"]]),
+        "tag": texts(tags_of(rows["order"], signals)),
     })  # fmt: skip
 
 

@@ -62,6 +62,7 @@ class Gatherer:
         self._extras: list[Table] = []
         self._after: list[NDArray[np.int64]] = []
         self._stops: list[Table] = []
+        self._tagged: list[Table] = []
         self._events: list[Table] = []
         self._waiting = 0
         self._written = 0
@@ -75,6 +76,7 @@ class Gatherer:
         self._fills.append(rows[kinds == Out.FILL])
         self._pnl.append(rows[kinds == Out.PNL])
         self._stops.append(rows[kinds == Out.KILLED])
+        self._tagged.append(rows[(kinds == Out.SIGNAL) & (rows["group"] != 0)])
         self._take_refusals(rows[kinds == Out.REJECTED])
         self.requests.take(rows)
         self.overnight += ended(rows, Out.EXPIRED, Reason.OVERNIGHT)
@@ -143,6 +145,10 @@ class Gatherer:
         """Return all charges beside fills, and how many fills came before each."""
         after = np.concatenate([*self._after, np.zeros(0, np.int64)])
         return np.concatenate([*self._extras, np.empty(0, OUT)]), after
+
+    def tagged(self) -> Table:
+        """Return the signals that have a tag."""
+        return np.concatenate([*self._tagged, np.empty(0, OUT)])
 
     def stops(self) -> Table:
         """Return the rows that say what stopped trading."""

@@ -34,13 +34,15 @@ from alphapanda.research.events import (
     charge_table,
     decimals,
     event_table,
+    tags_of,
 )
 from alphapanda.research.tables import arrow, integers, nanoseconds, numbers, texts
 
 ENDS = (Out.CANCELLED, Out.EXPIRED, Out.FAILED)
 TYPES = (Out.ORDER, Out.MODIFIED, Out.TRIGGERED, Out.FILL, *ENDS)
 """Events that an order's row is made of."""
-KEPT = np.isin(np.arange(len(Out) + 1), [*TYPES, Out.REJECTED])
+KEPT = np.isin(np.arange(len(Out) + 1), [*TYPES, Out.REJECTED, Out.SIGNAL])
+TAGGED = np.dtype([("order", "<i8"), ("group", "<i8")])
 SPOOL_BYTES = 1 << 26
 CHUNK_ROWS = 262_144
 
@@ -54,8 +56,9 @@ class Spool:
         finalize(self, self._file.close)
 
     def take(self, rows: Any) -> None:
-        """Keep the rows of orders and refusals."""
-        self._file.write(rows[KEPT[rows["type"]]].tobytes())
+        """Keep the rows of orders and refusals, and signals that have a tag."""
+        untagged = (rows["type"] == Out.SIGNAL) & (rows["group"] == 0)
+        self._file.write(rows[KEPT[rows["type"]] & ~untagged].tobytes())
 
     def chunks(self) -> Iterator[pa.Table]:
         """Yield the rows as tables of events."""
@@ -97,7 +100,7 @@ def order_table(events: Any) -> pa.Table:
 
     `status` is filled, cancelled, expired, failed or open; `filled` counts what was filled of it,
     `ended` is the time of its last event, null while it is open; `reason` says why it ended
-    unfilled; `changes` counts modifications.
+    unfilled; `changes` counts modifications, `tag` is the strategy's word for why.
     """
     rows = gathered(events, *TYPES)
     kind = np.array(rows["type"].cast(pa.string()).to_pylist(), str)
@@ -109,7 +112,19 @@ def order_table(events: Any) -> pa.Table:
     at = np.searchsorted(known, number)
     at[at == len(known)] = 0
     mine = (known[at] == number) if len(known) else np.zeros(len(number), bool)
-    return _with_ends(orders, rows, kind, np.where(mine, at, -1))
+    made_of = _with_ends(orders, rows, kind, np.where(mine, at, -1))
+    return made_of.append_column("tag", texts(tags_of(integers(orders["order"]), tagged(events))))
+
+
+def tagged(events: Any) -> Any:
+    """Return the signals that have a tag as records of `order` and `group`, its number."""
+    parts = [np.zeros(0, TAGGED)]
+    for chunk in of_types(events, Out.SIGNAL):
+        part = np.zeros(len(chunk), TAGGED)
+        for name in TAGGED.names or ():
+            part[name] = integers(chunk[name])
+        parts.append(part[part["group"] != 0])
+    return np.concatenate(parts)
 
 
 def _with_ends(orders: pa.Table, rows: pa.Table, kind: Any, at: Any) -> pa.Table:
@@ -181,6 +196,7 @@ def rejection_table(events: Any) -> pa.Table:
         "value": rows["b"],
         "limit": rows["c"],
         "kind": texts(_named(rows["d"], Kind)),
+        "tag": texts(tags_of(integers(rows["order"]), tagged(events))),
     })  # fmt: skip
 
 

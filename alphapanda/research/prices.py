@@ -39,7 +39,11 @@ _FIELDS = ("row", "ts", "last_ts", "high", "low", "last", "open", "volume", "cut
 
 def step_ns(days: int, instruments: int) -> int:
     """Return the least step that keeps the pieces of so many days and instruments few."""
-    room = min(PIECES_EACH, PIECES // max(instruments, 1))
+    return step_within(days, min(PIECES_EACH, PIECES // max(instruments, 1)))
+
+
+def step_within(days: int, room: int) -> int:
+    """Return the least step in ns of which so many trading days have no more than `room`."""
     for step in _STEPS_S:
         pieces = days * max(SESSION_S // step, 1) if step <= 86_400 else days * 86_400 // step
         if pieces <= room:

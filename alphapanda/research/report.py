@@ -25,12 +25,20 @@ from alphapanda.research.details import details_of, groups
 from alphapanda.research.lines import rupees
 from alphapanda.research.orders import first_rejections, stops
 from alphapanda.research.pack import Pack
-from alphapanda.research.prices import candles_of
+from alphapanda.research.price_section import add_indicators, add_prices, milliseconds
 from alphapanda.research.rolling import WINDOW, add_rolling, beside_benchmark
 from alphapanda.research.stats import Fills, Trips, round_trips
 from alphapanda.research.table import count, duration, money, number, percent
 from alphapanda.research.tables import integers, nanoseconds, scaled
-from alphapanda.research.trades import Path, excursions, extras_of, fills_of, mean_price, path_of
+from alphapanda.research.trades import (
+    Path,
+    excursions,
+    extras_of,
+    fills_of,
+    mean_price,
+    path_of,
+    tags_in,
+)
 from alphapanda.rules import modules
 
 Section = Callable[[Pack], dict[str, Any]]
@@ -38,13 +46,13 @@ Section = Callable[[Pack], dict[str, Any]]
 ASSETS = FilePath(__file__).parent / "assets"
 
 EQUITY_POINTS = 40_000
-PRICE_POINTS = 120_000
-PRICE_POINTS_EACH = 12_000
 MARKED = 150_000
 """Fills, and the trades made of them, that a page holds; fills.parquet has all."""
 STOPS = 20_000
-SHOWN = 12
-"""Instruments that a page charts where nothing was traded."""
+SCRIPTS = {
+    "run": ("charts.js", "indicators.js", "run.js"), "compare": ("charts.js", "compare.js"),
+}  # fmt: skip
+"""What each kind of page runs, one behind the other."""
 OPENS, CLOSES = 555 * MINUTE, 930 * MINUTE
 """The hours that stand for a day without rows."""
 PARTS = 1e-6
@@ -62,7 +70,7 @@ def page_of(kind: str, title: str, content: Mapping[str, Any], pack: Pack) -> st
     told = json.dumps({**content, "columns": pack.directory}, ensure_ascii=False, allow_nan=False)
     parts = {
         "title": escaped(title), "style": asset("page.css"),
-        "script": asset("charts.js") + asset(f"{kind}.js"),
+        "script": "".join(map(asset, SCRIPTS[kind])),
         "content": told.replace("<", "\\u003c"), "pack": pack.text(),
     }  # fmt: skip
     page = asset("page.html")
@@ -94,7 +102,8 @@ def run_page(result: Any, again: str, *, section: Section | None = None) -> str:
     add_days(pack, days, path, curve, fills)
     add_equity(pack, curve, closes, days, path, fills, cash)
     shown = add_prices(pack, path, fills, result.exact["prices"])
-    add_trades(pack, fills, trips, path)
+    drawn = add_indicators(pack, result.exact.get("indicators"), shown, names)
+    tags = add_trades(pack, fills, trips, path, tags_in(result.exact["fills"]))
     add_stops(pack, result.source, names.instruments)
     bad, quiet = lines.loud_and_quiet(summary)
     more = groups(details_of(days, closes, trips))
@@ -103,7 +112,8 @@ def run_page(result: Any, again: str, *, section: Section | None = None) -> str:
         "kind": "run", **heading(summary), "tiles": tiles(summary),
         "figures": [*figures(summary), beside_benchmark(path, days, closes), *more],
         "definitions": DEFINITIONS, "rolling": WINDOW,
-        "cash": cash / SCALE, "shown": shown, "months": curves.monthly(days, closes),
+        "cash": cash / SCALE, "shown": shown, "indicators": drawn, "tags": tags,
+        "months": curves.monthly(days, closes),
         "costs": costs(summary), "rejected": rejected(result), "loud": bad, "notes": quiet,
         "pnl_line": lines.pnl_line(summary),
         "splits": splits(summary, names, trips), "origin": origin(result), "again": again,
@@ -115,11 +125,6 @@ def run_page(result: Any, again: str, *, section: Section | None = None) -> str:
 
 
 # Columns
-
-
-def milliseconds(ns: Any) -> Any:
-    """Return ns as whole ms."""
-    return np.asarray(ns) // 1_000_000
 
 
 def add_days(pack: Pack, days: Any, path: Path, curve: Curve, fills: Fills) -> None:
@@ -162,35 +167,21 @@ def add_curve(pack: Pack, name: str, curve: Curve) -> None:
     pack.add(name, curve.value)
 
 
-def add_prices(pack: Pack, path: Path, fills: Fills, prices: Any) -> list[int]:
-    """Add the price path of the instruments that traded, or of a few if none did."""
-    traded = set(np.unique(fills.row).tolist())
-    places = dict(curves.by_instrument(path))
-    shown = [row for row in places if row in traded] or list(places)[:SHOWN]
-    room = min(PRICE_POINTS_EACH, max(200, PRICE_POINTS // max(len(shown), 1)))
-    opened, volume = candles_of(prices, path.last)
-    for row in shown:
-        where = places[row]
-        starts = np.arange(where.start, where.stop, -(-(where.stop - where.start) // room))
-        ends = np.append(starts[1:], where.stop) - 1
-        last = path.last[ends]
-        high = np.maximum.reduceat(path.high[: where.stop], starts)
-        low = np.minimum.reduceat(path.low[: where.stop], starts)
-        pack.add(f"price_ts_{row}", milliseconds(path.last_ts[ends]))
-        pack.add(f"price_{row}", last)
-        pack.add(f"price_up_{row}", high - last)
-        pack.add(f"price_down_{row}", last - low)
-        pack.add(f"price_open_{row}", opened[starts] - last)
-        pack.add(f"volume_{row}", np.add.reduceat(volume[: where.stop], starts))
-    return shown
+def add_trades(
+    pack: Pack, fills: Fills, trips: Trips, path: Path, words: Sequence[str | None]
+) -> list[str]:  # fmt: skip
+    """Add fills and trips; of more than a page can hold, some at even distances.
 
-
-def add_trades(pack: Pack, fills: Fills, trips: Trips, path: Path) -> None:
-    """Add fills and trips; of more than a page can hold, some at even distances."""
+    `words` are the fills' tags; what comes back are those there are, by their numbers.
+    """
     known = evenly(len(fills.ts))
     pack.add("fill_ts", milliseconds(fills.ts[known]))
     for name in ("strategy", "row", "qty", "price"):
         pack.add(f"fill_{name}", getattr(fills, name)[known])
+    listed = sorted({word for word in words if word})
+    place = {word: number for number, word in enumerate(listed)}
+    tags = np.array([place.get(word or "", -1) for word in words], np.int64)
+    pack.add("fill_tag", tags[known])
     pack.add("fill_inward", inward(fills)[known].astype(np.int64))
     adverse, favourable = excursions(trips, fills, path)
     chosen = evenly(len(trips.pnl))
@@ -200,10 +191,12 @@ def add_trades(pack: Pack, fills: Fills, trips: Trips, path: Path) -> None:
         "entry": mean_price(trips.entry_value, trips.opened),
         "exit": mean_price(trips.exit_value, trips.opened),
         "pnl": trips.pnl, "charges": trips.charges,
+        "entry_tag": tags[trips.first], "exit_tag": tags[trips.last],
         "adverse": np.nan_to_num(adverse) / PARTS, "favourable": np.nan_to_num(favourable) / PARTS,
     }  # fmt: skip
     for name, column in columns.items():
         pack.add(f"trip_{name}", column[chosen].astype(float))
+    return listed
 
 
 def evenly(n: int) -> Any:

@@ -41,19 +41,23 @@ from alphapanda.research.prices import PricePath
 from alphapanda.research.requests import Open
 from alphapanda.research.stats import Balance, Fills, Trips, balance, day_closes, statistics
 from alphapanda.research.tables import framed, nanoseconds, scaled
-from alphapanda.research.trades import extras_of, fills_of, path_of, trade_table
+from alphapanda.research.trades import extras_of, fills_of, path_of, tags_in, trade_table
 
 NO_PRICES = (
     "the run has no prices.parquet, as those of earlier versions: there is no price chart, and the "
     "excursions of trades are those of their fills"
+)
+NO_INDICATORS = (
+    "the run kept no values of indicators: a backtest with an out does, of strategies that declare "
+    "some, up to 1,500 series"
 )
 NO_DAYS = (
     "the run is of an earlier version, whose Sharpe, Sortino, volatility, CAGR, Calmar and exposure"
     " leave out the days without an event: run it again"
 )
 TABLES = (
-    "fills", "equity", "days", "prices", "charges", "trades", "orders", "rejections", "events",
-    "stats",
+    "fills", "equity", "days", "prices", "indicators", "charges", "trades", "orders",
+    "rejections", "events", "stats",
 )  # fmt: skip
 
 
@@ -102,6 +106,8 @@ class Result:
     def _arrow(self, name: str) -> pa.Table:
         if name in self.exact:
             return self.exact[name]
+        if name == "indicators":
+            raise UsageError(NO_INDICATORS)
         made = {
             "trades": lambda: self.trips, "stats": lambda: stats_table(self.stats),
             "orders": lambda: order_table(self.source),
@@ -124,7 +130,8 @@ class Result:
         names = self.names
         path = path_of(self.exact["prices"], names)
         extras = extras_of(self.exact["charges"], names)
-        return trade_table(fills_of(self.exact["fills"], names), extras, path, names)
+        fills = self.exact["fills"]
+        return trade_table(fills_of(fills, names), extras, path, names, tags_in(fills))
 
     @property
     def fills(self) -> Any:
@@ -205,6 +212,9 @@ def read_result(folder: Path) -> Result:
         pq.read_metadata(at)
         kept = folder / "charges.parquet"
         tables["charges"] = pq.read_table(kept) if kept.exists() else charges_in(EventFile(at))
+        kept = folder / "indicators.parquet"
+        if kept.exists():  # a run of strategies without indicators has none, nor an earlier one
+            tables["indicators"] = pq.read_table(kept)
         kept = folder / "days.parquet"
         tables["days"] = pq.read_table(kept) if kept.exists() else days_in(tables, documents)
         if not kept.exists():
@@ -304,7 +314,7 @@ def tables_of(
     ts = np.ascontiguousarray(pnl["ts"])
     return {
         "days": day_table(hours.days, day_closes(ts, equity, hours.days, gatherer.cash)),
-        "fills": fill_table(fills, gatherer.names),
+        "fills": fill_table(fills, gatherer.names, gatherer.tagged()),
         "equity": equity_table(pnl, equity, gatherer.names),
         "prices": gatherer.prices.table(),
         "charges": charge_table(*gatherer.extras(), gatherer.names),

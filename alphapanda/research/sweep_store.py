@@ -124,10 +124,9 @@ class Store:
         path = self.partial / f"part-{self._part:06d}.parquet"
         self._part += 1
         try:
-            new = path.with_suffix(".new")
-            pq.write_table(to_table(np.concatenate(waiting)), new)
-            faults.at("part written")
-            new.rename(path)
+            with files.replacing(path) as new:
+                pq.write_table(to_table(np.concatenate(waiting)), new)
+                faults.at("part written")
             faults.at("part kept")
         except OSError as error:
             raise self._failure(error) from error

@@ -69,6 +69,14 @@ def integers(given: Any) -> Int64:
     return np.frombuffer(held.buffers()[1], np.int64)[held.offset : held.offset + len(held)]
 
 
+def floats(given: Any) -> NDArray[np.float64]:
+    """Return an Arrow column of floats; what a null stands for is not said."""
+    held = whole(given).cast(pa.float64())
+    if not len(held):
+        return np.zeros(0)
+    return np.frombuffer(held.buffers()[1], np.float64)[held.offset : held.offset + len(held)]
+
+
 def scaled(given: Any) -> Int64:
     """Return exact decimals as scaled ints: the low half of their 128 bits."""
     array = whole(given)

@@ -9,6 +9,7 @@ the trip closes so counts by its fill alone: what came after it in that bar is n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,8 +65,10 @@ def extras_of(table: pa.Table, names: Names) -> Extras:
     )  # fmt: skip
 
 
-def trade_table(fills: Fills, extras: Extras, path: Path, names: Names) -> pa.Table:
-    """Return the closed round trips in the order in which they closed."""
+def trade_table(
+    fills: Fills, extras: Extras, path: Path, names: Names, tags: Sequence[str | None]
+) -> pa.Table:
+    """Return the closed round trips in the order in which they closed; `tags` are the fills'."""
     trips = round_trips(fills, extras)
     adverse, favourable = excursions(trips, fills, path)
     value = trips.entry_value.astype(float)
@@ -84,7 +87,14 @@ def trade_table(fills: Fills, extras: Extras, path: Path, names: Names) -> pa.Ta
         "adverse": arrow(adverse),
         "favourable": arrow(favourable),
         "fills": arrow(trips.fills),
+        "entry_tag": texts(tags[at] for at in trips.first.tolist()),
+        "exit_tag": texts(tags[at] for at in trips.last.tolist()),
     })  # fmt: skip
+
+
+def tags_in(table: pa.Table) -> list[str | None]:
+    """Return the tags of a table of fills; those of earlier versions have none."""
+    return table["tag"].to_pylist() if "tag" in table.column_names else [None] * len(table)
 
 
 def mean_price(value: Any, qty: Int64) -> Int64:

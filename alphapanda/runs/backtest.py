@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from alphapanda import config
 from alphapanda.errors import Interrupted, UsageError
 from alphapanda.research.result import Result
 from alphapanda.research.rundir import RunDirectory
@@ -17,6 +18,9 @@ from alphapanda.runs.output import write_run
 from alphapanda.runs.plan import bind, load_strategies, open_recording, rules_of
 from alphapanda.runs.runner import ActiveRun, Progress, feed_all, start
 from alphapanda.runs.summary import totals
+
+if TYPE_CHECKING:
+    from alphapanda.config.settings import Settings
 
 
 def backtest(
@@ -35,9 +39,10 @@ def backtest(
         Interrupted: a KeyboardInterrupt, by Ctrl-C or a notebook's stop; its `result` has the part
             that was run.
     """
-    chosen = from_python(strategy, data, options)
+    settings = config.load()
+    chosen = from_python(strategy, data, options, cache_dir=settings.cache_dir)
     with kernel_bar() if progress is None else nullcontext(progress) as bar:
-        result = run_backtest(chosen, progress=bar)
+        result = run_backtest(chosen, settings, progress=bar)
     if result.trouble:
         warnings.warn(result.trouble, stacklevel=2)
     if result.summary["status"] == "interrupted":
@@ -49,25 +54,28 @@ def backtest(
 
 
 def run_backtest(
-    options: Options, *, progress: Progress | None = None, directory: RunDirectory | None = None
-) -> Result:
+    options: Options, settings: Settings, *, progress: Progress | None = None,
+    directory: RunDirectory | None = None,
+) -> Result:  # fmt: skip
     """Run a backtest from its options, into a directory if `--out` or `directory` names one."""
-    specs, arguments = load_strategies(options)
+    specs, arguments = load_strategies(options, settings.strategies_dir)
     if directory is None and options.out is not None:
         directory = RunDirectory(options.out)
     with directory or nullcontext():
         rules = rules_of(options)
         with open_recording(options, specs) as source:
             plan = bind(options, rules, source, specs, arguments)
-            return carry_out(start(plan, source, directory), directory, progress)
+            run = start(plan, source, directory, cache_dir=settings.cache_dir)
+            return carry_out(run, directory, settings, progress)
 
 
 def carry_out(
-    run: ActiveRun, directory: RunDirectory | None, progress: Progress | None
+    run: ActiveRun, directory: RunDirectory | None, settings: Settings, progress: Progress | None
 ) -> Result:  # fmt: skip
     """Run the rows through the core; an interrupt ends the run early, and the result says so."""
-    journal = begin_journal(run, directory) if run.plan.options.journal else None
-    if journal is not None:
+    journal = None
+    if run.plan.options.journal:
+        journal = begin_journal(run, directory, settings)
         run.session.sinks.append(journal)
     feed_all(run, progress)
     if run.status == "complete":
@@ -78,11 +86,16 @@ def carry_out(
     return write_run(run, directory, summary, tables)
 
 
-def begin_journal(run: ActiveRun, directory: RunDirectory | None) -> recorder.Recorder:
+def begin_journal(
+    run: ActiveRun, directory: RunDirectory | None, settings: Settings
+) -> recorder.Recorder:
     """Begin the journal of a run."""
     if directory is None:
         raise UsageError("a journal lies in the run's folder: name one with out=")
     document = manifest.document(
-        run.plan, name=directory.final.name, mode="backtest", broker="replay"
+        run.plan, settings, name=directory.final.name, mode="backtest", broker="replay"
     )
-    return recorder.begin(run.plan, run.session.engine, directory.partial, document)
+    return recorder.begin(
+        run.plan, run.session.engine, directory.partial, document,
+        checkpoint_rows=settings.paper.checkpoint_rows,
+    )  # fmt: skip

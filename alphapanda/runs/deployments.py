@@ -151,16 +151,17 @@ class Deployment:
         return {**self.options.get(broker, {}), "strategies": entries, "cash": cash}
 
 
-def find(folder: Path, name: str) -> Deployment:
+def find(folder: Path, name: str, *, strategies_dir: Path) -> Deployment:
     """Return a deployment by its name.
 
     Raises:
         UsageError: if there is none of that name, or its file is wrong.
     """
-    return read(run_files.find(folder, name, f"--deployment {name}: no such file"))
+    file = run_files.find(folder, name, f"--deployment {name}: no such file")
+    return read(file, strategies_dir)
 
 
-def read(file: Path) -> Deployment:
+def read(file: Path, strategies_dir: Path) -> Deployment:
     """Return the deployment in a file.
 
     Raises:
@@ -174,7 +175,8 @@ def read(file: Path) -> Deployment:
     except ValidationError as error:
         raise UsageError("\nalphapanda: ".join(explained(file, given, error))) from None
     bound = tuple(
-        bind(each, where_of(file, k, each.strategy)) for k, each in enumerate(table.strategies)
+        bind(each, where_of(file, k, each.strategy), strategies_dir)
+        for k, each in enumerate(table.strategies)
     )
     refuse_twins(file, bound)
     feed = (table.feed,) if isinstance(table.feed, str) else tuple(table.feed)
@@ -187,7 +189,7 @@ def read(file: Path) -> Deployment:
     return made
 
 
-def bind(table: StrategyTable, where: str) -> Bound:
+def bind(table: StrategyTable, where: str, strategies_dir: Path) -> Bound:
     """Return a strategy as its table binds it.
 
     Raises:
@@ -197,7 +199,7 @@ def bind(table: StrategyTable, where: str) -> Bound:
         hint = did_you_mean(table.broker, BROKERS)
         raise UsageError(f"{where}broker = {table.broker!r}: write paper or zerodha.{hint}")
     with naming(where):
-        spec = discovery.find(table.strategy)
+        spec = discovery.find(table.strategy, strategies_dir)
         params = spec.arguments(table.params)
     twice = sorted({name for name in table.instruments if table.instruments.count(name) > 1})
     if twice:

@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import Any
 
 import alphapanda
-from alphapanda import config
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.lint import is_library
 from alphapanda.engine.compiler.strategy import spec_of
@@ -19,8 +18,10 @@ from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.runs.imported import KEPT, modules_of
 
 
-def find(wanted: Any) -> Spec:
+def find(wanted: Any, strategies_dir: Path) -> Spec:
     """Return a strategy by name, file (`path.py` or `path.py:Class`) or class.
+
+    Names are those of files in `strategies_dir`, and of the examples.
 
     Raises:
         UsageError: if there is none of that name, or its file does not load.
@@ -31,12 +32,22 @@ def find(wanted: Any) -> Spec:
         raise UsageError(f"a strategy is a class, a name or a file, not {wanted!r}")
     text, _, name = str(wanted).partition(":")
     if text.endswith(".py"):
-        return pick(load_file(Path(text).expanduser().absolute()), name, text)
-    known = available()
+        return in_file(str(wanted))
+    known = available(strategies_dir)
     if text in known:
         return pick(load_file(known[text]), name, text)
     hint = did_you_mean(text, known) or f" There are {', '.join(known) or 'none'}."
-    raise UsageError(f"no strategy '{text}' in {config.load().strategies_dir}.{hint}")
+    raise UsageError(f"no strategy '{text}' in {strategies_dir}.{hint}")
+
+
+def in_file(place: str) -> Spec:
+    """Return the strategy of a file, `path.py` or `path.py:Class`.
+
+    Raises:
+        UsageError: if the file has none such, or does not load.
+    """
+    text, _, name = place.partition(":")
+    return pick(load_file(Path(text).expanduser().absolute()), name, text)
 
 
 def shipped_dir() -> Path:
@@ -46,9 +57,9 @@ def shipped_dir() -> Path:
     return inside if inside.is_dir() else package.parent / "strategies"
 
 
-def available() -> dict[str, Path]:
+def available(strategies_dir: Path) -> dict[str, Path]:
     """Return the files by name: of the base folder's strategies/, and the examples behind them."""
-    folders = (shipped_dir(), config.load().strategies_dir)
+    folders = (shipped_dir(), strategies_dir)
     files = {file.stem: file for folder in folders for file in sorted(folder.glob("*.py"))}
     own_first = sorted(files.items(), key=lambda item: (item[1].parent == folders[0], item[0]))
     return {name: file for name, file in own_first if not name.startswith("_")}

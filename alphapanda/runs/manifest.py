@@ -10,9 +10,8 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alphapanda import config
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.program import package_sources
 from alphapanda.engine.compiler.sources import text_of
@@ -21,6 +20,9 @@ from alphapanda.runs.identity import PLACES, bytes_of, made_with, versions
 from alphapanda.runs.imported import hashes, imported_by
 from alphapanda.runs.options import Entry, Options, stored
 from alphapanda.runs.plan import RunPlan
+
+if TYPE_CHECKING:
+    from alphapanda.config.settings import Settings
 
 
 def manifest(plan: RunPlan, digest: str) -> dict[str, Any]:
@@ -73,9 +75,11 @@ FILES = ("costs", "limits")
 """Options that may name a file, whose text the journal keeps."""
 
 
-def document(plan: RunPlan, *, name: str, mode: str, broker: str) -> dict[str, Any]:
+def document(
+    plan: RunPlan, settings: Settings, *, name: str, mode: str, broker: str
+) -> dict[str, Any]:
     """Return a run as a JSON document, with an id that no other run has."""
-    options, settings = plan.options, config.load()
+    options = plan.options
     return {
         "run_id": f"{name[:LONGEST]}-{secrets.token_hex(4)}",
         "begun_ns": time.time_ns(),

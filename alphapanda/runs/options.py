@@ -15,7 +15,6 @@ from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
 import pydantic.dataclasses
 
-from alphapanda import config
 from alphapanda.data.frames import with_files
 from alphapanda.engine.tier import Tier
 from alphapanda.errors import UsageError, did_you_mean
@@ -318,10 +317,10 @@ def make(given: Mapping[str, Any], *, where: str = "", trades: bool = True) -> O
     return Options(strategies=strategies, **{**values, **fitted}, fills_sha256=sha256)
 
 
-def from_python(strategy: Any, data: Any, given: Mapping[str, Any]) -> Options:
+def from_python(strategy: Any, data: Any, given: Mapping[str, Any], *, cache_dir: Path) -> Options:
     """Return options given as Python keywords, in which `from` is written `from_`.
 
-    `data` may be frames of pandas, polars or Arrow too.
+    `data` may be frames of pandas, polars or Arrow too, which become files in `cache_dir`.
     """
     names = {python_name(name): name for name in ROWS}
     values = {names.get(name, name): value for name, value in given.items()}
@@ -329,7 +328,7 @@ def from_python(strategy: Any, data: Any, given: Mapping[str, Any]) -> Options:
         values["strategies"] = strategy
     named = values.get("instrument", ())
     named = (named,) if isinstance(named, str) else tuple(named)
-    folder = config.load().cache_dir / "frames"
+    folder = cache_dir / "frames"
     return make({**values, "data": with_files(data, folder, instruments=named)})
 
 

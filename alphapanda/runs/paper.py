@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -54,6 +54,9 @@ from alphapanda.runs.sending import Sender, Way, doubts
 from alphapanda.runs.session import Session, blaming
 from alphapanda.runs.stopping import orderly
 from alphapanda.runs.summary import totals
+
+if TYPE_CHECKING:
+    from alphapanda.config.settings import Settings
 
 LOG = log.get(__name__)
 SILENCE_S = 20.0
@@ -97,9 +100,9 @@ class PaperRun:
 
 
 def run_paper(
-    plan: RunPlan, source: MarketSource, folder: Path, journal: Journal | None, *,
-    base: Path | None = None, show: Show | None = None, venue: Venue | None = None,
-    night: Night | None = None,
+    plan: RunPlan, source: MarketSource, folder: Path, settings: Settings, *,
+    journal: Journal | None = None, base: Path | None = None, show: Show | None = None,
+    venue: Venue | None = None, night: Night | None = None,
 ) -> Result:  # fmt: skip
     """Trade until the feed ends, into a folder; go on if its journal has not ended.
 
@@ -116,14 +119,16 @@ def run_paper(
     make_folder(folder)
     with RunDirectory(folder, joins=True) as directory:
         assert plan.sent == (venue is not None), "a plan says whether its orders are sent"
-        run = start(plan, source, directory)
+        run = start(plan, source, directory, cache_dir=settings.cache_dir)
         mode, broker = ("paper", Broker.PAPER) if venue is None else ("live", venue.broker)
-        document = manifest.document(plan, name=folder.name, mode=mode, broker=broker)
+        document = manifest.document(plan, settings, name=folder.name, mode=mode, broker=broker)
+        every = settings.paper.checkpoint_rows
         if journal is None:
-            kept = recorder.begin(plan, run.session.engine, folder, document)
+            engine = run.session.engine
+            kept = recorder.begin(plan, engine, folder, document, checkpoint_rows=every)
         else:
             same_run(journal, document)
-            kept = recorder.resume(run, journal)
+            kept = recorder.resume(run, journal, checkpoint_rows=every)
         run.session.sinks.append(kept)
         remove_leftovers(directory)
         before = document if journal is None else journal.contents.manifest

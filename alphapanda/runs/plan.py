@@ -114,9 +114,11 @@ class RunPlan:
         return self.feed.kind == "bar"
 
 
-def load_strategies(options: Options) -> tuple[tuple[Spec, ...], list[dict[str, Any]]]:
+def load_strategies(
+    options: Options, strategies_dir: Path
+) -> tuple[tuple[Spec, ...], list[dict[str, Any]]]:
     """Return the strategies of a run and their arguments, before any data are read."""
-    specs = tuple(discovery.find(entry.strategy) for entry in options.strategies)
+    specs = tuple(discovery.find(entry.strategy, strategies_dir) for entry in options.strategies)
     return specs, [s.arguments(e.params) for s, e in zip(specs, options.strategies, strict=True)]
 
 

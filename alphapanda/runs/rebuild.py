@@ -101,7 +101,7 @@ def spec_of(
     why = ""
     try:
         if hashlib.sha256(Path(facts["file"]).read_bytes()).hexdigest() == facts["sha256"]:
-            spec = discovery.find(f"{facts['file']}:{source['class']}")
+            spec = discovery.in_file(f"{facts['file']}:{source['class']}")
             why = other_modules(hashes(imported_by(spec)), facts.get("modules", {}))
             if not why:
                 return spec
@@ -126,4 +126,4 @@ def kept_spec(facts: Mapping[str, Any], source: Mapping[str, Any]) -> Spec:
     copy = Path(folder.name, f"{stem if stem.isidentifier() else 'cell'}.py")
     written_out(source.get("modules", []), copy.parent)
     copy.write_text(source["text"], encoding="utf-8")
-    return discovery.find(f"{copy}:{source['class']}")
+    return discovery.in_file(f"{copy}:{source['class']}")

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from alphapanda import config, faults
+from alphapanda import faults
 from alphapanda.brokers.ports import OrderRequest, Report
 from alphapanda.engine.engine import Engine
 from alphapanda.errors import UsageError
-from alphapanda.events.envelopes import Translator, rows_of
+from alphapanda.events.envelopes import Translator
 from alphapanda.events.events import RunStatus, decode, encode
+from alphapanda.events.payloads import rows_of
 from alphapanda.journal.gaps import Gaps
 from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
@@ -37,13 +38,14 @@ class Recorder:
     """Writes what a core was given and what it said, before anything acts on it."""
 
     def __init__(
-        self, engine: Engine, writer: JournalWriter, translator: Translator, *, status: RunStatus
-    ) -> None:
+        self, engine: Engine, writer: JournalWriter, translator: Translator, *, status: RunStatus,
+        checkpoint_rows: int,
+    ) -> None:  # fmt: skip
         self._translator = translator
         self._engine = engine
         self._writer = writer
         self._final = status
-        self._every = config.load().paper.checkpoint_rows
+        self._every = checkpoint_rows
         self._since = 0
         self._missed = 0
         self.gaps = Gaps()
@@ -114,14 +116,19 @@ def translator_of(plan: RunPlan, document: dict[str, Any]) -> Translator:
     )  # fmt: skip
 
 
-def begin(plan: RunPlan, engine: Engine, folder: Path, document: dict[str, Any]) -> Recorder:
-    """Begin a run's journal in its folder."""
+def begin(
+    plan: RunPlan, engine: Engine, folder: Path, document: dict[str, Any], *, checkpoint_rows: int
+) -> Recorder:
+    """Begin a run's journal in its folder, with a checkpoint behind so many rows each."""
     writer = JournalWriter.create(folder / FILE, document)
     faults.at("journal begun")
-    return Recorder(engine, writer, translator_of(plan, document), status=RunStatus.ENDED)
+    return Recorder(
+        engine, writer, translator_of(plan, document), status=RunStatus.ENDED,
+        checkpoint_rows=checkpoint_rows,
+    )  # fmt: skip
 
 
-def resume(run: ActiveRun, journal: Journal) -> Recorder:
+def resume(run: ActiveRun, journal: Journal, *, checkpoint_rows: int) -> Recorder:
     """Bring a fresh core to where a journal ends, and go on writing it.
 
     The newest checkpoint is the start, and what follows it is run again: it must say the same.
@@ -166,7 +173,7 @@ def resume(run: ActiveRun, journal: Journal) -> Recorder:
         notes.append(CRASHED)
         writer.status(RunStatus.RUNNING, ts=time.time_ns(), note=CRASHED)
     final = RunStatus.RECOVERED if CRASHED in notes else RunStatus.ENDED
-    made = Recorder(engine, writer, translator, status=final)
+    made = Recorder(engine, writer, translator, status=final, checkpoint_rows=checkpoint_rows)
     made.commands, made.finished, made.gaps = commands, finished, gaps
     made.reports, made.booked = worded_rows - len(commands), booked
     return made

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
-from alphapanda import config
 from alphapanda.books.state import Limit
 from alphapanda.brokers.ports import MarketSource
 from alphapanda.engine.compiler.generate import Shape
@@ -18,9 +18,11 @@ from alphapanda.engine.tier import Tier
 from alphapanda.model.rows import Out
 from alphapanda.research.events import Names
 from alphapanda.research.gathering import Gatherer
+from alphapanda.research.indicator_path import IndicatorPath
 from alphapanda.research.prices import step_ns
 from alphapanda.research.rundir import RunDirectory
 from alphapanda.runs.plan import RunPlan, expiries, used_groups
+from alphapanda.runs.sampling import Sampled, watched
 from alphapanda.runs.session import Session, blaming
 from alphapanda.runs.stopping import orderly
 
@@ -40,13 +42,17 @@ class ActiveRun:
     gatherer: Gatherer
     build_s: float
     status: str = "complete"
+    seen: IndicatorPath | None = None
+    """Of a run with a folder, what indicators stood at."""
 
 
-def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -> ActiveRun:
-    """Return a run whose core is ready for the first row."""
+def start(
+    plan: RunPlan, source: MarketSource, directory: RunDirectory | None, *, cache_dir: Path
+) -> ActiveRun:
+    """Return a run whose core is ready for the first row; its loop is kept in `cache_dir`."""
     settles = expiries(plan)
     started = perf_counter()
-    engine = make_engine(plan, settles)
+    engine = make_engine(plan, settles, cache_dir=cache_dir)
     build_s = perf_counter() - started
     days = plan.feed.days
     controls = session_controls(
@@ -61,28 +67,35 @@ def start(plan: RunPlan, source: MarketSource, directory: RunDirectory | None) -
     step = step_ns(len(days), len(plan.instruments))
     gatherer = Gatherer(names, plan.options.cash, directory, step=step, begin_ns=plan.begin_ns)
     session = Session(engine, [gatherer], placer=Placer(controls, bars=plan.bars))
-    return ActiveRun(plan, source, session, gatherer, build_s)
+    run = ActiveRun(plan, source, session, gatherer, build_s)
+    if directory is not None:
+        run.seen = IndicatorPath(watched(engine), names, days=len(days), begin_ns=plan.begin_ns)
+        session.feeding = Sampled(engine, run.seen).feed
+    return run
 
 
 def make_engine(
-    plan: RunPlan, settles: Mapping[int, int], *, rows: int | None = None
+    plan: RunPlan, settles: Mapping[int, int], *, cache_dir: Path, rows: int | None = None
 ) -> Engine:  # fmt: skip
     """Load or compile the loop, for so many rows if the feed does not know; fill a core."""
     rows = plan.feed.rows if rows is None else rows
-    program = load_program(plan, jit=plan.options.jit, tier=plan.options.tier, rows=rows)
+    program = load_program(
+        plan, jit=plan.options.jit, cache_dir=cache_dir, tier=plan.options.tier, rows=rows
+    )
     with blaming(plan.specs, lambda: "start"):
         return Engine(program, setup_of(plan, settles))
 
 
 def load_program(
-    plan: RunPlan, *, jit: bool, tier: Tier, rows: int | None = None, warm: bool = False
+    plan: RunPlan, *, jit: bool, cache_dir: Path, tier: Tier, rows: int | None = None,
+    warm: bool = False,
 ) -> Program:  # fmt: skip
     """Return the loop for a plan's strategies and columns: loaded, or compiled.
 
     `warm`: rows may come before a run begins, though there are none before `--from`.
     """
     shape = shape_of(plan, warm=warm)
-    return build(shape, jit=jit, cache_dir=config.load().cache_dir, tier=tier, rows=rows)
+    return build(shape, jit=jit, cache_dir=cache_dir, tier=tier, rows=rows)
 
 
 def shape_of(plan: RunPlan, *, warm: bool = False) -> Shape:
@@ -91,9 +104,12 @@ def shape_of(plan: RunPlan, *, warm: bool = False) -> Shape:
                  warm=warm or bool(plan.feed.before), paper=not plan.sent)  # fmt: skip
 
 
-def prepare(plan: RunPlan) -> None:
+def prepare(plan: RunPlan, cache_dir: Path) -> None:
     """Have the loop of a plan ready, compiled if need be, before its rows begin to come."""
-    load_program(plan, jit=plan.options.jit, tier=plan.options.tier, rows=plan.feed.rows)
+    load_program(
+        plan, jit=plan.options.jit, cache_dir=cache_dir, tier=plan.options.tier,
+        rows=plan.feed.rows,
+    )  # fmt: skip
 
 
 def covers_all(plan: RunPlan) -> tuple[bool, ...]:

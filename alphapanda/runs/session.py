@@ -26,6 +26,7 @@ from alphapanda.runs.timing import DECISION, STEPS
 
 Rows = NDArray[Any]
 """Output rows, records of `model.rows.OUT`."""
+Feeding = Callable[[Columns, Controls], Iterator[Rows]]
 
 
 class Sink(Protocol):
@@ -55,6 +56,8 @@ class Session:
         operator: Operator | None = None, reports: Reports | None = None,
     ) -> None:  # fmt: skip
         self.engine = engine
+        self.feeding: Feeding = engine.feed
+        """How a batch is fed: as a whole, or cut where something else looks in between."""
         self.sinks = list(sinks)
         self.placer = placer
         self.operator = operator
@@ -77,7 +80,7 @@ class Session:
 
     def feed(self, batch: Columns, controls: Controls, texts: Sequence[Texts] = ()) -> None:
         """Run rows and the control rows placed among them."""
-        chunks, before = self.engine.feed(batch, controls), self.engine_s
+        chunks, before = self.feeding(batch, controls), self.engine_s
         while True:
             started = perf_counter()
             rows = next(chunks, None)

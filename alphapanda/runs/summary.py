@@ -32,9 +32,13 @@ def totals(run: ActiveRun) -> tuple[dict[str, Any], dict[str, Any]]:
     hours = hours_of(run)
     made = {"build_s": round(run.build_s, 4), "tier": str(engine.program.tier)}
     facts = {**describe(run), **made}
-    facts["notes"] = [*facts["notes"], *day_notes(run, hours)]
+    facts["notes"] = [*facts["notes"], *day_notes(run, hours), *indicator_notes(run)]
     last = np.ascontiguousarray(engine.tables["instruments"]["last"])
-    return sum_up(gatherer, facts, Ending(hours, last, left(engine)))
+    summary, tables = sum_up(gatherer, facts, Ending(hours, last, left(engine)))
+    if run.seen is not None and run.seen.watched:
+        run.seen.take(run.session.last_ns)
+        tables["indicators"] = run.seen.table()
+    return summary, tables
 
 
 def hours_of(run: ActiveRun) -> Hours:
@@ -79,6 +83,15 @@ def day_notes(run: ActiveRun, hours: Hours) -> Iterator[Note]:
             f"{len(empty)} of {len(hours.days)} trading days have no rows (first {first}): the "
             "figures count them as days without a return; --from and --to leave out gaps at the "
             "ends, and `alphapanda data check` lists all", Rank.LEFT_OUT,
+        )  # fmt: skip
+
+
+def indicator_notes(run: ActiveRun) -> Iterator[Note]:
+    """Yield that the values of indicators were too many to be kept."""
+    if run.seen is not None and run.seen.left_out:
+        yield Note(
+            f"indicators: {run.seen.left_out:,} series of values are too many to keep and draw, "
+            "there is no indicators.parquet; --instrument chooses fewer", Rank.LEFT_OUT,
         )  # fmt: skip
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from alphapanda.errors import UsageError
-from alphapanda.events.envelopes import Inputs, Position, Translator
+from alphapanda.events.envelopes import Translator
 from alphapanda.events.events import Envelope, EventError, decode, encode
+from alphapanda.events.inputs import Inputs, Position
 from alphapanda.events.topics import topic_of
 from alphapanda.journal.checking import within
 from alphapanda.journal.gaps import Gaps
@@ -70,7 +71,9 @@ class Verdict:
         return self.difference is None and same and not self.cut
 
 
-def verify(path: Path, *, progress: Progress | None = None, recorded_code: bool = False) -> Verdict:
+def verify(
+    path: Path, cache_dir: Path, *, progress: Progress | None = None, recorded_code: bool = False
+) -> Verdict:
     """Replay a run's inputs and compare what comes out, to the byte.
 
     A strategy that is not in its files as it was runs, from the text in the journal, only if
@@ -90,7 +93,7 @@ def verify(path: Path, *, progress: Progress | None = None, recorded_code: bool 
         raise UsageError(other_code)
     plan = rebuilt(manifest, recorded_code=recorded_code)
     total = sum(place.rows for place in journal.contents.batches)
-    engine = make_engine(plan, expiries(plan), rows=total)
+    engine = make_engine(plan, expiries(plan), cache_dir=cache_dir, rows=total)
     translator = translator_of(plan, manifest)
     found = Verdict(manifest["run_id"], standing)
     found.notes += other_versions(manifest, plan)

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alphapanda import config, log
+from alphapanda import log
 from alphapanda.config.settings import Settings
 from alphapanda.errors import OutsideError
 from alphapanda.net.tasks import see_alive
@@ -97,13 +97,12 @@ class RunProjector:
         return self.follower
 
 
-def project(folder: Path) -> None:
+def project(folder: Path, settings: Settings) -> None:
     """Project a run that has ended, where there are tables.
 
     Raises:
         OutsideError: if the database does not answer; the message says what to do.
     """
-    settings = config.load()
     if not settings.has_database:
         return
     part = RunProjector(settings, folder)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from alphapanda import config, log
+from alphapanda import log
 from alphapanda.bus import topics
 from alphapanda.bus.cursor import FileCursor
 from alphapanda.bus.relay import Relay
@@ -141,7 +141,9 @@ class Published(NamedTuple):
     """Why the cursor was none, so that all were sent again; empty if it was one."""
 
 
-def publish(folder: Path, *, again: bool = False, rehearsed: bool = False) -> Published:
+def publish(
+    folder: Path, settings: Settings, *, again: bool = False, rehearsed: bool = False
+) -> Published:
     """Publish what is not on the topics yet of a run that has ended, or all of it again.
 
     A rehearsed one goes to topics of its own, which are made where they are missing.
@@ -153,7 +155,6 @@ def publish(folder: Path, *, again: bool = False, rehearsed: bool = False) -> Pu
     journal = Journal.open(folder)
     if not journal.finished():
         raise UsageError(f"{folder}: the run has not ended; its own process publishes it")
-    settings = config.load()
     with living(settings) as parts:
         broker = str(journal.contents.manifest["broker"])
         if rehearsed:

@@ -48,9 +48,9 @@ def trade(
     if options is None:
         assert database is not None
         options = active_options(wanted, feed, parts, database)
-    folder = folder_of(wanted.out, options, stack)
+    folder = folder_of(wanted.out, options, settings.runs_dir, stack)
     refuse_others(options, wanted.broker)
-    specs, arguments = load_strategies(options)
+    specs, arguments = load_strategies(options, settings.strategies_dir)
     rules = rules_of(options)
     journal = unfinished(folder)
     sent = wanted.broker in venues.SENT
@@ -64,7 +64,7 @@ def trade(
         night = night._replace(earned=earned_elsewhere(settings, folder, wanted.broker, night))
     plan = bind(options, rules, source, specs, arguments) if feed.kind.known else None
     if plan is not None:  # compiling takes a minute, in which a market would go by
-        prepare(replace(plan, sent=sent))
+        prepare(replace(plan, sent=sent), settings.cache_dir)
     process = begun(Process(settings, wanted.roles, folder, source=source), parts, stack)
     plan = plan or bind(options, rules, source, specs, arguments)
     plan = replace(
@@ -81,8 +81,8 @@ def trade(
     venue = venues.VENUES[wanted.broker](opening, stack)
     try:
         result = run_paper(
-            plan, source, folder, journal, base=settings.base_dir, show=show, venue=venue,
-            night=night,
+            plan, source, folder, settings, journal=journal, base=settings.base_dir, show=show,
+            venue=venue, night=night,
         )  # fmt: skip
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"it goes on with --out {wanted.out or folder}") from None
@@ -110,11 +110,11 @@ def followed(parts: Parts, part: Any) -> str:
     return str(part.left("it was not waited for")) if trouble is None else trouble
 
 
-def folder_of(out: Path | None, options: Options, stack: ExitStack) -> Path:
+def folder_of(out: Path | None, options: Options, runs_dir: Path, stack: ExitStack) -> Path:
     """Return the folder of a run; if nobody chose it, one of its own, gone if it stays empty."""
     if out is not None:
         return out.expanduser().absolute()
-    folder = claimed(default_out(options, what="paper-")).absolute()
+    folder = claimed(default_out(options, runs_dir, what="paper-")).absolute()
     stack.callback(remove_empty, folder)
     return folder
 

@@ -18,7 +18,6 @@ from itertools import islice
 from time import monotonic
 from typing import Any
 
-from alphapanda import config
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.research.sweep_store import Rows
 from alphapanda.research.tally import kernel
@@ -349,5 +348,5 @@ def recipe_of(made: Sweep, loop: Loop) -> Recipe:
         remote.source_of(loop.spec), tuple(made.grid.axes),
         tuple(window.train for window in made.windows), dict(made.market.settles),
         dict(loop.setup.windows), made.market.day_numbers, program.tier, made.options.jit,
-        is_warm(made), remote.loops_of(config.load().cache_dir, program.keys),
+        is_warm(made), remote.loops_of(made.cache_dir, program.keys),
     )  # fmt: skip

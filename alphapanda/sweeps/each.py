@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,9 @@ from alphapanda.runs import discovery, plan
 from alphapanda.runs.options import Options
 from alphapanda.sweeps.plan import Search
 
+if TYPE_CHECKING:
+    from alphapanda.config.settings import Settings
+
 SUMMED = ("combos", "skipped", "left_out", "repeats", "beside", "fills", "ticks", "resumed")
 COLUMN = "instrument"
 
@@ -36,14 +39,15 @@ Progress = Callable[[int, int], None]
 
 
 def run_each(
-    options: Options, search: Search, one: One, *, progress: Progress | None, out: Path | None
+    options: Options, search: Search, settings: Settings, one: One, *,
+    progress: Progress | None, out: Path | None,
 ) -> SweepResult:  # fmt: skip
     """Run a sweep of each instrument of the data.
 
     Raises:
         UsageError: if the strategy is of several instruments at once, or one's sweep is refused.
     """
-    names = instruments_of(options)
+    names = instruments_of(options, settings.strategies_dir)
     alone = replace(search, each_instrument=False)
     with Store(out or options.out, 0) as store:
         folder: Path | None = None
@@ -58,7 +62,7 @@ def run_each(
             place = None if folder is None else folder / places[name]
             shown = None if progress is None else part_of(progress, number, len(names))
             try:
-                done.append(one(own, alone, progress=shown, out=place))
+                done.append(one(own, alone, settings, progress=shown, out=place))
             except AlphaPandaError as error:
                 raise type(error)(f"{name}: {error}") from error
         result = together(search, dict(zip(names, done, strict=True)), store.final)
@@ -67,9 +71,9 @@ def run_each(
         return result
 
 
-def instruments_of(options: Options) -> list[str]:
+def instruments_of(options: Options, strategies_dir: Path) -> list[str]:
     """Return the names of the data's instruments, those that options choose."""
-    spec = discovery.find(options.strategies[0].strategy)
+    spec = discovery.find(options.strategies[0].strategy, strategies_dir)
     if spec.binding.legs or spec.binding.kind == "universe":
         raise UsageError(
             f"--each-instrument: {spec.name} trades several instruments at once; leave it out"

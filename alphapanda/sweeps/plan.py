@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from alphapanda.engine.compiler.program import package_sources
@@ -102,6 +103,8 @@ class Sweep:
     windows: list[Window]
     store: Store
     began: float
+    cache_dir: Path
+    """Where compiled loops are kept."""
     met: Sequence[int] = ()
     """Combinations that have every window of an indicator that the sweep may meet."""
     threads: int = 1

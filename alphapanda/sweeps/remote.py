@@ -116,14 +116,14 @@ class Remote:
         if other:
             return Ready(node, machine, f"its {other[0]} is not the one that began the sweep")
         try:
-            self._begin(recipe, batches)
+            self._begin(recipe, batches, config.load().cache_dir)
         except UsageError as error:
             return Ready(
                 node, machine, f"the strategy does not load there: {self._named(str(error))}"
             )
         return Ready(node, machine)
 
-    def _begin(self, recipe: Recipe, batches: Sequence[Columns]) -> None:
+    def _begin(self, recipe: Recipe, batches: Sequence[Columns], cache_dir: Path) -> None:
         self._recipe, self._copy = recipe, ""
         spec = kept_spec({"file": recipe.source["file"]}, recipe.source)
         self._copy = spec.file
@@ -131,7 +131,6 @@ class Remote:
         plan = replace(
             recipe.plan, specs=(spec,), enrolments=(Enrolment(spec, arguments, rows, products),)
         )
-        cache_dir = config.load().cache_dir
         for packed in recipe.loops:
             cache.unpack(cache_dir, packed)
         program = build(

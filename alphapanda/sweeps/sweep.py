@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alphapanda import config
 from alphapanda.engine.reuse import Windows
 from alphapanda.engine.tier import Tier
 from alphapanda.errors import UsageError
@@ -47,6 +48,9 @@ from alphapanda.sweeps.threads import Arguments, Crew, Failure, Span, Team, Work
 from alphapanda.sweeps.walk_forward import stitched
 from alphapanda.sweeps.windows import windows
 
+if TYPE_CHECKING:
+    from alphapanda.config.settings import Settings
+
 Progress = Callable[[int, int], None]
 """Called with combinations done and combinations in all."""
 
@@ -75,13 +79,14 @@ def sweep(
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
     """
-    made = from_python(strategy, data, options)
+    settings = config.load()
+    made = from_python(strategy, data, options, cache_dir=settings.cache_dir)
     asked = Search(
         grid, whole("random", random), whole("workers", workers), walk_forward, metric,
         where=where, search=search, trials=whole("trials", trials), cluster=cluster,
         each_instrument=each_instrument,
     )  # fmt: skip
-    return run(made, asked, progress=progress)
+    return run(made, asked, settings, progress=progress)
 
 
 def whole(name: str, value: Any) -> int | None:
@@ -90,16 +95,17 @@ def whole(name: str, value: Any) -> int | None:
 
 
 def run(
-    options: Options, search: Search, *, progress: Progress | None = None, out: Path | None = None
-) -> SweepResult:
+    options: Options, search: Search, settings: Settings, *, progress: Progress | None = None,
+    out: Path | None = None,
+) -> SweepResult:  # fmt: skip
     """Run a sweep from its options, into a folder if `--out` or `out` names one."""
     began = perf_counter()
     if len(options.strategies) != 1:
         raise UsageError("a sweep is of one strategy")
     if search.each_instrument:
-        return run_each(options, search, run, progress=progress, out=out)
+        return run_each(options, search, settings, run, progress=progress, out=out)
     entry = options.strategies[0]
-    spec = discovery.find(entry.strategy)
+    spec = discovery.find(entry.strategy, settings.strategies_dir)
     grid = make_grid(spec, search.grid, entry.params, search.where)
     if search.search is None:
         chosen = grid.chosen(search.random, options.seed)
@@ -122,7 +128,7 @@ def run(
         numbers[:] = -1
     with Store(out or options.out, many * len(planned)) as store:
         made = Sweep(options, search, grid, many, numbers, counts, market, planned, store, began,
-                     met)  # fmt: skip
+                     settings.cache_dir, met)  # fmt: skip
         document = json.loads(json.dumps(key(made)))
         if store.open(document):
             assert store.final is not None
@@ -142,7 +148,10 @@ def loop_of(made: Sweep) -> Loop:
     if tier == Tier.AUTO and made.jobs * made.market.rows > LONG:
         tier = Tier.FULL
     rows = None if compiled else made.jobs * made.market.rows  # threads do not share plain hooks
-    program = load_program(plan, jit=made.options.jit, tier=tier, rows=rows, warm=is_warm(made))
+    program = load_program(
+        plan, jit=made.options.jit, cache_dir=made.cache_dir, tier=tier, rows=rows,
+        warm=is_warm(made),
+    )  # fmt: skip
     first = counted(setup_of(plan, made.market.settles), made.market.day_numbers)
     if compiled:
         longest = Windows(spec).longest(made.grid.arguments(number) for number in made.met)

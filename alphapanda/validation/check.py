@@ -14,8 +14,9 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from alphapanda import config
 from alphapanda.engine.compiler.sources import text_of
 from alphapanda.errors import UsageError
 from alphapanda.model.charges import RATE
@@ -43,6 +44,9 @@ from alphapanda.validation.lookahead import Trial, chance, look_ahead, order
 from alphapanda.validation.readers import shadowed
 from alphapanda.validation.shadow_files import Shadow
 from alphapanda.validation.warmup import Key, Warmth, starts, warmth
+
+if TYPE_CHECKING:
+    from alphapanda.config.settings import Settings
 
 __all__ = ["FORGET", "Check", "check", "run"]
 
@@ -80,27 +84,29 @@ def check(
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
     """
-    made = from_python(strategy, data, options)
+    settings = config.load()
+    made = from_python(strategy, data, options, cache_dir=settings.cache_dir)
     with kernel_bar() if progress is None else nullcontext(progress) as shown:
-        return run(made, cuts=cuts, tolerance=tolerance, progress=shown)
+        return run(made, settings, cuts=cuts, tolerance=tolerance, progress=shown)
 
 
 def run(
-    options: Options, *, cuts: Any = CUTS, tolerance: Any = TOLERANCE,
+    options: Options, settings: Settings, *, cuts: Any = CUTS, tolerance: Any = TOLERANCE,
     progress: Progress | None = None,
 ) -> Check:  # fmt: skip
     """Check a strategy from its options."""
     number, allowed = as_cuts(cuts), as_share(tolerance)
-    lab = open_lab(options)
+    lab = open_lab(options, settings)
     lab.done = counter(lab, number, progress)
     interval_ns = lab.plan.feed.interval_ns
     with tempfile.TemporaryDirectory(prefix="alphapanda-check-") as folder:
         shadow = Shadow(
             Path(folder).resolve(), stamp=options.map.get("ts"), seed=options.seed,
             interval_ns=interval_ns, market=Market.of(lab.columns, interval_ns),
+            cache_dir=settings.cache_dir,
         )  # fmt: skip
         sources = {spec.file: text_of(spec.file) for spec in lab.plan.specs}
-        with shadowed(shadow, sources), hearing() as ear:
+        with shadowed(shadow, sources), hearing(shadow.passes) as ear:
             shadow.quiet = ear.quiet
             return examined(Trial(lab, shadow, ear), number, allowed)
 

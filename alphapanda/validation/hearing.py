@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from alphapanda.validation.shadow_files import Shadow, machinery
+from alphapanda.validation.shadow_files import Shadow
 
 SYSTEM = ("/usr/", "/etc/", "/proc/", "/sys/", "/dev/", "/lib", "/bin/", "/run/", "/var/")
 CODE = {".py", ".pyc", ".pyi", ".so", ".pyd", ".pth", ".dll", ".dylib", ".nbi", ".nbc"}
@@ -24,16 +24,20 @@ SETTINGS = {".env", "alphapanda.toml", "pyproject.toml"}
 PROGRAMS = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork"}
 SERVERS = {"socket.connect", "socket.getaddrinfo", "urllib.Request"}
 
+Passes = Callable[[str], bool]
+"""Says of a file that it is not the user's."""
+
 
 class Ear:
     """Hears, in one thread, what its own user's code reaches for while it is on."""
 
-    def __init__(self) -> None:
+    def __init__(self, passes: Passes) -> None:
         self.files: dict[str, None] = {}
         self.programs: dict[str, None] = {}
         self.servers: dict[str, None] = {}
         self.settings: dict[str, None] = {}
         self.on = True
+        self._passes = passes
         self.thread = threading.get_ident()
 
     def event(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -49,10 +53,10 @@ class Ear:
         elif event in SERVERS and self.still(asked_for, sys._getframe(2)):
             self.servers[server_of(event, arguments)] = None
 
-    def still(self, question: Callable[[FrameType | None], bool], frame: FrameType) -> bool:
+    def still(self, question: Callable[[FrameType | None, Passes], bool], frame: FrameType) -> bool:
         """Return the answer to a question that may itself reach for something."""
         with self.quiet():
-            return question(frame)
+            return question(frame, self._passes)
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -87,18 +91,18 @@ def server_of(event: str, arguments: tuple[Any, ...]) -> str:
     return str(address)
 
 
-def is_user(file: str) -> bool:
+def is_user(file: str, passes: Passes) -> bool:
     """Say if code of a file is the user's: neither a library's, nor ours, nor the interpreter's."""
-    return not file.startswith("<frozen") and not machinery(file)
+    return not file.startswith("<frozen") and not passes(file)
 
 
-def asked_for(frame: FrameType | None) -> bool:
+def asked_for(frame: FrameType | None, passes: Passes) -> bool:
     """Say if the user's code asks, not a library that is being loaded."""
     while frame is not None:
         file = frame.f_code.co_filename
         if file.startswith("<frozen importlib"):
             return False
-        if not file.startswith("<") and is_user(file):
+        if not file.startswith("<") and is_user(file, passes):
             return True
         frame = frame.f_back
     return False
@@ -107,7 +111,7 @@ def asked_for(frame: FrameType | None) -> bool:
 def personal(path: str, shadow: Shadow) -> bool:
     """Say if a file holds data of the user: not code, settings, the system's or a copy of ours."""
     full = Path(os.path.abspath(path))  # noqa: PTH100 (no links followed)
-    if full.is_relative_to(shadow.folder) or machinery(full) or full.suffix in CODE:
+    if full.is_relative_to(shadow.folder) or shadow.passes(full) or full.suffix in CODE:
         return False
     if full.name in SETTINGS or any(part.startswith(".") for part in full.parts[1:-1]):
         return False
@@ -128,12 +132,12 @@ def hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 @contextmanager
-def hearing() -> Iterator[Ear]:
-    """Hear what is reached for while the block runs."""
+def hearing(passes: Passes) -> Iterator[Ear]:
+    """Hear what is reached for while the block runs, but by code that `passes` says to pass."""
     if not HOOKED:
         sys.addaudithook(hook)
         HOOKED.append(True)
-    ear = Ear()
+    ear = Ear(passes)
     EAR.append(ear)
     environment = type(os.environ)
     real = environment.__getitem__
@@ -151,11 +155,11 @@ def hearing() -> Iterator[Ear]:
         EAR.remove(ear)
 
 
-def asked_directly(frame: FrameType | None) -> bool:
+def asked_directly(frame: FrameType | None, passes: Passes) -> bool:
     """Say if the user's own line asks, through no more than the mapping's own methods."""
     while frame is not None and frame.f_code.co_filename in PASSED:
         frame = frame.f_back
-    return frame is not None and is_user(frame.f_code.co_filename)
+    return frame is not None and is_user(frame.f_code.co_filename, passes)
 
 
 PASSED = {os.__file__, "<frozen os>", "<frozen _collections_abc>", importlib.__file__}

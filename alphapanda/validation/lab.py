@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alphapanda.brokers.ports import MarketSource
+from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.program import Program
+from alphapanda.engine.compiler.strategy import spec_of
 from alphapanda.engine.controls import Placer, day_end, session_controls
 from alphapanda.engine.engine import Engine
 from alphapanda.engine.setup import Setup
@@ -32,6 +35,9 @@ from alphapanda.runs.plan import (
 )
 from alphapanda.runs.runner import load_program, setup_of
 from alphapanda.runs.session import Collector, Session, blaming
+
+if TYPE_CHECKING:
+    from alphapanda.config.settings import Settings
 
 Table = NDArray[Any]
 Done = Callable[[int], None]
@@ -56,6 +62,8 @@ class Lab:
     columns: Columns
     controls: Table
     jit: bool
+    cache_dir: Path
+    """Where the compiled loop is kept."""
     done: Done = lambda _rows: None
     _program: Program | None = field(default=None, repr=False)
 
@@ -90,7 +98,10 @@ class Lab:
             if not isinstance(entry.strategy, type):
                 for module in imported_by(spec):  # those elsewhere too read files when loaded
                     sys.modules.pop(module.name, None)
-        specs = tuple(discovery.find(entry.strategy) for entry in entries)
+        specs = tuple(
+            again(entry.strategy, spec)
+            for entry, spec in zip(entries, self.plan.specs, strict=True)
+        )
         enrolments = [
             replace(enrolment, spec=spec)
             for enrolment, spec in zip(self.plan.enrolments, specs, strict=True)
@@ -102,7 +113,9 @@ class Lab:
         """Return a core at its start. In plain Python the loop keeps objects: each has its own."""
         if self._program is None or self._program.step is not None:
             tier, rows = self.plan.options.tier, self.rows * AGAIN
-            self._program = load_program(self.plan, jit=self.jit, tier=tier, rows=rows)
+            self._program = load_program(
+                self.plan, jit=self.jit, cache_dir=self.cache_dir, tier=tier, rows=rows
+            )
         with blaming(self.plan.specs, lambda: "start"):
             return Engine(self._program, self.setup() if setup is None else setup)
 
@@ -150,14 +163,14 @@ class Lab:
         return places + 1 + np.searchsorted(self.controls["at"], places, side="right")
 
 
-def open_lab(options: Options, *, warm: bool = True) -> Lab:
+def open_lab(options: Options, settings: Settings, *, warm: bool = True) -> Lab:
     """Read a recording whole; `warm`: with the rows before `--from` that warm up indicators.
 
     Raises:
         UsageError: for anything wrong in the options, the strategies or the data.
     """
     options = options if warm else replace(options, no_warm=True)
-    specs, arguments = load_strategies(options)
+    specs, arguments = load_strategies(options, settings.strategies_dir)
     rules = rules_of(options)
     with open_recording(options, specs) as source:
         plan = bind(options, rules, source, specs, arguments)
@@ -166,7 +179,15 @@ def open_lab(options: Options, *, warm: bool = True) -> Lab:
     controls = session_controls(
         rules.calendar, plan.all_days, groups, expiries=expiries(plan), clocks=plan.clocks
     )
-    return Lab(plan, columns, placed(controls, columns, bars=plan.bars), options.jit)
+    rows = placed(controls, columns, bars=plan.bars)
+    return Lab(plan, columns, rows, options.jit, settings.cache_dir)
+
+
+def again(strategy: Any, spec: Spec) -> Spec:
+    """Return a strategy loaded afresh from its file; a class at hand as it is."""
+    if isinstance(strategy, type):
+        return spec_of(strategy)
+    return discovery.in_file(f"{spec.file}:{spec.cls.__name__}")
 
 
 def joined(source: MarketSource) -> Columns:

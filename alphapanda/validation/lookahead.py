@@ -120,7 +120,7 @@ def chance(trial: Trial) -> Changed | None:
         batches = parting(trial.base, trial.whole(step=ODD))
         return None if batches is None else Changed("batches", batches)
     try:
-        with other_day(lab.plan.specs), other_hash():
+        with other_day(lab.plan.specs), other_hash(trial.shadow.passes):
             trial.fresh()
             with named_clock(lab.plan.specs):
                 other = parting(trial.base, trial.whole(step=ODD))
@@ -143,7 +143,7 @@ def told_apart(trial: Trial, other: Difference) -> Changed:
     batches = parting(trial.base, trial.whole(step=ODD))
     if batches is not None:
         return Changed("batches", batches)
-    with other_hash():
+    with other_hash(trial.shadow.passes):
         trial.fresh()
         hashed = parting(trial.base, trial.whole())
     return Changed("clock", other) if hashed is None else Changed("hash", hashed)

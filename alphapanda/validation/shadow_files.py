@@ -14,7 +14,6 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alphapanda import config
+import alphapanda
 from alphapanda.data.schema import SPELLINGS, epoch_unit_ns, normal
 from alphapanda.model.calendar import DAY, IST
 from alphapanda.validation import shadow_text
@@ -51,7 +50,7 @@ class Shadow:
 
     def __init__(
         self, folder: Path, *, stamp: str | None, interval_ns: int, seed: int,
-        market: Market | None = None,
+        market: Market | None = None, cache_dir: Path | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.how: How = "whole"
@@ -71,7 +70,7 @@ class Shadow:
         self._made: dict[tuple[str, How, int], Path] = {}
         self._known: dict[str, Int64] = {}
         self._read, self._write = pq.read_table, pq.write_table
-        homes()  # asked for the first time while readers are replaced, it would ask itself
+        self._cache = () if cache_dir is None else (inside(cache_dir),)
 
     def show(self, how: How, cut_ns: int = 0) -> None:
         """Choose what is seen from now on; `cut_ns` is the first moment that is not yet known."""
@@ -84,7 +83,7 @@ class Shadow:
         if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
             return given
         path = Path(os.path.abspath(os.fsdecode(os.fspath(given))))  # noqa: PTH100 (no links followed)
-        if path.is_relative_to(self.folder) or machinery(path):
+        if path.is_relative_to(self.folder) or self.passes(path):
             return given
         if "*" in path.name or path.is_dir():
             return self._many(given, path)
@@ -93,6 +92,10 @@ class Shadow:
         if path.suffix in OPAQUE and path.is_file():
             self.opaque[str(path)] = None
         return given
+
+    def passes(self, path: str | Path) -> bool:
+        """Say if a file is not the user's: it is machinery, or lies in the cache of loops."""
+        return machinery(path) or os.fspath(path).startswith(self._cache)
 
     def query(self, given: Any) -> Any:
         """Return a query of DuckDB's with the paths in it replaced."""
@@ -294,17 +297,18 @@ def changed(table: pa.Table, future: Any, *, seed: int, kept: set[str]) -> pa.Ta
     return table
 
 
-@cache
-def homes() -> tuple[str, ...]:
-    """Return where Python, installed packages, this package and its cache lie."""
-    own = Path(config.__file__).parents[1]
-    found = own, sys.prefix, sys.base_prefix, config.load().cache_dir
-    return tuple(os.path.join(os.fspath(each), "") for each in found)  # noqa: PTH118 (ends in /)
+def inside(folder: str | Path) -> str:
+    """Return how the paths of all that lies in a folder begin."""
+    return os.path.join(os.fspath(folder), "")  # noqa: PTH118 (ends in /)
+
+
+HOMES = (inside(Path(alphapanda.__file__).parent), inside(sys.prefix), inside(sys.base_prefix))
+"""Where this package, installed packages and Python lie."""
 
 
 def machinery(path: str | Path) -> bool:
-    """Say if a file belongs to Python, an installed package, or the cache: not to the user."""
-    return os.fspath(path).startswith(homes())
+    """Say if a file belongs to Python or an installed package: not to the user."""
+    return os.fspath(path).startswith(HOMES)
 
 
 def content_of(path: Path) -> bytes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alphapanda import config
 from alphapanda.engine.setup import Paper
 from alphapanda.model.columns import Columns
 from alphapanda.model.money import text
@@ -21,6 +22,9 @@ from alphapanda.research.table import duration
 from alphapanda.runs.notebook_bar import kernel_bar
 from alphapanda.runs.options import Options, from_python
 from alphapanda.validation.lab import Lab, open_lab, placed
+
+if TYPE_CHECKING:
+    from alphapanda.config.settings import Settings
 
 MS = 1_000_000
 BASIS_POINT = 1_000
@@ -74,14 +78,15 @@ def stress(
     Raises:
         UsageError: for anything wrong in the options, the strategy or the data.
     """
-    made = from_python(strategy, data, options)
+    settings = config.load()
+    made = from_python(strategy, data, options, cache_dir=settings.cache_dir)
     with kernel_bar() if progress is None else nullcontext(progress) as shown:
-        return run(made, progress=shown)
+        return run(made, settings, progress=shown)
 
 
-def run(options: Options, *, progress: Progress | None = None) -> Stress:
+def run(options: Options, settings: Settings, *, progress: Progress | None = None) -> Stress:
     """Run every case on one reading of the data and one compilation."""
-    lab = open_lab(options, warm=False)
+    lab = open_lab(options, settings, warm=False)
     todo = list(cases(options))
     total, taken = lab.rows * len(todo), 0
     results: list[dict[str, Any]] = []

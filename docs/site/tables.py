@@ -16,7 +16,7 @@ from alphapanda.cli.lazy import LazyCommand, all_commands
 from alphapanda.config import show
 from alphapanda.config.settings import PREFIX, Settings
 from alphapanda.model.dated import TABLES
-from alphapanda.runs.discovery import find
+from alphapanda.runs.discovery import in_file
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT = "alphapanda.core.context"
@@ -191,7 +191,7 @@ def examples() -> str:
     """Return the strategies of the folder, with what each says of itself."""
     rows = []
     for file in sorted((ROOT / "strategies").glob("*.py")):
-        spec = find(str(file))
+        spec = in_file(str(file))
         params = ", ".join(f"{name}={param.default}" for name, param in spec.params.items())
         rows.append((f"`{spec.name}`", spec.doc, f"`{params}`" if params else ""))
     return table("strategy", "does", "parameters", rows=iter(rows))

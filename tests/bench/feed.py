@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from websockets.asyncio.server import serve
 
+from alphapanda import config
 from alphapanda.brokers.zerodha.inbox import Inbox
 from alphapanda.brokers.zerodha.packets import FRAMED, FULL, decode
 from alphapanda.brokers.zerodha.sieve import Sieve
@@ -151,7 +152,8 @@ def rss_mb() -> float:
 def new_core() -> Any:
     """Return a core for the instruments, with a strategy that decides often."""
     empty = {name: np.zeros(1, np.int64) for name in ("ts", "row", *FIELDS)}
-    work = workloads.Work("feed", Columns.of(**empty), INSTRUMENTS, discovery.find("ema_cross"), 0)
+    spec = discovery.find("ema_cross", config.load().strategies_dir)
+    work = workloads.Work("feed", Columns.of(**empty), INSTRUMENTS, spec, 0)
     return workloads.engine(work, workloads.program(work), fast=3, slow=8)
 
 

@@ -7,6 +7,7 @@ from time import perf_counter_ns
 
 import numpy as np
 
+from alphapanda import config
 from alphapanda.model.columns import Columns
 from alphapanda.runs import discovery
 from tests.bench import workloads
@@ -22,7 +23,8 @@ def measure(say: Callable[[str], None]) -> None:
     walk = 25_000_000 + 500 * rng.integers(-40, 41, ROWS).cumsum() % 5_000_000
     ts = 1_704_067_200_000_000_000 + 300_000 * np.arange(ROWS)
     columns = Columns.of(ts=ts, row=row, last=walk, qty=np.full(ROWS, 50))
-    work = workloads.Work("latency", columns, INSTRUMENTS, discovery.find("ema_cross"), 0)
+    spec = discovery.find("ema_cross", config.load().strategies_dir)
+    work = workloads.Work("latency", columns, INSTRUMENTS, spec, 0)
     core = workloads.engine(work, workloads.program(work), fast=3, slow=8)
     times = np.empty(ROWS, np.int64)
     decided = np.zeros(ROWS, np.bool_)

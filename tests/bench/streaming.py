@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 
+from alphapanda import config
 from alphapanda.bus import topics
 from alphapanda.bus.cursor import FileCursor
 from alphapanda.bus.dedup import SeenHere
@@ -59,7 +60,7 @@ def memory(say: Say, folder: Path, data: Path, resident: Callable[[], float]) ->
             sizes.append((done, resident()))
 
     with ready(data) as (run_plan, source):
-        paper.run_paper(run_plan, source, folder / "long", None, show=look)
+        paper.run_paper(run_plan, source, folder / "long", config.load(), show=look)
     told = ", ".join(f"{mb:.0f} MB at {rows:,}" for rows, mb in sizes)
     say(f"paper, memory by ticks done: {told}")
     return folder / "long"

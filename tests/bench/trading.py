@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from alphapanda import config
 from alphapanda.brokers.pacing import SLICE_ROWS
 from alphapanda.brokers.replay import ReplaySource
 from alphapanda.config import sections
@@ -39,7 +40,7 @@ def measure(say: Callable[[str], None], folder: Path, data: Path) -> None:
     for name in ("first", "again"):  # the second finds the loop compiled and the file in memory
         with ready(data) as (run_plan, source):
             begun = perf_counter()
-            run_paper(run_plan, source, folder / name, None)
+            run_paper(run_plan, source, folder / name, config.load())
             spent = perf_counter() - begun
         journal = Journal.open(folder / name)
         rows, syncs = source.feed.rows or 0, len(journal.contents.batches)
@@ -63,7 +64,7 @@ def one_by_one(say: Callable[[str], None], folder: Path, data: Path, beside: str
     """Trade on a row a write, and tell how long each took."""
     times: list[int] = []
     with ready(data) as (run_plan, source):
-        run_paper(run_plan, Timed(source, times), folder, None)
+        run_paper(run_plan, Timed(source, times), folder, config.load())
     p50, p99, worst = (np.percentile(times, q) / 1000 for q in (50, 99, 100))
     say(f"paper, a row a write ({len(times):,} rows){beside}, from its arrival until what it "
         f"caused is on the disk: p50 {p50:.0f} us, p99 {p99:.0f} us, worst {worst:.0f} us"
@@ -74,7 +75,7 @@ def one_by_one(say: Callable[[str], None], folder: Path, data: Path, beside: str
 def ready(data: Path, **more: Any) -> Iterator[tuple[RunPlan, ReplaySource]]:
     """Yield a plan on a file, and the source of its rows."""
     chosen = options.make({**RULES, "strategies": "ema_cross", "data": [str(data)], **more})
-    specs, arguments = load_strategies(chosen)
+    specs, arguments = load_strategies(chosen, config.load().strategies_dir)
     with open_recording(chosen, specs, slice_rows=SLICE_ROWS) as source:
         yield bind(chosen, rules_of(chosen), source, specs, arguments), source
 

@@ -197,7 +197,7 @@ def trading(folder: Path, data: Path, paced: Paced) -> Iterator[None]:
         strategy = folder / "seldom.py"
         strategy.write_text(STRATEGY)
         with ready(data, strategies=str(strategy), params=[]) as (plan, source):
-            run_paper(plan, paced.of(source), run, None)
+            run_paper(plan, paced.of(source), run, config.load())
 
     with Parts(stop_timeout_s=20) as parts:
         parts.start(RunProjector(config.load(), run))

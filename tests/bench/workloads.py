@@ -86,7 +86,7 @@ def ticks(common: Any) -> Work:
     ts, p, q = common.ticks()
     columns = Columns.of(ts=ts, row=np.zeros(len(ts)), last=scaled(p), qty=q)
     run = floor_functions("A")["run_ticks"]
-    work = Work("A", columns, 1, discovery.find("ema_cross"), 0)
+    work = Work("A", columns, 1, discovery.find("ema_cross", config.load().strategies_dir), 0)
     work.floor = lambda: run(p, common.FAST, common.SLOW, common.FEE)
     return work
 
@@ -99,7 +99,7 @@ def bars(common: Any) -> Work:
         low=scaled(low), volume=v,
     )  # fmt: skip
     run = floor_functions("B")["run_bars"]
-    work = Work("B", columns, 1, discovery.find("sma_cross"), MINUTE)
+    work = Work("B", columns, 1, discovery.find("sma_cross", config.load().strategies_dir), MINUTE)
     work.floor = lambda: run(o, c, common.SMA_FAST, common.SMA_SLOW, common.FEE, common.EPS)
     return work
 
@@ -114,7 +114,7 @@ def grid(common: Any) -> Work:
     run = floor_functions("D")["sweep"]
     fast, slow = (np.array(side) for side in zip(*common.GRID, strict=True))
     fills, pnl = np.zeros(len(fast), np.int64), np.zeros(len(fast))
-    work = Work("D", columns, 1, discovery.find("sma_cross"), MINUTE)
+    work = Work("D", columns, 1, discovery.find("sma_cross", config.load().strategies_dir), MINUTE)
     work.floor = lambda: run(o, c, fast, slow, common.FEE, common.EPS, fills, pnl)
     return work
 
@@ -127,7 +127,7 @@ def multi(common: Any) -> Work:
     flat = np.ascontiguousarray(p).ravel()
     columns = Columns.of(ts=ts.ravel(), row=row, last=scaled(flat), qty=q.ravel())
     run = floor_functions("C")["run_multi"]
-    work = Work("C", columns, many, discovery.find("ema_cross"), 0)
+    work = Work("C", columns, many, discovery.find("ema_cross", config.load().strategies_dir), 0)
     work.floor = lambda: run(row, flat, many, common.FAST, common.SLOW, common.FEE)
     return work
 

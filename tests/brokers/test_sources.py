@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
+from alphapanda import config
 from alphapanda.brokers.pacing import Pace, parse_speed
 from alphapanda.brokers.ports import MarketSource
 from alphapanda.errors import UsageError
@@ -54,13 +55,13 @@ def test_a_list_is_a_source(opened: ExitStack) -> None:
 def test_a_run_on_a_list_is_the_run_on_the_recording(opened: ExitStack) -> None:
     """A core can't tell which source its rows came from."""
     chosen = options.make({"strategies": STRATEGY, "data": [session(2, ROWS)], "no_jit": True})
-    specs, arguments = load_strategies(chosen)
+    specs, arguments = load_strategies(chosen, config.load().strategies_dir)
     source = opened.enter_context(open_recording(chosen, specs))
     batches = [portion.columns for portion in source.rows(0, on)]
     digests = []
     for each in (source, ListSource(source.feed, batches)):
         plan = bind(chosen, rules_of(chosen), each, specs, arguments)
-        run = start(plan, each, None)
+        run = start(plan, each, None, cache_dir=config.load().cache_dir)
         feed_all(run, None)
         assert run.session.rows == 2 * ROWS
         digests.append(run.gatherer.digest.hexdigest())

@@ -25,6 +25,7 @@ from alphapanda.runs.verify import verify
 from tests.runs.alike import alike
 from tests.runs.alike import envelopes as kept
 from tests.support.events import send, settings_for
+from tests.support.harness import cache_dir
 from tests.support.running import called, process, session
 
 pytestmark = pytest.mark.core
@@ -68,7 +69,7 @@ def test_a_hole_is_kept_and_what_follows_keeps_its_place(
     for name in ("whole", "killed"):
         batches = Journal.open(tmp_path / name).contents.batches
         assert sum(batch.missed for batch in batches) == len(HOLE)
-        assert verify(tmp_path / name).identical
+        assert verify(tmp_path / name, cache_dir()).identical
     lines = kept(tmp_path / "whole")
     signals = [each for each in map(json.loads, lines) if each["type"] == "trading_signal"]
     seqs = [places[each["correlation_id"]] for each in signals]

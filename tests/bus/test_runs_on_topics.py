@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from alphapanda import config
 from alphapanda.bus import topic_reader
 from alphapanda.bus.topics import rehearsed
 from alphapanda.config import sections
@@ -84,7 +85,7 @@ def test_a_rehearsed_run_is_published_apart(
     monkeypatch.chdir(folder)
     for name, value in bus.items():
         monkeypatch.setenv(name, value)
-    done = publish(folder / "one", rehearsed=True)
+    done = publish(folder / "one", config.load(), rehearsed=True)
     kept = [json.loads(line) for line in envelopes(folder / "one")]
     assert (done.envelopes, done.sent) == (len(kept), len(kept))
     names = asyncio.run(topic_reader.existing(own_topics, rehearsed("replay")))

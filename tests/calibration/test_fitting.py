@@ -20,6 +20,7 @@ from alphapanda.engine.setup import Paper
 from alphapanda.errors import UsageError
 from alphapanda.model.rows import Kind
 from tests.calibration.planted import MS, TICK, Market, Truth, Venue, by_market, with_limits
+from tests.support.harness import cache_dir
 
 TRUTH = Truth(latency_ms=55, slippage_bp=Fraction(3), share=Fraction(1, 4))
 
@@ -37,7 +38,7 @@ def paper(latency_ms: float = 0, slippage: int = 0, share: int = 10_000_000) -> 
 
 def test_paper_with_the_planted_settings_is_the_planted_exchange(run: LiveRun) -> None:
     """The core's matching and the exchange's own few lines agree, order by order."""
-    found = compared(Bench(run, jit=False), paper(55, 3_000, 2_500_000))
+    found = compared(Bench(run, cache_dir(), jit=False), paper(55, 3_000, 2_500_000))
     assert found.both.sum() > 20
     assert not found.only_live.any()
     assert not found.only_paper.any()
@@ -48,7 +49,7 @@ def test_paper_with_the_planted_settings_is_the_planted_exchange(run: LiveRun) -
 
 def test_planted_values_are_found(run: LiveRun) -> None:
     """Latency within 5 ms, slippage within 0.2 bp, the share within one in a hundred."""
-    matched = Matched([run], jit=False)
+    matched = Matched([run], cache_dir(), jit=False)
     everything = [np.ones(len(run.orders), bool)]
     found = fit(lambda terms: matched.score(everything, terms), tuple(GRIDS))
     assert abs(found.terms.latency - 55 * MS) <= 5 * MS
@@ -68,7 +69,7 @@ def test_what_the_data_do_not_tell_keeps_its_default() -> None:
     slow = columns._replace(ts=columns.ts[0] + np.arange(columns.rows, dtype=np.int64) * 1_000 * MS)
     market.columns = slow
     run = by_market(market, replace(TRUTH, slippage_bp=Fraction(6)), count=24).run()
-    found = calibrate([run], jit=False)
+    found = calibrate([run], cache_dir(), jit=False)
     assert found.fit.terms.latency == 0
     low, high = found.fit.ranges["latency"]
     assert low == 0
@@ -125,17 +126,17 @@ def test_too_few_orders_are_refused(run: LiveRun) -> None:
     """A sentence says how many there are and how many it takes."""
     few = by_market(Market(4, 160, wide=2), TRUTH, count=5).run("few")
     with pytest.raises(UsageError, match=r"at least 20 orders .* of the 5 of these runs 5 were"):
-        calibrate([few], jit=False)
+        calibrate([few], cache_dir(), jit=False)
     with pytest.raises(UsageError, match="named twice"):
-        calibrate([run, run], jit=False)
+        calibrate([run, run], cache_dir(), jit=False)
     other = by_market(Market(5, 700, wide=2), TRUTH, count=30).run("other", limit_fill="touch")
     with pytest.raises(UsageError, match="different --limit-fill"):
-        calibrate([run, other], jit=False)
+        calibrate([run, other], cache_dir(), jit=False)
 
 
 def test_settings_that_fill_nothing_are_no_candidates(run: LiveRun) -> None:
     """Were no order filled on paper, there would be no error: such settings never win."""
-    matched = Matched([run], jit=False)
+    matched = Matched([run], cache_dir(), jit=False)
     nothing = replace(
         matched.compared(0, Terms()), paper=Filled(*(0 * each for each in run.filled))
     )
@@ -155,7 +156,7 @@ def test_errors_are_of_the_right_side_and_hour() -> None:
         (n, q, p + (TICK if n % 2 else -TICK) * 3, t) for n, q, p, t in exchange.fills
     ]
     run = exchange.run()
-    errors = told(compared(Bench(run, jit=False), paper()))
+    errors = told(compared(Bench(run, cache_dir(), jit=False), paper()))
     every = errors["all"]
     assert (every["ticks_p50"], every["ticks_p95"], every["bias_ticks"]) == (3.0, 3.0, 3.0)
     assert (every["rupees_p50"], every["bias_rupees"]) == ("1.50", "1.50")  # 3 x 0.05 x 10
@@ -173,7 +174,7 @@ def test_orders_in_one_only_are_named() -> None:
     exchange.send(50, Kind.LIMIT, 10, price=far, until=80)
     exchange.fills.append((6, 10, far, int(market.columns.ts[60])))
     run = exchange.run()
-    errors = told(compared(Bench(run, jit=False), paper()))
+    errors = told(compared(Bench(run, cache_dir(), jit=False), paper()))
     assert (errors["only_live_orders"], errors["only_paper_orders"]) == ([7], [3])
     assert (errors["only_live"], errors["only_paper"], errors["filled_in_both"]) == (1, 1, 5)
 
@@ -188,7 +189,7 @@ def test_a_change_and_an_end_reach_paper() -> None:
         exchange.send(10, Kind.LIMIT, 10, price=far, until=100)
         exchange.acts[1:1] = more
         run = exchange.run()
-        return Bench(run, jit=False).replay(paper()).qty.tolist()
+        return Bench(run, cache_dir(), jit=False).replay(paper()).qty.tolist()
 
     at = 20
     near = 15_000_000 + 400 * TICK

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alphapanda import config
 from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Origin, Report, ReportKind
 from alphapanda.events.events import Broker as BrokerName
@@ -155,7 +156,7 @@ def trade(
         "strategies": STRATEGY, "data": [data], "no_jit": True, "limits": "wide", "param": PARAMS,
         **given,
     })  # fmt: skip
-    specs, arguments = load_strategies(chosen)
+    specs, arguments = load_strategies(chosen, config.load().strategies_dir)
     with ExitStack() as stack:
         source = stack.enter_context(open_recording(chosen, specs))
         parts = [portion.columns for portion in source.rows(0, lambda: False)]
@@ -163,5 +164,5 @@ def trade(
         one_by_one = RowByRow(source.feed, rows)
         plan = replace(bind(chosen, rules_of(chosen), one_by_one, specs, arguments), sent=True)
         venue = PlantedVenue(folder, market, truth, refused)
-        run_paper(plan, one_by_one, folder, unfinished(folder), venue=venue)
+        run_paper(plan, one_by_one, folder, config.load(), journal=unfinished(folder), venue=venue)
     return folder

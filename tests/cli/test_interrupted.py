@@ -36,7 +36,7 @@ def test_an_interrupt_inside_duckdb_is_one(
 ) -> None:
     """No traceback and no status 1, though it comes out as a RuntimeError."""
     before = signal.signal(signal.SIGALRM, raises)
-    monkeypatch.setattr("alphapanda.cli.runs_list.facts_of_all", lambda: work(wrap))
+    monkeypatch.setattr("alphapanda.cli.runs_list.facts_of_all", lambda _: work(wrap))
     try:
         told = command("runs", "list", capsys=capsys)
     finally:

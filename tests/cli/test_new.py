@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from alphapanda import config
 from alphapanda.runs.discovery import find
 from tests.support.running import ROOT, command, left, session
 
@@ -30,7 +31,7 @@ def test_writes_a_strategy_and_its_tests(folder: Path, capsys: pytest.CaptureFix
     lines = told.out.splitlines()
     assert lines[:2] == ["strategies/first_idea.py", "tests/test_first_idea.py"]
     assert "  alphapanda backtest first_idea --data synth.parquet" in lines
-    assert find("first_idea").cls.__name__ == "FirstIdea"
+    assert find("first_idea", config.load().strategies_dir).cls.__name__ == "FirstIdea"
 
 
 def test_next_commands_name_the_catalogue(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 import alphapanda as ap
 from alphapanda import indicators
 from alphapanda.errors import UsageError
-from alphapanda.runs.discovery import find
+from alphapanda.runs.discovery import in_file
 from tests.support.running import session
 
 HEAD = (
@@ -52,7 +52,7 @@ def test_file_is_refused(text: str, said: str, tmp_path: Path) -> None:
     file = tmp_path / "some.py"
     file.write_text(text)
     with pytest.raises(UsageError) as refusal:
-        find(str(file))
+        in_file(str(file))
     assert said in str(refusal.value)
     assert str(refusal.value).startswith(str(file))
     assert "\n" not in str(refusal.value)
@@ -62,9 +62,9 @@ def test_one_of_two_is_named(tmp_path: Path) -> None:
     """FILE.py:CLASS names one of several; a wrong name is told from the right ones."""
     file = tmp_path / "two.py"
     file.write_text(HEAD + TICK + "@strategy\nclass Other:\n" + TICK)
-    assert find(f"{file}:Other").name == "other"
+    assert in_file(f"{file}:Other").name == "other"
     with pytest.raises(UsageError, match="Did you mean Other"):
-        find(f"{file}:Othr")
+        in_file(f"{file}:Othr")
 
 
 def test_imported_strategy_is_not_the_files_own(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_imported_strategy_is_not_the_files_own(tmp_path: Path) -> None:
     (tmp_path / "base.py").write_text(HEAD + TICK)
     file = tmp_path / "mine.py"
     file.write_text("from base import Some\n" + HEAD.replace("Some", "Mine") + TICK)
-    assert find(str(file)).name == "mine"
+    assert in_file(str(file)).name == "mine"
 
 
 PARAMS = (
@@ -90,7 +90,7 @@ PARAMS = (
 def test_parameters_from_texts(given: dict[str, object], want: object, tmp_path: Path) -> None:
     """Texts become the kind of the default: whole numbers, fractions, yes or no."""
     (tmp_path / "some.py").write_text(PARAMS)
-    values = find(str(tmp_path / "some.py")).arguments(given)
+    values = in_file(str(tmp_path / "some.py")).arguments(given)
     assert {name: values[name] for name in given} == want
 
 
@@ -101,14 +101,14 @@ def test_parameters_out_of_bounds(given: dict[str, object], tmp_path: Path) -> N
     (tmp_path / "some.py").write_text(PARAMS)
     name, value = next(iter(given.items()))
     with pytest.raises(UsageError, match=f"some: {name} = {value}"):
-        find(str(tmp_path / "some.py")).arguments(given)
+        in_file(str(tmp_path / "some.py")).arguments(given)
 
 
 def test_default_out_of_its_own_bounds(tmp_path: Path) -> None:
     """A default that its own bounds refuse is the first to be told."""
     (tmp_path / "some.py").write_text(HEAD + "    n = param(3, ge=4)\n" + TICK)
     with pytest.raises(UsageError, match="some: n = 3 should be greater"):
-        find(str(tmp_path / "some.py")).arguments({})
+        in_file(str(tmp_path / "some.py")).arguments({})
 
 
 CALLS = {name: inspect.signature(getattr(ap, name)) for name in indicators.names()}
@@ -145,4 +145,4 @@ def test_a_warm_up_of_no_parameter_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "some.py"
     file.write_text(HEAD + "    wait = param(9)\n    a = ema(3, warmup='wat')\n" + TICK)
     with pytest.raises(UsageError, match=r"there is no parameter wat\. Did you mean wait"):
-        find(str(file))
+        in_file(str(file))

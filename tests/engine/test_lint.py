@@ -10,7 +10,7 @@ import pytest
 
 from alphapanda.engine.compiler import lint
 from alphapanda.errors import UsageError
-from alphapanda.runs.discovery import find
+from alphapanda.runs.discovery import in_file
 
 FILE = '''
 import math, random, time
@@ -110,7 +110,7 @@ def checked(body: str, folder: Path) -> None:
     """Load and check a strategy with a hook of this body."""
     file = folder / "wrong.py"
     file.write_text(FILE + textwrap.indent(body, " " * 8) + "\n")
-    lint.check(find(str(file)))
+    lint.check(in_file(str(file)))
 
 
 @pytest.mark.parametrize(("body", "said"), REFUSED.items())
@@ -140,7 +140,7 @@ def test_construct_is_allowed(body: str, folder: Path) -> None:
 def test_printing_is_allowed_in_plain_python(folder: Path) -> None:
     """--no-jit is there to print."""
     (folder / "wrong.py").write_text(FILE + "        print(ctx.last)\n")
-    lint.check(find(str(folder / "wrong.py")), printing=True)
+    lint.check(in_file(str(folder / "wrong.py")), printing=True)
 
 
 def test_a_print_of_somebody_else_is_print(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,4 +148,4 @@ def test_a_print_of_somebody_else_is_print(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(builtins, "print", lambda _: None)
     with pytest.raises(UsageError, match="--no-jit to print"):
         checked("print(ctx.last)", folder)
-    lint.check(find(str(folder / "wrong.py")), printing=True)
+    lint.check(in_file(str(folder / "wrong.py")), printing=True)

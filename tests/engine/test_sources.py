@@ -17,7 +17,7 @@ import alphapanda as ap
 from alphapanda.engine.compiler.generate import Shape
 from alphapanda.engine.compiler.program import GENERAL, bind_declared, bind_loop, unbound
 from alphapanda.errors import UsageError
-from alphapanda.runs.discovery import find
+from alphapanda.runs.discovery import in_file
 from tests.support.running import ROOT, session
 
 MAIN = '''
@@ -109,7 +109,7 @@ def hooks_key(strategy: Any) -> str:
 
 def shape(strategy: Any) -> Shape:
     """Return what a loop of a strategy is generated for, on prices alone."""
-    return Shape((find(strategy),), 0, frozenset({"last"}), (True,))
+    return Shape((in_file(strategy),), 0, frozenset({"last"}), (True,))
 
 
 def run(strategy: Any, **options: Any) -> str:

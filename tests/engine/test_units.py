@@ -10,7 +10,7 @@ import pytest
 from alphapanda import buy, buy_limit, target
 from alphapanda.engine.compiler import lint, units
 from alphapanda.errors import UsageError
-from alphapanda.runs.discovery import find
+from alphapanda.runs.discovery import in_file
 from tests.support.harness import Filled, play, rs, ticks
 
 FILE = '''
@@ -100,7 +100,7 @@ def test_mixed_units_are_refused(tmp_path: Path, body: str, compiled: bool) -> N
     """Whatever compares, adds or chooses between the two is named with file and line."""
     path = written(tmp_path, body, compiled=compiled)
     with pytest.raises(UsageError) as refused:
-        units.check(find(str(path)))
+        units.check(in_file(str(path)))
     last = len(path.read_text().splitlines())
     assert f"mixed.py:{last}: Mixed.on_bar: " in str(refused.value)
     assert "rupees(" in str(refused.value)
@@ -109,7 +109,7 @@ def test_mixed_units_are_refused(tmp_path: Path, body: str, compiled: bool) -> N
 @pytest.mark.parametrize("body", RIGHT)
 def test_like_units_pass(tmp_path: Path, body: str) -> None:
     """What counts the same, or can't be told, is let be, and may stand in a hook."""
-    spec = find(str(written(tmp_path, body)))
+    spec = in_file(str(written(tmp_path, body)))
     units.check(spec)
     lint.check(spec)
 
@@ -118,8 +118,8 @@ def test_a_helper_is_read_too(tmp_path: Path) -> None:
     """A function beside the class that a hook calls is followed."""
     path = written(tmp_path, "x = too_high(ctx, self)")
     with pytest.raises(UsageError, match=r"mixed.py:10: too_high: "):
-        units.check(find(str(path)))
-    units.check(find(str(written(tmp_path, "x = too_high(ctx, self)", helper=" * 10_000"))))
+        units.check(in_file(str(path)))
+    units.check(in_file(str(written(tmp_path, "x = too_high(ctx, self)", helper=" * 10_000"))))
 
 
 @pytest.mark.parametrize("ask", [

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from alphapanda import buy, buy_limit
-from alphapanda.events.envelopes import Translator, rows_of
+from alphapanda.events.envelopes import Translator
 from alphapanda.events.events import Command, Envelope, EventType, decode, encode
+from alphapanda.events.payloads import rows_of
 from alphapanda.events.topics import topic_of
 from alphapanda.model.columns import Columns
 from alphapanda.model.commands import Verb

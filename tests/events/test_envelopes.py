@@ -9,8 +9,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alphapanda.events.envelopes import OUTS, TYPES, Translator, rows_of
+from alphapanda.events.envelopes import Translator
 from alphapanda.events.events import Envelope, EventType, decode, encode
+from alphapanda.events.payloads import OUTS, TYPES, rows_of
 from alphapanda.model.rows import Out
 from tests.core.test_laws import cut_anywhere, engine_of, pieces
 from tests.core.test_properties import MANY

@@ -9,8 +9,9 @@ import numpy as np
 
 from alphapanda import bracket
 from alphapanda.brokers.ports import Report
-from alphapanda.events.envelopes import Translator, rows_of
+from alphapanda.events.envelopes import Translator
 from alphapanda.events.events import Envelope, EventType, decode, encode
+from alphapanda.events.payloads import rows_of
 from alphapanda.events.topics import topic_of
 from alphapanda.model.rows import ReportKind
 from alphapanda.model.texts import ReportTexts

@@ -14,6 +14,7 @@ from alphapanda.errors import AlphaPandaError
 from alphapanda.journal import records
 from alphapanda.journal.journal import FILE, Journal, RecordKind
 from alphapanda.journal.records import COMPRESSED, FIELDS, SEAL, DamageError, Reader, Writer
+from tests.support.harness import cache_dir
 from tests.support.running import command, process, session
 
 pytestmark = pytest.mark.core
@@ -199,7 +200,7 @@ def test_rows_of_no_instrument_never_reach_the_core(run: Path, tmp_path: Path) -
         return [(1, json.dumps(told).encode()), *found[1:]]
 
     with pytest.raises(AlphaPandaError):
-        verify(rewritten(run, tmp_path / "copy", change))
+        verify(rewritten(run, tmp_path / "copy", change), cache_dir())
 
 
 def test_nothing_moves_the_cursor() -> None:

@@ -63,6 +63,9 @@ def test_a_run_is_drawn_with_its_definitions(run: Path, browser: Any) -> None:
     names = tab.eval_on_selector_all("canvas", "(all) => all.map((one) => one.ariaLabel)")
     for name in ("rolling Sharpe", "rolling volatility", "price with entries"):
         assert any(name in label for label in names), name
+    boxes = "[aria-label=indicators] label"
+    declared = tab.eval_on_selector_all(boxes, "(all) => all.map((one) => one.textContent.trim())")
+    assert declared == ["fast_sma", "slow_sma"]
     days = alphapanda.load(str(run)).table("days").num_rows
     counts = tab.eval_on_selector_all(
         ".bars",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alphapanda import config
 from alphapanda.brokers.ports import Origin
 from alphapanda.engine.controls import Placer, Row
 from alphapanda.events.feeds import Feed, Portion
@@ -22,6 +23,7 @@ from alphapanda.runs import options
 from alphapanda.runs.paper import run_paper, unfinished
 from alphapanda.runs.plan import bind, load_strategies, open_recording, rules_of
 from alphapanda.runs.verify import verify
+from tests.support.harness import cache_dir
 from tests.support.running import ROOT, command, facts, session
 
 ROWS, SLICE = 300, 50
@@ -64,14 +66,14 @@ def traded(folder: Path, *, stop_after: int = 0, back_ns: int = 0) -> dict[str, 
         "strategies": STRATEGY, "data": [session(2, ROWS)], "no_jit": True, "limits": "wide",
         "param": ["fast=3", "slow=8"],
     })  # fmt: skip
-    specs, arguments = load_strategies(chosen)
+    specs, arguments = load_strategies(chosen, config.load().strategies_dir)
     with ExitStack() as stack:
         recording = stack.enter_context(open_recording(chosen, specs))
         parts = [portion.columns for portion in recording.rows(0, lambda: False)]
         rows = Columns._make(np.concatenate(column) for column in zip(*parts, strict=True))
         source = Clocked(recording.feed, rows, stop_after=stop_after, back_ns=back_ns)
         plan = bind(chosen, rules_of(chosen), source, specs, arguments)
-        return run_paper(plan, source, folder, unfinished(folder)).summary
+        return run_paper(plan, source, folder, config.load(), journal=unfinished(folder)).summary
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_a_run_with_the_clock_goes_on_and_replays(tmp_path: Path) -> None:
         traded(tmp_path / "stopped", stop_after=4 * SLICE)
     assert traded(tmp_path / "stopped")["digest"] == digest
     for name in ("whole", "stopped"):
-        assert verify(tmp_path / name).identical
+        assert verify(tmp_path / name, cache_dir()).identical
         kinds = [
             int(k) for b in Journal.open(tmp_path / name).batches() for k in b.controls["kind"]
         ]
@@ -108,7 +110,7 @@ def test_a_feed_that_goes_back_leaves_a_recording(
     summary = traded(tmp_path / "run", back_ns=9 * SECOND)
     (told,) = [note for note in summary["notes"] if "the run was past" in note]
     assert int(told.split()[0]) >= 1
-    assert verify(tmp_path / "run").identical
+    assert verify(tmp_path / "run", cache_dir()).identical
     again = facts(command(
         "backtest", STRATEGY, "--data", str(tmp_path / "run"), "--no-jit", "--json",
         "--limits", "wide", "--param", "fast=3", "--param", "slow=8",

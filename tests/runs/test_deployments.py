@@ -23,7 +23,7 @@ EXAMPLE = ROOT / "deployments" / "example.toml"
 
 def test_the_example_binds_each_strategy() -> None:
     """What trades where, on what, with how much; one feed has the instruments of all."""
-    made = deployments.read(EXAMPLE)
+    made = deployments.read(EXAMPLE, ROOT / "strategies")
     assert made.brokers == (Broker.ZERODHA, Broker.PAPER)
     assert made.instruments == ("NSE:INFY", "NSE:TCS")
     live, quicker, idle = made.strategies
@@ -74,7 +74,7 @@ def test_what_is_wrong_is_said_by_field(old: str, new: str, said: str, tmp_path:
     file = tmp_path / "example.toml"
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(UsageError) as refused:
-        deployments.read(file)
+        deployments.read(file, tmp_path)
     assert str(refused.value).startswith(f"{file}: ")
     assert said in str(refused.value)
 
@@ -82,12 +82,12 @@ def test_what_is_wrong_is_said_by_field(old: str, new: str, said: str, tmp_path:
 def test_a_file_is_found_by_its_name(tmp_path: Path) -> None:
     """A name that is none lists those that there are; a file's name has to be one."""
     (tmp_path / "morning.toml").write_text(EXAMPLE.read_text())
-    assert deployments.find(tmp_path, "morning").name == "morning"
+    assert deployments.find(tmp_path, "morning", strategies_dir=tmp_path).name == "morning"
     with pytest.raises(UsageError, match="Did you mean morning"):
-        deployments.find(tmp_path, "mornin")
+        deployments.find(tmp_path, "mornin", strategies_dir=tmp_path)
     (tmp_path / "not a name.toml").write_text(EXAMPLE.read_text())
     with pytest.raises(UsageError, match="letters, digits"):
-        deployments.find(tmp_path, "not a name")
+        deployments.find(tmp_path, "not a name", strategies_dir=tmp_path)
 
 
 def test_an_order_bound_elsewhere_never_leaves() -> None:

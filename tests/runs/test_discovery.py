@@ -10,7 +10,7 @@ import pytest
 import alphapanda as ap
 from alphapanda.engine.compiler import lint
 from alphapanda.engine.compiler.declared import HOOKS, Spec
-from alphapanda.runs.discovery import find
+from alphapanda.runs.discovery import in_file
 from tests.support.running import ROOT, session
 
 FILES = sorted((ROOT / "strategies").glob("*.py"))
@@ -19,7 +19,7 @@ every_strategy = pytest.mark.parametrize("file", FILES, ids=lambda file: file.st
 
 def loaded(file: Path) -> Spec:
     """Return the file's one strategy."""
-    return find(str(file))
+    return in_file(str(file))
 
 
 @every_strategy

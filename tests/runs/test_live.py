@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alphapanda import config
 from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Origin, Report, ReportKind
 from alphapanda.events.events import Broker as BrokerName
@@ -32,6 +33,7 @@ from alphapanda.runs.verify import verify
 from tests.runs.alike import cut, envelopes
 from tests.support.chancy_broker import Broker, Client, Standing
 from tests.support.contracts import check_client
+from tests.support.harness import cache_dir
 from tests.support.running import ROOT, session
 
 ROWS = 100
@@ -111,7 +113,7 @@ def trade(folder: Path, venue: Chancy, *, stop_at: int = -1, **more: Any) -> Res
         "strategies": STRATEGY, "data": [session(2, ROWS)], "no_jit": True, "limits": "wide",
         "param": ["fast=3", "slow=8"], **more,
     })  # fmt: skip
-    specs, arguments = load_strategies(chosen)
+    specs, arguments = load_strategies(chosen, config.load().strategies_dir)
     rules = rules_of(chosen)
     with ExitStack() as stack:
         recording = stack.enter_context(open_recording(chosen, specs))
@@ -120,7 +122,8 @@ def trade(folder: Path, venue: Chancy, *, stop_at: int = -1, **more: Any) -> Res
         source = OneByOne(recording.feed, rows, stop_at)
         plan = bind(chosen, rules, source, specs, arguments)
         sent = replace(plan, sent=True)
-        return run_paper(sent, source, folder, unfinished(folder), venue=venue)
+        journal = unfinished(folder)
+        return run_paper(sent, source, folder, config.load(), journal=journal, venue=venue)
 
 
 def venue_of(folder: Path, seed: int = 5) -> Chancy:
@@ -145,7 +148,7 @@ def test_a_run_at_a_broker_replays_without_it(tmp_path: Path) -> None:
     filled = [line for line in envelopes(tmp_path / "run") if b'"order_filled"' in line]
     assert all(decode(line).data.broker_order_id for line in filled)
     assert {decode(line).broker for line in filled} == {"zerodha"}
-    assert verify(tmp_path / "run").identical
+    assert verify(tmp_path / "run", cache_dir()).identical
 
 
 @pytest.mark.parametrize("crash", [False, True])
@@ -165,7 +168,7 @@ def test_a_run_goes_on_without_sending_or_booking_twice(tmp_path: Path, crash: b
     assert {each.order for each in requests if each.verb == RequestVerb.NEW} <= set(
         venue.desk.orders
     )
-    assert verify(folder).identical
+    assert verify(folder, cache_dir()).identical
 
 
 PARAMS = ["fast=3", "slow=8", "quantity=5"]
@@ -208,7 +211,7 @@ def test_a_square_off_is_booked_once_and_replays(tmp_path: Path) -> None:
     assert fills[-1].position == 0
     assert result.summary["fills"] == len(trades_of(folder))
     assert sum(qty for _, qty in trades_of(folder)) == bought + sum(each.qty for each in told)
-    assert verify(folder).identical
+    assert verify(folder, cache_dir()).identical
 
 
 class Failing(Client):

@@ -15,6 +15,7 @@ from alphapanda.errors import UsageError
 from alphapanda.journal.journal import FILE
 from alphapanda.runs.verify import verify
 from alphapanda.runtime.sources import parse_feed
+from tests.support.harness import cache_dir
 from tests.support.running import called, session
 
 MINE = '''"""Above its average."""
@@ -104,7 +105,7 @@ def test_paper_a_journal_and_verify_go_on_with_it(ticks: str, tmp_path: Path) ->
     assert told.status == 0, told.err
     summary = json.loads(told.out)
     assert summary["digest"] == alphapanda.backtest(Mine, ticks, bars="5m", **WAYS).digest
-    assert verify(tmp_path / "run" / FILE).identical
+    assert verify(tmp_path / "run" / FILE, cache_dir()).identical
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert manifest["options"]["bars"] == "5m"
     assert any("made of ticks" in note for note in summary["notes"])

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alphapanda import config
 from alphapanda.brokers.ports import OrderRequest, Origin, Report
 from alphapanda.events.events import Broker as BrokerName
 from alphapanda.events.events import EventType, decode
@@ -30,6 +31,7 @@ from alphapanda.runs.plan import bind, load_strategies, open_recording, rules_of
 from alphapanda.runs.verify import verify
 from tests.runs.alike import envelopes
 from tests.support.chancy_broker import Broker, Client
+from tests.support.harness import cache_dir
 from tests.support.running import ROOT, session
 
 ROWS = 70
@@ -116,7 +118,7 @@ def trade(
         "strategies": STRATEGY, "data": [session(1, ROWS, days=2)], "no_jit": True,
         "limits": "wide", "param": [f"hold={hold}"],
     })  # fmt: skip
-    specs, arguments = load_strategies(chosen)
+    specs, arguments = load_strategies(chosen, config.load().strategies_dir)
     rules = rules_of(chosen)
     with ExitStack() as stack:
         recording = stack.enter_context(open_recording(chosen, specs))
@@ -132,7 +134,9 @@ def trade(
         plan = replace(plan, later=later_days(days[:1], journal, days[day]))
         past_ns = int(rows.ts[end - 1]) + 3_600 * 10**9 if over else day_start_ns(days[day])
         night = Night(days[day], past_ns, until, accepts)
-        return run_paper(plan, source, folder, journal, venue=venue, night=night)
+        return run_paper(
+            plan, source, folder, config.load(), journal=journal, venue=venue, night=night
+        )
 
 
 def of_type(folder: Path, kind: EventType) -> list[tuple[date, int]]:
@@ -147,7 +151,7 @@ def test_a_position_lives_over_night_and_its_stop_with_it(tmp_path: Path) -> Non
     rest = trade(folder, venue, 0)
     assert (rest.summary["status"], rest.path, rest.trouble) == ("goes on", None, "")
     assert "held over night: 1" in rest.summary["notes"][0]
-    assert verify(folder).identical
+    assert verify(folder, cache_dir()).identical
     result = trade(folder, venue, 1)
     assert (result.summary["status"], result.summary["open_positions"]) == ("complete", {})
     monday, tuesday = of_type(folder, EventType.ORDER_FILLED)
@@ -161,7 +165,7 @@ def test_a_position_lives_over_night_and_its_stop_with_it(tmp_path: Path) -> Non
     found = result.summary
     assert (found["from"], found["to"]) == (str(monday[0]), str(tuesday[0]))
     assert result.table("days").num_rows == 2
-    assert verify(folder).identical
+    assert verify(folder, cache_dir()).identical
 
 
 @pytest.mark.parametrize("over", [True, False])
@@ -181,7 +185,7 @@ def test_a_run_that_died_before_the_close_goes_on(tmp_path: Path, over: bool) ->
     assert [order for _, order in placed[:3]] == [1, 2, 3]
     assert placed[2][0] > placed[1][0]
     assert set(venue.desk.messages.values()) == {1}
-    assert verify(folder).identical
+    assert verify(folder, cache_dir()).identical
 
 
 def test_the_last_day_that_was_named_ends_the_run(tmp_path: Path) -> None:

@@ -160,9 +160,9 @@ def test_what_cannot_be_read_is_named(given: dict[str, Any], said: str) -> None:
     assert str(caught.value).startswith(f"run.toml: {said}")
 
 
-def test_python_writes_from_with_a_dash_below() -> None:
+def test_python_writes_from_with_a_dash_below(tmp_path: Path) -> None:
     """`from` is a word of Python, so its keyword is `from_`; the others are as they are."""
-    of = options.from_python("x", "y", {"from_": "2025-08-04", "no_jit": True})
+    of = options.from_python("x", "y", {"from_": "2025-08-04", "no_jit": True}, cache_dir=tmp_path)
     assert (of.first, of.jit) == (date(2025, 8, 4), False)
     with pytest.raises(UsageError, match="no option 'fom_'"):
-        options.from_python("x", "y", {"fom_": "2025-08-04"})
+        options.from_python("x", "y", {"fom_": "2025-08-04"}, cache_dir=tmp_path)

@@ -21,6 +21,7 @@ from alphapanda.faults import POINTS, VARIABLE
 from alphapanda.journal.journal import FILE, STOPPED, Journal
 from alphapanda.runs.verify import verify
 from tests.runs.alike import alike, envelopes
+from tests.support.harness import cache_dir
 from tests.support.running import Told, called, left, process, session, started
 from tests.support.servers.process import wait_until
 
@@ -71,7 +72,7 @@ def same(run: Path, told: Told, whole: tuple[dict[str, Any], list[Any]]) -> None
     for name in ("digest", "pnl", "fills", "orders", "events", "charges", "stats", "ticks"):
         assert summary[name] == whole[0][name], name
     assert alike(envelopes(run)) == whole[1]
-    assert verify(run).identical
+    assert verify(run, cache_dir()).identical
     files = left(run)
     assert {"summary.json", "fills.parquet", "report.html", FILE} <= set(files)
     assert [name for name in left(run.parent) if ".partial" in name] == []
@@ -131,13 +132,13 @@ def test_killed_at_any_point_it_goes_on(
     killed = process(*words("run"), cwd=tmp_path, **{VARIABLE: f"{point}:{count}"})
     assert killed.status == -signal.SIGKILL
     if point == "folder filled":  # the summary is there, the journal's end is not
-        assert verify(tmp_path / "run").identical
+        assert verify(tmp_path / "run", cache_dir()).identical
     ended = point == "end kept" and Journal.open(tmp_path / "run").contents.ended
     again = process(*words("run"), cwd=tmp_path)
     if ended:
         assert again.status == 2
         assert "has ended" in again.line
-        assert verify(tmp_path / "run").identical
+        assert verify(tmp_path / "run", cache_dir()).identical
         return
     same(tmp_path / "run", again, whole)
     status = Journal.open(tmp_path / "run").contents.status
@@ -159,7 +160,7 @@ def test_killed_again_and_again_it_goes_on(
                 running.wait(chance.uniform(0.1, 1.0))
         told = process(*words(name), cwd=tmp_path)
         if "has ended" in told.err:
-            assert verify(tmp_path / name).identical
+            assert verify(tmp_path / name, cache_dir()).identical
             assert alike(envelopes(tmp_path / name)) == whole[1]
         else:
             same(tmp_path / name, told, whole)

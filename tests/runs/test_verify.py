@@ -21,6 +21,7 @@ from alphapanda.journal.records import DamageError, Reader, Writer
 from alphapanda.research.curves import india
 from alphapanda.runs.verify import verify
 from tests.runs.alike import cut, envelopes, rewritten
+from tests.support.harness import cache_dir
 from tests.support.running import called, command, left, process, session
 
 pytestmark = pytest.mark.core
@@ -69,7 +70,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_replays(run: Path) -> None:
     """The same inputs give the same envelopes and the digest of the summary."""
-    found = verify(run)
+    found = verify(run, cache_dir())
     summary = json.loads((run / "summary.json").read_text())
     assert found.identical
     assert found.digest == found.recorded_digest == summary["digest"]
@@ -87,7 +88,7 @@ def test_options_come_back_from_the_journal(tmp_path: Path, options: dict[str, A
     if "instrument" in options:
         names = alphapanda.backtest(EMA, session()).names.instruments
         options = {"instrument": [names[1]]}
-    assert verify(recorded(tmp_path, **options)).identical
+    assert verify(recorded(tmp_path, **options), cache_dir()).identical
 
 
 def test_files_of_rates_and_limits_are_kept(tmp_path: Path) -> None:
@@ -96,21 +97,21 @@ def test_files_of_rates_and_limits_are_kept(tmp_path: Path) -> None:
     limits.write_text(MINE)
     run = recorded(tmp_path, limits=str(limits))
     limits.write_text("nonsense")
-    assert verify(run).identical
+    assert verify(run, cache_dir()).identical
 
 
 def test_a_plain_strategy_replays(tmp_path: Path) -> None:
     """A strategy in plain Python replays from its first row."""
-    assert verify(recorded(tmp_path, PLAIN, batch=3_000)).identical
+    assert verify(recorded(tmp_path, PLAIN, batch=3_000), cache_dir()).identical
 
 
 def test_the_strategy_of_then_is_run(tmp_path: Path) -> None:
     """Edited or gone since, it replays from the text in the journal, if that is allowed."""
     run = recorded(tmp_path)
     (tmp_path / "cross.py").write_text(STRATEGY.replace("60", "61"))
-    assert verify(run, recorded_code=True).identical
+    assert verify(run, cache_dir(), recorded_code=True).identical
     (tmp_path / "cross.py").unlink()
-    assert verify(run, recorded_code=True).identical
+    assert verify(run, cache_dir(), recorded_code=True).identical
 
 
 def changed(line: bytes, **data: Any) -> bytes:
@@ -198,7 +199,7 @@ def test_sabotage_is_found(
         return batches
 
     copy = copied(run, tmp_path)
-    found = verify(rewritten(copy, change))
+    found = verify(rewritten(copy, change), cache_dir())
     assert not found.identical
     assert found.difference is not None
     assert found.difference.seq == at
@@ -218,7 +219,7 @@ def test_an_input_that_was_changed_is_found(run: Path, tmp_path: Path) -> None:
         return batches
 
     copy = copied(run, tmp_path)
-    found = verify(rewritten(copy, change))
+    found = verify(rewritten(copy, change), cache_dir())
     assert found.difference is not None
     assert found.difference.input["feed_seq"] >= 1_100
 
@@ -290,14 +291,14 @@ def test_a_run_that_trades_is_verified_so_far(run: Path, tmp_path: Path) -> None
     copy = copied(run, tmp_path)
     cut(copy / FILE, records=3, torn=10)
     (copy / "summary.json").write_text('{"digest": "of an end that is not written", "ticks": 9}')
-    before = verify(copy)
+    before = verify(copy, cache_dir())
     assert before.cut
     assert before.notes == [
         "10 bytes at the end were never finished", "summary.json tells of 9 input rows",
     ]  # fmt: skip
     with (copy / FILE).open("rb") as trading:
         fcntl.flock(trading, fcntl.LOCK_EX)
-        found = verify(copy)
+        found = verify(copy, cache_dir())
     assert (found.identical, found.status, found.cut) == (True, "running", False)
     assert found.notes == ["it trades now: this is what was written so far"]
 

@@ -13,6 +13,7 @@ import alphapanda
 from alphapanda import param, sma, strategy, target
 from alphapanda.journal.journal import FILE
 from alphapanda.runs.verify import verify
+from tests.support.harness import cache_dir
 from tests.support.running import session
 
 FAST, SLOW = 20, 60
@@ -107,7 +108,7 @@ def test_however_rows_are_cut_or_replayed(data: str, tmp_path: Path) -> None:
     whole = run(data, first)
     cut = run(data, first, batch=77, journal=True, out=str(tmp_path / "run"))
     assert cut.summary["digest"] == whole.summary["digest"]
-    assert verify(tmp_path / "run" / FILE).identical
+    assert verify(tmp_path / "run" / FILE, cache_dir()).identical
 
 
 @pytest.mark.core

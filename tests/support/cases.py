@@ -45,6 +45,7 @@ from tests.support.harness import (
 TICK = 500
 FIRST = 1_000_000
 SCHEDULES = (Schedule.none(), Schedule.flat("0.03%"), Schedule.zerodha())
+TAGS = ("", "up", "9-lives-more")
 KINDS = ("plain", "sizes", "quotes", "bars")
 
 
@@ -101,19 +102,21 @@ def perform(ctx: Any, act: Act) -> None:
     """Ask for what an act says."""
     last = ctx.last
     near, far = max(last + act.near * TICK, TICK), max(last + act.far * TICK, TICK)
-    numbers = open_orders(ctx)
+    numbers, word = open_orders(ctx), TAGS[act.near % len(TAGS)]
     number = numbers[abs(act.near) % len(numbers)] if numbers else 0
     if act.verb == "order" or (number == 0 and act.near % 4):
         price = near if act.kind in (Kind.LIMIT, Kind.STOP_LIMIT) else 0
-        order(ctx, act.qty, act.kind, price, far if act.kind >= Kind.STOP_LIMIT else 0, act.tif)
+        order(ctx, act.qty, act.kind, price, far if act.kind >= Kind.STOP_LIMIT else 0, act.tif,
+              tag=word)  # fmt: skip
     elif act.verb == "bracket":
         side = 1 if act.qty > 0 else -1
         stop = last - side * (abs(act.near) + 1) * TICK if act.tif == Tif.DAY else 0
         goal = last + side * (abs(act.far) + 1) * TICK if act.far else 0
         entry = near if act.kind == Kind.LIMIT else 0
-        bracket(ctx, act.qty, stop, goal, abs(act.near) * TICK if stop == 0 else 0, entry)
+        bracket(ctx, act.qty, stop, goal, abs(act.near) * TICK if stop == 0 else 0, entry,
+                tag=word)  # fmt: skip
     elif act.verb == "target":
-        target(ctx, act.qty)
+        target(ctx, act.qty, tag=word)
     elif act.verb == "modify":
         qty = act.qty if act.tif == Tif.IOC else 0
         modify(ctx, number, qty, near if act.kind == Kind.LIMIT else 0,

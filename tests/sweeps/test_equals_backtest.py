@@ -72,7 +72,7 @@ def test_plain_python_gives_the_same() -> None:
 def test_the_rows_are_those_of_a_backtest() -> None:
     """One core, set back and forth between parameters, emits each time a backtest's bytes."""
     options = make({"strategies": SMA_CROSS, "data": bars(), **WAYS})
-    spec = sweeps.discovery.find(SMA_CROSS)
+    spec = sweeps.discovery.in_file(SMA_CROSS)
     grid = make_grid(spec, GRID, {})
     numbers = grid.chosen(None, 7).numbers
     market = plan.read(options, grid, numbers)

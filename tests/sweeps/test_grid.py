@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alphapanda.engine.compiler.strategy import spec_of
 from alphapanda.errors import UsageError
 from alphapanda.runs import discovery
 from alphapanda.sweeps.grid import Grid, make_grid
 from tests.sweeps.markets import SMA_CROSS, Flipper
 
-SPEC = discovery.find(SMA_CROSS)
-FLOATS = discovery.find(Flipper)
+SPEC = discovery.in_file(SMA_CROSS)
+FLOATS = spec_of(Flipper)
 
 
 def grid(*texts: str, **params: str) -> Grid:

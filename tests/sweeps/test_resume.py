@@ -128,7 +128,7 @@ def test_parts_are_taken_up(tmp_path: Path) -> None:
         first.add(rows(3, 0))
         first.flush()
         first.add(rows(1))
-        (first.partial / "part-000001.new").write_bytes(b"PAR1 half of")
+        (first.partial / ".part-000001.parquet.1.partial").write_bytes(b"PAR1 half of")
     with Store(tmp_path / "out", 5) as again:
         assert not again.open({"grid": 1})
         assert again.done.tolist() == [True, False, False, True, False]

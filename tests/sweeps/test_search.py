@@ -120,7 +120,10 @@ def test_each_window_of_a_walk_forward_has_its_own_search() -> None:
 def test_it_learns_and_passes_over_what_may_not_run() -> None:
     """Told figures of a hill, later trials lie nearer its top; refused ones are never run."""
     grid = make_grid(
-        discovery.find(SMA_CROSS), {"fast": range(1, 41), "slow": range(2, 82)}, {}, "slow % 2 == 0"
+        discovery.in_file(SMA_CROSS),
+        {"fast": range(1, 41), "slow": range(2, 82)},
+        {},
+        "slow % 2 == 0",
     )
     made = Proposals(grid, 7, "pnl")
     far: list[float] = []
@@ -142,7 +145,7 @@ def test_it_learns_and_passes_over_what_may_not_run() -> None:
 
 def test_undefined_figures_are_bad_ones() -> None:
     """A combination that never traded, or whose metric is undefined, does not stop the search."""
-    grid = make_grid(discovery.find(SMA_CROSS), {"fast": range(1, 5), "slow": range(6, 10)}, {})
+    grid = make_grid(discovery.in_file(SMA_CROSS), {"fast": range(1, 5), "slow": range(6, 10)}, {})
     made = Proposals(grid, 7, "sharpe")
     worths = ({"sharpe": float("nan"), "fills": 3}, {"sharpe": float("inf"), "fills": 3},
               {"sharpe": 9.0, "fills": 0}, {"sharpe": 1.0, "fills": 2})  # fmt: skip
@@ -164,7 +167,7 @@ def test_a_batch_depends_on_the_trials_alone() -> None:
 def test_every_window_that_may_be_met_is_known() -> None:
     """What data and tables are made for covers any combination, without counting all of them."""
     grid = make_grid(
-        discovery.find(SMA_CROSS), {"fast": range(1, 3001), "slow": range(2, 3001)}, {}
+        discovery.in_file(SMA_CROSS), {"fast": range(1, 3001), "slow": range(2, 3001)}, {}
     )
     met = [grid.arguments(number) for number in covering(grid)]
     assert {each["fast"] for each in met} == {*range(1, 3001)}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import alphapanda
-from alphapanda import ema, param, rupees, strategy, target
+from alphapanda import config, ema, param, rupees, strategy, target
 from alphapanda.runs.options import make
 from alphapanda.sweeps import plan
 from alphapanda.sweeps import sweep as sweeps
@@ -76,7 +76,7 @@ def figures_alone(kind: Any, params: Any, **days: Any) -> tuple[Any, ...]:
 def every_run(kind: Any) -> None:
     """Compare the output rows of each combination, run in any order, with its backtest's."""
     options = make({"strategies": kind, "data": minutes(), "from": FROM, **WAYS})
-    grid = make_grid(sweeps.discovery.find(kind), GRID, {})
+    grid = make_grid(sweeps.discovery.find(kind, config.load().strategies_dir), GRID, {})
     numbers = grid.chosen(None, 7).numbers
     market = plan.read(options, grid, numbers)
     search = plan.Search(GRID, workers=1)

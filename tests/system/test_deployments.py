@@ -24,6 +24,7 @@ from alphapanda.journal.journal import Journal
 from alphapanda.rehearsal.comparing import compare
 from alphapanda.runs.verify import verify
 from alphapanda.runtime.deploying import runs_of, writes
+from tests.support.harness import cache_dir
 from tests.support.kitesim import HEADER, Server
 from tests.support.running import command, facts, with_strategies
 from tests.support.servers import databases
@@ -236,7 +237,7 @@ def check_books(desk: Desk) -> None:
     assert {event.broker for event in events} == {"zerodha"}
     assert {decode(line).broker for line in desk.lines("paper")} == {"paper"}
     for broker in ("zerodha", "paper"):
-        assert verify(desk.folder(broker)).identical
+        assert verify(desk.folder(broker), cache_dir()).identical
 
 
 def check_beside(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ from alphapanda.runs.verify import verify
 from tests.support.api import KEY, PASSWORD, V1, WIDE, Browser, Serving, serving
 from tests.support.browser import Tab, chromium
 from tests.support.forking import Forked
+from tests.support.harness import cache_dir
 from tests.support.running import called, session, started
 from tests.support.servers import databases
 from tests.support.servers.proxy import Proxy
@@ -209,7 +210,7 @@ def test_a_kill_goes_through_whatever_is_silent(
             assert not trades(desk, before)
             trader.send_signal(signal.SIGTERM)
             trader.wait(60)
-    assert verify(desk.run).identical
+    assert verify(desk.run, cache_dir()).identical
     with capsys.disabled():
         sys.stdout.write(
             f"kills: median {statistics.median(took):.3f} s, worst {max(took):.3f} s\n"

@@ -25,7 +25,7 @@ from alphapanda.engine.compiler.native import load
 from alphapanda.engine.compiler.program import GENERAL, bind_declared, unbound
 from alphapanda.model.charges import ChargeClass, Schedule
 from alphapanda.model.instruments import Exchange
-from alphapanda.runs.discovery import find
+from alphapanda.runs.discovery import in_file
 from tests.support.harness import cache_dir
 from tests.support.made_bars import Made, futures_of_months, pair_of_shares
 from tests.support.recount import Trade, differences, last_prices, recount, terms, trades
@@ -295,7 +295,7 @@ def test_batches_do_not_show(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(KIT) - PYTHON - QUICK))
 def test_hooks_can_be_compiled(name: str) -> None:
     """What is run in Python here can be compiled, whether a core of its data is at hand or not."""
-    spec = find(str(ROOT / "strategies" / f"{name}.py"))
+    spec = in_file(str(ROOT / "strategies" / f"{name}.py"))
     shape = Shape((spec,), 0, frozenset({"last", "bid", "bid_qty", "ask", "ask_qty"}), (True,))
     hooks = bind_declared(unbound(shape), {**shape.flags, **GENERAL})
     assert load(hooks, "publish", (spec,), cache_dir()) is not None

@@ -18,6 +18,7 @@ from alphapanda.runs.verify import verify
 from tests.runs.alike import alike, envelopes
 from tests.support.events import LARGE
 from tests.support.forking import Forked
+from tests.support.harness import cache_dir
 from tests.support.running import Told, called, command, session, started
 from tests.support.servers.kafka import Kafka
 from tests.support.servers.process import wait_until
@@ -173,7 +174,7 @@ def test_whoever_is_killed_the_run_is_the_backtest(
     for name in ("digest", "pnl", "fills", "orders", "events", "charges", "stats", "ticks"):
         assert found[name] == summary[name], name
     assert alike(envelopes(made.run)) == alike(envelopes(backtest))
-    assert verify(made.run).identical
+    assert verify(made.run, cache_dir()).identical
     kept = [json.loads(line) for line in envelopes(made.run)]
     fills = [event["id"] for event in kept if event["type"] == "order_filled"]
     arrived = published(tmp_path, own_kafka.url, kept[0]["run_id"])

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import alphapanda
-from alphapanda import strategy, target
+from alphapanda import config, strategy, target
 from alphapanda.data.synth.sessions import synthesize
 from alphapanda.errors import UsageError
 from alphapanda.runs.options import make
@@ -171,7 +171,8 @@ def test_a_strategy_that_reads_the_future_is_caught(tmp_path: Path, text: str) -
 def test_a_series_held_from_another_cell_is_shown_cut_too(how: str) -> None:
     """A class that looks into a global table of the notebook is caught, and gets it back."""
     data = one_share()
-    lab = open_lab(make({"strategies": str(ROOT / "strategies/ema_cross.py"), "data": data}))
+    chosen = make({"strategies": str(ROOT / "strategies/ema_cross.py"), "data": data})
+    lab = open_lab(chosen, config.load())
     held: Any = lab.columns.last.astype(float)
     if how == "frame":
         held = pq.read_table(data).to_pandas().set_index("ts")["last"]

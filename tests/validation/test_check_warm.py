@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import alphapanda
-from alphapanda import param, sma, strategy, target
+from alphapanda import config, param, sma, strategy, target
 from alphapanda.runs.options import make
 from alphapanda.validation.check import check
 from alphapanda.validation.lab import open_lab
@@ -76,12 +76,13 @@ def test_an_honest_strategy_passes_warm(data: str) -> None:
 
 def test_nothing_is_cut_in_what_warms_up(data: str) -> None:
     """Cuts and later starts lie behind the first row of the run."""
-    lab = open_lab(make({"strategy": Honest, "data": data, "from": last_days(data), **WAYS}))
+    chosen = make({"strategy": Honest, "data": data, "from": last_days(data), **WAYS})
+    lab = open_lab(chosen, config.load())
     assert 0 < lab.begin < lab.rows
     assert min(cuts(lab, 50)) > lab.begin
     assert min(starts(lab, 3)) > lab.begin
     given: Any = {"strategy": Honest, "data": data, "from": last_days(data), **WAYS}
-    assert open_lab(make({**given, "no_warm": True})).begin == 0
+    assert open_lab(make({**given, "no_warm": True}), config.load()).begin == 0
 
 
 def test_look_ahead_is_found_behind_it(data: str, tmp_path: Path) -> None:

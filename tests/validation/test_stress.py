@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 import alphapanda
+from alphapanda import config
 from alphapanda.cli.stress import stress_table
 from alphapanda.research.survival import share, verdict
 from alphapanda.runs.options import make
@@ -84,7 +85,7 @@ def test_charges_double() -> None:
 
 def test_lost_rows_are_the_same_each_time() -> None:
     """A twentieth of the rows is missing, chosen by the seed, and no other row is touched."""
-    lab = open_lab(make({"strategies": EMA, "data": session(2, 2_000)}))
+    lab = open_lab(make({"strategies": EMA, "data": session(2, 2_000)}), config.load())
     one, two = thinned(lab, 0.05), thinned(lab, 0.05)
     assert one.columns.ts.tolist() == two.columns.ts.tolist()
     assert 0.93 < one.rows / lab.rows < 0.97

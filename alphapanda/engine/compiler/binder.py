@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from alphapanda.engine.compiler.tags import with_numbers
+
 HOT = {
     "proceed", "see", "see_row", "decide", "context", "emit", "emit_in", "target", "buy", "sell",
     "update", "on_tick", "on_bar", "mark", "portion", "match", "check", "advance", "refusal",
@@ -46,7 +48,9 @@ class Binder:
             return self.replaced[function]
         scope: dict[str, Any] = {"__builtins__": builtins}
         self.scopes.append(scope)
-        code, closure = function.__code__, function.__closure__ or ()
+        numbered = not (self.plain or is_ours(function))
+        code = with_numbers(function) if numbered else function.__code__
+        closure = function.__closure__ or ()
         cells = tuple(CellType() for _ in closure)
         new = FunctionType(code, scope, function.__name__, function.__defaults__, cells)
         new.__kwdefaults__, new.__module__ = function.__kwdefaults__, function.__module__

@@ -22,9 +22,11 @@ from alphapanda.books.state import TABLES
 from alphapanda.core.context import Context
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.sources import definition
+from alphapanda.engine.compiler.tags import tag_texts, tag_values
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.indicators._black76 import black_price
 from alphapanda.indicators._rupees import rupees
+from alphapanda.model.tags import tag_number
 from alphapanda.words.chains import forward_of
 from alphapanda.words.dates import date_of
 from alphapanda.words.futures import roll
@@ -140,7 +142,9 @@ class Reading:
         tree = definition(self.function)
         if tree is None:
             return
-        texts = harmless_texts(tree)
+        tags = list(tag_texts(tree))
+        yield from wrong_tags(tree, self.function.__code__.co_varnames)
+        texts = harmless_texts(tree) | {id(node) for node in tags}
         for node in inside(tree):
             if id(node) not in texts:
                 problem = self.judge(node)
@@ -297,6 +301,18 @@ def inside(tree: ast.FunctionDef | ast.Lambda) -> Iterator[ast.AST]:
     for part in tree.body if isinstance(tree.body, list) else [tree.body]:
         if not isinstance(part, ast.Expr) or not isinstance(part.value, ast.Constant):
             yield from ast.walk(part)
+
+
+def wrong_tags(tree: ast.AST, own: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield line and problem of what is no tag: it is a text in place, or handed on by its name."""
+    for given in tag_values(tree):
+        if isinstance(given, ast.Constant) and isinstance(given.value, str):
+            try:
+                tag_number(given.value)
+            except ValueError as error:
+                yield given.lineno, str(error)
+        elif not (isinstance(given, ast.Name) and given.id in own):
+            yield given.lineno, f'tag={ast.unparse(given)}: write the text itself, tag="gap-up"'
 
 
 def harmless_texts(tree: ast.AST) -> set[int]:

@@ -23,7 +23,7 @@ from alphapanda.books.emit import call
 from alphapanda.books.state import TABLES
 from alphapanda.core import glue, loop
 from alphapanda.core.bars import add_to_bar, complete_bar
-from alphapanda.core.context import context
+from alphapanda.core.context import as_tag, context
 from alphapanda.core.gate import gate
 from alphapanda.engine.compiler import cache, generate, lint, units
 from alphapanda.engine.compiler.binder import Binder
@@ -262,6 +262,8 @@ def bind_rules(binder: Binder, scope: dict[str, Any]) -> None:
 
 def bind_specs(binder: Binder, scope: dict[str, Any], specs: Sequence[Spec]) -> None:
     """Bind the strategies' indicators and hooks."""
+    if not binder.plain:
+        binder.replaced[as_tag] = binder.bind(same_tag)
     for k, spec in enumerate(specs):
         for name, indicator in spec.indicators.items():
             module = indicators.module(short(indicator))
@@ -273,6 +275,11 @@ def bind_specs(binder: Binder, scope: dict[str, Any], specs: Sequence[Spec]) -> 
                 scope[f"{name}{k}"] = hook
             elif spec.compiled:
                 scope[f"{name}{k}"] = binder.bind(hook)
+
+
+def same_tag(tag: int) -> int:
+    """Return a tag of compiled code: it is a number there (`tags.py`)."""
+    return tag
 
 
 class Forward:

@@ -95,6 +95,7 @@ function priceChart(c, view, places) {
   c.trip_row.forEach((row, i) => { if (!trips.has(row)) trips.set(row, []); trips.get(row).push(i); });
   const rows = [...CONTENT.shown].sort((a, b) => (fills.get(b) || []).length - (fills.get(a) || []).length);
   let row = rows[0];
+  const drawn = indicators(c, view, places, () => row);
   const path = (r) => {
     if (!cache.has(r)) cache.set(r, { holes: holesOf(c["price_ts_" + r], view.axis), x: places(c["price_ts_" + r]), y: money(c["price_" + r]), up: money(c["price_up_" + r]), down: money(c["price_down_" + r]), opened: money(c["price_open_" + r]), volume: c["volume_" + r], most: c["volume_" + r].reduce((a, b) => Math.max(a, b), 0), name: "main", label: INSTRUMENTS[r], thin: true });
     return cache.get(r);
@@ -102,20 +103,20 @@ function priceChart(c, view, places) {
   const chart = new Chart(view, {
     height: 340, label: "price with entries, exits and stops", format: (y, full, step) => plain(y, full ? 2 : digitsOf(step)),
     words: () => priceWords(row, path(row), fills.get(row) || [], c),
-    series: () => [{ ...path(row), hidden: apart(path(row), view, chart) }],
+    series: () => [{ ...path(row), hidden: apart(path(row), view, chart) }, ...drawn.over()],
     under: (pen, it) => { drawCandles(pen, it, path(row), it.seen[0].hidden); drawStops(pen, it, (stops.get(row) || []), c); },
     over: (pen, it) => { drawTrips(pen, it, trips.get(row) || [], c); drawFills(pen, it, (fills.get(row) || []), c, fx, inward); },
     read: (place, hover) => (hover ? nearest(place, fills.get(row) || [], c, fx, view) : legend()),
   });
-  const choose = el("select", { "aria-label": "instrument", onchange: () => { row = +choose.value; chart.retell(); redraw(); } },
+  const choose = el("select", { "aria-label": "instrument", onchange: () => { row = +choose.value; chart.retell(); drawn.refresh(); } },
     ...rows.map((r) => el("option", { value: r }, `${short(INSTRUMENTS[r])}  (${plain((fills.get(r) || []).length, 0)} fills)`)));
   const show = (trip) => {
-    row = c.trip_row[trip]; choose.value = row; chart.retell();
+    row = c.trip_row[trip]; choose.value = row; chart.retell(); drawn.refresh();
     const a = view.axis.x(c.trip_entry_ts[trip]), b = view.axis.x(c.trip_exit_ts[trip]), room = Math.max((b - a) * 0.6, view.axis.end / 4000);
     view.show(a - room, b + room); chart.node.scrollIntoView({ block: "center" }); chart.canvas.focus({ preventScroll: true });
   };
   const some = CONTENT.fills > c.fill_ts.length ? el("p", { class: "quiet" }, `${plain(c.fill_ts.length, 0)} of ${plain(CONTENT.fills, 0)} fills are marked, at even distances; fills.parquet has all.`) : "";
-  return { nodes: [el("h2", {}, "Price, entries and exits"), el("div", { class: "bar" }, choose), some, chart.node], show };
+  return { nodes: [el("h2", {}, "Price, entries and exits"), el("div", { class: "bar" }, choose), ...drawn.boxes, some, chart.node, ...drawn.charts], show };
 }
 // Candles while they can be told apart; their volume at the foot, whatever is drawn above it.
 function inView(path, view) { return [Math.max(0, below(path.x, view.from)), Math.min(path.x.length, below(path.x, view.to) + 2)]; }
@@ -141,7 +142,7 @@ function nearest(place, list, c, fx, view) {
   let best = -1, gap = (view.to - view.from) / 60;
   const at = lowerOf(list, fx, place);
   for (const k of [at - 1, at]) if (k >= 0 && k < list.length && Math.abs(fx[list[k]] - place) < gap) { best = list[k]; gap = Math.abs(fx[best] - place); }
-  return best < 0 ? [] : [el("span", {}, el("b", {}, `${c.fill_qty[best] > 0 ? "bought" : "sold"} ${plain(Math.abs(c.fill_qty[best]), 0)} at ${rupees(c.fill_price[best] / SCALE)}`), ` ${clock(c.fill_ts[best])} ${STRATEGIES[c.fill_strategy[best]]}`)];
+  return best < 0 ? [] : [el("span", {}, el("b", {}, `${c.fill_qty[best] > 0 ? "bought" : "sold"} ${plain(Math.abs(c.fill_qty[best]), 0)} at ${rupees(c.fill_price[best] / SCALE)}`), ` ${clock(c.fill_ts[best])} ${STRATEGIES[c.fill_strategy[best]]} ${tagOf(c.fill_tag[best])}`)];
 }
 function lowerOf(list, fx, place) {
   let low = 0, high = list.length;
@@ -258,6 +259,7 @@ function dayBars(c, view) {
   return chart.node;
 }
 
+const tagOf = (number) => CONTENT.tags[number] || "";
 const PAGE = 25;
 function trades(c, prices) {
   const n = c.trip_pnl.length, of = (name) => (i) => c[name][i];
@@ -265,11 +267,11 @@ function trades(c, prices) {
   const columns = [
     ["Entry", of("trip_entry_ts"), (x) => moment(x), "text"], ["Held", took, (x) => span(x)],
     ["Strategy", of("trip_strategy"), (x) => STRATEGIES[x], "text"], ["Instrument", of("trip_row"), (x) => short(INSTRUMENTS[x]), "text"],
-    ["Side", of("trip_side"), (x) => (x > 0 ? "long" : "short"), "text"], ["Quantity", of("trip_qty"), (x) => plain(x, 0)],
+    ["Side", of("trip_side"), (x) => (x > 0 ? "long" : "short"), "text"], ["Why in", of("trip_entry_tag"), tagOf, "text"], ["Why out", of("trip_exit_tag"), tagOf, "text"], ["Quantity", of("trip_qty"), (x) => plain(x, 0)],
     ["In", of("trip_entry"), (x) => plain(x / SCALE)], ["Out", of("trip_exit"), (x) => plain(x / SCALE)],
     ["P&L", of("trip_pnl"), (x) => plain(x / SCALE), "", true], ["Charges", of("trip_charges"), (x) => plain(x / SCALE)],
     ["Against", of("trip_adverse"), (x) => percent(x / 1e6)], ["With", of("trip_favourable"), (x) => percent(x / 1e6)],
-  ].filter(([name]) => (name !== "Strategy" || STRATEGIES.length > 1) && (name !== "Instrument" || INSTRUMENTS.length > 1));
+  ].filter(([name]) => (name !== "Strategy" || STRATEGIES.length > 1) && (name !== "Instrument" || INSTRUMENTS.length > 1) && (!name.startsWith("Why") || CONTENT.tags.length));
   let order = Array.from({ length: n }, (_, i) => i).sort((a, b) => c.trip_entry_ts[a] - c.trip_entry_ts[b]), shown = order, page = 0, by = 0, falling = false;
   const body = el("tbody"), told = el("small"), back = el("button", { onclick: () => turn(-1) }, "Earlier"), on = el("button", { onclick: () => turn(1) }, "Later");
   const heads = columns.map(([name, , , text], k) => el("th", { class: `sorts ${text || ""}`, tabindex: 0, onclick: () => sort(k), onkeydown: (e) => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); sort(k); } } }, name));

@@ -22,6 +22,7 @@ from alphapanda.runs.commands import (
     KILL,
     Command,
     Decision,
+    left_standing,
     load_key,
     new_id,
     registered_folders,
@@ -237,12 +238,8 @@ def line(facts: dict[str, Any]) -> str:
         later = "" if facts["standing"] == Standing.RUNNING else ", when it goes on: it is " + str(
             facts["standing"])  # fmt: skip
         return f"{head} is on the disk; the run applies it{later}"
-    if not facts["positions"]:
-        left = "no position is open"
-    else:
-        left = (f"{facts['positions']} positions stay open; {facts['with_stop']} of "
-                f"{facts['positions']} have a stop")  # fmt: skip
-    return f"{head} applied: {left}; {facts['working']} orders work"
+    closing = ", closing orders go out" if facts["verb"] == Verb.FLATTEN else ""
+    return f"{head} applied{closing}: at that moment {left_standing(facts)}"
 
 
 def confirm_account(account: str | None, wanted: str, what: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from alphapanda.model.money import text
 from alphapanda.model.notes import Note, Rank
 from alphapanda.model.rows import RejectionCode, Scope
 from alphapanda.research.curves import india
@@ -31,7 +32,8 @@ SETTLES = {
     RejectionCode.SELF_TRADE: "orders of one account must not meet: cancel the other one first",
     RejectionCode.NO_PROTECTION: "market orders need a protection: leave its default, or give one",
     RejectionCode.STALE_DATA: LIMIT.format("age"),
-    RejectionCode.MARKET_CLOSED: "order within the session; --calendar always trades at any time",
+    RejectionCode.MARKET_CLOSED: "order within the session and before the contract's expiry; "
+    "--calendar always trades at any time",
     RejectionCode.KILLED: "what stopped trading is told above; without a rule, a command did",
     RejectionCode.FUNDS: "--cash AMOUNT gives more of it",
     RejectionCode.HOLDINGS: "--product MIS sells what is not held",
@@ -69,6 +71,17 @@ def stopped(rows: Any, names: Any) -> Iterator[Note]:
         yield Note(
             f"{rule} stopped {_covered(row, names)} at {india(int(row['ts']))}: every later order "
             f"was refused; {way}", Rank.BROKEN,
+        )  # fmt: skip
+
+
+def ruined(ts: Any, equity: Any) -> Iterator[Note]:
+    """Yield since when an account had less than nothing, as no broker lets it."""
+    below = (equity < 0).nonzero()[0]
+    if len(below):
+        yield Note(
+            f"equity was below 0 from {india(int(ts[below[0]]))} on (at the least "
+            f"{text(int(equity.min()))}): a broker closes the positions before; nothing later can "
+            "be believed, and ratios of daily returns are left out", Rank.BROKEN,
         )  # fmt: skip
 
 

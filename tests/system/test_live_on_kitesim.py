@@ -25,6 +25,7 @@ from alphapanda.journal.journal import Journal
 from alphapanda.rehearsal.comparing import compare, doubts
 from alphapanda.runs.verify import verify
 from tests.support.forking import Forked
+from tests.support.harness import cache_dir
 from tests.support.kitesim import HEADER, OUTSIDE, Server
 from tests.support.running import command, facts, started
 from tests.support.servers import databases
@@ -257,7 +258,7 @@ def check_day(desk: Desk, number: str) -> None:
     found = compare(desk.server.sim("ledger"), desk.events())
     assert found.equal, found.differences
     assert found.trades == 3
-    assert verify(desk.run).identical
+    assert verify(desk.run, cache_dir()).identical
 
 
 def fault(number: int, chance: random.Random) -> str:
@@ -299,7 +300,7 @@ def test_a_live_run_is_killed_again_and_again(
     assert found.orders_sent >= 2
     assert died or len(SEAMS) < KILLS, "no seam was met"
     assert json.loads((desk.run / "closing.json").read_text())["agrees"]
-    assert verify(desk.run).identical
+    assert verify(desk.run, cache_dir()).identical
     with capsys.disabled() if len(SEAMS) < KILLS else nullcontext():
         sys.stdout.write(
             f"kills: {KILLS}, of them {died} at a seam; {found.orders_sent} orders, "

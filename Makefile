@@ -88,6 +88,7 @@ soak: setup provision ## Kill runs and servers 200 times, read a million odd fra
 		--timeout 0 -k "bad_day or one_run" tests/kitesim/test_days.py
 	ALPHAPANDA_TEST_SEEDS=20000 $(BIN)/python -m pytest --timeout 0 \
 		-k any_order_of_events tests/brokers/zerodha/orders/test_virtual.py
+	ALPHAPANDA_TEST_REHEARSALS=20 $(BIN)/python -m pytest --timeout 0 tests/rehearsal/test_seeds.py
 	$(BIN)/python -m tests.bench.feed 1800
 
 golden: setup ## Rewrite the golden files; read the diff before committing it

@@ -6,6 +6,7 @@ What strategies and notebooks import is here; each name is loaded when it is fir
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 __version__ = "0.1.0"
@@ -40,10 +41,9 @@ _HOMES = {
     "alphapanda.runs.folders": ("load",),
     "alphapanda.errors": ("AlphaPandaError", "Interrupted", "OutsideError", "UsageError"),
 }  # fmt: skip
-_INDICATORS = (
-    "adx", "atr", "beta", "bollinger", "cci", "cointegration", "correlation", "dema", "donchian",
-    "ema", "highest", "hma", "imbalance", "keltner", "lowest", "macd", "mfi", "obv", "roc", "rsi",
-    "slope", "sma", "std", "stochastic", "supertrend", "vwap", "vwap_bands", "wma", "zscore",
+_INDICATORS = tuple(
+    name[:-3] for name in sorted(os.listdir(f"{__path__[0]}/indicators"))  # noqa: PTH208 (fast)
+    if name.endswith(".py") and not name.startswith("_")
 )  # fmt: skip
 _PARTS = ("indicators", "notebook", "options", "ta")
 """Modules that are used by their name, as `alphapanda.ta.rsi`, without an import of their own."""

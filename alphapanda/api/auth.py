@@ -267,7 +267,7 @@ class AuthService:
         self.by_address.require(address)
         self.by_account.require(name.casefold())
         async with self._answered() as session:
-            user = await people.named(session, name)
+            user = await people.user_by_name(session, name)
         stored = user.password_hash if user is not None and user.active else None
         if await self.passwords.matches(stored, password):
             assert user is not None
@@ -371,5 +371,5 @@ def believed(known: Known | None, now: float) -> Who:
 async def nobody(session: AsyncSession) -> Who | None:
     """Ask the database for an answer, whatever it is."""
     with suppress(KeyError):
-        await people.named(session, "")
+        await people.user_by_name(session, "")
     return None

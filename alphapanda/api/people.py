@@ -104,7 +104,7 @@ def who(
     return Who(user.id, user.owner_id, user.name, role, scopes, kind, login, stepped_until_ns)
 
 
-async def named(session: AsyncSession, name: str) -> User | None:
+async def user_by_name(session: AsyncSession, name: str) -> User | None:
     """Return the user of a name."""
     return (await session.scalars(select(User).where(User.name == name))).one_or_none()
 

@@ -57,12 +57,12 @@ class Repeats:
         key = header(scope, "idempotency-key")
         if key is None or not KEY.fullmatch(key):
             raise ApiError(400, "send Idempotency-Key: 8 to 64 visible characters, new each time")
-        place, body_hash = (who.owner, named(who, key)), digest(scope, body)
+        place, body_hash = (who.owner, key_of(who, key)), digest(scope, body)
         known = self._here.get(place)
         if known is not None:
             if known[0] != body_hash:
                 raise ApiError(409, "the key was used for another request")
-            return said(await asyncio.shield(known[1]))
+            return as_response(await asyncio.shield(known[1]))
         future: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self._here[place] = body_hash, future
         if len(self._here) > MOST:
@@ -80,7 +80,7 @@ class Repeats:
                 future.exception()  # nobody else may be waiting for it
             else:
                 future.set_result(done)
-        return said(done)
+        return as_response(done)
 
     async def _new(
         self, place: tuple[str, str], body_hash: str, do: Callable[[], Awaitable[Done]], *,
@@ -169,12 +169,12 @@ def again() -> ApiError:
     return ApiError(409, "a request with this key has no answer yet: look at /commands")
 
 
-def said(done: Done) -> Response:
+def as_response(done: Done) -> Response:
     """Return what was done as an answer."""
     return answer(done[1], done[0])
 
 
-def named(who: Who, key: str) -> str:
+def key_of(who: Who, key: str) -> str:
     """Return under what a user's key is kept; another user's is another."""
     return hashlib.sha256(f"{who.user} {key}".encode()).hexdigest()
 

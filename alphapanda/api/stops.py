@@ -76,7 +76,7 @@ class Standing:
             return
         kill = (str(Verb.REARM), *place)
         if kill not in self.left:  # no operator's: a rule of the core has stopped it
-            self.left[kill] = shown(event, str(Verb.KILL), scope, name, by="a rule of the run")
+            self.left[kill] = show_stop(event, str(Verb.KILL), scope, name, by="a rule of the run")
 
     def _command(self, event: Event, scope: str, name: str) -> None:
         try:
@@ -85,12 +85,14 @@ class Standing:
             return
         if verb in LIFTS:
             by = str(event.data.get("by", ""))
-            self.left[str(LIFTS[verb]), scope, name] = shown(event, str(verb), scope, name, by=by)
+            self.left[str(LIFTS[verb]), scope, name] = show_stop(
+                event, str(verb), scope, name, by=by
+            )
         else:
             self.left.pop((str(verb), scope, name), None)
 
 
-def shown(event: Event, verb: str, scope: str, name: str, *, by: str) -> dict[str, Any]:
+def show_stop(event: Event, verb: str, scope: str, name: str, *, by: str) -> dict[str, Any]:
     """Return a stop in the form of a command that was applied."""
     data = event.data
     return {

@@ -26,7 +26,8 @@ from alphapanda.books.state import (
     RequestVerb,
     message_slot,
 )
-from alphapanda.model.rows import NEVER, Out, Reason, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import NEVER, Out, Reason
 
 PACE_NS = 1_000_000_000
 RETRY_NS = 3_000_000_000

@@ -11,7 +11,8 @@ from alphapanda.books.emit import emit
 from alphapanda.books.state import Core, Record
 from alphapanda.books.stops import adds_risk
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import Out, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Out
 
 FIRST = int(RejectionCode.AUTH_LOST)
 LAST = int(RejectionCode.PRODUCT_CUTOFF)

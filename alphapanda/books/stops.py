@@ -21,7 +21,8 @@ from alphapanda.books.orders import (
     working_qty,
 )
 from alphapanda.books.state import Core, Maker, OrderRole, OrderState, Record
-from alphapanda.model.rows import NEVER, Out, Reason, RejectionCode, Scope
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import NEVER, Out, Reason, Scope
 
 UNLIMITED = 1 << 62
 

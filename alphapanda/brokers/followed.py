@@ -20,7 +20,7 @@ from alphapanda.events.feeds import Feed, Portion, kept_in
 from alphapanda.journal.days import days_of
 from alphapanda.journal.journal import FILE, Journal
 from alphapanda.journal.packing import Batch
-from alphapanda.journal.records import written
+from alphapanda.journal.records import is_written
 from alphapanda.model.calendar import ist_date
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import Control
@@ -85,11 +85,11 @@ class FollowedSource:
         if contents.ended:
             return True
         now = time.monotonic()
-        if self._journal.stopped and not written(self._path):
+        if self._journal.stopped and not is_written(self._path):
             self.goes_on = True
         elif now - self._looked >= LOOK_S:
             self._looked = now
-            self._say(lost=not written(self._path))
+            self._say(lost=not is_written(self._path))
         return self.goes_on
 
     def _say(self, *, lost: bool) -> None:

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import ExecutionClient, OrderRequest, Report, ReportKind
-from alphapanda.model.rows import Reason, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Reason
 
 MOVES = (ReportKind.FILLED, ReportKind.SQUARED_OFF)
 """Reports of trades, which move what is held."""

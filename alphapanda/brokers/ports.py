@@ -122,7 +122,7 @@ class Report(NamedTuple):
     price: int = 0
     trigger: int = 0
     reason: int = 0
-    """`model.rows.Reason` of an end, `model.rows.RejectionCode` of a block."""
+    """`model.rows.Reason` of an end, `model.limits.RejectionCode` of a block."""
     exchange_ns: int = 0
     """When it happened by the exchange's clock, ns UTC; 0 where the broker does not say."""
     broker_order_id: str = ""

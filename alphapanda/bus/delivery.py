@@ -53,7 +53,7 @@ class Delivered:
     reasons: dict[str, int] = field(default_factory=dict)
 
 
-def each(apply: Callable[[Envelope], Awaitable[None]]) -> Apply:
+def one_by_one(apply: Callable[[Envelope], Awaitable[None]]) -> Apply:
     """Return an `Apply` that takes envelopes one by one, their ids bound to the log."""
 
     async def apply_all(envelopes: Sequence[Envelope]) -> None:

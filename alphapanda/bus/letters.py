@@ -20,7 +20,7 @@ async def gathered(settings: Settings, topic: str | None, limit: int) -> list[Le
         OutsideError: if the server does not answer.
     """
     if topic is not None:
-        names = [plain(topic) + DLQ]
+        names = [strip_ending(topic) + DLQ]
     else:
         names = await topic_reader.existing(settings, topics.wanted(BROKERS))
         names = [name for name in names if name.endswith(DLQ)]
@@ -32,12 +32,12 @@ async def gathered(settings: Settings, topic: str | None, limit: int) -> list[Le
 
 def about(letter: Letter) -> dict[str, Any]:
     """Return what is known of a letter, without what is in it."""
-    facts = letter._asdict() | {"key": shown(letter.key), "whole": letter.whole}
+    facts = letter._asdict() | {"key": show_bytes(letter.key), "whole": letter.whole}
     del facts["value"]
     return facts
 
 
-def shown(value: bytes) -> str:
+def show_bytes(value: bytes) -> str:
     """Return bytes as text that can be printed, its beginning if it is long."""
     text = printable(value[:SHOWN_BYTES].decode("utf-8", "backslashreplace"))
     return (
@@ -50,6 +50,6 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def plain(topic: str) -> str:
+def strip_ending(topic: str) -> str:
     """Return a topic's name without the ending of dead letters."""
     return topic.removesuffix(DLQ)

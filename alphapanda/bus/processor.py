@@ -253,7 +253,9 @@ def listener(processor: Processor) -> Any:
 
         async def on_partitions_revoked(self, revoked: Any) -> None:
             if revoked:
-                LOG.info("partitions revoked", group=processor.group, partitions=named(revoked))
+                LOG.info(
+                    "partitions revoked", group=processor.group, partitions=list_partitions(revoked)
+                )
             with suppress(TimeoutError):
                 async with asyncio.timeout(processor.settings.bus.session_timeout_s / 2):
                     async with processor._busy:
@@ -261,12 +263,14 @@ def listener(processor: Processor) -> Any:
 
         async def on_partitions_assigned(self, assigned: Any) -> None:
             processor.progress.rebalances += 1
-            LOG.info("partitions assigned", group=processor.group, partitions=named(assigned))
+            LOG.info(
+                "partitions assigned", group=processor.group, partitions=list_partitions(assigned)
+            )
 
     return Assignment()
 
 
-def named(places: Any) -> list[str]:
+def list_partitions(places: Any) -> list[str]:
     """Return partitions as text, in order."""
     return sorted(f"{place.topic}/{place.partition}" for place in places)
 

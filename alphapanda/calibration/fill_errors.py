@@ -110,7 +110,7 @@ def of_folder(folder: Path, cache_dir: Path) -> Compared | None:
     return compare_run(read_live(folder), cache_dir)
 
 
-def told(found: Compared) -> dict[str, Any]:
+def errors_as_json(found: Compared) -> dict[str, Any]:
     """Return the errors as JSON holds them; money is text, in rupees."""
     run = found.run
     return {

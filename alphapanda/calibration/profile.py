@@ -17,7 +17,7 @@ HEAD = """\
 """
 
 
-def written(terms: Mapping[str, int]) -> dict[str, str]:
+def write_settings(terms: Mapping[str, int]) -> dict[str, str]:
     """Return settings as their options are written."""
     return {name: FITTED[name].write(value) for name, value in terms.items()}
 
@@ -25,7 +25,7 @@ def written(terms: Mapping[str, int]) -> dict[str, str]:
 def facts_of(found: Calibration) -> dict[str, Any]:
     """Return a calibration as one object of plain values."""
     return {
-        **written(found.fit.terms._asdict()),
+        **write_settings(found.fit.terms._asdict()),
         "limit_fill": LIMIT_FILL.write(found.limit_fill),
         "orders": sum(session.orders for session in found.sessions),
         "orders_filled": sum(session.filled for session in found.sessions),
@@ -38,7 +38,7 @@ def facts_of(found: Calibration) -> dict[str, Any]:
             "in_sample": found.in_sample,
             "out_of_sample": {"how": found.how, **found.out_of_sample},
         },
-        "left_out": [{**fold, "terms": written(fold["terms"])} for fold in found.folds],
+        "left_out": [{**fold, "terms": write_settings(fold["terms"])} for fold in found.folds],
     }
 
 

@@ -130,9 +130,9 @@ def finding_rows(finding: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield other, finding["without"]
     for value in finding["values"]:
         kind = "indicator" if value["name"] == finding["indicator"] else "it holds"
-        both = f"{value['name']} = {shown(value['with'])}"
+        both = f"{value['name']} = {show_number(value['with'])}"
         if value["without"] is not None:
-            both += f", and {shown(value['without'])} {other}"
+            both += f", and {show_number(value['without'])} {other}"
         yield kind, both
     for path in finding.get("reads", ()):
         yield "it reads", path
@@ -140,6 +140,6 @@ def finding_rows(finding: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "do", finding["todo"]
 
 
-def shown(value: Any) -> str:
+def show_number(value: Any) -> str:
     """Return a value with as many digits as matter."""
     return f"{value:,.8g}" if isinstance(value, float) else str(value)

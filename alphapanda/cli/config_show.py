@@ -14,7 +14,7 @@ def config_show(json: Json = False) -> None:
     """Show all settings as they are now, without secrets."""
     settings = config.load()
     if json:
-        print_json(showing.shown(settings))
+        print_json(showing.show_value(settings))
         return
     table = whole_table(columns=("setting", "value", "meaning"))
     for fact in showing.lines(settings):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from alphapanda import config
 from alphapanda.bus import dead_letters, topic_reader
-from alphapanda.bus.letters import plain, printable
+from alphapanda.bus.letters import printable, strip_ending
 from alphapanda.bus.topic_reader import Replayed
 from alphapanda.cli.flags import Json, option
 from alphapanda.cli.messages import Offset, Partition, Topic, check_limit, chosen
@@ -32,7 +32,7 @@ def dlq_replay(
     Those that can't be used now either stay where they are.
     """
     check_limit(limit)
-    name = plain(topic)
+    name = strip_ending(topic)
     done = asyncio.run(replayed(config.load(), topic, offset, partition, limit))
     if json:
         print_json({"topic": name, **done._asdict()})
@@ -63,4 +63,4 @@ async def replayed(
             ))  # fmt: skip
         await topic_reader.send_again(settings, dead_letters.returned([one]))
         return Replayed(1)
-    return await topic_reader.send_unsent(settings, plain(topic) + DLQ, limit)
+    return await topic_reader.send_unsent(settings, strip_ending(topic) + DLQ, limit)

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from alphapanda import config
-from alphapanda.bus.letters import about, printable, shown
+from alphapanda.bus.letters import about, printable, show_bytes
 from alphapanda.cli.flags import Json
 from alphapanda.cli.messages import Limit, Offset, Partition, Topic, check_limit, chosen
 from alphapanda.cli.output import print_json
@@ -23,9 +23,9 @@ def dlq_show(
     check_limit(limit)
     found = asyncio.run(chosen(config.load(), topic, offset, partition, limit))
     if json:
-        print_json({"letters": [{**about(one), "text": shown(one.value)} for one in found]})
+        print_json({"letters": [{**about(one), "text": show_bytes(one.value)} for one in found]})
         return
     for each in found:
         for name, value in about(each).items():
             sys.stdout.write(f"{name:<16} {printable(str(value))}\n")
-        sys.stdout.write(f"{shown(each.value)}\n\n")
+        sys.stdout.write(f"{show_bytes(each.value)}\n\n")

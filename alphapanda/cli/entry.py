@@ -78,7 +78,7 @@ def carry_out(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         result = failed(error)
     except MemoryError:
-        result = told(
+        result = report_error(
             OutsideError("not enough memory: take fewer days (--from, --to) or smaller windows")
         )
     except KeyboardInterrupt:
@@ -108,12 +108,12 @@ def interrupts(error: BaseException | None) -> bool:
 def explained(error: Any) -> int:
     """Print an error meant for the user, ours or the command line library's; return its status."""
     if isinstance(error, AlphaPandaError):
-        return told(error)
+        return report_error(error)
     message = error.format_message()
     if message.startswith("Usage: "):  # a word that another follows stood alone: this is its help
         print(message)
         return UsageError.exit_status
-    return told(UsageError(message))
+    return report_error(UsageError(message))
 
 
 def failed(error: OSError) -> int:
@@ -121,10 +121,10 @@ def failed(error: OSError) -> int:
     if isinstance(error, BrokenPipeError):
         return 0
     where = error.filename or "the output"
-    return told(OutsideError(f"{where}: {error.strerror or error}"))
+    return report_error(OutsideError(f"{where}: {error.strerror or error}"))
 
 
-def told(error: AlphaPandaError) -> int:
+def report_error(error: AlphaPandaError) -> int:
     """Print an error and return its exit status."""
     print(f"alphapanda: {clean(str(error))}", file=sys.stderr)
     return error.exit_status

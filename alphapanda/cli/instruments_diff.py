@@ -47,7 +47,7 @@ def instruments_diff(
     }  # fmt: skip
     gone = [name for name in instrument or [] if name in found.vanished]
     facts = {
-        name: {fact: [written(fact, value) for value in pair] for fact, pair in pairs.items()}
+        name: {fact: [show_fact(fact, value) for value in pair] for fact, pair in pairs.items()}
         for name, pairs in changed.items()
     }
     if json:
@@ -75,7 +75,7 @@ def by_exchange(names: Sequence[str]) -> dict[str, int]:
     return dict(sorted(Counter(name.partition(":")[0] for name in names).items()))
 
 
-def written(fact: str, value: object) -> str:
+def show_fact(fact: str, value: object) -> str:
     """Return a fact as a person reads it."""
     if fact in ("tick_size", "strike") and isinstance(value, int):
         return text(value)

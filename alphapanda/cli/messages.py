@@ -9,7 +9,7 @@ import typer
 
 from alphapanda.bus import dead_letters, topic_reader
 from alphapanda.bus.dead_letters import Letter
-from alphapanda.bus.letters import plain
+from alphapanda.bus.letters import strip_ending
 from alphapanda.cli.flags import option
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
@@ -40,7 +40,7 @@ async def chosen(
     Raises:
         UsageError: if there is none at the offset.
     """
-    name = plain(topic) + DLQ
+    name = strip_ending(topic) + DLQ
     if offset is None:
         return [
             dead_letters.letter(each) for each in await topic_reader.newest(settings, name, limit)

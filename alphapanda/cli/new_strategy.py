@@ -31,7 +31,7 @@ def new_strategy(
 ) -> None:
     """Write strategies/NAME.py, which runs as it is, and tests/test_NAME.py."""
     base = config.load()
-    words = {"name": named(name), "class": class_of(name), "title": title_of(name)}
+    words = {"name": check_name(name), "class": class_of(name), "title": title_of(name)}
     files = {
         base.strategies_dir / f"{name}.py": filled("strategy", words),
         base.base_dir / "tests" / f"test_{name}.py": filled("test", words),
@@ -45,7 +45,7 @@ def new_strategy(
     sys.stdout.write("".join(["next:\n", *(f"  {line}\n" for line in todo)]))
 
 
-def named(name: str) -> str:
+def check_name(name: str) -> str:
     """Return a name that a file, a class and a module can have.
 
     Raises:

@@ -22,7 +22,7 @@ def progress_bar(
 
     What is done already at the first call was not done now, and tells nothing of the speed.
     """
-    with shown("{task.description}", unit, quiet=quiet) as show:
+    with show_bars("{task.description}", unit, quiet=quiet) as show:
         if show is None:
             yield None
             return
@@ -37,12 +37,12 @@ def progress_bar(
 @contextmanager
 def step_bars(what: str, *, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
     """Show what is done, rate and time left of each step on a terminal; elsewhere nothing."""
-    with shown(f"{what}: {{task.description}}", quiet=quiet) as show:
+    with show_bars(f"{what}: {{task.description}}", quiet=quiet) as show:
         yield show
 
 
 @contextmanager
-def shown(head: str, unit: str = "", *, quiet: bool) -> Iterator[Show | None]:
+def show_bars(head: str, unit: str = "", *, quiet: bool) -> Iterator[Show | None]:
     """Yield what shows steps as bars, a line each; None where nobody looks."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:

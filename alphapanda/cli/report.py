@@ -84,7 +84,7 @@ def report(
         print_table(side_by_side(results, labelled(results), width=Console().width))
     for result, each in zip(results, compared, strict=True):
         if each is not None:
-            print_table(fills_table(result, fill_errors.told(each)))
+            print_table(fills_table(result, fill_errors.errors_as_json(each)))
     print_table(Text(f"report: {written}", overflow="fold"))
 
 
@@ -111,7 +111,7 @@ def section_of(compared: Compared | None) -> Callable[[Pack], dict[str, Any]] | 
     """Return what adds the fills of a live run to its page."""
     if compared is None:
         return None
-    told, points = fill_errors.told(compared), fill_errors.points(compared)
+    told, points = fill_errors.errors_as_json(compared), fill_errors.points(compared)
     return lambda pack: add_fill_errors(pack, told, points)
 
 
@@ -124,7 +124,7 @@ def told_of(
         {
             "run": r.summary["run"], **{key: r.summary[key] for key in keys},
             "details": details(r),
-            **({} if each is None else {"fill_errors": fill_errors.told(each)}),
+            **({} if each is None else {"fill_errors": fill_errors.errors_as_json(each)}),
         }
         for r, each in zip(results, compared, strict=True)
     ]  # fmt: skip

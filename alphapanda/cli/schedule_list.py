@@ -45,7 +45,7 @@ def facts_of(settings: Settings) -> list[dict[str, Any]]:
     """Return what a list says of each schedule."""
     last = {run["name"]: run for run in history(places_of(settings).root)}
     now, found = time.time_ns(), []
-    for name, file in run_files.named(settings.schedules_dir).items():
+    for name, file in run_files.files_by_name(settings.schedules_dir).items():
         run = last.get(name)
         facts = dict.fromkeys(("when", "next", "notebook", "problem"), "")
         facts |= {"name": name, "last": f"{run['date']} {run['status']}" if run else ""}

@@ -44,14 +44,15 @@ def stress_table(summary: Mapping[str, Any]) -> RenderableType:
         if place + 1 == len(summary["cases"]):
             table.add_section()
         table.add_row(
-            case["case"], whole(case["pnl"]), whole(case["change"]) if place else DASH,
-            left(case) if place else DASH, count(case["fills"]), whole(case["charges"]),
+            case["case"], round_rupees(case["pnl"]),
+            round_rupees(case["change"]) if place else DASH,
+            left(case) if place else DASH, count(case["fills"]), round_rupees(case["charges"]),
             style=None if place else "bold",
         )  # fmt: skip
     return Group(table, *idle(summary), *noted(summary))
 
 
-def whole(text: str) -> str:
+def round_rupees(text: str) -> str:
     """Return a decimal string in whole rupees: a table of cases needs no paise."""
     return f"₹{count(round(to_scaled(text) / SCALE))}".replace("₹-", "-₹")
 

@@ -11,7 +11,7 @@ import typer
 
 from alphapanda import config
 from alphapanda.bus import topic_reader
-from alphapanda.bus.letters import printable, shown
+from alphapanda.bus.letters import printable, show_bytes
 from alphapanda.cli.flags import Json, option
 from alphapanda.cli.messages import check_limit, moment
 from alphapanda.cli.output import print_json
@@ -78,4 +78,4 @@ def as_facts(message: Any) -> dict[str, Any]:
     try:
         return {**facts, "envelope": msgspec.to_builtins(decode(message.value or b""))}
     except EventError as error:
-        return {**facts, "error": str(error), "text": shown(message.value or b"")}
+        return {**facts, "error": str(error), "text": show_bytes(message.value or b"")}

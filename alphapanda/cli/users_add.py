@@ -44,13 +44,13 @@ def users_add(
     found = migrating.check(settings)
     if found:
         raise UsageError(f"the database is not ready: {found[0]}")
-    password = given(stdin=password_stdin)
+    password = read_password(stdin=password_stdin)
     with log.running(settings):
         asyncio.run(added(settings, owner or settings.owner_id, name, UserRole(role), password))
     sys.stdout.write(f"added {name}, {role}\n")
 
 
-def given(*, stdin: bool) -> str:
+def read_password(*, stdin: bool) -> str:
     """Return the password that is typed, twice, or stands on stdin.
 
     Raises:

@@ -39,15 +39,15 @@ def host_of(address: str) -> str:
     return f"{parts.scheme}://{parts.hostname}/{HIDDEN}" if parts.hostname else HIDDEN
 
 
-def shown(value: Any, name: str = "") -> Any:
+def show_value(value: Any, name: str = "") -> Any:
     """Return a setting as JSON can hold it, without secrets; `name` is its place, with dots."""
     if isinstance(value, BaseModel):
-        return shown(dict(value), name)
+        return show_value(dict(value), name)
     if isinstance(value, dict):
         above = f"{name}." if name else ""
-        return {key: shown(part, f"{above}{key}") for key, part in value.items()}
+        return {key: show_value(part, f"{above}{key}") for key, part in value.items()}
     if isinstance(value, tuple):
-        return [shown(part, name) for part in value]
+        return [show_value(part, name) for part in value]
     if isinstance(value, SecretStr):
         return visible(value.get_secret_value(), name)
     return str(value) if isinstance(value, Path) else value
@@ -60,7 +60,7 @@ def lines(settings: BaseModel, above: str = "") -> Iterator[tuple[str, str, str]
         if isinstance(value, BaseModel):
             yield from lines(value, f"{above}{name}.")
         else:
-            plain = shown(value, f"{above}{name}")
+            plain = show_value(value, f"{above}{name}")
             text = plain if isinstance(plain, str) else json.dumps(plain)
             yield f"{above}{name}", text, field.description or ""
 

@@ -35,7 +35,8 @@ from alphapanda.books.stops import kill
 from alphapanda.core.glue import refusal
 from alphapanda.core.matching import protected
 from alphapanda.core.ticks import doubt_tick
-from alphapanda.model.rows import NEVER, Kind, Out, Reason, RejectionCode, Scope
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import NEVER, Kind, Out, Reason, Scope
 
 
 def gate(core: Core) -> None:

@@ -21,9 +21,9 @@ from alphapanda.core.context import AUTO
 from alphapanda.core.gate import announce, decide_on
 from alphapanda.core.glue import closing_refusal
 from alphapanda.core.square_off import intraday
-from alphapanda.model.limits import LIFTED
+from alphapanda.model.limits import LIFTED, RejectionCode
 from alphapanda.model.money import VALUE_BOUND
-from alphapanda.model.rows import NEVER, Control, Kind, Out, Reason, RejectionCode, Scope, Tif
+from alphapanda.model.rows import NEVER, Control, Kind, Out, Reason, Scope, Tif
 
 
 def obey(core: Core, row: Record) -> None:

@@ -21,7 +21,8 @@ from alphapanda.books.state import Core, Maker, OrderRole, OrderState, Record
 from alphapanda.core.execution import execute, outside_circuit
 from alphapanda.core.matching import apply_change, arrive
 from alphapanda.model.calendar import MINUTE, Phase
-from alphapanda.model.rows import NEVER, Kind, Out, Reason, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import NEVER, Kind, Out, Reason
 
 AGAIN_NS = MINUTE
 """From a broker's refusal of an exit to the next try; twice as long after each, LONGEST times."""

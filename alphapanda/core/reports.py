@@ -36,7 +36,8 @@ from alphapanda.core.execution import execute
 from alphapanda.core.matching import arrive, trigger
 from alphapanda.core.overnight import end_at_broker, refuse_exit, try_again
 from alphapanda.core.square_off import hear_square_off
-from alphapanda.model.rows import NEVER, Out, Reason, RejectionCode, ReportKind
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import NEVER, Out, Reason, ReportKind
 
 
 def hear(core: Core, row: Record) -> None:

@@ -38,7 +38,7 @@ def run(
     heap = np.zeros(max(int(first.get("length", 0)), 1))
     read = indicators.outputs(name)
     made = np.full((len(opens), len(read)), np.nan)
-    loop = plain(name) if cache_dir is None else compiled(name, cache_dir)
+    loop = plain_loop(name) if cache_dir is None else compiled(name, cache_dir)
     series = zip(indicators.module(name).INPUTS, inputs, strict=True)
     columns = [
         np.ascontiguousarray(indicators.in_units(x) if kind == "units" else x, np.float64)
@@ -93,7 +93,7 @@ def bound(name: str, binder: Binder) -> dict[str, Any]:
     return scope
 
 
-def plain(name: str) -> Loop:
+def plain_loop(name: str) -> Loop:
     """Return the loop in plain Python."""
     rows = bound(name, Binder(None, {}))["loop_rows"]
     state = NamedTuple("State", [(table, Any) for table in tables(name)])  # type: ignore[misc]

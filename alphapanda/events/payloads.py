@@ -12,6 +12,7 @@ import numpy as np
 from alphapanda.events.events import PAYLOADS, Charge, Envelope, EventType, Money, Text
 from alphapanda.model.commands import Verb
 from alphapanda.model.instruments import Product
+from alphapanda.model.limits import RejectionCode
 from alphapanda.model.money import text, to_scaled
 from alphapanda.model.rows import (
     OUT,
@@ -22,7 +23,6 @@ from alphapanda.model.rows import (
     Kind,
     Out,
     Reason,
-    RejectionCode,
     Scope,
     Tif,
 )

@@ -17,7 +17,7 @@ from alphapanda.journal import checking
 from alphapanda.journal.checking import StrangeError
 from alphapanda.journal.packing import Batch, pack, unpack
 from alphapanda.journal.published import published
-from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer, written
+from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer, is_written
 from alphapanda.model.columns import Columns
 from alphapanda.model.texts import Texts
 
@@ -224,7 +224,7 @@ class Journal:
 
         The file is read on after the look at its lock: an end is written before that is let go.
         """
-        writes = written(self.contents.path)
+        writes = is_written(self.contents.path)
         self.refresh()
         if self.contents.ended:
             return str(self.contents.status)

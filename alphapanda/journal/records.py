@@ -122,7 +122,7 @@ class Reader:
         with self.path.open("rb") as file:
             file.seek(offset)
             text = file.read(end - offset)
-        if whole(text, 0) != end - offset:
+        if find_end(text, 0) != end - offset:
             raise DamageError(f"{self.path}: the record at byte {offset:,} has changed")
         return self._unpacked(text[:HEADER], text[HEADER:], offset)
 
@@ -133,7 +133,7 @@ class Reader:
             raise DamageError(f"{self.path}: at byte {offset:,} {error}") from None
 
     def _next(self, view: mmap.mmap) -> Record | None:
-        end = whole(view, self.offset)
+        end = find_end(view, self.offset)
         if end < 0:
             return None
         header, payload = view[self.offset : self.offset + HEADER], view[self.offset + HEADER : end]
@@ -151,7 +151,7 @@ class Reader:
         return record
 
 
-def whole(view: mmap.mmap | bytes, offset: int) -> int:
+def find_end(view: mmap.mmap | bytes, offset: int) -> int:
     """Return where the record at an offset ends, -1 if no whole record stands there."""
     if len(view) - offset < HEADER or view[offset : offset + 4] != MAGIC:
         return -1
@@ -169,7 +169,7 @@ def later(view: mmap.mmap, offset: int) -> int:
     """Return where the next whole record behind an offset begins, -1 if there is none."""
     at = view.find(MAGIC, offset + 1)
     while at >= 0:
-        if whole(view, at) >= 0:
+        if find_end(view, at) >= 0:
             return at
         at = view.find(MAGIC, at + 1)
     return -1
@@ -285,7 +285,7 @@ def flocked(file: int, how: int) -> bool:
     return True
 
 
-def written(path: Path) -> bool:
+def is_written(path: Path) -> bool:
     """Say if a process lives that writes a file; none is disturbed."""
     file = os.open(path, os.O_RDONLY)
     try:

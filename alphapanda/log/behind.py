@@ -57,11 +57,11 @@ class Behind(logging.Handler):
             super().handle(record)
             left_out, self._left_out = self._left_out, 0
             if left_out:
-                super().handle(told(record, left_out))
+                super().handle(overflow_record(record, left_out))
             lines.task_done()
 
 
-def told(record: logging.LogRecord, left_out: int) -> logging.LogRecord:
+def overflow_record(record: logging.LogRecord, left_out: int) -> logging.LogRecord:
     """Return the line that says how many there was no room for."""
     said = f"{left_out} lines are not here: more than {MOST} waited for the disk"
     return logging.LogRecord(record.name, logging.ERROR, "", 0, said, None, None)

@@ -1,4 +1,4 @@
-"""Limits of the risk gate and margins, read from TOML into scaled ints."""
+"""The risk gate: its codes, its limits and margins, read from TOML into scaled ints."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import IntEnum, StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,12 +18,6 @@ from alphapanda.model.interval import parse_interval
 from alphapanda.model.money import to_scaled
 from alphapanda.model.rows import NEVER, ints
 
-LIMITS = ints(
-    "qty value open_value position gross net loss per_second per_minute per_day",
-    "duplicate_ns repeats repeat_ns age_ns band modifications",
-)
-"""Limits of a strategy or the account; LIFTED switches a limit off. `band` in 1e-7 of the price."""
-
 LIFTED = NEVER
 
 MESSAGES = 512
@@ -31,11 +26,104 @@ MESSAGES = 512
 REPEATS = 8
 """Fills remembered per position and side, the largest repeat limit that can be set."""
 
-MONEY = ("value", "open_value", "gross", "net", "loss")
-TIMES = {"duplicate": "duplicate_ns", "repeat_window": "repeat_ns", "age": "age_ns"}
-COUNTS = ("qty", "position", "per_second", "per_minute", "per_day", "repeats", "modifications")
-LARGEST = {"per_second": MESSAGES, "per_minute": MESSAGES, "repeats": REPEATS}
-NUMERIC = ("age_ns", "band", "duplicate_ns", "repeats", "repeat_ns")
+
+class Unit(StrEnum):
+    """What a limit is a number of."""
+
+    COUNT = "count"
+    MONEY = "money"
+    TIME = "time"
+    BAND = "band"
+    """A share of the price, written in percent, kept in 1e-7."""
+
+
+class LimitKind(NamedTuple):
+    """A limit of a strategy or the account: its unit, its field if not its key, its largest."""
+
+    unit: Unit
+    field: str = ""
+    most: int = LIFTED - 1
+
+
+KINDS = {
+    "qty": LimitKind(Unit.COUNT),
+    "value": LimitKind(Unit.MONEY),
+    "open_value": LimitKind(Unit.MONEY),
+    "position": LimitKind(Unit.COUNT),
+    "gross": LimitKind(Unit.MONEY),
+    "net": LimitKind(Unit.MONEY),
+    "loss": LimitKind(Unit.MONEY),
+    "per_second": LimitKind(Unit.COUNT, most=MESSAGES),
+    "per_minute": LimitKind(Unit.COUNT, most=MESSAGES),
+    "per_day": LimitKind(Unit.COUNT),
+    "duplicate": LimitKind(Unit.TIME, "duplicate_ns"),
+    "repeats": LimitKind(Unit.COUNT, most=REPEATS),
+    "repeat_window": LimitKind(Unit.TIME, "repeat_ns"),
+    "age": LimitKind(Unit.TIME, "age_ns"),
+    "band": LimitKind(Unit.BAND),
+    "modifications": LimitKind(Unit.COUNT),
+}
+"""Every limit by its key in a file; one that no file gives is off."""
+
+FIELDS = {key: kind.field or key for key, kind in KINDS.items()}
+LIMITS = ints(" ".join(FIELDS.values()))
+"""Limits of a strategy or the account; LIFTED switches a limit off."""
+
+
+class RejectionCode(IntEnum):
+    """Why the risk gate refused a signal: one file in `rules/` each, but those of the gate itself.
+
+    STALE_DATA and AUTH_LOST to PRODUCT_CUTOFF may be the broker's side: a report blocks and
+    unblocks.
+    """
+
+    PRICE_BAND = 1
+    TICK_SIZE = 2
+    LOT_SIZE = 3
+    QTY_LIMIT = 4
+    VALUE_LIMIT = 5
+    OPEN_VALUE_LIMIT = 6
+    POSITION_LIMIT = 7
+    LOSS_LIMIT = 8
+    RATE = 9
+    DUPLICATE = 10
+    REPEAT_EXEC = 11
+    SELF_TRADE = 12
+    NO_PROTECTION = 13
+    STALE_DATA = 14
+    MARKET_CLOSED = 15
+    KILLED = 16
+    FUNDS = 17
+    HOLDINGS = 18
+    UNKNOWN_ORDER = 19
+    """A cancel or modify names an order that is not open."""
+    ORDER_CAPACITY = 20
+    """The order table is full."""
+    PAUSED = 21
+    WRONG_SIDE = 22
+    TRIGGER_TICK = 23
+    STOP_TICK = 24
+    TARGET_TICK = 25
+    AUTH_LOST = 26
+    """The broker's session is gone; a login brings it back."""
+    READ_ONLY = 27
+    """The run may look but not send."""
+    BLOCKED_UNKNOWN = 28
+    """Whether an order on the instrument works is not known."""
+    NOT_TODAYS_MASTER = 29
+    """The list of instruments is not today's."""
+    DAILY_LIMIT_RESERVE = 30
+    """What is left of the day's messages is kept for exits."""
+    PRODUCT_CUTOFF = 31
+    """The broker takes no new orders of the product today."""
+    CHANGE_UNDER_WAY = 32
+    """A change of the order has been sent and is not answered, or its state is not known."""
+    BROKER = 33
+    """The broker refused a change or a cancellation; the value is its `Reason`."""
+    UNTRADABLE = 34
+    """An index: nobody can buy it."""
+
+
 PERCENT = 100_000
 """One percent in 1e-7."""
 
@@ -91,7 +179,7 @@ def read_section(source: str, section: str, values: Mapping[str, Any]) -> Limits
     """Return one section as a record's fields."""
     limits = lifted()
     for key, value in values.items():
-        limits[TIMES.get(key, key)] = read_limit(f"{source} [{section}] {key}", key, value)
+        limits[FIELDS.get(key, key)] = read_limit(f"{source} [{section}] {key}", key, value)
     return limits
 
 
@@ -101,24 +189,24 @@ def own_limits(where: str, values: Mapping[str, Any]) -> Limits:
     Raises:
         UsageError: naming the key of what can't be read.
     """
-    return {TIMES.get(k, k): read_limit(f"{where}{k}", k, v) for k, v in values.items()}
+    return {FIELDS.get(k, k): read_limit(f"{where}{k}", k, v) for k, v in values.items()}
 
 
 def read_limit(where: str, key: str, value: Any) -> int:
     """Return one limit in the record's unit."""
-    if key in TIMES:
+    kind = KINDS.get(key)
+    if kind is not None and kind.unit == Unit.TIME:
         return parse_interval(str(value))
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
         raise UsageError(f"{where} = {value!r} is no limit: write a number, 0 or more")
-    if key in MONEY:
+    if kind is None:
+        raise UsageError(f"{where}: there is no such limit.{did_you_mean(key, KINDS)}")
+    if kind.unit == Unit.MONEY:
         return to_scaled(str(value))
-    if key == "band":
+    if kind.unit == Unit.BAND:
         return round(value * PERCENT)
-    if key not in COUNTS:
-        known = (*MONEY, *TIMES, *COUNTS, "band")
-        raise UsageError(f"{where}: there is no such limit.{did_you_mean(key, known)}")
-    if value > LARGEST.get(key, LIFTED - 1):
-        raise UsageError(f"{where} = {value}: at most {LARGEST[key]} can be counted")
+    if value > kind.most:
+        raise UsageError(f"{where} = {value}: at most {kind.most} can be counted")
     return int(value)
 
 

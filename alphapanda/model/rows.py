@@ -239,60 +239,6 @@ class ChargeKind(IntEnum):
     SQUARE_OFF = 2
 
 
-class RejectionCode(IntEnum):
-    """Why the risk gate refused a signal: one file in `rules/` each, but those of the gate itself.
-
-    STALE_DATA and AUTH_LOST to PRODUCT_CUTOFF may be the broker's side: a report blocks and
-    unblocks.
-    """
-
-    PRICE_BAND = 1
-    TICK_SIZE = 2
-    LOT_SIZE = 3
-    QTY_LIMIT = 4
-    VALUE_LIMIT = 5
-    OPEN_VALUE_LIMIT = 6
-    POSITION_LIMIT = 7
-    LOSS_LIMIT = 8
-    RATE = 9
-    DUPLICATE = 10
-    REPEAT_EXEC = 11
-    SELF_TRADE = 12
-    NO_PROTECTION = 13
-    STALE_DATA = 14
-    MARKET_CLOSED = 15
-    KILLED = 16
-    FUNDS = 17
-    HOLDINGS = 18
-    UNKNOWN_ORDER = 19
-    """A cancel or modify names an order that is not open."""
-    ORDER_CAPACITY = 20
-    """The order table is full."""
-    PAUSED = 21
-    WRONG_SIDE = 22
-    TRIGGER_TICK = 23
-    STOP_TICK = 24
-    TARGET_TICK = 25
-    AUTH_LOST = 26
-    """The broker's session is gone; a login brings it back."""
-    READ_ONLY = 27
-    """The run may look but not send."""
-    BLOCKED_UNKNOWN = 28
-    """Whether an order on the instrument works is not known."""
-    NOT_TODAYS_MASTER = 29
-    """The list of instruments is not today's."""
-    DAILY_LIMIT_RESERVE = 30
-    """What is left of the day's messages is kept for exits."""
-    PRODUCT_CUTOFF = 31
-    """The broker takes no new orders of the product today."""
-    CHANGE_UNDER_WAY = 32
-    """A change of the order has been sent and is not answered, or its state is not known."""
-    BROKER = 33
-    """The broker refused a change or a cancellation; the value is its `Reason`."""
-    UNTRADABLE = 34
-    """An index: nobody can buy it."""
-
-
 NEVER = (1 << 63) - 1
 """A time that never comes."""
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from alphapanda import log
 from alphapanda.config.settings import Settings
-from alphapanda.config.show import shown
+from alphapanda.config.show import show_value
 from alphapanda.errors import AlphaPandaError
 from alphapanda.monitor import beats
 from alphapanda.monitor.beats import PERIOD_S, Beat
@@ -93,7 +93,7 @@ class Heartbeat:
             await self._beat()
 
     async def _beat(self) -> None:
-        made = self.make({name: await told(part) for name, part in self._parts.items()})
+        made = self.make({name: await ask_part(part) for name, part in self._parts.items()})
         self._lag_s = 0.0
         try:
             await asyncio.to_thread(beats.write, self._settings.base_dir, made)
@@ -111,7 +111,7 @@ class Heartbeat:
             self._lag_s = max(self._lag_s, time.monotonic() - before - TICK_S)
 
 
-async def told(part: Part) -> str:
+async def ask_part(part: Part) -> str:
     """Return how a part is: `ok`, or what it says."""
     try:
         async with asyncio.timeout(PART_S):
@@ -164,7 +164,7 @@ def existing(path: Path) -> Path:
 
 def config_hash(settings: Settings) -> str:
     """Return a hash of the settings that processes of one platform share; no secret is in it."""
-    shared = {name: value for name, value in shown(settings).items() if name not in OWN}
+    shared = {name: value for name, value in show_value(settings).items() if name not in OWN}
     text = json.dumps(shared, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

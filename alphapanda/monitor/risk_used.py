@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import DAY, IST
-from alphapanda.model.limits import LIFTED, MONEY, LimitSet, load_limits
+from alphapanda.model.limits import KINDS, LIFTED, LimitSet, Unit, load_limits
 from alphapanda.model.money import text
 from alphapanda.store.trading import Order, PnlSnapshot, Run
 from alphapanda.store.words import OrderStatus
@@ -35,7 +35,8 @@ class Used(NamedTuple):
         share = None
         if self.used is not None and self.limit > 0:
             share = str((Decimal(max(self.used, 0)) / self.limit).quantize(SHARE))
-        say = text if self.rule in MONEY else str
+        money = self.rule in KINDS and KINDS[self.rule].unit == Unit.MONEY
+        say = text if money else str
         return {
             "scope": self.scope, "name": self.name, "rule": self.rule, "limit": say(self.limit),
             "used": None if self.used is None else say(self.used), "share": share,

@@ -156,15 +156,16 @@ def difference(paper: Result, again: Result, *, commands: int) -> str:
     why = f"; an operator gave {commands} commands to the paper run" if commands else ""
     for number, (one, other) in enumerate(zip(left, right, strict=False), 1):
         if one != other:
-            return f"fill {number} differs: {said(one)} on paper, {said(other)} now{why}"
+            on_paper, now = describe_fill(one), describe_fill(other)
+            return f"fill {number} differs: {on_paper} on paper, {now} now{why}"
     if len(left) == len(right):
         return f"the {len(left):,} fills are the same, other events are not{why}"
     more, where = (left, "on paper") if len(left) > len(right) else (right, "now")
     number = min(len(left), len(right))
-    return f"fill {number + 1} is only {where}: {said(more[number])}{why}"
+    return f"fill {number + 1} is only {where}: {describe_fill(more[number])}{why}"
 
 
-def said(fill: Mapping[str, Any]) -> str:
+def describe_fill(fill: Mapping[str, Any]) -> str:
     """Return a fill in a few words."""
     return " ".join(str(fill[name]) for name in SAID_OF_FILL if name in fill)
 

@@ -82,11 +82,11 @@ def leg_of(number: int, written: Any) -> Leg:
     if instrument.expiry is None or (instrument.option_type and instrument.strike == 0):
         raise UsageError(f"{where}: {instrument.name} does not say its strike and expiry: give its "
                          "Instrument")  # fmt: skip
-    units = whole(where, quantity)
+    units = check_quantity(where, quantity)
     return Leg(instrument, units, scaled(f"{where}, {instrument.name}", price))
 
 
-def whole(where: str, quantity: Any) -> int:
+def check_quantity(where: str, quantity: Any) -> int:
     """Return a quantity in units, not 0."""
     try:
         units = int(quantity)

@@ -33,7 +33,7 @@ PIPELINE = "pipeline"
 """Among a run's stages: the signals that wait for a verdict, and what can't be of the counts."""
 
 
-def shown(columns: Mapping[str, Any]) -> Value:
+def show_columns(columns: Mapping[str, Any]) -> Value:
     """Return a row's columns as a board shows them."""
     return {
         column: text(value) if column in MONEY else value
@@ -43,24 +43,24 @@ def shown(columns: Mapping[str, Any]) -> Value:
 
 def of_order(row: Row) -> Change:
     """Return how an order stands."""
-    return Change(row.broker, row.run_id, "orders", str(row.order_id), shown(vars(row)))
+    return Change(row.broker, row.run_id, "orders", str(row.order_id), show_columns(vars(row)))
 
 
 def of_position(row: Row) -> Change:
     """Return what is held."""
     named = f"{row.strategy}/{row.instrument}"
-    return Change(row.broker, row.run_id, "positions", named, shown(vars(row)))
+    return Change(row.broker, row.run_id, "positions", named, show_columns(vars(row)))
 
 
 def of_pnl(row: Row) -> Change:
     """Return a strategy's P&L."""
-    return Change(row.broker, row.run_id, "pnl", row.strategy, shown(vars(row)))
+    return Change(row.broker, row.run_id, "pnl", row.strategy, show_columns(vars(row)))
 
 
 def of_run(run: Run) -> Change:
     """Return how a run stands."""
     columns = {column.name: getattr(run, column.name) for column in run.__table__.columns}
-    return Change(run.broker, run.run_id, "run", run.run_id, shown(columns))
+    return Change(run.broker, run.run_id, "run", run.run_id, show_columns(columns))
 
 
 def of_stages(run: Run, stages: Iterable[Row], pending: int) -> list[Change]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.events import events as model
 from alphapanda.events.events import Envelope, EventType, RunStatus
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import RejectionCode
 from alphapanda.projection.facts import (
     ImpossibleError,
     bounded,

@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
+from alphapanda.model.limits import RejectionCode
 from alphapanda.model.money import text
 from alphapanda.model.notes import Note, Rank
-from alphapanda.model.rows import RejectionCode, Scope
+from alphapanda.model.rows import Scope
 from alphapanda.research.curves import india
 from alphapanda.research.table import count, percent
+from alphapanda.rules import modules
 
 MUCH = 0.01
 """From this share of all order requests on, what did not happen stands above the figures."""
 MOST = 5
 """Stops that are told one by one."""
 LIMIT = "--limits FILE with another {}, or --limits wide, lifts it"
-TICK = "prices must be multiples of the tick, which --instruments FILE tells"
-SETTLES = {
-    RejectionCode.PRICE_BAND: LIMIT.format("band"),
-    RejectionCode.TICK_SIZE: TICK,
-    RejectionCode.LOT_SIZE: "quantities must be multiples of the lot; --instruments FILE has it",
-    RejectionCode.QTY_LIMIT: LIMIT.format("qty"),
-    RejectionCode.VALUE_LIMIT: LIMIT.format("value"),
-    RejectionCode.OPEN_VALUE_LIMIT: LIMIT.format("open_value"),
-    RejectionCode.POSITION_LIMIT: LIMIT.format("position, gross or net"),
-    RejectionCode.LOSS_LIMIT: LIMIT.format("loss"),
-    RejectionCode.RATE: LIMIT.format("per_second, per_minute or per_day"),
-    RejectionCode.DUPLICATE: LIMIT.format("duplicate"),
-    RejectionCode.REPEAT_EXEC: LIMIT.format("repeats and repeat_window"),
-    RejectionCode.SELF_TRADE: "orders of one account must not meet: cancel the other one first",
-    RejectionCode.NO_PROTECTION: "market orders need a protection: leave its default, or give one",
-    RejectionCode.STALE_DATA: LIMIT.format("age"),
-    RejectionCode.MARKET_CLOSED: "order within the session and before the contract's expiry; "
-    "--calendar always trades at any time",
-    RejectionCode.KILLED: "what stopped trading is told above; without a rule, a command did",
-    RejectionCode.FUNDS: "--cash AMOUNT gives more of it",
-    RejectionCode.HOLDINGS: "--product MIS sells what is not held",
+OF_THE_GATE = {
     RejectionCode.UNKNOWN_ORDER: "the order had ended: ask for it in on_order",
     RejectionCode.ORDER_CAPACITY: "--open-orders N makes room for more at a time; or cancel "
     "what is not wanted",
-    RejectionCode.PAUSED: "an operator paused it; what reduces risk passes: `alphapanda resume`",
-    RejectionCode.WRONG_SIDE: "a stop lies behind the market, a target before it",
-    RejectionCode.TRIGGER_TICK: TICK,
-    RejectionCode.STOP_TICK: TICK,
-    RejectionCode.TARGET_TICK: TICK,
     RejectionCode.AUTH_LOST: "`alphapanda login` brings the broker's session back",
     RejectionCode.READ_ONLY: "what the run found in doubt is told in its log; mend that first",
     RejectionCode.BLOCKED_UNKNOWN: "it passes once the broker says what became of the order",
@@ -53,9 +31,17 @@ SETTLES = {
     RejectionCode.PRODUCT_CUTOFF: "enter intraday positions earlier in the day",
     RejectionCode.CHANGE_UNDER_WAY: "wait for on_order before the next change",
     RejectionCode.BROKER: "the refused change's own words are in the journal",
-    RejectionCode.UNTRADABLE: "an index can't be bought: name a contract on it, or an ETF; "
-    "--costs none or a rate, such as 0.03%, runs its rows as a series without a market",
 }
+"""What settles refusals that are of no rule: the gate's own, and the broker's."""
+
+
+@cache
+def settles() -> Mapping[RejectionCode, str]:
+    """Return what settles each refusal; of a rule's, its file says it."""
+    return {
+        **{r.CODE: getattr(r, "SETTLES", "") or LIMIT.format(r.LIMITED_BY) for r in modules()},
+        **OF_THE_GATE,
+    }
 
 
 def stopped(rows: Any, names: Any) -> Iterator[Note]:
@@ -67,7 +53,7 @@ def stopped(rows: Any, names: Any) -> Iterator[Note]:
         if code == RejectionCode.KILLED:
             rule, way = "a command", "it trades again after it is armed"
         else:
-            rule, way = code.name, SETTLES[code]
+            rule, way = code.name, settles()[code]
         yield Note(
             f"{rule} stopped {_covered(row, names)} at {india(int(row['ts']))}: every later order "
             f"was refused; {way}", Rank.BROKEN,
@@ -104,7 +90,7 @@ def refused(
         yield Note(
             f"{RejectionCode(code).name}: {count(-n)} refused (of {count(requests['total'])} order "
             f"requests), first at {india(int(row['ts']))} {what}: "
-            f"{SETTLES[RejectionCode(code)]}", rank(-n, requests),
+            f"{settles()[RejectionCode(code)]}", rank(-n, requests),
         )  # fmt: skip
 
 

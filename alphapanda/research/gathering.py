@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from alphapanda.model.calendar import DAY, IST
 from alphapanda.model.columns import Columns
-from alphapanda.model.rows import OUT, ChargeKind, Out, Reason, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import OUT, ChargeKind, Out, Reason
 from alphapanda.research.events import (
     Names,
     event_table,

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alphapanda.model.instruments import Product
+from alphapanda.model.limits import RejectionCode
 from alphapanda.model.rows import (
     OUT,
     OUT_MEANING,
@@ -24,7 +25,6 @@ from alphapanda.model.rows import (
     Kind,
     Out,
     Reason,
-    RejectionCode,
     Tif,
 )
 from alphapanda.research.events import (

@@ -13,7 +13,7 @@ from alphapanda.research.events import Names
 from alphapanda.research.pack import Pack
 from alphapanda.research.prices import candles_of
 from alphapanda.research.stats import Fills
-from alphapanda.research.tables import absent, floats, integers, nanoseconds, numbers, whole
+from alphapanda.research.tables import absent, floats, integers, join_chunks, nanoseconds, numbers
 from alphapanda.research.trades import Path
 
 PRICE_POINTS = 120_000
@@ -62,11 +62,11 @@ def add_indicators(
     """
     if table is None or not len(table):
         return []
-    known = ~absent(whole(table["value"]))
+    known = ~absent(join_chunks(table["value"]))
     ts, value = nanoseconds(table["ts"])[known], floats(table["value"])[known]
     row = numbers(table["instrument"], names.instruments)[known]
     strategy = numbers(table["strategy"], names.strategies)[known]
-    kinds = whole(table["name"]).cast(pa.string()).unique().to_pylist()
+    kinds = join_chunks(table["name"]).cast(pa.string()).unique().to_pylist()
     kind, priced = numbers(table["name"], kinds)[known], integers(table["on_price"])[known]
     changes = (np.diff(row) != 0) | (np.diff(strategy) != 0) | (np.diff(kind) != 0)
     starts = np.flatnonzero(np.append(len(ts) > 0, changes))

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from alphapanda.model.calendar import DAY, IST, MINUTE
+from alphapanda.model.limits import RejectionCode
 from alphapanda.model.money import SCALE, to_scaled
-from alphapanda.model.rows import RejectionCode
 from alphapanda.research import curves, lines
 from alphapanda.research.curves import Curve
 from alphapanda.research.definitions import DEFINITIONS

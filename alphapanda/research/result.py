@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.model.calendar import DAY, IST
+from alphapanda.model.limits import RejectionCode
 from alphapanda.model.money import text, to_scaled
 from alphapanda.model.notes import Note, Rank, in_order, loud
-from alphapanda.model.rows import Out, RejectionCode
+from alphapanda.model.rows import Out
 from alphapanda.research import doubts
 from alphapanda.research.events import (
     Names,

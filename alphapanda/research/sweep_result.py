@@ -60,16 +60,16 @@ def best_of(rows: Rows, metric: str) -> int | None:
 def figures_of(row: Any) -> dict[str, Any]:
     """Return one run's figures as JSON shows them."""
     values = {name: row[name].item() for name in FIGURES}
-    return {name: plain(name, value) for name, value in values.items()}
+    return {name: show_figure(name, value) for name, value in values.items()}
 
 
-def shown(figures: Figures) -> dict[str, Any]:
+def show_figures(figures: Figures) -> dict[str, Any]:
     """Return figures that no row holds yet, as JSON shows them."""
     values = {**figures._asdict(), "return": figures.ret}
-    return {name: plain(name, values[name]) for name in FIGURES}
+    return {name: show_figure(name, values[name]) for name in FIGURES}
 
 
-def plain(name: str, value: Any) -> Any:
+def show_figure(name: str, value: Any) -> Any:
     """Return a figure as JSON shows it: money as text, None for what is undefined."""
     if name in MONEY:
         return text(value)

@@ -17,7 +17,7 @@ Int64 = NDArray[np.int64]
 LIBRARIES = ("arrow", "pandas", "polars")
 
 
-def whole(given: Any) -> pa.Array:
+def join_chunks(given: Any) -> pa.Array:
     """Return a column in one piece."""
     return given.combine_chunks() if isinstance(given, pa.ChunkedArray) else given
 
@@ -63,7 +63,7 @@ def absent(array: pa.Array) -> NDArray[np.bool_]:
 
 def integers(given: Any) -> Int64:
     """Return an Arrow column of whole numbers; what a null stands for is not said."""
-    held = whole(given).cast(pa.int64())
+    held = join_chunks(given).cast(pa.int64())
     if not len(held):
         return np.zeros(0, np.int64)
     return np.frombuffer(held.buffers()[1], np.int64)[held.offset : held.offset + len(held)]
@@ -71,7 +71,7 @@ def integers(given: Any) -> Int64:
 
 def floats(given: Any) -> NDArray[np.float64]:
     """Return an Arrow column of floats; what a null stands for is not said."""
-    held = whole(given).cast(pa.float64())
+    held = join_chunks(given).cast(pa.float64())
     if not len(held):
         return np.zeros(0)
     return np.frombuffer(held.buffers()[1], np.float64)[held.offset : held.offset + len(held)]
@@ -79,7 +79,7 @@ def floats(given: Any) -> NDArray[np.float64]:
 
 def scaled(given: Any) -> Int64:
     """Return exact decimals as scaled ints: the low half of their 128 bits."""
-    array = whole(given)
+    array = join_chunks(given)
     wide = np.frombuffer(array.buffers()[1], np.int64) if len(array) else np.zeros(0, np.int64)
     low = wide[2 * array.offset : 2 * (array.offset + len(array)) : 2]
     return np.ascontiguousarray(low)
@@ -92,7 +92,7 @@ def nanoseconds(given: Any) -> Int64:
 
 def numbers(given: Any, names: Sequence[str]) -> Int64:
     """Return a column of names as their numbers, -1 where there is none."""
-    array = whole(given)
+    array = join_chunks(given)
     if not len(array):
         return np.zeros(0, np.int64)
     if not pa.types.is_dictionary(array.type):
@@ -134,4 +134,4 @@ def in_floats(table: pa.Table) -> pa.Table:
 
 
 def _rupees(given: Any) -> pa.Array:
-    return arrow(scaled(given) / SCALE, absent(whole(given)))
+    return arrow(scaled(given) / SCALE, absent(join_chunks(given)))

@@ -2,10 +2,14 @@
 
 A file has
 
-    NUMBER    its place in the order of the checks
+    NUMBER    its place in the order of the checks; they lie ten apart, so that another fits between
     CODE      the code in the rejection
     PER       "strategy", "account", "both" (asked with the limits of each) or "signal" (no limits)
     CLOSING   True: the closing orders of a flatten are asked too; where it is left out they are not
+    SAYS      the refusal in words, with {value} and {limit} if it tells of them
+    UNIT      what those are numbers of; where it is left out they are counts
+    SETTLES   what its user does about it; or
+    LIMITED_BY    the keys of the limits that lift it
     check(core, request, owner) -> bool    True refuses; may set the request's value and limit
     AT, OVER, MISSING    examples for the contract test (one, or a tuple of them): changes to a good
                          signal that are just accepted, that go one unit over, and that leave a

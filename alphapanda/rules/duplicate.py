@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from alphapanda.books.state import PLACED, Core, Record, RequestVerb, placed_slot
 from alphapanda.model.interval import SECOND
-from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import LIFTED, RejectionCode
 
-NUMBER = 12
+NUMBER = 120
 CODE = RejectionCode.DUPLICATE
 PER = "strategy"
+SAYS = "the same order came a moment ago"
+LIMITED_BY = "duplicate"
 
 AT = (
     {"limits.duplicate_ns": SECOND, "orders": ((SECOND, 10, 0),)},

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from alphapanda.books.funds import free_funds, needed_funds, valued_at
 from alphapanda.books.state import Core, Record
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import RejectionCode, Unit
 
-NUMBER = 18
+NUMBER = 180
 CODE = RejectionCode.FUNDS
 PER = "signal"
+SAYS = "it needs {value}, there is {limit}"
+UNIT = Unit.MONEY
+SETTLES = "--cash AMOUNT gives more of it"
 
 AT = (
     {"account.cash": 10_000_000},

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from alphapanda.books.state import Core, OrderRole, Record
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import RejectionCode
 
-NUMBER = 17
+NUMBER = 170
 CODE = RejectionCode.HOLDINGS
 PER = "signal"
+SAYS = "the holdings are {limit}, it would sell {value}"
+SETTLES = "--product MIS sells what is not held"
 
 AT = (
     {"request.qty": -10, "position.qty": 15, "position.open_sell": 5},

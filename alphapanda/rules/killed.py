@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from alphapanda.books.state import Core, Record
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import RejectionCode
 
 NUMBER = 0
 CODE = RejectionCode.KILLED
 PER = "both"
+SAYS = "trading is stopped: killed"
+SETTLES = "what stopped trading is told above; without a rule, a command did"
 
 AT = (
     {"ledger.killed": 0},

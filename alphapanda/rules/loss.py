@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from alphapanda.books.funds import equity
 from alphapanda.books.state import Core, Record
-from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import LIFTED, RejectionCode, Unit
 
-NUMBER = 10
+NUMBER = 100
 CODE = RejectionCode.LOSS_LIMIT
 PER = "both"
+SAYS = "the loss {value} has reached the limit {limit}: trading is stopped"
+UNIT = Unit.MONEY
+LIMITED_BY = "loss"
 
 AT = (
     {"limits.loss": 10_000, "ledger.day_start": 10_000, "ledger.cash": 0, "ledger.mark": 0},

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from alphapanda.books.state import Core, Record
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import RejectionCode
 
-NUMBER = 5
+NUMBER = 50
 CODE = RejectionCode.LOT_SIZE
 PER = "signal"
 CLOSING = True
+SAYS = "the quantity {value} is no multiple of the lot {limit}"
+SETTLES = "quantities must be multiples of the lot; --instruments FILE has it"
 
 AT = (
     {"instrument.lot": 25, "request.qty": 50},

@@ -5,12 +5,14 @@ from __future__ import annotations
 from alphapanda.books.state import Core, Record
 from alphapanda.model.calendar import Phase
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import RejectionCode
 
-NUMBER = 2
+NUMBER = 20
 CODE = RejectionCode.MARKET_CLOSED
 PER = "signal"
 CLOSING = True
+SAYS = "the market takes no orders in this phase"
+SETTLES = "order within the session; --calendar always trades at any time"
 
 AT = (
     {"instrument.phase": Phase.OPEN},

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from alphapanda.books.funds import valued_at
 from alphapanda.books.state import Core, Record
-from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import LIFTED, RejectionCode, Unit
 
-NUMBER = 8
+NUMBER = 80
 CODE = RejectionCode.OPEN_VALUE_LIMIT
 PER = "both"
+SAYS = "the value of all working orders would be {value}, the limit is {limit}"
+UNIT = Unit.MONEY
+LIMITED_BY = "open_value"
 
 AT = {"limits.open_value": 30_000_000, "ledger.open_value": 20_000_000}
 OVER = {"limits.open_value": 30_000_000, "ledger.open_value": 20_000_001}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from alphapanda.books.state import Core, Record
 from alphapanda.books.stops import adds_risk
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import RejectionCode
 
-NUMBER = 1
+NUMBER = 10
 CODE = RejectionCode.PAUSED
 PER = "both"
+SAYS = "trading is paused: it would add risk"
+SETTLES = "an operator paused it; what reduces risk passes: `alphapanda resume`"
 
 AT = (
     {"request.role": 1},

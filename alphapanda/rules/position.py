@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from alphapanda.books.state import Core, Record
-from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import LIFTED, RejectionCode
 
-NUMBER = 9
+NUMBER = 90
 CODE = RejectionCode.POSITION_LIMIT
 PER = "both"
+SAYS = "the position would be {value}, the limit is {limit}"
+LIMITED_BY = "position, gross or net"
 
 AT = (
     {"limits.position": 100, "position.qty": 60, "position.open_buy": 30},

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from alphapanda.books.state import Core, Record
 from alphapanda.model.charges import portion
-from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import LIFTED, RejectionCode, Unit
 
-NUMBER = 6
+NUMBER = 60
 CODE = RejectionCode.PRICE_BAND
 PER = "both"
+SAYS = "the price {value} is outside the day's limits or the band ({limit})"
+UNIT = Unit.MONEY
+LIMITED_BY = "band"
 
 AT = (
     {"limits.band": 300_000, "request.kind": 1, "request.price": 1_030_000},

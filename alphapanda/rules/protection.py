@@ -5,12 +5,15 @@ from __future__ import annotations
 from alphapanda.books.protection import automatic
 from alphapanda.books.state import Core, Record
 from alphapanda.model.instruments import Segment
-from alphapanda.model.rows import Kind, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Kind
 
-NUMBER = 15
+NUMBER = 150
 CODE = RejectionCode.NO_PROTECTION
 PER = "signal"
 CLOSING = True
+SAYS = "a market order has no price to protect it"
+SETTLES = "market orders need a protection: leave its default, or give one"
 
 AT = (
     {"request.protection": -1},

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from alphapanda.books.state import Core, Record
-from alphapanda.model.limits import LIFTED
+from alphapanda.model.limits import LIFTED, RejectionCode
 from alphapanda.model.money import VALUE_BOUND
-from alphapanda.model.rows import RejectionCode
 
-NUMBER = 3
+NUMBER = 30
 CODE = RejectionCode.QTY_LIMIT
 PER = "both"
 CLOSING = True
+SAYS = "the quantity {value} is above the limit {limit}"
+LIMITED_BY = "qty"
 
 AT = (
     {"limits.qty": 100, "request.qty": 100},

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from alphapanda.books.state import Core, Record, RequestVerb, message_slot
-from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import LIFTED, RejectionCode
 
-NUMBER = 11
+NUMBER = 110
 CODE = RejectionCode.RATE
 PER = "both"
 
 SECOND = 1_000_000_000
+SAYS = "{value} orders in the window, the limit is {limit}"
+LIMITED_BY = "per_second, per_minute or per_day"
 
 AT = (
     {"limits.per_second": 2, "messages": (1,)},

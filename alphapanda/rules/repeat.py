@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from alphapanda.books.state import Core, Record, repeat_slot
-from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import LIFTED, RejectionCode
 
-NUMBER = 13
+NUMBER = 130
 CODE = RejectionCode.REPEAT_EXEC
 PER = "strategy"
+SAYS = "{value} fills of the same kind in the window, the limit is {limit}"
+LIMITED_BY = "repeats and repeat_window"
 
 AT = (
     {"limits.repeats": 2, "limits.repeat_ns": 60_000_000_000, "fills": (1,)},

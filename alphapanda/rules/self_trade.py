@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from alphapanda.books.state import Core, OrderState, Record
-from alphapanda.model.rows import Kind, RejectionCode
+from alphapanda.model.limits import RejectionCode, Unit
+from alphapanda.model.rows import Kind
 
-NUMBER = 14
+NUMBER = 140
 CODE = RejectionCode.SELF_TRADE
 PER = "signal"
+SAYS = "it would trade with an order of this account at {value}"
+UNIT = Unit.MONEY
+SETTLES = "orders of one account must not meet: cancel the other one first"
 
 AT = (
     {"request.kind": 1, "request.price": 1_000_000, "resting": (-10, 1_000_500)},

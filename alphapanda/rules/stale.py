@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from alphapanda.books.state import Core, Record
-from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import LIFTED, RejectionCode, Unit
 
-NUMBER = 16
+NUMBER = 160
 CODE = RejectionCode.STALE_DATA
 PER = "strategy"
+SAYS = "the last price is {value} old, the limit is {limit}"
+UNIT = Unit.TIME
+LIMITED_BY = "age"
 
 AT = {"limits.age_ns": 5, "instrument.ts": 1_999_999_995}
 OVER = {"limits.age_ns": 5, "instrument.ts": 1_999_999_994}

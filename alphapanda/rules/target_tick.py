@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from alphapanda.books.state import Core, Record
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import RejectionCode, Unit
 
-NUMBER = 21
+NUMBER = 210
 CODE = RejectionCode.TARGET_TICK
 PER = "signal"
+SAYS = "the target {value} is no multiple of the tick {limit}"
+UNIT = Unit.MONEY
+SETTLES = "prices must be multiples of the tick, which --instruments FILE tells"
 
 AT = {"instrument.tick": 500, "request.target": 500}
 OVER = {"instrument.tick": 500, "request.target": 501}

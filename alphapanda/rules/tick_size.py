@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from alphapanda.books.state import Core, Record
-from alphapanda.model.rows import Kind, RejectionCode
+from alphapanda.model.limits import RejectionCode, Unit
+from alphapanda.model.rows import Kind
 
-NUMBER = 4
+NUMBER = 40
 CODE = RejectionCode.TICK_SIZE
 PER = "signal"
 CLOSING = True
+SAYS = "the price {value} is no multiple of the tick {limit}"
+UNIT = Unit.MONEY
+SETTLES = "prices must be multiples of the tick, which --instruments FILE tells"
 
 AT = (
     {"instrument.tick": 500, "request.kind": 1, "request.price": 1_000_500},

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from alphapanda.books.state import Core, Record
-from alphapanda.model.rows import Kind, RejectionCode
+from alphapanda.model.limits import RejectionCode, Unit
+from alphapanda.model.rows import Kind
 
-NUMBER = 19
+NUMBER = 190
 CODE = RejectionCode.TRIGGER_TICK
 PER = "signal"
+SAYS = "the trigger {value} is no multiple of the tick {limit}"
+UNIT = Unit.MONEY
+SETTLES = "prices must be multiples of the tick, which --instruments FILE tells"
 
 AT = {"instrument.tick": 500, "request.kind": 3, "request.trigger": 1_000_500}
 OVER = {"instrument.tick": 500, "request.kind": 3, "request.trigger": 1_000_501}

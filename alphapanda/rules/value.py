@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from alphapanda.books.funds import valued_at
 from alphapanda.books.state import Core, Record
-from alphapanda.model.limits import LIFTED
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import LIFTED, RejectionCode, Unit
 
-NUMBER = 7
+NUMBER = 70
 CODE = RejectionCode.VALUE_LIMIT
 PER = "both"
+SAYS = "the order's value {value} is above the limit {limit}"
+UNIT = Unit.MONEY
+LIMITED_BY = "value"
 
 AT = (
     {"limits.value": 100_000_000, "request.qty": 100},

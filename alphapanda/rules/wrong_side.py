@@ -7,11 +7,15 @@ has passed: it would be no stop, but an order to trade at once.
 from __future__ import annotations
 
 from alphapanda.books.state import Core, OrderRole, Record
-from alphapanda.model.rows import Kind, RejectionCode
+from alphapanda.model.limits import RejectionCode, Unit
+from alphapanda.model.rows import Kind
 
-NUMBER = 22
+NUMBER = 220
 CODE = RejectionCode.WRONG_SIDE
 PER = "signal"
+SAYS = "a trigger, stop or target lies on the wrong side of the price"
+UNIT = Unit.MONEY
+SETTLES = "a stop lies behind the market, a target before it"
 
 AT = (
     {"request.kind": Kind.STOP, "request.trigger": 1_000_001},

@@ -13,9 +13,7 @@ from alphapanda.model.charges import Schedule
 from alphapanda.model.derivatives import has_derivatives, known_until
 from alphapanda.model.instruments import CASH, Exchange, Instrument, Master, Segment
 from alphapanda.model.ticks import tick_by_rule
-
-SHOWN = 3
-"""Instruments named in a note; the rest are counted."""
+from alphapanda.runs.settling import name_few
 
 
 def ticks_assumed(instruments: Sequence[Instrument], calendar: Calendar) -> str:
@@ -24,7 +22,7 @@ def ticks_assumed(instruments: Sequence[Instrument], calendar: Calendar) -> str:
     if not ruled:
         return "no tick size"
     rest = "" if len(ruled) == len(instruments) else ", no other's"
-    return f"the tick size of {named(ruled)} is by NSE's rule and the first price{rest}"
+    return f"the tick size of {name_few(ruled)} is by NSE's rule and the first price{rest}"
 
 
 def with_derivatives(
@@ -44,7 +42,7 @@ def with_derivatives(
     notes = []
     if listed:
         notes.append(
-            f"{named([i for i in shares if i.name in listed])}: trading ends with the closing "
+            f"{name_few([i for i in shares if i.name in listed])}: trading ends with the closing "
             "auction, as of shares with derivatives; --instruments with Kite's NFO file tells "
             "which these are"
         )
@@ -87,10 +85,3 @@ def differ(day: date, calendar: Calendar) -> bool:
 def is_share(instrument: Instrument) -> bool:
     """Say if an instrument is a share of a cash exchange."""
     return instrument.exchange in CASH and instrument.segment == Segment.EQUITY
-
-
-def named(instruments: Sequence[Instrument]) -> str:
-    """Return a few names of many, and how many there are."""
-    names = ", ".join(i.name for i in instruments[:SHOWN])
-    more = len(instruments) - SHOWN
-    return f"{names} and {more} more" if more > 0 else names

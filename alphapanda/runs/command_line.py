@@ -13,7 +13,7 @@ from typing import Any
 
 from alphapanda.runs.discovery import shipped_dir
 from alphapanda.runs.fills import FITTED
-from alphapanda.runs.options import ROWS, plain
+from alphapanda.runs.options import ROWS, as_json
 from alphapanda.runs.readings import FILE, FILES
 
 
@@ -81,7 +81,7 @@ def options_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {"feed": given["data"]} if bus else {}
     for name, row in ROWS.items():
         value = given.get(row.field)
-        if not row.opt.shapes or value in (None, [], {}) or value == plain(row.default):
+        if not row.opt.shapes or value in (None, [], {}) or value == as_json(row.default):
             continue
         if (name == "data" and bus) or (name in FITTED and given.get("fills")):
             continue

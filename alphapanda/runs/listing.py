@@ -10,13 +10,14 @@ from alphapanda.model.calendar import Calendar
 from alphapanda.model.contracts import by_name
 from alphapanda.model.instruments import Instrument, Master, Segment
 from alphapanda.model.notes import Note, Rank
-from alphapanda.runs import assuming
 from alphapanda.runs.assuming import ticks_assumed, with_derivatives
 from alphapanda.runs.options import Options
-from alphapanda.runs.settling import notes_on_expiries, notes_on_names
+from alphapanda.runs.settling import name_few, notes_on_expiries, notes_on_names
 
 
-def named(options: Options, replay: Rows, notes: list[str], calendar: Calendar) -> list[Instrument]:
+def list_instruments(
+    options: Options, replay: Rows, notes: list[str], calendar: Calendar
+) -> list[Instrument]:
     """Return the instrument of each name in the data, from the master or with stated defaults."""
     masters = master = None
     if options.instruments:
@@ -33,7 +34,7 @@ def named(options: Options, replay: Rows, notes: list[str], calendar: Calendar) 
         contracts = [i for i in listed if i.segment in (Segment.FUTURES, Segment.OPTIONS)]
         if contracts:
             notes.append(Note(
-                f"{assuming.named(contracts)}: no file tells the lots, so a lot is 1 unit here and "
+                f"{name_few(contracts)}: no file tells the lots, so a lot is 1 unit here and "
                 "any quantity passes: --instruments FILE, as docs/cookbook/option-csv.md has it",
                 Rank.MISSED,
             ))  # fmt: skip

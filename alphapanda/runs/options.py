@@ -339,10 +339,10 @@ def python_name(name: str) -> str:
 
 def stored(options: Options) -> dict[str, Any]:
     """Return options as a manifest keeps them: plain values, by the names of their fields."""
-    return {row.field: plain(getattr(options, row.field)) for row in ROWS.values()}
+    return {row.field: as_json(getattr(options, row.field)) for row in ROWS.values()}
 
 
-def plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Return a value as JSON holds it."""
     if isinstance(value, (bool, int, float, type(None))):
         return value

@@ -30,7 +30,7 @@ from alphapanda.engine.engine import Engine
 from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker
 from alphapanda.journal.journal import FILE, Journal
-from alphapanda.journal.records import LockError, torn_first, written
+from alphapanda.journal.records import LockError, is_written, torn_first
 from alphapanda.model.calendar import Phase
 from alphapanda.model.columns import Columns
 from alphapanda.model.commands import Choice
@@ -238,7 +238,7 @@ def unfinished(folder: Path) -> Journal | None:
     journal.refresh()
     if journal.contents.ended:
         raise UsageError(f"--out {folder}: this run has ended; choose another")
-    if written(folder / FILE):
+    if is_written(folder / FILE):
         raise LockError(f"--out {folder}: another process is writing this run; choose another")
     if journal.contents.manifest:
         return journal

@@ -34,7 +34,7 @@ from alphapanda.runs import discovery
 from alphapanda.runs.assuming import refuse_indices
 from alphapanda.runs.closing_notes import volume_notes
 from alphapanda.runs.left_out import left_out_notes
-from alphapanda.runs.listing import named
+from alphapanda.runs.listing import list_instruments
 from alphapanda.runs.options import Entry, Options
 from alphapanda.runs.recordings import as_it_came
 from alphapanda.runs.settling import last_session
@@ -184,7 +184,7 @@ def opened(
     replay = run_rows = open_rows(reading)
     try:
         notes: list[str] = []
-        listed = named(options, replay, notes, calendar)
+        listed = list_instruments(options, replay, notes, calendar)
         groups = [session_group(instrument) for instrument in listed]
         replay.end_with(calendar, groups)
         notes = [*left_out_notes(replay, calendar, groups), *notes]

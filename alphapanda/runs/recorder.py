@@ -149,7 +149,7 @@ def resume(run: ActiveRun, journal: Journal, *, checkpoint_rows: int) -> Recorde
     gaps = Gaps()
     booked: set[tuple[int, str]] = set()
     for number, batch in enumerate(journal.batches()):
-        rows = told(batch, translator)
+        rows = recorded_rows(batch, translator)
         gaps.take(batch.missed, batch.columns)
         if number >= first and replay_batch(engine, batch).tobytes() != rows.tobytes():
             writer.close()
@@ -192,8 +192,8 @@ def history(run: ActiveRun, journal: Journal) -> Iterator[OrderRequest | Report]
     allowed = run.plan.brokers(str(journal.contents.manifest["broker"]))
     for batch in journal.batches():
         yield from reports_in(batch.controls, batch.texts)
-        taken = adopted(batch.controls, batch.texts)
-        for request in requests_in(told(batch, translator), run.session.engine, allowed, taken):
+        taken, rows = adopted(batch.controls, batch.texts), recorded_rows(batch, translator)
+        for request in requests_in(rows, run.session.engine, allowed, taken):
             yield request if request.protection else request._replace(protection=FORGOTTEN)
 
 
@@ -207,7 +207,7 @@ def restored(plan: RunPlan, engine: Engine, journal: Journal) -> int:
     return checkpoints[-1].batch
 
 
-def told(batch: Batch, translator: Translator) -> Any:
+def recorded_rows(batch: Batch, translator: Translator) -> Any:
     """Return the rows that a batch's envelopes were made of, and lead the translator past them."""
     envelopes = [decode(line) for line in batch.envelopes]
     translator.miss(batch.missed)

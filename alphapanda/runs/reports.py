@@ -17,7 +17,8 @@ from alphapanda import log
 from alphapanda.brokers.ports import Report, ReportKind
 from alphapanda.engine.controls import Controls
 from alphapanda.errors import AlphaPandaError
-from alphapanda.model.rows import CONTROL, Control, Reason, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import CONTROL, Control, Reason
 from alphapanda.model.texts import ReportTexts
 from alphapanda.runs.operator import NO_CONTROLS
 

@@ -27,7 +27,7 @@ def read_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {error}") from None
 
 
-def named(folder: Path) -> dict[str, Path]:
+def files_by_name(folder: Path) -> dict[str, Path]:
     """Return the TOML files of a folder by their names."""
     return {file.stem: file for file in sorted(folder.glob("*.toml"))}
 
@@ -38,7 +38,7 @@ def find(folder: Path, name: str, missing: str) -> Path:
     Raises:
         UsageError: if there is none; it begins with `missing`.
     """
-    known = named(folder)
+    known = files_by_name(folder)
     if name not in known:
         hint = did_you_mean(name, known) or f" There are {', '.join(known) or 'none'}."
         raise UsageError(f"{missing} in {folder}.{hint}")

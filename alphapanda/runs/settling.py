@@ -35,7 +35,8 @@ def notes_on_expiries(
     notes: list[str] = []
     ending = [i for i in contracts if i.expiry is not None and i.expiry <= days[-1]]
     if calendar.is_always and ending:
-        notes.append(f"{named(ending)}: never settled, since --calendar always has no sessions")
+        few = name_few(ending)
+        notes.append(f"{few}: never settled, since --calendar always has no sessions")
     moved = [
         i for i in contracts
         if i.expiry is not None and not calendar.is_always
@@ -44,7 +45,7 @@ def notes_on_expiries(
     for expiry in sorted({i.expiry for i in moved if i.expiry is not None}):
         those = [i for i in moved if i.expiry == expiry]
         notes.append(
-            f"{named(those)}: expiry {expiry} is a holiday, settled on the trading day before, "
+            f"{name_few(those)}: expiry {expiry} is a holiday, settled on the trading day before, "
             f"{traded_before(expiry, calendar)}{age(masters, those[0], days[0])}"
         )
     return notes
@@ -57,11 +58,12 @@ def notes_on_names(instruments: Sequence[Instrument]) -> list[str]:
     never = [i for i in contracts if i.expiry is None]
     notes = []
     if told:
-        notes.append(f"{named(told)}: expiry and strike are from the name, without --instruments")
-    if never:
         notes.append(
-            f"{named(never)}: never expires, since its name does not say when: give --instruments"
+            f"{name_few(told)}: expiry and strike are from the name, without --instruments"
         )
+    if never:
+        few = name_few(never)
+        notes.append(f"{few}: never expires, since its name does not say when: give --instruments")
     return notes
 
 
@@ -73,7 +75,7 @@ def age(masters: Masters | None, instrument: Instrument, day: date) -> str:
     return f" (by the instruments file of {of}, {abs((day - of).days)} days from the first day)"
 
 
-def named(instruments: Sequence[Instrument]) -> str:
+def name_few(instruments: Sequence[Instrument]) -> str:
     """Return a few names of many, and how many there are."""
     names = ", ".join(i.name for i in instruments[:SHOWN])
     more = len(instruments) - SHOWN
@@ -96,11 +98,11 @@ def notes_on_settlements(instruments: Sequence[Instrument], engine: Engine) -> l
             mine = [row for row in those if rows["underlying"][row] == spot]
             at = clock(int(rows["settled_at"][mine[0]]))
             name = instruments[spot].name
-            notes.append(f"{named([instruments[r] for r in mine])} settled at {text(name, at)}")
+            notes.append(f"{name_few([instruments[r] for r in mine])} settled at {text(name, at)}")
     shares = [instruments[row] for row in settled if rows["physical"][row]]
     if shares:
         notes.append(
-            f"{named(shares)}: settled by delivery, which is booked in cash at the settlement "
+            f"{name_few(shares)}: settled by delivery, which is booked in cash at the settlement "
             "price with the broker's fee; the shares are not kept as a position, and the STT on "
             "them (0.1 % a side of what changes hands) is not booked"
         )

@@ -179,11 +179,11 @@ def first_field(recorded: Any, replayed: Any) -> tuple[str, Any, Any]:
     """Return the first field in which two envelopes differ, with both values; `-` if one lacks."""
     one, other = flat(recorded), flat(replayed)
     if not one or not other:
-        return "envelope", shown(recorded), shown(replayed)
+        return "envelope", show_envelope(recorded), show_envelope(replayed)
     for name in {**one, **other}:
         if one.get(name) != other.get(name):
             return name, one.get(name), other.get(name)
-    return "bytes", shown(recorded), shown(replayed)
+    return "bytes", show_envelope(recorded), show_envelope(replayed)
 
 
 def flat(envelope: Any) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def flat(envelope: Any) -> dict[str, Any]:
     return {**first, **data, **document}
 
 
-def shown(envelope: Any) -> Any:
+def show_envelope(envelope: Any) -> Any:
     """Return an envelope as a difference shows it: its type, or what stands in its place."""
     if envelope is None:
         return "-"

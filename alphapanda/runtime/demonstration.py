@@ -126,7 +126,7 @@ async def add_user(settings: Settings, password: str) -> None:
     try:
         with answering(settings):
             async with database.session(writes=True) as session:
-                user = await people.named(session, USER)
+                user = await people.user_by_name(session, USER)
                 hashed = hasher().hash(password)
                 if user is None:
                     user = people.new_user(settings.owner_id, USER, UserRole.ADMIN, hashed)

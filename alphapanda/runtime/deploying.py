@@ -23,7 +23,7 @@ from alphapanda.config.settings import PREFIX, Settings
 from alphapanda.errors import ODD, OutsideError, UsageError
 from alphapanda.events.events import Broker
 from alphapanda.journal.journal import FILE, Journal, manifest_in
-from alphapanda.journal.records import written
+from alphapanda.journal.records import is_written
 from alphapanda.model.calendar import INDIA
 from alphapanda.runs.commands import registered_folders
 from alphapanda.runs.deployments import Deployment
@@ -192,7 +192,7 @@ def how(end: Ended) -> str:
 def writes(folder: Path) -> bool:
     """Say if a process writes the journal of a run, and its manifest is there."""
     try:
-        return (folder / FILE).is_file() and written(folder / FILE) and bool(manifest_in(folder))
+        return (folder / FILE).is_file() and is_written(folder / FILE) and bool(manifest_in(folder))
     except ODD:
         return False
 

@@ -42,7 +42,7 @@ def trade(
     feed = parse_feed(wanted.feed)
     speed = feed.speed(wanted.speed)
     feed.kind.require(settings)
-    options = named(wanted, feed) if wanted.strategies or wanted.deployment else None
+    options = options_of(wanted, feed) if wanted.strategies or wanted.deployment else None
     keeps = Role.PROJECT in wanted.roles and settings.has_database
     database = ready(parts, settings, stores=keeps or options is None, brokers=[wanted.broker])
     if options is None:
@@ -119,7 +119,7 @@ def folder_of(out: Path | None, options: Options, runs_dir: Path, stack: ExitSta
     return folder
 
 
-def named(wanted: Wanted, feed: FeedChoice) -> Options:
+def options_of(wanted: Wanted, feed: FeedChoice) -> Options:
     """Return the options of strategies that are named, or of one run file."""
     if "data" in wanted.given:
         raise UsageError("the data come from --feed replay:PATH, not from --data")

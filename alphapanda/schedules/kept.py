@@ -53,7 +53,7 @@ def data_files(parameters: Any, base: Path, folder: Path) -> list[Path]:
     """
     found: set[Path] = set()
     for text in texts_in(parameters):
-        for path in named(text, base):
+        for path in find_paths(text, base):
             files = path.rglob("*") if path.is_dir() else [path]
             found |= {each for each in files if each.is_file() and not hidden(each, path)}
     return sorted(each for each in found if not each.is_relative_to(folder.parent))
@@ -68,7 +68,7 @@ def texts_in(value: Any) -> Iterator[str]:
             yield from texts_in(each)
 
 
-def named(text: str, base: Path) -> Iterator[Path]:
+def find_paths(text: str, base: Path) -> Iterator[Path]:
     """Yield what a text names, if it looks like a path and something is there."""
     if not text or "\n" in text or "\0" in text or len(text) > 1_000:
         return

@@ -94,13 +94,13 @@ def read(file: Path) -> Schedule:
         if key not in KEYS:
             raise UsageError(f"{where}there is no key {key!r}.{did_you_mean(key, KEYS)}")
     try:
-        return made(file, {**KEYS, **given})
+        return make_schedule(file, {**KEYS, **given})
     except UsageError as error:
         said = str(error)
         raise UsageError(said if said.startswith(where) else where + said) from None
 
 
-def made(file: Path, given: Mapping[str, Any]) -> Schedule:
+def make_schedule(file: Path, given: Mapping[str, Any]) -> Schedule:
     """Return the schedule that a table describes."""
     notebook = file.parent.parent / text(given, "notebook", "notebooks/nightly.ipynb")
     said = text(given, "when", "after close + 20m")

@@ -129,7 +129,7 @@ class Scheduler:
 
     def _schedules(self) -> Iterator[Schedule]:
         # A file that is wrong must not stop the others: it is told once, and again when it changes.
-        for name, file in run_files.named(self._folder).items():
+        for name, file in run_files.files_by_name(self._folder).items():
             try:
                 yield read(file)
                 self._told.pop(name, None)
@@ -188,7 +188,7 @@ def only_one(root: Path) -> Iterator[None]:
 def problems(folder: Path) -> dict[str, str]:
     """Return what is wrong with schedules of a folder, by name."""
     found = {}
-    for name, file in run_files.named(folder).items():
+    for name, file in run_files.files_by_name(folder).items():
         try:
             read(file)
         except AlphaPandaError as error:

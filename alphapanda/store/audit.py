@@ -39,7 +39,7 @@ async def append(
     last = await session.scalar(select(AuditEntry).order_by(AuditEntry.seq.desc()).limit(1))
     entry = AuditEntry(
         seq=1 if last is None else last.seq + 1, ts=ts, owner_id=owner_id, account_id=account_id,
-        actor=actor, action=action, target=target, facts=plain(facts or {}),
+        actor=actor, action=action, target=target, facts=check_plain(facts or {}),
         previous=BEGINNING if last is None else last.hash,
     )  # fmt: skip
     entry.hash = hash_of(entry)
@@ -76,12 +76,12 @@ def hash_of(entry: AuditEntry) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def plain(value: Any) -> Any:
+def check_plain(value: Any) -> Any:
     """Return facts as they are, having seen that every database gives them back the same."""
     if isinstance(value, dict):
         assert all(isinstance(name, str) for name in value), "names of facts are texts"
-        return {name: plain(part) for name, part in value.items()}
+        return {name: check_plain(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [plain(part) for part in value]
+        return [check_plain(part) for part in value]
     assert value is None or isinstance(value, (str, int)), f"{type(value).__name__} in audit facts"
     return value

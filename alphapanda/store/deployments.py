@@ -71,9 +71,9 @@ async def write(
             for field, value in other.items():
                 setattr(row, field, value)
             row.updated_ns = now_ns
-        told[what].append(shown(each))
+        told[what].append(describe_strategy(each))
     for row in rows.values():
-        told["removed"].append(shown(row))
+        told["removed"].append(describe_strategy(row))
         await session.delete(row)
     return told
 
@@ -116,7 +116,7 @@ def fresh(settings: Settings, deployment: str, binding: Binding, now_ns: int) ->
     )  # fmt: skip
 
 
-def shown(each: Any) -> str:
+def describe_strategy(each: Any) -> str:
     """Return which strategy of a deployment one is."""
     return f"{each.name} at {each.broker}"
 

@@ -44,12 +44,12 @@ def upgrade(settings: Settings, revision: str = "head") -> tuple[str | None, str
     Raises:
         OutsideError: if it does not answer, is of a newer version, or refuses.
     """
-    before = asyncio.run(asked(settings, revision_of))
+    before = asyncio.run(ask_database(settings, revision_of))
     if before is not None and not is_known(settings, before):
         raise OutsideError(differing(settings, before))
     with answering(settings):
         command.upgrade(configured(settings), revision)
-    return before, asyncio.run(asked(settings, revision_of))
+    return before, asyncio.run(ask_database(settings, revision_of))
 
 
 def downgrade(settings: Settings, revision: str) -> None:
@@ -93,13 +93,13 @@ def check(settings: Settings) -> list[str]:
     if not settings.has_database:
         return [ABSENT]
     head = newest(settings)
-    now = asyncio.run(asked(settings, revision_of))
+    now = asyncio.run(ask_database(settings, revision_of))
     if now != head:
         return [differing(settings, now)]
-    return asyncio.run(asked(settings, differences))
+    return asyncio.run(ask_database(settings, differences))
 
 
-async def asked(settings: Settings, question: Any) -> Any:
+async def ask_database(settings: Settings, question: Any) -> Any:
     """Return what a function finds out about the database."""
     engine = engine_of(settings)
     try:
@@ -118,12 +118,12 @@ def revision_of(connection: Connection) -> str | None:
 def differences(connection: Connection) -> list[str]:
     """Return what Alembic would change to make the database like the tables."""
     context = MigrationContext.configure(connection, opts=COMPARED)
-    return [told(each) for each in compare_metadata(context, METADATA)]
+    return [describe_difference(each) for each in compare_metadata(context, METADATA)]
 
 
-def told(difference: Any) -> str:
+def describe_difference(difference: Any) -> str:
     """Return a difference in a line."""
     if isinstance(difference, list):
-        return "; ".join(map(told, difference))
+        return "; ".join(map(describe_difference, difference))
     what, *rest = difference
     return f"{what}: {', '.join(str(part) for part in rest if part is not None)}"

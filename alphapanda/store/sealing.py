@@ -53,7 +53,7 @@ def unseal(settings: Settings, sealed: str, *, purpose: str) -> str:
             "ALPHAPANDA_SECURITY__OLD_KEYS, or log in again"
         )
     try:
-        raw = whole(text)
+        raw = decode_exactly(text)
         nonce, secret = raw[:NONCE_BYTES], raw[NONCE_BYTES:]
         token = AESGCM(known[0]).decrypt(nonce, secret, bound_to(settings, purpose)).decode()
     except (InvalidTag, ValueError):
@@ -64,7 +64,7 @@ def unseal(settings: Settings, sealed: str, *, purpose: str) -> str:
     return token
 
 
-def whole(text: str) -> bytes:
+def decode_exactly(text: str) -> bytes:
     """Return what was encoded, refusing any other text of the same bytes."""
     raw = base64.urlsafe_b64decode(text)
     if base64.urlsafe_b64encode(raw).decode() != text:

@@ -82,14 +82,14 @@ def sweep(
     settings = config.load()
     made = from_python(strategy, data, options, cache_dir=settings.cache_dir)
     asked = Search(
-        grid, whole("random", random), whole("workers", workers), walk_forward, metric,
-        where=where, search=search, trials=whole("trials", trials), cluster=cluster,
+        grid, read_number("random", random), read_number("workers", workers), walk_forward, metric,
+        where=where, search=search, trials=read_number("trials", trials), cluster=cluster,
         each_instrument=each_instrument,
     )  # fmt: skip
     return run(made, asked, settings, progress=progress)
 
 
-def whole(name: str, value: Any) -> int | None:
+def read_number(name: str, value: Any) -> int | None:
     """Return a whole number given for an option, None for none."""
     return None if value is None else int(WHOLE.value(name, value))
 

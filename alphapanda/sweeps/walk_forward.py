@@ -19,7 +19,7 @@ from alphapanda.model.money import text, to_scaled
 from alphapanda.research import deflated
 from alphapanda.research.curves import EPOCH
 from alphapanda.research.stats import drawdown
-from alphapanda.research.sweep_result import best_of, figures_of, shown
+from alphapanda.research.sweep_result import best_of, figures_of, show_figures
 from alphapanda.research.sweep_store import Rows
 from alphapanda.research.tally import Figures, Tally
 from alphapanda.sweeps import spans
@@ -51,7 +51,7 @@ def stitched(made: Sweep, worker: Worker, rows: Rows) -> dict[str, Any]:
         choice = {"params": dict(arguments), **figures_of(rows[job])}
         told.append({
             **facts, "params": dict(arguments), "in_sample": figures_of(rows[job]),
-            "out_of_sample": shown(figures),
+            "out_of_sample": show_figures(figures),
         })  # fmt: skip
     chance = deflated.deflated(whole.day_closes(), np.empty(0), 1)
     return {

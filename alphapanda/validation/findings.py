@@ -101,7 +101,7 @@ def changed(trial: Trial, found: Changed) -> dict[str, Any]:
     """Return a decision that a rerun did not repeat, as a finding."""
     lab, difference = trial.lab, found.difference
     row = row_of(lab, difference.cause)
-    finding = told(
+    finding = describe_finding(
         lab, found.kind, row=row, ts=difference.ts, strategy=difference.strategy,
         instrument=difference.row, one=difference.one, other=difference.other, held=found.memory,
     )  # fmt: skip
@@ -114,7 +114,7 @@ def changed(trial: Trial, found: Changed) -> dict[str, Any]:
     return finding
 
 
-def told(
+def describe_finding(
     lab: Lab, kind: str, *, row: int, ts: int, strategy: int, instrument: int, one: Any, other: Any,
     held: tuple[tuple[str, Any, Any], ...],
 ) -> dict[str, Any]:  # fmt: skip
@@ -152,7 +152,7 @@ def learnt(lab: Lab, foreseen: Mapping[str, Foresight]) -> Iterator[dict[str, An
     grave = [(name, one) for name, one in foreseen.items() if one.grave]
     for name, one in sorted(grave, key=lambda each: -each[1].strength)[:MOST_VALUES]:
         row = max(int(np.searchsorted(lab.columns.ts, one.ts, side="right")) - 1, 0)
-        finding = told(
+        finding = describe_finding(
             lab, "learnt", row=row, ts=one.ts, strategy=0, instrument=int(lab.columns.row[row]),
             one=None, other=None, held=((name, one.value, None),),
         )  # fmt: skip
@@ -165,7 +165,7 @@ def learnt(lab: Lab, foreseen: Mapping[str, Foresight]) -> Iterator[dict[str, An
 def nothing_compared(lab: Lab) -> dict[str, Any]:
     """Return the finding that there was nothing to compare."""
     last = lab.rows - 1
-    finding = told(
+    finding = describe_finding(
         lab, "nothing", row=last, ts=int(lab.columns.ts[last]), strategy=0,
         instrument=int(lab.columns.row[last]), one=None, other=None, held=(),
     )  # fmt: skip
@@ -203,7 +203,7 @@ def parted(lab: Lab, warm: dict[Key, Warmth], allowed: float) -> Iterator[dict[s
         if late and key[0] not in worst:
             worst[key[0]] = one.partings[0] if late[0].gap <= allowed else late[0], one
     for parting, one in worst.values():
-        finding = told(
+        finding = describe_finding(
             lab, "warm-up", row=parting.row, ts=parting.ts, strategy=parting.key[0],
             instrument=parting.instrument, one=parting.long, other=parting.short,
             held=parting.memory,

@@ -34,7 +34,7 @@ MOST = 1_000_000
 
 
 @contextmanager
-def shown(specs: Sequence[Spec], shadow: Shadow, *, fixed: set[str]) -> Iterator[None]:
+def show_held(specs: Sequence[Spec], shadow: Shadow, *, fixed: set[str]) -> Iterator[None]:
     """Show what strategies hold as the shadow shows files; note names of what cannot be."""
     forget(specs)
     held = holdings(specs)

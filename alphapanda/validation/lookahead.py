@@ -15,7 +15,7 @@ from alphapanda.model.rows import CONTROL, OUT, Control, Out
 from alphapanda.research.decisions import Difference, decisions, first_difference
 from alphapanda.validation.foresight import Foresight, foresight
 from alphapanda.validation.hearing import Ear, personal
-from alphapanda.validation.held_series import foreseen, shown
+from alphapanda.validation.held_series import foreseen, show_held
 from alphapanda.validation.lab import Lab
 from alphapanda.validation.memory import changes, memory
 from alphapanda.validation.other_clock import named_clock, other_day
@@ -53,7 +53,7 @@ class Trial:
 
     def shown(self) -> Any:
         """Show the series that strategies hold as files are shown."""
-        return shown(self.lab.plan.specs, self.shadow, fixed=self.fixed)
+        return show_held(self.lab.plan.specs, self.shadow, fixed=self.fixed)
 
     def foreseen(self) -> dict[str, Foresight]:
         """Return what files and series know of later rows before the first has come, by name."""

@@ -31,7 +31,7 @@ def memory(engine: Engine, strategy: int, row: int) -> dict[str, Any]:
     if engine.program.selves[strategy] and not spec.compiled:
         own = vars(engine.program.selves[strategy][place])
         known = {*spec.params, *spec.indicators, *spec.binding.legs, "row", "cold"}
-        held |= {name: plain(value) for name, value in own.items() if name not in known}
+        held |= {name: plain_part(value) for name, value in own.items() if name not in known}
     return held
 
 
@@ -56,7 +56,7 @@ def number(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def plain(value: Any) -> Any:
+def plain_part(value: Any) -> Any:
     """Return a number, a text, an array, or a mapping or columns of those; of others nothing."""
     if isinstance(value, (bool, int, float, str)):
         return value

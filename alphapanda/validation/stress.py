@@ -108,7 +108,7 @@ def run(options: Options, settings: Settings, *, progress: Progress | None = Non
         "strategies": lab.names, "rows": lab.rows, "kind": lab.plan.feed.kind,
         "from": str(lab.plan.feed.days[0]), "to": str(lab.plan.feed.days[-1]),
         "pnl": text(base["pnl"]),
-        "cases": [told(*pair, base) for pair in zip(results, idle, strict=True)],
+        "cases": [case_as_json(*pair, base) for pair in zip(results, idle, strict=True)],
         "notes": in_order([*lab.plan.notes, *cold_notes(options)]),
     })  # fmt: skip
 
@@ -236,7 +236,7 @@ def thinned(lab: Lab, part: float) -> Lab:
     return replace(lab, columns=columns, controls=controls)
 
 
-def told(result: Mapping[str, Any], idle: str, base: Mapping[str, Any]) -> dict[str, Any]:
+def case_as_json(result: Mapping[str, Any], idle: str, base: Mapping[str, Any]) -> dict[str, Any]:
     """Return a case as JSON holds it, with what is left of the P&L, or why it can't change."""
     pnl, before = result["pnl"], base["pnl"]
     same = all(result[name] == base[name] for name in ("pnl", "orders", "fills"))

@@ -213,7 +213,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "times in force": enumeration("alphapanda.model.rows", "Tif"),
     "phases": enumeration("alphapanda.model.calendar", "Phase"),
     "reasons": enumeration("alphapanda.model.rows", "Reason"),
-    "codes": enumeration("alphapanda.model.rows", "RejectionCode"),
+    "codes": enumeration("alphapanda.model.limits", "RejectionCode"),
     "rules": ladder,
     "limits": limits,
     "example strategies": examples,

@@ -28,7 +28,7 @@ from alphapanda.api.server import listening
 from alphapanda.api.stops import Event, Standing
 from alphapanda.api.tokens import Access
 from alphapanda.api.who import Login
-from alphapanda.config.show import shown
+from alphapanda.config.show import show_value
 from alphapanda.errors import UsageError
 from alphapanda.journal.journal import FILE, JournalWriter
 from alphapanda.log import redact
@@ -165,7 +165,7 @@ def test_the_log_knows_our_own_secrets_by_form() -> None:
 
 def test_the_path_of_an_address_is_a_secret(tmp_path: Path) -> None:
     """A webhook's path lets anybody in; a server's path is its database's name."""
-    told = shown(settings_of(tmp_path, alerts={
+    told = show_value(settings_of(tmp_path, alerts={
         "webhook_url": "https://hooks.example/T0/B1/zzz", "webhook_key": "a://bcd"
     }, redis={"url": "redis://:pw@cache:6379/3"}))  # fmt: skip
     assert told["alerts"]["webhook_url"] == "https://hooks.example/***"

@@ -21,7 +21,8 @@ from alphapanda import (
 )
 from alphapanda.engine.setup import Paper
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import Kind, LimitFill, Out, Reason, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Kind, LimitFill, Out, Reason
 from tests.support.harness import SECOND, Filled, limited, play, quotes, reasons, rs, ticks
 
 LATE = Paper(latency_ns=SECOND)

@@ -13,7 +13,8 @@ from alphapanda import buy, buy_limit, buy_stop, sell
 from alphapanda.engine.setup import Paper
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import OptionType, Product
-from alphapanda.model.rows import Control, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Control
 from tests.core.test_properties import MANY
 from tests.support.harness import (
     SECOND,

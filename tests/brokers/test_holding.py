@@ -9,7 +9,8 @@ from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.holding import DryRun, Holding
 from alphapanda.brokers.ports import ExecutionClient, OrderRequest, Report, ReportKind
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import Kind, Reason, RejectionCode, Tif
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Kind, Reason, Tif
 
 
 def request(order: int, qty: int, verb: RequestVerb = RequestVerb.NEW) -> OrderRequest:

@@ -13,7 +13,7 @@ import pytest
 from alphapanda.bus import topics
 from alphapanda.bus.dead_letters import Letter, letter
 from alphapanda.bus.decoding import PoisonError
-from alphapanda.bus.delivery import each
+from alphapanda.bus.delivery import one_by_one
 from alphapanda.bus.processor import Processor
 from alphapanda.bus.publisher import Record
 from alphapanda.bus.topic_reader import newest
@@ -234,7 +234,7 @@ def test_a_broken_invariant_ends_the_processor(settings: Settings) -> None:
 
     async def go() -> None:
         await send(settings, [message(fill(run, 0))])
-        reader = Processor(settings, name=run, topics=[FILLS], apply=each(broken))
+        reader = Processor(settings, name=run, topics=[FILLS], apply=one_by_one(broken))
         await reader.start()
         assert reader._watch is not None
         await asyncio.wait([reader._watch], timeout=20)

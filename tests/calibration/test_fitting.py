@@ -13,7 +13,7 @@ import pytest
 from alphapanda.calibration import calibrate as calibration
 from alphapanda.calibration.bench import Bench
 from alphapanda.calibration.calibrate import Matched, calibrate, folds_of, sessions_of
-from alphapanda.calibration.fill_errors import compared, hour_of, told
+from alphapanda.calibration.fill_errors import compared, errors_as_json, hour_of
 from alphapanda.calibration.fitting import GRIDS, Fit, Terms, fit, scores
 from alphapanda.calibration.sent import Act, Filled, LiveRun, Verb
 from alphapanda.engine.setup import Paper
@@ -156,7 +156,7 @@ def test_errors_are_of_the_right_side_and_hour() -> None:
         (n, q, p + (TICK if n % 2 else -TICK) * 3, t) for n, q, p, t in exchange.fills
     ]
     run = exchange.run()
-    errors = told(compared(Bench(run, cache_dir(), jit=False), paper()))
+    errors = errors_as_json(compared(Bench(run, cache_dir(), jit=False), paper()))
     every = errors["all"]
     assert (every["ticks_p50"], every["ticks_p95"], every["bias_ticks"]) == (3.0, 3.0, 3.0)
     assert (every["rupees_p50"], every["bias_rupees"]) == ("1.50", "1.50")  # 3 x 0.05 x 10
@@ -174,7 +174,7 @@ def test_orders_in_one_only_are_named() -> None:
     exchange.send(50, Kind.LIMIT, 10, price=far, until=80)
     exchange.fills.append((6, 10, far, int(market.columns.ts[60])))
     run = exchange.run()
-    errors = told(compared(Bench(run, cache_dir(), jit=False), paper()))
+    errors = errors_as_json(compared(Bench(run, cache_dir(), jit=False), paper()))
     assert (errors["only_live_orders"], errors["only_paper_orders"]) == ([7], [3])
     assert (errors["only_live"], errors["only_paper"], errors["filled_in_both"]) == (1, 1, 5)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from alphapanda.model.rows import Control, Out, RejectionCode, Scope
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Control, Out, Scope
 from tests.core.auditor import Books
 from tests.support.cases import Case
 from tests.support.harness import Played

@@ -10,7 +10,8 @@ from alphapanda import buy, buy_limit, buy_stop, sell
 from alphapanda.model.calendar import Phase
 from alphapanda.model.columns import Columns
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import NEVER, Control, Out, Reason, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import NEVER, Control, Out, Reason
 from tests.support.harness import MINUTE, SECOND, T0, Filled, phase, play, reasons, rs
 
 DAY = 86_400 * SECOND

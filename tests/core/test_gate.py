@@ -9,7 +9,8 @@ import pytest
 from alphapanda import bracket, buy, buy_limit, cancel, order, sell, sell_limit
 from alphapanda.books.state import Limit
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import Control, Kind, Out, Reason, RejectionCode, Scope
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Control, Kind, Out, Reason, Scope
 from tests.support.harness import (
     SECOND,
     T0,

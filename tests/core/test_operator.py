@@ -19,7 +19,8 @@ from alphapanda import (
 )
 from alphapanda.engine.setup import Paper
 from alphapanda.model.calendar import Phase
-from alphapanda.model.rows import Control, Kind, Out, Reason, RejectionCode, Scope
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Control, Kind, Out, Reason, Scope
 from tests.support.harness import (
     SECOND,
     T0,

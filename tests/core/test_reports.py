@@ -13,12 +13,12 @@ from alphapanda.books.state import OrderState
 from alphapanda.model.calendar import Phase
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Product
+from alphapanda.model.limits import RejectionCode
 from alphapanda.model.rows import (
     ChargeKind,
     Control,
     Out,
     Reason,
-    RejectionCode,
     ReportKind,
     Scope,
 )

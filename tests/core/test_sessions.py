@@ -11,7 +11,8 @@ from alphapanda.engine.setup import Paper
 from alphapanda.model.calendar import Phase
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Product
-from alphapanda.model.rows import ChargeKind, Control, Out, Reason, RejectionCode, Scope
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import ChargeKind, Control, Out, Reason, Scope
 from tests.support.harness import (
     DAY,
     GROUP_OF_DERIVATIVES,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from alphapanda import Kind, bracket, buy_stop, modify, order, sell_stop
-from alphapanda.model.rows import Out, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Out
 from tests.support.harness import bars, play, rs, share, ticks
 
 FLAT = (100, 100, 100, 100)

@@ -16,6 +16,7 @@ import pytest
 import alphapanda as ap
 from alphapanda.engine.compiler.generate import Shape
 from alphapanda.engine.compiler.program import GENERAL, bind_declared, bind_loop, unbound
+from alphapanda.engine.compiler.strategy import spec_of
 from alphapanda.errors import UsageError
 from alphapanda.runs.discovery import in_file
 from tests.support.running import ROOT, session
@@ -109,7 +110,8 @@ def hooks_key(strategy: Any) -> str:
 
 def shape(strategy: Any) -> Shape:
     """Return what a loop of a strategy is generated for, on prices alone."""
-    return Shape((in_file(strategy),), 0, frozenset({"last"}), (True,))
+    spec = spec_of(strategy) if isinstance(strategy, type) else in_file(strategy)
+    return Shape((spec,), 0, frozenset({"last"}), (True,))
 
 
 def run(strategy: Any, **options: Any) -> str:

@@ -25,7 +25,7 @@ from alphapanda.journal.records import (
     Reader,
     Writer,
     framed,
-    written,
+    is_written,
 )
 
 PAYLOADS = [bytes([n]) * (n * 7 + 1) for n in range(12)] + [b"long " * SMALL, b"", b"last"]
@@ -179,15 +179,15 @@ def test_whoever_looks_if_one_writes_keeps_no_writer_out(
 ) -> None:
     """A look at the lock says if a writer lives, and one that begins waits for a look to end."""
     path = write(tmp_path / "file", [b"one"])
-    assert not written(path)
+    assert not is_written(path)
     looks = os.open(path, os.O_RDONLY)
     fcntl.flock(looks, fcntl.LOCK_SH)
-    assert not written(path)
+    assert not is_written(path)
     monkeypatch.setattr(SLEEP, lambda _: fcntl.flock(looks, fcntl.LOCK_UN))
     reader = Reader(path)
     list(reader.records())
     writer = Writer(path, reader=reader)
-    assert written(path)
+    assert is_written(path)
     waited: list[float] = []
     monkeypatch.setattr(SLEEP, waited.append)
     with pytest.raises(LockError, match="another process is writing"):
@@ -195,7 +195,7 @@ def test_whoever_looks_if_one_writes_keeps_no_writer_out(
     assert 0 < sum(waited) < 0.5
     writer.close()
     os.close(looks)
-    assert not written(path)
+    assert not is_written(path)
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from alphapanda.model.rows import RejectionCode
-from alphapanda.research.doubts import SETTLES
+from alphapanda.model.limits import RejectionCode
+from alphapanda.research.doubts import settles
 
 
 def test_every_refusal_is_explained() -> None:
     """A new code without a sentence would end a run with a traceback, once it refuses."""
-    assert set(SETTLES) == set(RejectionCode)
-    assert all(SETTLES.values())
+    assert set(settles()) == set(RejectionCode)
+    assert all(settles().values())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -18,7 +19,8 @@ from alphapanda.books.orders import append, clear, take_slot
 from alphapanda.books.state import OrderState, RequestVerb, message_slot, placed_slot, repeat_slot
 from alphapanda.core.matching import protected
 from alphapanda.engine.compiler import generate
-from alphapanda.model.rows import NEVER, Kind, RejectionCode
+from alphapanda.model.limits import KINDS, RejectionCode
+from alphapanda.model.rows import NEVER, Kind
 from tests.support.harness import CASH, Desk, tick_strategy
 
 NOW = 2_000_000_000
@@ -160,14 +162,26 @@ def test_the_ladder_gives_the_rule_s_code(rule: ModuleType) -> None:
     assert scope["refusal"](core, core.requests[0]) == 0
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_says_what_it_refuses_and_what_lifts_it(rule: ModuleType) -> None:
+    """Its sentence has no blank but value and limit; the limits that lift it are keys of files."""
+    assert rule.SAYS.format(value="1", limit="2")
+    assert hasattr(rule, "SETTLES") != hasattr(rule, "LIMITED_BY")
+    keys = re.findall(r"\w+", getattr(rule, "LIMITED_BY", ""))
+    assert {*keys} - {"or", "and"} <= {*KINDS}
+
+
 def test_every_code_has_one_rule() -> None:
     """Each refusal code but the gate's own belongs to exactly one file."""
     found = sorted(rule.CODE for rule in rules.modules())
     of_gate = {RejectionCode.UNKNOWN_ORDER, RejectionCode.ORDER_CAPACITY}
     of_gate |= {c for c in RejectionCode if RejectionCode.AUTH_LOST <= c <= RejectionCode.BROKER}
     assert found == sorted(set(RejectionCode) - of_gate)
-    numbers = [rule.NUMBER for rule in rules.modules()]
-    assert len(set(numbers)) == len(numbers)
+    places = {rule.NUMBER: rule.__name__ for rule in rules.modules()}
+    at_one_place = [
+        rule.__name__ for rule in rules.modules() if rule.__name__ not in places.values()
+    ]
+    assert at_one_place == [], "another rule has its NUMBER"
 
 
 SWAPS: dict[type[ast.cmpop], type[ast.cmpop]] = {

@@ -93,4 +93,4 @@ def test_an_entry_that_was_not_committed_is_not_there(migrated_database: Setting
 def test_facts_that_a_database_would_change_are_refused(facts: Any) -> None:
     """A float or an object would give another hash when it is read back."""
     with pytest.raises(AssertionError):
-        audit.plain(facts)
+        audit.check_plain(facts)

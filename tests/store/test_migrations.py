@@ -22,7 +22,9 @@ from tests.support.servers.databases import settings_of
 
 
 def tables(settings: Settings) -> set[str]:
-    return set(asyncio.run(migrating.asked(settings, lambda c: inspect(c).get_table_names())))
+    return set(
+        asyncio.run(migrating.ask_database(settings, lambda c: inspect(c).get_table_names()))
+    )
 
 
 def execute(settings: Settings, sql: str) -> None:
@@ -49,7 +51,7 @@ def test_up_down_and_up_again(empty_database: Settings) -> None:
 
 def test_migrations_and_tables_agree(migrated_database: Settings) -> None:
     """Alembic finds nothing to change in what its own migrations made."""
-    assert asyncio.run(migrating.asked(migrated_database, migrating.differences)) == []
+    assert asyncio.run(migrating.ask_database(migrated_database, migrating.differences)) == []
 
 
 @pytest.mark.parametrize(("sql", "says"), [

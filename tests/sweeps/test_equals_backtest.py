@@ -16,6 +16,7 @@ from alphapanda.sweeps import plan
 from alphapanda.sweeps import sweep as sweeps
 from alphapanda.sweeps.grid import make_grid
 from alphapanda.sweeps.spans import training
+from tests.support.harness import cache_dir
 from tests.support.loops import prices_alone, written
 from tests.sweeps.markets import GRID, SMA_CROSS, WAYS, Flipper, bars
 
@@ -79,7 +80,8 @@ def test_the_rows_are_those_of_a_backtest() -> None:
     search = plan.Search(GRID, workers=1)
     made = plan.Sweep(
         options, search, grid, len(numbers), numbers, plan.Counts(), market,
-        sweeps.windows(market.days, None), Store(None, len(numbers)), 0.0, numbers.tolist(),
+        sweeps.windows(market.days, None), Store(None, len(numbers)), 0.0, cache_dir(),
+        numbers.tolist(),
     )  # fmt: skip
     worker = sweeps.loop_of(made).worker(plan.tally(made))
     worker.says = True

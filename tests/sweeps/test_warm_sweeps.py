@@ -15,6 +15,7 @@ from alphapanda.sweeps import plan
 from alphapanda.sweeps import sweep as sweeps
 from alphapanda.sweeps.grid import make_grid
 from alphapanda.sweeps.windows import windows
+from tests.support.harness import cache_dir
 from tests.support.running import session
 
 WAYS: dict[str, Any] = {"limits": "wide", "costs": "0.03%", "interval": "1m"}
@@ -82,7 +83,8 @@ def every_run(kind: Any) -> None:
     search = plan.Search(GRID, workers=1)
     made = plan.Sweep(
         options, search, grid, len(numbers), numbers, plan.Counts(), market,
-        windows(market.days, None), sweeps.Store(None, len(numbers)), 0.0, numbers.tolist(),
+        windows(market.days, None), sweeps.Store(None, len(numbers)), 0.0, cache_dir(),
+        numbers.tolist(),
     )  # fmt: skip
     worker = sweeps.loop_of(made).worker(plan.tally(made))
     worker.says = True

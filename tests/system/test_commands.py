@@ -162,7 +162,7 @@ def test_a_command_is_applied_once_whatever_is_killed(
         wait_for_events(run, trader, 4 * WORKING + 40)
         assert trader.poll() is None, "it ended before its orders worked"
         if number % 2 == 0:
-            after_s = chance.random() * 0.03
+            after_s = chance.random() * 0.1
             given = identity(given_while_it_trades(run, verb, trader, kill_after_s=after_s))
             how = standing(run, given)
         else:

@@ -37,7 +37,7 @@ async def login(request: Request) -> Response:
     lasts = int(services.settings.api.session_h * 3_600)
     given = f"{COOKIE}={secret}; Path=/; Max-Age={lasts}; Secure; HttpOnly; SameSite=Strict"
     csrf = services.auth.tokens.csrf(secret)
-    return answer({"csrf": csrf, "user": shown(services, who)}, headers={"Set-Cookie": given})
+    return answer({"csrf": csrf, "user": show_user(services, who)}, headers={"Set-Cookie": given})
 
 
 @ROUTER.post("/token", summary="Begin a family of tokens", openapi_extra=takes(Login))
@@ -70,7 +70,7 @@ async def me(request: Request) -> Response:
     services, who = services_of(request), who_of(request.scope)
     secret = cookie(request.scope)
     csrf = services.auth.tokens.csrf(secret) if who.kind == SESSION and secret else None
-    return answer({"csrf": csrf, "user": shown(services, who), "now_ns": time.time_ns()})
+    return answer({"csrf": csrf, "user": show_user(services, who), "now_ns": time.time_ns()})
 
 
 @ROUTER.post("/logout", summary="End this session")
@@ -150,7 +150,7 @@ def cleared() -> Response:
     return response
 
 
-def shown(services: Services, who: Who) -> dict[str, object]:
+def show_user(services: Services, who: Who) -> dict[str, object]:
     """Return a user as the page shows him."""
     return {
         "id": str(who.user), "name": who.name, "role": str(who.role), "owner": who.owner,

@@ -35,7 +35,7 @@ async def listed(request: Request) -> Response:
 
 
 @ROUTER.post("", summary="Make a key", status_code=201, openapi_extra=takes(NewKey))
-async def made(request: Request) -> Response:
+async def make_key(request: Request) -> Response:
     """Make a key; this is the only time that it is shown."""
     services, who, body = services_of(request), who_of(request.scope), await read(request, NewKey)
     wanted = frozenset(body.scopes)

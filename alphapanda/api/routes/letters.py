@@ -20,7 +20,7 @@ from alphapanda.api.services import Services, services_of
 from alphapanda.api.who import who_of
 from alphapanda.bus import dead_letters, topic_reader
 from alphapanda.bus.dead_letters import Letter
-from alphapanda.bus.letters import about, gathered, plain, printable
+from alphapanda.bus.letters import about, gathered, printable, strip_ending
 from alphapanda.bus.topics import wanted
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.events.topics import BROKERS, DLQ
@@ -40,9 +40,9 @@ async def listed(request: Request, topic: Word = "", limit: Limit = "50") -> Res
         known(topic)
     if not services.settings.bus.enabled:
         return list_of([])
-    async with asked(services):
+    async with asking_bus(services):
         found = await gathered(services.settings, topic or None, count)
-    return list_of([shown(each) for each in found[::-1]])
+    return list_of([show_letter(each) for each in found[::-1]])
 
 
 @ROUTER.post("/{letter}/return", summary="Send a dead letter to its topic again")
@@ -55,7 +55,7 @@ async def back(request: Request, letter: Number) -> Response:
     if not services.settings.bus.enabled:
         raise not_found()
     settings = services.settings
-    async with asked(services):
+    async with asking_bus(services):
         try:
             raw = await topic_reader.at(settings, topic + DLQ, int(partition), int(offset))
         except UsageError:
@@ -76,7 +76,7 @@ async def back(request: Request, letter: Number) -> Response:
             )
             await session.commit()
         await topic_reader.send_again(settings, dead_letters.returned([found]))
-    return answer(shown(found))
+    return answer(show_letter(found))
 
 
 def known(topic: str) -> None:
@@ -85,12 +85,12 @@ def known(topic: str) -> None:
     Raises:
         ApiError: it is not there.
     """
-    if plain(topic) not in wanted(BROKERS):
+    if strip_ending(topic) not in wanted(BROKERS):
         raise not_found()
 
 
 @asynccontextmanager
-async def asked(services: Services) -> AsyncIterator[None]:
+async def asking_bus(services: Services) -> AsyncIterator[None]:
     """Ask the bus inside, for a short while.
 
     Raises:
@@ -104,9 +104,9 @@ async def asked(services: Services) -> AsyncIterator[None]:
         raise unavailable(f"the bus at {servers} does not answer") from None
 
 
-def shown(letter: Letter) -> dict[str, Any]:
+def show_letter(letter: Letter) -> dict[str, Any]:
     """Return what is known of a letter; what others wrote steers nothing."""
     facts = about(letter)
     for name in ("topic", "group", "reason", "sha256"):
         facts[name] = printable(str(facts[name]))
-    return {"id": f"{plain(letter.topic)}~{letter.partition}~{letter.offset}", **facts}
+    return {"id": f"{strip_ending(letter.topic)}~{letter.partition}~{letter.offset}", **facts}

@@ -78,8 +78,8 @@ async def one(request: Request, run: str, order: Number) -> Response:
             select(Fill).where(Fill.run_id == run, Fill.order_id == number).order_by(Fill.seq)
         ))  # fmt: skip
     return answer({
-        **shown(row), "signal": None if signal is None else shown(signal),
-        "fills": [shown(each) for each in filled],
+        **show_row(row), "signal": None if signal is None else show_row(signal),
+        "fills": [show_row(each) for each in filled],
     })  # fmt: skip
 
 
@@ -115,10 +115,10 @@ async def table(
     query = behind(query, (kind.ts, kind.run_id, number), decoded(cursor, (int, str, int)))
     async with services.reading() as session:
         rows = list(await session.scalars(query.limit(count + 1)))
-    return page(rows, count, shown, lambda row: (row.ts, row.run_id, getattr(row, number.key)))
+    return page(rows, count, show_row, lambda row: (row.ts, row.run_id, getattr(row, number.key)))
 
 
-def shown(row: Any) -> dict[str, Any]:
+def show_row(row: Any) -> dict[str, Any]:
     """Return a row, a refused signal with what it was refused for."""
     found = row_shown(row)
     if isinstance(row, Signal):

@@ -35,7 +35,7 @@ async def listed(
     query = behind(query, (Run.started_ns, Run.run_id), decoded(cursor, (int, str)))
     async with services.reading() as session:
         rows = list(await session.scalars(query.limit(count + 1)))
-    return page(rows, count, lambda row: shown(services, row),
+    return page(rows, count, lambda row: show_run(services, row),
                 lambda row: (row.started_ns, row.run_id))  # fmt: skip
 
 
@@ -46,7 +46,7 @@ async def one(request: Request, run: str) -> Response:
     async with services.reading() as session:
         row = await run_of(session, who, run)
     manifest = {name: row.manifest[name] for name in MANIFEST if name in row.manifest}
-    return answer({**shown(services, row), "manifest": manifest})
+    return answer({**show_run(services, row), "manifest": manifest})
 
 
 async def run_of(session: AsyncSession, who: Who, run: str) -> Run:
@@ -62,7 +62,7 @@ async def run_of(session: AsyncSession, who: Who, run: str) -> Run:
     return row
 
 
-def shown(services: Services, row: Run) -> dict[str, Any]:
+def show_run(services: Services, row: Run) -> dict[str, Any]:
     """Return a run, with how its process stands where its journal is here."""
     here = services.control.runs.runs.get(row.run_id)
     return {

@@ -33,7 +33,7 @@ async def listed(request: Request) -> Response:
             select(UserSession).join(User, User.id == UserSession.user_id)
             .where(*good(services, who)).order_by(UserSession.seen_ns.desc()).limit(MOST)
         )  # fmt: skip
-        return answer({"items": [shown(row, who) for row in rows], "next": None})
+        return answer({"items": [show_login(row, who) for row in rows], "next": None})
 
 
 @ROUTER.delete("/{login}", summary="End a login", status_code=204)
@@ -66,7 +66,7 @@ def good(services: Services, who: Who) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def shown(row: UserSession, who: Who) -> dict[str, Any]:
+def show_login(row: UserSession, who: Who) -> dict[str, Any]:
     """Return a login as its user sees it."""
     return {
         "id": str(row.id), "kind": row.kind, "this": row.id == who.login, "agent": row.agent,

@@ -39,7 +39,7 @@ async def listed(request: Request) -> Response:
         rows = list(await session.scalars(
             select(Strategy).where(Strategy.owner_id == who.owner).order_by(Strategy.name)
         ))  # fmt: skip
-    return list_of([shown(services, who, row) for row in rows])
+    return list_of([show_strategy(services, who, row) for row in rows])
 
 
 @ROUTER.get("/{name}", summary="Show a strategy")
@@ -52,7 +52,7 @@ async def one(request: Request, name: str) -> Response:
         )))  # fmt: skip
     if not rows:
         raise not_found()
-    return list_of([shown(services, who, row) for row in rows])
+    return list_of([show_strategy(services, who, row) for row in rows])
 
 
 @ROUTER.put("/{name}", summary="Change a strategy", openapi_extra=takes(StrategyChange))
@@ -87,7 +87,7 @@ async def changed(
         await people.noted(session, services.settings, who.owner, who.name, "strategy changed",
                            row.name, facts)  # fmt: skip
         await session.commit()
-    return answer(shown(services, who, row))
+    return answer(show_strategy(services, who, row))
 
 
 def refuse_running(
@@ -186,7 +186,7 @@ def runs_of(services: Services, who: Who, row: Strategy) -> list[str]:
     ]  # fmt: skip
 
 
-def shown(services: Services, who: Who, row: Strategy) -> dict[str, Any]:
+def show_strategy(services: Services, who: Who, row: Strategy) -> dict[str, Any]:
     """Return a strategy's set-up."""
     return {
         "name": row.name, "type": row.type, "broker": row.broker, "product": row.product,

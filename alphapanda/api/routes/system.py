@@ -16,7 +16,7 @@ from alphapanda.api.lists import Cursor, Limit, Word, behind, decoded, page, siz
 from alphapanda.api.scopes import ADMIN, V1
 from alphapanda.api.services import services_of
 from alphapanda.api.who import who_of
-from alphapanda.config.show import shown as settings_shown
+from alphapanda.config.show import show_value as settings_shown
 from alphapanda.store import audit as trail
 from alphapanda.store.people import AuditEntry
 

@@ -33,7 +33,7 @@ async def listed(request: Request) -> Response:
         found = await session.scalars(
             select(User).where(User.owner_id == who.owner).order_by(User.name)
         )
-        return answer({"items": [shown(user) for user in found], "next": None})
+        return answer({"items": [show_user(user) for user in found], "next": None})
 
 
 @ROUTER.post("", summary="Add a user", status_code=201, openapi_extra=takes(NewUser))
@@ -54,7 +54,7 @@ async def added(request: Request) -> Response:
         await people.noted(session, services.settings, who.owner, who.name, "user added",
                            body.name, {"role": body.role})  # fmt: skip
         await session.commit()
-    return answer(shown(user), 201)
+    return answer(show_user(user), 201)
 
 
 @ROUTER.patch("/{user}", summary="Change a user", openapi_extra=takes(UserChange))
@@ -75,7 +75,7 @@ async def changed(request: Request, user: UUID) -> Response:
                            row.name, facts)  # fmt: skip
         await session.commit()
     services.auth.forget(user)
-    return answer(shown(row))
+    return answer(show_user(row))
 
 
 @ROUTER.delete("/{user}", summary="Switch a user off", status_code=204)
@@ -118,7 +118,7 @@ async def require_admin(session: AsyncSession, who: Who) -> None:
         raise ApiError(409, "the last admin stays")
 
 
-def shown(user: User) -> dict[str, object]:
+def show_user(user: User) -> dict[str, object]:
     """Return a user without his password's hash."""
     return {
         "id": str(user.id), "name": user.name, "role": user.role, "active": user.active,

@@ -99,8 +99,8 @@ def is_local(name: str, url: str) -> bool:
     if is_loopback(host) and parts.scheme in LOCAL_SCHEMES[name] and port:
         return True
     raise UsageError(
-        f"{where} is {shown(parts)}: it may be {'://'.join(OWN[name])}, or a simulator on this "
-        f"machine, as {LOCAL_SCHEMES[name][0]}://127.0.0.1:8000"
+        f"{where} is {show_address(parts)}: it may be {'://'.join(OWN[name])}, or a simulator on "
+        f"this machine, as {LOCAL_SCHEMES[name][0]}://127.0.0.1:8000"
     )
 
 
@@ -114,7 +114,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def shown(parts: SplitResult) -> str:
+def show_address(parts: SplitResult) -> str:
     """Return an address without anything that may be secret."""
     return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
 

@@ -26,7 +26,7 @@ from alphapanda.model.calendar import DAY, IST, Calendar, ist_date, session_grou
 from alphapanda.model.charges import Schedule
 from alphapanda.model.commands import Choice
 from alphapanda.model.instruments import Instrument
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import RejectionCode
 
 LOG = log.get("zerodha.orders")
 READY_S = 30.0

@@ -33,7 +33,7 @@ class Head:
     skipped: int = 0
 
 
-def named(path: str, rows: Rows) -> Head:
+def find_head(path: str, rows: Rows) -> Head:
     """Return the head of these first rows.
 
     Raises: UsageError when there is none and the values tell no columns.

@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 
 import duckdb
 
-from alphapanda.data.importers.heads import DOWNLOADED, named
+from alphapanda.data.importers.heads import DOWNLOADED, find_head
 from alphapanda.data.replay.parquet import identifier, literal
 from alphapanda.errors import UsageError
 
@@ -69,7 +69,7 @@ def text_table(con: duckdb.DuckDBPyConnection, path: str) -> TextTable:
     if downloaded is not None:
         made = downloaded.read(path, _all_rows(path, encoding, separator))
         return table_of(con, path, made.head, made.rows, notes=made.notes)
-    head = named(path, rows)
+    head = find_head(path, rows)
     plain = encoding == "utf-8" and not path.lower().endswith(".zip")
     file = path if plain and not head.skipped else _copy(con, path, encoding, skip=head.skipped)
     return _table(path, file, head.names, separator, header=head.there)

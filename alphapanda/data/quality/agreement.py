@@ -13,7 +13,7 @@ from alphapanda.model.money import SCALE
 PRE_OPEN = "the first bar of a day and bars with under half the usual ticks are left out"
 
 
-def found(ticks: Rows, bars: Rows) -> Iterator[Finding]:
+def find_differences(ticks: Rows, bars: Rows) -> Iterator[Finding]:
     """Yield the bars whose prices are not those of the ticks within them."""
     step = bars.interval_ns
     built = (

@@ -121,7 +121,9 @@ class _Check:
             progress("check", at + 1, len(views))
         for ticks, bars in self._pairs(views):
             times.declare(ticks)
-            findings += [replace(each, data=_data(bars)) for each in agreement.found(ticks, bars)]
+            findings += [
+                replace(each, data=_data(bars)) for each in agreement.find_differences(ticks, bars)
+            ]
         findings.sort(key=lambda each: (each.kind, each.instrument, each.data))
         return self._report(views, findings)
 
@@ -143,9 +145,9 @@ class _Check:
     def _of(self, rows: Rows) -> Iterator[Finding]:
         days = times.declare(rows)
         yield from self._unknown(rows)
-        yield from values.found(rows)
-        yield from times.found(rows, days)
-        yield from jumps.found(rows, self._asked.actions)
+        yield from values.check_values(rows)
+        yield from times.check_times(rows, days)
+        yield from jumps.find_jumps(rows, self._asked.actions)
 
     def _stage(self, number: int, path: str) -> None:
         part = catalogue.part_of(path)

@@ -28,7 +28,7 @@ RULE = (
 )
 
 
-def found(rows: Rows, actions: Sequence[Action] = ()) -> Iterator[Finding]:
+def find_jumps(rows: Rows, actions: Sequence[Action] = ()) -> Iterator[Finding]:
     """Yield the jumps between days of shares and indices that no action explains."""
     first, last = ("open", "close") if rows.kind == "bar" else (rows.price, rows.price)
     by_day = (

@@ -37,7 +37,7 @@ def declare(rows: Rows) -> Days:
     return days
 
 
-def found(rows: Rows, days: Days) -> Iterator[Finding]:
+def check_times(rows: Rows, days: Days) -> Iterator[Finding]:
     """Yield where the data and the calendar disagree; nothing where nothing ever closes."""
     if rows.calendar.is_always:
         return

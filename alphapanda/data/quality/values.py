@@ -16,7 +16,7 @@ OFTEN = 0.1
 """Repeats but for the time are a finding from this share of an instrument's rows on."""
 
 
-def found(rows: Rows) -> Iterator[Finding]:
+def check_values(rows: Rows) -> Iterator[Finding]:
     """Yield what is wrong with values, order and repeats."""
     yield from _values(rows)
     yield from _order(rows)

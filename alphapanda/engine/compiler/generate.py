@@ -347,7 +347,7 @@ def decide(shape: Shape) -> list[str]:
         hooks = [name for name in ("on_tick", "on_bar") if row_hook(shape, spec, name)]
         body = [f"if core.s{k}[bind.instance].cold == 0:"] if hooks else []
         for name in hooks:
-            arguments = f"core, {each(k, spec)}, {k}, row, bind.leg, {own}, 0, 0, 0, -1"
+            arguments = f"core, {write_members(k, spec)}, {k}, row, bind.leg, {own}, 0, 0, 0, -1"
             body += [f"    {hook_call(k, spec, name, 'bind.instance', arguments)}",
                      "    if clock.n_requests != 0:", "        gate(core)"]  # fmt: skip
         lines += bound(shape, k, body, "    ") if body else []
@@ -361,7 +361,7 @@ def row_hook(shape: Shape, spec: Spec, name: str) -> bool:
     return name == "on_tick" or spec.bar_length(shape.data_interval) == shape.data_interval
 
 
-def each(k: int, spec: Spec) -> str:
+def write_members(k: int, spec: Spec) -> str:
     """Return the members that a context shows."""
     return f"core.u{k}"
 
@@ -401,7 +401,11 @@ def queued_call(k: int, spec: Spec, name: str, hook: int, arguments: str) -> lis
     if name == "on_bar":
         lines.append("            bar = core.bars[entry.a * instruments + row]")
     call = hook_call(
-        k, spec, name, "entry.instance", f"core, {each(k, spec)}, {k}, row, leg, {arguments}"
+        k,
+        spec,
+        name,
+        "entry.instance",
+        f"core, {write_members(k, spec)}, {k}, row, leg, {arguments}",
     )
     return [*lines, f"            {call}"]
 

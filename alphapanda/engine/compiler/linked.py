@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 from alphapanda.books.state import TABLES
 from alphapanda.engine.compiler.places import FROM_CORE, FROM_STRATEGIES, LINKS
-from alphapanda.engine.compiler.pointer import WORD, named, word
+from alphapanda.engine.compiler.pointer import WORD, shorten_name, word
 
 NAMES = (*FROM_STRATEGIES, *FROM_CORE)
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
@@ -27,7 +27,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "open_session": (int64,),
     "see_row": (int64,),
     "decide": (int64,),
-    "dispatch": (named(from_dtype(TABLES["calls"])),),
+    "dispatch": (shorten_name(from_dtype(TABLES["calls"])),),
     "gate": (),
     "call": (int64,) * 7,
     "add_to_bar": (int64,) * 8,

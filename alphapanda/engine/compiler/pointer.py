@@ -64,13 +64,13 @@ class Table(types.Type):
 
 def table_type(name: str, dtype: np.dtype[Any]) -> Any:
     """Return the type of a table by its name and dtype."""
-    items = named(from_dtype(dtype))
+    items = shorten_name(from_dtype(dtype))
     if name.startswith(ITERATED) and name[1:].isdigit():
         return types.Array(items, 1, "C")
     return Table(items)
 
 
-def named(type_: Any) -> Any:
+def shorten_name(type_: Any) -> Any:
     """Give a record type a short name: the long one, mangled into each symbol, costs seconds."""
     if isinstance(type_, types.Record) and not type_.name.startswith("Record_"):
         type_.name = f"Record_{digest(type_.name)}"

@@ -95,13 +95,13 @@ def build(
     program = unbound(shape)
     short_run = tier == Tier.AUTO and rows is not None and rows * weight(shape.specs) <= SHORT
     if not jit or tier == Tier.PLAIN or short_run:
-        return replace(program, step=plain(program, None))
+        return replace(program, step=plain_loop(program, None))
     whole = all(spec.compiled for spec in shape.specs)
     function = "step" if whole else "proceed"
     made = compiled(program, function, cache_dir, tier)
     if whole:
         return made
-    return replace(made, entry=None, step=plain(program, made.entry, tier=made.tier))
+    return replace(made, entry=None, step=plain_loop(program, made.entry, tier=made.tier))
 
 
 def weight(specs: Sequence[Spec]) -> int:
@@ -142,7 +142,7 @@ def unbound(shape: Shape) -> Program:
     return Program(shape, names, tuple(dtypes(shape.specs)), state, selves)
 
 
-def plain(
+def plain_loop(
     program: Program, proceed: Callable[[Any, int], Any] | None, *, tier: Tier = Tier.PLAIN
 ) -> Callable[[Any, Any, int], int]:
     """Return the loop as plain Python, with the compiled `proceed` of a tier if there is one."""

@@ -148,7 +148,7 @@ def place_form(terms: Terms, tag: str) -> dict[str, str]:
     if terms.trigger:
         form["trigger_price"] = text(terms.trigger)
     if terms.protection:
-        form["market_protection"] = shown(terms.protection)
+        form["market_protection"] = show_protection(terms.protection)
     return form
 
 
@@ -160,7 +160,7 @@ def change_form(wanted: Terms, now: Terms) -> dict[str, str]:
     if wanted.kind != now.kind:
         form["order_type"] = wanted.kind
         if wanted.protection:
-            form["market_protection"] = shown(wanted.protection)
+            form["market_protection"] = show_protection(wanted.protection)
     if wanted.price and wanted.price != now.price:
         form["price"] = text(wanted.price)
     if wanted.trigger and wanted.trigger != now.trigger:
@@ -170,10 +170,13 @@ def change_form(wanted: Terms, now: Terms) -> dict[str, str]:
 
 def market_form(terms: Terms) -> dict[str, str]:
     """Return the form that makes what rests of a market order one at the market again."""
-    return {"order_type": KINDS[Kind.MARKET], "market_protection": shown(terms.protection)}
+    return {
+        "order_type": KINDS[Kind.MARKET],
+        "market_protection": show_protection(terms.protection),
+    }
 
 
-def shown(protection: int) -> str:
+def show_protection(protection: int) -> str:
     """Return a protection as Kite reads it: percent, or -1."""
     if protection == AUTOMATIC:
         return "-1"

@@ -186,12 +186,13 @@ def order_row(row: Mapping[str, Any]) -> OrderRow:
         identity(row, "order_id"), word(row, "status").strip().upper(), name_of(row), side(row),
         word(row, "product"), word(row, "order_type"), word(row, "variety"),
         row["parent_order_id"] if isinstance(row.get("parent_order_id"), str) else "",
-        whole(row, "quantity"), whole(row, "filled_quantity"), price_or_none(row, "price"),
+        read_quantity(row, "quantity"), read_quantity(row, "filled_quantity"),
+        price_or_none(row, "price"),
         price_or_none(row, "trigger_price"), tuple(marks),
         bounded(" / ".join(str(each) for each in words if each)) if any(words) else "",
         moment(row.get("exchange_update_timestamp")) or moment(row.get("exchange_timestamp"))
         or moment(row.get("order_timestamp")),
-        whole(row, "cancelled_quantity") if row.get("cancelled_quantity") is not None else 0,
+        0 if row.get("cancelled_quantity") is None else read_quantity(row, "cancelled_quantity"),
     )  # fmt: skip
 
 
@@ -201,7 +202,7 @@ def trade_row(row: Mapping[str, Any]) -> TradeRow:
     Raises:
         OddError: naming the field that does not fit.
     """
-    qty, paid = whole(row, "quantity"), price(row, "average_price")
+    qty, paid = read_quantity(row, "quantity"), price(row, "average_price")
     if not qty or not paid:
         raise OddError(f"trade {row.get('trade_id')!r} of {qty} at {paid}")
     return TradeRow(
@@ -230,11 +231,11 @@ def holding_row(row: Mapping[str, Any]) -> HoldingRow:
         OddError: naming the field that does not fit.
     """
     mtf = row.get("mtf")
-    funded = whole(mtf, "quantity") if isinstance(mtf, dict) and "quantity" in mtf else 0
+    funded = read_quantity(mtf, "quantity") if isinstance(mtf, dict) and "quantity" in mtf else 0
     return HoldingRow(
-        name_of(row), whole(row, "quantity"), whole(row, "t1_quantity"),
-        whole(row, "used_quantity"), whole(row, "collateral_quantity"), funded,
-        whole(row, "authorised_quantity"),
+        name_of(row), read_quantity(row, "quantity"), read_quantity(row, "t1_quantity"),
+        read_quantity(row, "used_quantity"), read_quantity(row, "collateral_quantity"), funded,
+        read_quantity(row, "authorised_quantity"),
     )  # fmt: skip
 
 
@@ -313,7 +314,7 @@ def signed(row: Mapping[str, Any], name: str) -> int:
     return int(value)
 
 
-def whole(row: Mapping[str, Any], name: str) -> int:
+def read_quantity(row: Mapping[str, Any], name: str) -> int:
     """Return a quantity from 0 up."""
     value = signed(row, name)
     if value < 0:

@@ -6,7 +6,8 @@ import re
 from enum import StrEnum
 
 from alphapanda.brokers.zerodha.answers import Answer, Outcome
-from alphapanda.model.rows import Reason, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Reason
 
 
 class Why(StrEnum):

@@ -16,7 +16,8 @@ from alphapanda.brokers.zerodha.orders.why import Why
 from alphapanda.kitesim.checks import Rules
 from alphapanda.kitesim.orders import OPEN, Order
 from alphapanda.kitesim.terms import Changes
-from alphapanda.model.rows import Kind, Reason, RejectionCode
+from alphapanda.model.limits import RejectionCode
+from alphapanda.model.rows import Kind, Reason
 from tests.support.orders import DEPLOYMENT, cancel, change, new, rs
 from tests.support.venue import World
 from tests.support.venue_faults import Way, error

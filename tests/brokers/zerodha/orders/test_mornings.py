@@ -22,7 +22,7 @@ from alphapanda.brokers.zerodha.orders.tags import Tags
 from alphapanda.model.calendar import DAY, EPOCH
 from alphapanda.model.charges import Schedule
 from alphapanda.model.instruments import Instrument, Product
-from alphapanda.model.rows import RejectionCode
+from alphapanda.model.limits import RejectionCode
 from tests.support.orders import DEPLOYMENT, INFY, NIFTY_FUT, ROWS, RUN, TCS, market, new, rs
 from tests.support.venue import OPEN_NS, World
 from tests.support.venue_faults import Way

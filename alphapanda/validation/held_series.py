@@ -28,7 +28,7 @@ from alphapanda.validation.shadow_files import (
     stamps_ns,
     time_column,
 )
-from alphapanda.validation.walk import Holding, forget, holdings
+from alphapanda.validation.walk import Holding, forget, holdings, is_rows
 
 MOST = 1_000_000
 
@@ -87,7 +87,7 @@ def stamps_like(value: Any, shadow: Shadow) -> Int64 | None:
 
 def other(value: Any, shadow: Shadow, beside: Int64 | None = None) -> Any:
     """Return a series with its future cut off or changed, None if its rows cannot be matched."""
-    known = known_in(value, shadow, beside)
+    known = None if is_rows(value) else known_in(value, shadow, beside)
     if known is None:
         return None
     future = known >= shadow.cut_ns
@@ -248,6 +248,9 @@ def foreseen(specs: Sequence[Spec], selves: Sequence[Any], shadow: Shadow) -> di
     for holding in held:
         if len(holding.value) > MOST or shadow.market is None:
             continue
+        if is_rows(holding.value):
+            found |= foreseen_in_rows(holding, shadow, shadow.market)
+            continue
         known = known_in(holding.value, shadow, beside.get(id(holding.value)))
         if stamps_like(holding.value, shadow) is not None:
             continue
@@ -257,6 +260,29 @@ def foreseen(specs: Sequence[Spec], selves: Sequence[Any], shadow: Shadow) -> di
                 one = foresight(values, times, shadow.market, price=is_price(name))
                 if one is not None and (known is not None or one.grave):
                     found.setdefault(name, one)
+    return found
+
+
+def foreseen_in_rows(holding: Holding, shadow: Shadow, market: Market) -> dict[str, Foresight]:
+    """Return what the columns of rows, tuples or dicts, know of later rows of the market."""
+    rows = [[*row.values()] if isinstance(row, dict) else row for row in holding.value]
+    if len({len(row) for row in rows}) != 1:
+        return {}
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    stamps = [stamps_like(column, shadow) for column in columns]
+    times = next((one for one in stamps if one is not None), None)
+    known = by_number(len(rows), shadow) if times is None else shadow.known([], times, None)
+    found: dict[str, Foresight] = {}
+    for place, (column, is_time) in enumerate(zip(columns, stamps, strict=True)):
+        numeric = all(one is None or isinstance(one, (int, float, np.number)) for one in column)
+        if not numeric or is_time is not None or isinstance(column[0], bool):
+            continue
+        numbers = np.array([np.nan if one is None else one for one in column], float)
+        tries = [(numbers, known)] if known is not None else beside_rows(numbers, market)
+        for values, at in tries:
+            one = foresight(values, at, market, price=False)
+            if one is not None and (known is not None or one.grave):
+                found.setdefault(f"{holding.name}[:][{place}]", one)
     return found
 
 

@@ -170,7 +170,17 @@ def is_series(value: Any) -> bool:
         return False
     if isinstance(value, dict):
         return timed(value)
-    return table or all(isinstance(one, (int, float, np.number)) for one in list(value)[:LONG])
+    few = list(value)[:LONG]
+    return table or all(isinstance(one, (int, float, np.number)) for one in few) or is_rows(value)
+
+
+def is_rows(value: Any) -> bool:
+    """Say if a list holds rows, as a database's answer or records do: tuples or dicts alike."""
+    if not isinstance(value, (list, tuple, deque)):
+        return False
+    few = list(value)[:LONG]
+    kind, width = type(few[0]), len(few[0]) if isinstance(few[0], (tuple, list, dict)) else 0
+    return 0 < width <= LONG and all(type(one) is kind and len(one) == width for one in few)
 
 
 def timed(value: dict[Any, Any]) -> bool:

@@ -171,6 +171,11 @@ SEEN_BEFORE = {
     "sqlite": (("self.c = [r[0] for r in sqlite3.connect(HERE + '/own.sqlite')"
                ".execute('select close from rows')]"),
                "target(ctx, 1 if (self.c[self.n] or 0) > ctx.close / 1e4 else 0)"),
+    "rows": (("self.c = sqlite3.connect(HERE + '/own.sqlite')"
+             ".execute('select rowid, close from rows').fetchall()"),
+             "target(ctx, 1 if (self.c[self.n][1] or 0) > ctx.close / 1e4 else 0)"),
+    "records": ("self.c = pd.read_pickle(HERE + '/own.pkl').to_dict('records')",
+                "target(ctx, 1 if self.c[self.n]['next'] > ctx.close / 1e4 else 0)"),
 }  # fmt: skip
 
 
@@ -179,8 +184,8 @@ def test_files_that_know_what_comes(tmp_path: Path, name: str) -> None:
     """Cut where they can be; else what they hold is compared with later closes, and noted."""
     made = check(offender(tmp_path, *SEEN_BEFORE[name]), bars(), jit=False, cuts=1)
     assert [found["kind"] for found in made.findings][:1] == ["look-ahead"]
-    if name in ("pickle", "sqlite"):
-        assert any(f"own.{name[:3]}" in n or "own.pkl" in n for n in made.summary["notes"])
+    if name in ("pickle", "sqlite", "rows", "records"):
+        assert any("own.sqlite" in n or "own.pkl" in n for n in made.summary["notes"])
     for found in made.findings:
         assert len(found["values"]) <= 3
         assert all(len(str(value["with"])) < 80 for value in found["values"])

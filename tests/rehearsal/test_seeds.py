@@ -15,9 +15,10 @@ from tests.support.running import ROOT, process, session
 
 SEEDS = int(os.environ.get("ALPHAPANDA_TEST_REHEARSALS", "0"))
 """Of each strategy; `make soak` asks for 20. Each takes a minute and a half."""
+PLAIN = ROOT / "tests" / "support" / "plain_strategies.py"
 STRATEGIES = {
-    "ema_cross": ("fast=20", "slow=60"), "sma_cross": ("fast=2", "slow=3"),
-    "quiet_reversal": (), "market_maker": (),
+    f"{ROOT / 'strategies' / 'ema_cross.py'}": ("fast=20", "slow=60"), f"{PLAIN}:Turner": (),
+    f"{PLAIN}:Asker": (), f"{PLAIN}:Holder": (),
 }  # fmt: skip
 TOLD = ("orders_sent", "trades", "duplicates", "lost", "unknown", "unknown_resolved")
 
@@ -43,7 +44,7 @@ def test_bad_days_leave_both_books_one(
     params = [word for each in STRATEGIES[name] for word in ("--param", each)]
     for seed in range(1, SEEDS + 1):
         told = process(
-            "rehearse", str(ROOT / "strategies" / f"{name}.py"), "--data", str(hour), *params,
+            "rehearse", name, "--data", str(hour), *params,
             "--limits", "wide", "--speed", "60x", "--faults", "rough", "--seed", str(seed),
             "--no-jit", "--out", str(tmp_path / f"run{seed}"), "--json", cwd=tmp_path,
         )  # fmt: skip

@@ -79,6 +79,7 @@ soak: setup provision ## Kill runs and servers 200 times, read a million odd fra
 	ALPHAPANDA_TEST_KILLS=200 ALPHAPANDA_TEST_DRILLS=50 $(BIN)/python -m pytest --timeout 0 \
 		-k "again_and_again or kill_goes_through or whoever_is_killed or whatever_is_killed or frozen or bad_messages" \
 		tests/runs/test_paper.py tests/system/test_commands.py tests/system/test_kill_drills.py \
+		tests/system/test_live_on_kitesim.py \
 		tests/system/test_processes_by_role.py tests/system/test_cluster.py tests/system/test_frozen.py \
 		tests/system/test_fuzz.py
 	ALPHAPANDA_TEST_FRAMES=1000000 $(BIN)/python -m pytest --timeout 0 \
@@ -87,6 +88,7 @@ soak: setup provision ## Kill runs and servers 200 times, read a million odd fra
 		--timeout 0 -k "bad_day or one_run" tests/kitesim/test_days.py
 	ALPHAPANDA_TEST_SEEDS=20000 $(BIN)/python -m pytest --timeout 0 \
 		-k any_order_of_events tests/brokers/zerodha/orders/test_virtual.py
+	ALPHAPANDA_TEST_REHEARSALS=20 $(BIN)/python -m pytest --timeout 0 tests/rehearsal/test_seeds.py
 	$(BIN)/python -m tests.bench.feed 1800
 
 golden: setup ## Rewrite the golden files; read the diff before committing it

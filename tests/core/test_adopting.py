@@ -10,8 +10,9 @@ import pytest
 from alphapanda import cancel, modify
 from alphapanda.books.state import Limit, OrderState
 from alphapanda.engine.engine import Engine
-from alphapanda.events.envelopes import Translator, rows_of
+from alphapanda.events.envelopes import Translator
 from alphapanda.events.events import EventType, decode, encode
+from alphapanda.events.payloads import rows_of
 from alphapanda.model.instruments import Product
 from alphapanda.model.rows import Control, Kind, Out, Reason, Scope
 from alphapanda.model.rows import ReportKind as R

@@ -110,8 +110,8 @@ def lines(made: Projected) -> list[str]:
     told += [f"{run}: LOST, {why}" for run, why in made.lost.items()]
     if made.bare:
         told.append(
-            f"{count(len(made.bare))} without manifest and options, which are on no topic (first "
-            f"{made.bare[0]}): where its journal is, alphapanda project RUN"
+            f"{count(len(made.bare))} without manifest and options, as an earlier release "
+            f"published them (first {made.bare[0]}): where its journal is, alphapanda project RUN"
         )
     if made.kept:
         told.append("what publishes a journal again: alphapanda relay RUN --again")

@@ -66,7 +66,9 @@ def as_line(message: Any) -> str:
 
 
 def brief(value: Any) -> str:
-    """Return a value of a payload as a line has room for it: of a list, how long it is."""
+    """Return a value of a payload as a line has room for it: of a collection, its length."""
+    if isinstance(value, dict):
+        return f"{{{len(value)}}}"
     return f"[{len(value)}]" if isinstance(value, (list, tuple)) else str(value)
 
 

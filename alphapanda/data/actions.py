@@ -30,6 +30,9 @@ class Action:
     rupees: Decimal = Decimal(0)
     """Of a dividend, a share."""
 
+    def __str__(self) -> str:
+        return f"{self.instrument}, {self.kind} of {self.ex_date}"
+
 
 def read_actions(path: Path) -> tuple[Action, ...]:
     """Return the actions in a CSV of instrument,ex_date,kind,from,to.
@@ -47,11 +50,20 @@ def read_actions(path: Path) -> tuple[Action, ...]:
         raise UsageError(f"--corporate-actions {path}: cannot be read ({error}).") from error
     if not rows or tuple(cell.lower() for cell in rows[0]) != HEAD:
         raise UsageError(f"--corporate-actions {path}, line 1: write the head {','.join(HEAD)}.")
-    return tuple(
-        _action(row, f"--corporate-actions {path}, line {number}")
-        for number, row in enumerate(rows[1:], 2)
-        if any(row)
-    )
+    found: dict[Action, int] = {}
+    for number, row in enumerate(rows[1:], 2):
+        if any(row):
+            where = f"--corporate-actions {path}, line {number}"
+            action = _action(row, where)
+            first = found.setdefault(action, number)
+            if first != number:
+                raise UsageError(f"{where}: {action} is on line {first} already: take one away.")
+    return tuple(found)
+
+
+def idle(actions: Iterable[Action], why: str) -> list[str]:
+    """Return that some actions changed nothing: their names may be written otherwise."""
+    return [f"--corporate-actions: {action}: {why}" for action in actions]
 
 
 def of_instrument(actions: Iterable[Action], name: str) -> list[Action]:

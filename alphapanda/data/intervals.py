@@ -12,6 +12,27 @@ ENOUGH = 10
 """Steps that are all too long for an interval: in thin trade fewer may be by chance."""
 
 
+FEW = 3
+"""Steps that are all long: fewer may be holes."""
+A_WEEK = 5 * DAY
+"""No holidays make neighbouring days of trade lie so far apart, and a week with holidays may."""
+
+
+def refuse_weeks(steps: Mapping[int, int], *, path: str) -> None:
+    """Raise a UsageError for rows that lie as far apart as those of weeks or months.
+
+    Such a row bears its first day, and holds prices of later ones.
+    """
+    if sum(steps.values()) < FEW or min(steps) < A_WEEK:
+        return
+    usual = min(steps, key=lambda step: (-steps[step], step))
+    raise UsageError(
+        f"{path}: its rows are {interval_text(usual)} apart, as bars of weeks or months are, which "
+        "hold prices of days after their stamp: take bars of days; if each row is of its own day, "
+        "say --interval 1d."
+    )
+
+
 def refuse_other_steps(
     steps: Mapping[int, int], told: int, *, path: str, says: str, clocks: int | None = None
 ) -> None:

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from alphapanda.errors import AlphaPandaError
 
@@ -418,6 +418,8 @@ class RunState(Payload, frozen=True, kw_only=True):
     status: Text
     digest: Short = ""
     note: Long = ""
+    manifest: dict[str, Any] | UnsetType = UNSET
+    """Of a run that starts: what `journal/published.py` lets out of its manifest."""
 
 
 class PartFailure(Payload, frozen=True, kw_only=True):

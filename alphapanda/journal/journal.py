@@ -9,11 +9,14 @@ from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from msgspec import UNSET
+
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.events.events import EventType, RunState, RunStatus, alone, encode, event_id
 from alphapanda.journal import checking
 from alphapanda.journal.checking import StrangeError
 from alphapanda.journal.packing import Batch, pack, unpack
+from alphapanda.journal.published import published
 from alphapanda.journal.records import DamageError, Reader, Record, Torn, Writer, is_written
 from alphapanda.model.columns import Columns
 from alphapanda.model.texts import Texts
@@ -318,7 +321,9 @@ def state(contents: Contents, status: RunStatus) -> bytes:
     manifest = contents.manifest
     word = contents.statuses[-1] if status != RunStatus.RUNNING else {"ts": manifest["begun_ns"]}
     own = event_id(word["ts"], manifest["run_id"], str(status))
-    data = RunState(status=str(status), digest=word.get("digest", ""), note=word.get("note", ""))
+    told = published(manifest) if status == RunStatus.RUNNING else UNSET
+    data = RunState(status=str(status), digest=word.get("digest", ""), note=word.get("note", ""),
+                    manifest=told)  # fmt: skip
     return encode(alone(
         EventType.RUN_STATE, own, word["ts"], key=manifest["run_id"], source="journal", data=data,
         broker=manifest["broker"], run_id=manifest["run_id"],

@@ -25,7 +25,7 @@ class ChargeClass(IntEnum):
     ETF_DELIVERY = 4
     """Units of a fund of Indian shares; within a day they are charged as shares are."""
     FUND_DELIVERY = 5
-    """Units of funds without STT: gold, silver, liquid, debt, foreign shares."""
+    """Without STT: funds of gold, silver, debt, foreign shares, cash; and bonds."""
     FUND_INTRADAY = 6
     STOCK_OPTIONS = 7
     """Options on shares, and on indices that BSE charges like them."""
@@ -52,6 +52,14 @@ LIKE_A_FUND = re.compile(
     r"(?:.*(?:[A-Z]BEES|ETF|ETFADD|CASE)|LIQUID.*|SETF.*|.*(?:NIFTY|SENSEX|GILT|GSEC).*)"
 )
 """Symbols that sound like an ETF's. A share may sound so too: it only makes a note."""
+
+BOND = re.compile(r".+-(?:G[BS]|SG|TB|[NYZ][0-9A-Z])|SGB[A-Z]{1,4}[0-9]{2}[A-Z]*")
+"""Bonds as NSE's series tell them: of gold, of the Union and the states, bills, debentures.
+
+STT is on shares, derivatives, units of funds of shares and of business trusts (Finance (No. 2) Act
+2004, section 97), so there is none on these.
+"""
+BOND_TERMS = "is charged as a bond, without STT; its stamp duty and fees are taken as a share's"
 
 
 def charge_class(segment: Segment, product: Product) -> ChargeClass:
@@ -84,6 +92,12 @@ def charged_as_stock(instrument: Instrument) -> bool:
     )
 
 
+def is_bond(instrument: Instrument) -> bool:
+    """Say if a name on a share exchange is a bond's."""
+    cash = instrument.segment == Segment.EQUITY and instrument.exchange in CASH
+    return cash and BOND.fullmatch(instrument.symbol) is not None
+
+
 class Funds:
     """Which symbols are ETFs, from which day on, and what they hold."""
 
@@ -104,11 +118,13 @@ class Funds:
         return Funds({**self._known, **_read(path, dict(content))}) if "etf" in content else self
 
     def kind_of(self, instrument: Instrument, day: date) -> str:
-        """Return what an ETF holds, one of KINDS; empty for what is no ETF on that day."""
+        """Return what an ETF holds, one of KINDS, "other" for a bond; empty for what is a share."""
         if instrument.segment != Segment.EQUITY or instrument.exchange not in CASH:
             return ""
         first, kind = self._known.get(instrument.symbol, (date.max, ""))
-        return kind if day >= first else ""
+        if day >= first:
+            return kind
+        return "other" if is_bond(instrument) else ""
 
     def looks_like(self, instrument: Instrument, day: date) -> bool:
         """Whether a share's name sounds like an ETF's, which the list does not have."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeGuard
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from alphapanda.errors import AlphaPandaError
@@ -63,6 +64,18 @@ def name(text: str | None, longest: int = LONGEST) -> str:
     if not is_name(text, longest):
         raise ImpossibleError(f"a name of more than {longest} characters, or of unprintable ones")
     return text
+
+
+def told_by(manifest: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return the mode and the strategies' names that a manifest tells."""
+    strategies = manifest.get("strategies")
+    refuse(not isinstance(strategies, list), "a manifest without strategies")
+    names = [each.get("name") if isinstance(each, dict) else None for each in strategies or ()]
+    mode = manifest.get("mode")
+    for text in (mode, *names):
+        refuse(not isinstance(text, str), "a manifest without mode or names")
+    refuse("\\u0000" in json.dumps(manifest), "a manifest that no column holds")
+    return short(str(mode)), [name(each) for each in names]
 
 
 def short(text: str) -> str:

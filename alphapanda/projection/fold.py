@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from msgspec import UNSET
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alphapanda.events import events as model
@@ -22,6 +23,7 @@ from alphapanda.projection.facts import (
     short,
     side,
     size,
+    told_by,
     uuid,
 )
 from alphapanda.projection.rows import Row, read, write
@@ -168,11 +170,16 @@ class Fold:
         run, told = self.run, event.data
         status = one_of(told.status, tuple(RunStatus))
         digest = name(told.digest) if told.digest else None
+        about = None if told.manifest is UNSET else told_by(told.manifest)
         before = (run.state_ns, RANKS[RunStatus(run.status)], run.digest or "")
         if run.state_ns is None or (event.ts, RANKS[RunStatus(status)], digest or "") > before:
             run.status, run.state_ns, run.digest = status, event.ts, digest or run.digest
             run.ended_ns = None if status == RunStatus.RUNNING else event.ts
         run.started_ns = min(run.started_ns, event.ts)
+        if about is not None:
+            run.mode, names = about
+            run.manifest = told.manifest
+            run.strategies = [*names, *(each for each in run.strategies if each not in names)]
 
     # --- signals ------------------------------------------------------------------------------
 
@@ -184,7 +191,7 @@ class Fold:
             instrument=name(told.instrument), side=side(told.qty), quantity=size(told.qty),
             kind=one_of(told.kind, KINDS), product=one_of(told.product, PRODUCTS),
             price=money(told.price), trigger_price=money(told.trigger), status=SignalStatus.RAW,
-            code=None, value=None, bound=None,
+            code=None, value=None, bound=None, tag=short(told.tag) if told.tag else "",
         )  # fmt: skip
         self.signals[told.order] = row
 

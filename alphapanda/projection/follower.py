@@ -12,6 +12,7 @@ from alphapanda.errors import OutsideError
 from alphapanda.events.events import Envelope, EventError, decode
 from alphapanda.events.outbox import Outbox
 from alphapanda.journal.journal import Journal
+from alphapanda.journal.published import published
 from alphapanda.net.tasks import waits
 from alphapanda.projection.newest import NewestRows
 from alphapanda.projection.projector import Projector
@@ -44,7 +45,8 @@ def source_in(journal: Journal) -> Source:
     names = tuple(facts["name"] for facts in manifest["strategies"])
     trades = manifest["mode"] != "backtest" and not journal.contents.ended
     return Source(
-        str(manifest["run_id"]), journal, lambda: About(manifest["mode"], names, manifest),
+        str(manifest["run_id"]), journal,
+        lambda: About(manifest["mode"], names, published(manifest)),
         NewestRows(journal).take if trades else None,
     )  # fmt: skip
 

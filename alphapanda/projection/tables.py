@@ -193,7 +193,7 @@ class Tables:
                 }
 
     async def without_manifest(self) -> list[str]:
-        """Return the runs of which only events are known: no event holds what a manifest says.
+        """Return the runs of which no manifest is known: events of earlier releases hold none.
 
         Raises:
             OutsideError: if the database does not answer.

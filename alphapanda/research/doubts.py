@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from alphapanda.model.limits import RejectionCode
+from alphapanda.model.money import text
 from alphapanda.model.notes import Note, Rank
 from alphapanda.model.rows import Scope
 from alphapanda.research.curves import india
@@ -56,6 +57,17 @@ def stopped(rows: Any, names: Any) -> Iterator[Note]:
         yield Note(
             f"{rule} stopped {_covered(row, names)} at {india(int(row['ts']))}: every later order "
             f"was refused; {way}", Rank.BROKEN,
+        )  # fmt: skip
+
+
+def ruined(ts: Any, equity: Any) -> Iterator[Note]:
+    """Yield since when an account had less than nothing, as no broker lets it."""
+    below = (equity < 0).nonzero()[0]
+    if len(below):
+        yield Note(
+            f"equity was below 0 from {india(int(ts[below[0]]))} on (at the least "
+            f"{text(int(equity.min()))}): a broker closes the positions before; nothing later can "
+            "be believed, and ratios of daily returns are left out", Rank.BROKEN,
         )  # fmt: skip
 
 

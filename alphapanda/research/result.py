@@ -282,7 +282,8 @@ def sum_up(
     notes = in_order([
         *facts["notes"], *doubts.stopped(gatherer.stops(), gatherer.names),
         *doubts.refused(gatherer.codes.tolist(), gatherer.refusals, requests, gatherer.names),
-        *doubts.unfilled(requests), *unexplained(parts, final - gatherer.cash),
+        *doubts.unfilled(requests), *doubts.ruined(pnl["ts"], equity),
+        *unexplained(parts, final - gatherer.cash),
     ])  # fmt: skip
     summary = {
         "status": facts["status"],

@@ -20,7 +20,7 @@ from alphapanda.engine.records import view
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Calendar, day_start_ns
 from alphapanda.model.charges import Schedule
-from alphapanda.model.classes import PAIR, ChargeClass
+from alphapanda.model.classes import BOND_TERMS, PAIR, ChargeClass, is_bond
 from alphapanda.model.contracts import by_name
 from alphapanda.model.instruments import CASH, Instrument, Product, Segment
 from alphapanda.model.money import BOUND, VALUE_BOUND, to_scaled
@@ -32,7 +32,9 @@ PARTS = (
 )  # fmt: skip
 """What a note is told in, beside its total."""
 
-LOT = re.compile(r"(\d+)@(\d+(?:\.\d{1,4})?)")
+GROUPED = r"\d+|\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}"
+"""A whole number, its thousands or lakhs parted by commas: no comma stands for a decimal point."""
+LOT = re.compile(rf"({GROUPED})@((?:{GROUPED})(?:\.\d{{1,4}})?)")
 EXERCISE = re.compile(LOT.pattern + r"(?:x(\d+))?")
 
 
@@ -76,11 +78,12 @@ def read_order(option: str, text: str) -> Order:
 
     Raises: UsageError for anything but QTY@PRICE.
     """
-    found = LOT.fullmatch(text.replace(",", ""))
-    if found is None or not int(found[1]):
+    found = LOT.fullmatch(text)
+    number, price = (0, 0) if found is None else numbers(found)
+    if not number:
         raise UsageError(f"{option} {text}: write QTY@PRICE, such as 100@1450.50")
-    quantity = bounded(option, text, int(found[1]), to_scaled(Decimal(found[2])))
-    return Order(quantity if option == "--buy" else -quantity, to_scaled(Decimal(found[2])))
+    quantity = bounded(option, text, number, price)
+    return Order(quantity if option == "--buy" else -quantity, price)
 
 
 def read_exercise(text: str) -> Exercise:
@@ -88,15 +91,21 @@ def read_exercise(text: str) -> Exercise:
 
     Raises: UsageError for anything but QTY@INTRINSIC or QTY@INTRINSICxORDERS.
     """
-    found = EXERCISE.fullmatch(text.replace(",", ""))
-    if found is None or not int(found[1]):
+    found = EXERCISE.fullmatch(text)
+    number, intrinsic = (0, 0) if found is None else numbers(found)
+    if found is None or not number:
         raise UsageError(
             f"--exercise {text}: write QTY@INTRINSIC, such as 75@120.50, with xORDERS for more "
             "than one order"
         )
-    intrinsic = to_scaled(Decimal(found[2]))
-    quantity = bounded("--exercise", text, int(found[1]), intrinsic)
+    quantity = bounded("--exercise", text, number, intrinsic)
     return Exercise(quantity, intrinsic, 1 if found[3] is None else int(found[3]))
+
+
+def numbers(found: re.Match[str]) -> tuple[int, int]:
+    """Return the quantity and the price (scaled) that a pattern found."""
+    bare = [found[part].replace(",", "") for part in (1, 2)]
+    return int(bare[0]), to_scaled(Decimal(bare[1]))
 
 
 def bounded(option: str, text: str, quantity: int, price: int) -> int:
@@ -218,6 +227,8 @@ def doubts(day: Day, schedule: Schedule) -> list[str]:
     found = {doubt for doubt in found if doubt.split()[1] not in unused(day)}
     if schedule.looks_like_fund(day.instrument, day.date):
         found.add(f"{day.instrument.name} sounds like an ETF but is charged as a share")
+    if is_bond(day.instrument) and not schedule.is_plain:
+        found.add(f"{day.instrument.name} {BOND_TERMS}")
     return sorted(found)
 
 

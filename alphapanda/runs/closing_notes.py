@@ -19,8 +19,9 @@ from alphapanda.model.calendar import (
     ist_date,
     session_group,
 )
-from alphapanda.model.instruments import CASH, Instrument, Segment
+from alphapanda.model.instruments import CASH, Instrument, Product, Segment
 from alphapanda.model.notes import Note, Rank
+from alphapanda.model.rows import NEVER
 from alphapanda.model.ticks import tick_by_rule
 
 MOST = 3
@@ -33,6 +34,9 @@ def closing_notes(run: Any) -> list[str]:
     """Return the notes on a run that is over (`runs/runner.py`)."""
     return [
         *outside_notes(run),
+        *stamp_notes(run),
+        *expired_notes(run),
+        *intraday_notes(run),
         *square_off_notes(run),
         *exit_notes(run),
         *index_notes(run),
@@ -79,8 +83,8 @@ def outside_note(
         f"{at(edges[1])} IST): {became}"
     )
     most = HALF * outside > rows
-    if most:
-        text += zone_hint(calendar, groups, *edges)
+    hint = zone_hint(calendar, groups, *edges) if most else ""
+    text += hint or clock_hint(calendar, groups, *edges)
     return Note(text, Rank.MISSED if most else Rank.LEFT_OUT)
 
 
@@ -109,6 +113,15 @@ def zone_hint(
     return ""
 
 
+def clock_hint(
+    calendar: Calendar, groups: Sequence[SessionGroup], first: int, last: int
+) -> str:  # fmt: skip
+    """Return that a clock seems to have twelve hours, if that puts the rows into the session."""
+    if fits(calendar, groups, first, last, DAY // 2):
+        return ". The times look like those of a 12-hour clock without AM and PM: write 13:15"
+    return ""
+
+
 def fits(
     calendar: Calendar, groups: Sequence[SessionGroup], first: int, last: int, shift: int
 ) -> bool:
@@ -121,6 +134,55 @@ def fits(
         )
         for ts in (first, last)
     )
+
+
+def stamp_notes(run: Any) -> Iterator[str]:
+    """Yield that bars seem to bear the time of their end, where they were taken for starts."""
+    step, calendar = run.plan.feed.interval_ns, run.plan.rules.calendar
+    days = run.gatherer.rows_of_days
+    if not step or step % DAY == 0 or calendar.is_always or not days:
+        return
+    for group in sorted({session_group(instrument) for instrument in run.plan.instruments}):
+        sessions = [(calendar.session(ist_date(first), group), first, last)
+                    for first, last in days.values()]  # fmt: skip
+        if all(
+            session is not None and (first, last) == (session.open + 2 * step, session.close + step)
+            for session, first, last in sessions
+        ):
+            yield Note(
+                "each day's bars begin one bar after the open, and the last begins at the close "
+                f"({at(days[min(days)][1] - step)}): stamps look like ends, and were taken as "
+                "starts, so each bar came late; `alphapanda data import FILE --stamps end`",
+                Rank.LEFT_OUT,
+            )
+            return
+
+
+def expired_notes(run: Any) -> Iterator[str]:
+    """Yield which contracts had rows on days after they had expired."""
+    table = run.session.engine.tables["instruments"]
+    late = [
+        instrument for instrument, ts, expiry in zip(
+            run.plan.instruments, table["ts"].tolist(), table["expiry"].tolist(), strict=True)
+        if expiry != NEVER and ist_date(ts) > ist_date(expiry)
+    ]  # fmt: skip
+    if late:
+        yield Note(
+            f"{some(late)} came with rows of days after expiry: nothing trades on them. Is it "
+            "another contract's data, or another expiry (--instruments FILE)?", Rank.LEFT_OUT,
+        )  # fmt: skip
+
+
+def intraday_notes(run: Any) -> Iterator[str]:
+    """Yield that bars of days leave no time for intraday orders, where there may be some."""
+    step, products = run.plan.feed.interval_ns, {p for e in run.plan.enrolments for p in e.products}
+    of_days = step and step % DAY == 0 and not run.plan.rules.calendar.is_always
+    if of_days and Product.MIS in products:
+        yield Note(
+            "MIS on day bars: what on_bar decides falls after the day's square-off, so those "
+            "orders are refused; --product CNC or NRML holds over night, bars within the day trade "
+            "intraday", Rank.MISSED,
+        )  # fmt: skip
 
 
 def square_off_notes(run: Any) -> Iterator[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 
-from alphapanda.data.replay.resampled import Resampled
+from alphapanda.data.replay.resampled import Resampled, Rows
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import Calendar, Phase, SessionGroup
 from alphapanda.model.interval import interval_text
@@ -12,14 +13,26 @@ from alphapanda.model.notes import Note, Rank
 from alphapanda.runs.closing_notes import auctions_text, outside_note
 
 
-def left_out_notes(
-    rows: Resampled, calendar: Calendar, groups: Sequence[SessionGroup]
-) -> Iterator[str]:
-    """Yield how many rows are in no bar, by reason.
+def idle_notes(idle: Mapping[date, int], rows: int) -> Iterator[Note]:
+    """Yield how many day bars lay on days without trading, and were left out; `rows` were not."""
+    if idle:
+        count = sum(idle.values())
+        yield Note(
+            f"{count:,} of {count + rows:,} day bars lie on days without trading (first "
+            f"{min(idle)}, last {max(idle)}): they were left out; --calendar always takes every "
+            "day", Rank.MISSED if count > rows else Rank.LEFT_OUT,
+        )  # fmt: skip
+
+
+def left_out_notes(rows: Rows, calendar: Calendar, groups: Sequence[SessionGroup]) -> Iterator[str]:
+    """Yield how many rows are left out of a run before it begins, by reason.
 
     Raises:
-        UsageError: if no row is in one.
+        UsageError: if no row is in a bar that is to be made of them.
     """
+    if not isinstance(rows, Resampled):
+        yield from idle_notes(rows.idle, rows.rows)
+        return
     found, asked = rows.left_out, f"bars of {interval_text(rows.interval_ns)}"
     outside = found.phases[Phase.CLOSED]
     note = outside_note(

@@ -26,7 +26,7 @@ from alphapanda.model.calendar import (
     session_group,
 )
 from alphapanda.model.charges import Schedule
-from alphapanda.model.classes import PAIR
+from alphapanda.model.classes import BOND_TERMS, PAIR, is_bond
 from alphapanda.model.instruments import Instrument, Product, Segment
 from alphapanda.model.limits import LimitSet, load_limits, margins_known_from, own_limits
 from alphapanda.model.notes import Note, Rank
@@ -187,8 +187,7 @@ def opened(
         listed = list_instruments(options, replay, notes, calendar)
         groups = [session_group(instrument) for instrument in listed]
         replay.end_with(calendar, groups)
-        if isinstance(replay, Resampled):
-            notes = [*left_out_notes(replay, calendar, groups), *notes]
+        notes = [*left_out_notes(replay, calendar, groups), *notes]
         first = begin(run_rows, calendar, groups)
         if first is not None:
             replay = warmed(reading, run_rows, first, (calendar, groups))
@@ -366,6 +365,9 @@ def charge_notes(plan: RunPlan) -> list[str]:
     if alike:
         like = f"{few(alike)} sounds like an ETF but is charged as a share"
         found.add(f"{like}: name it in an [[etf]] table of a file for --costs")
+    bonds = [] if schedule.is_plain else sorted({i.name for i, _ in used if is_bond(i)})
+    if bonds:
+        found.add(f"{few(bonds)} {BOND_TERMS}")
     return [Note(each, Rank.ASSUMED) for each in sorted(found)]
 
 

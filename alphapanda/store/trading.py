@@ -122,6 +122,8 @@ class Signal(Projected, Base):
     """The rule that refused it, with what it saw and allows."""
     value: Mapped[Number | None]
     bound: Mapped[Number | None]
+    tag: Mapped[Word]
+    """Why the strategy asked, in its own word; empty where it gave none."""
 
 
 class Order(Projected, Base):

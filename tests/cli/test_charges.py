@@ -48,6 +48,14 @@ def test_a_share_bought_and_sold_on_the_day_is_netted(capsys: Any) -> None:
     assert note(*both, "--product", "CNC", capsys=capsys)["stt"] == 800
 
 
+def test_a_comma_parts_thousands_or_lakhs(capsys: Any) -> None:
+    """Both ways of grouping are read; any other comma may be a decimal point, and is refused."""
+    day = ("NSE:INFY", "--date", "2025-06-02")
+    plain = note(*day, "--buy", "100000@1450.50", capsys=capsys)
+    for written in ("1,00,000@1,450.50", "100,000@1,450.50"):
+        assert note(*day, "--buy", written, capsys=capsys) == plain
+
+
 def test_what_is_left_over_is_delivery(capsys: Any) -> None:
     """100 bought, 40 sold: 40 each way are intraday, 60 go to demat."""
     found = note("NSE:INFY", "--buy", "100@1000", "--sell", "40@1010", "--date", "2025-06-02",
@@ -64,9 +72,17 @@ def test_what_is_left_over_is_delivery(capsys: Any) -> None:
         ("NSE:LIQUIDCASE", "3.07", 0),
         ("BSE:NIFTYBEES", "3.75", 1),
         ("NSE:RELIANCE", "3.07", 100),
+        ("NSE:SGBAUG28V", "3.07", 0),
+        ("NSE:SGBDE31III-GB", "3.07", 0),
+        ("NSE:702GS2031-GS", "3.07", 0),
+        ("NSE:1025SCL34B-N1", "3.07", 0),
+        ("NSE:EMBASSY-RR", "3.07", 100),
+        ("NSE:SGBLINFRA", "3.07", 100),
     ],
 )
-def test_funds_have_their_own_stt(name: str, exchange: str, stt: int, capsys: Any) -> None:
+def test_funds_and_bonds_have_their_own_stt(
+    name: str, exchange: str, stt: int, capsys: Any
+) -> None:
     """Sold for delivery at Rs 1 lakh."""
     found = note(name, "--sell", "1000@100", "--date", "2025-06-02", capsys=capsys)
     assert (found["exchange"], found["stt"]) == (Decimal(exchange), stt)
@@ -114,6 +130,9 @@ def test_an_exercised_share_option_pays_for_delivery(capsys: Any) -> None:
         (("NSE:INFY", "--buy", "100"), "--buy 100: write QTY@PRICE"),
         (("NSE:INFY", "--sell", "0@100"), "--sell 0@100: write QTY@PRICE"),
         (("NSE:INFY", "--sell", "1@100.00001"), "write QTY@PRICE"),
+        (("NSE:INFY", "--sell", "100@1450,50"), "write QTY@PRICE"),
+        (("NSE:INFY", "--buy", "1,5@1450"), "write QTY@PRICE"),
+        (("NFO:NIFTY25DEC26000CE", "--exercise", "75@120,5"), "write QTY@INTRINSIC"),
         (("NSE:INFY", "--buy", "9999999999@99999999"), "too large"),
         (("NSE:INFY", "--exercise", "1@1"), "NSE:INFY is no option"),
         (("NFO:NIFTY25DECFUT", "--exercise", "1@1"), "is no option"),

@@ -393,6 +393,66 @@ def test_actions_that_do_not_fit_say_where(tmp_path: Path, line: str, message: s
         read_actions(listed)
 
 
+@pytest.mark.parametrize(
+    ("name", "days", "apart"),
+    [
+        ("TCS.csv", [f"2025-07-{n:02}" for n in (7, 14, 21, 28)], "7d"),
+        ("TCS_day.csv", ["2025-01-01", "2025-02-01", "2025-03-03", "2025-04-01"], "29d"),
+        ("TCS_week.csv", [f"2025-07-{n:02}" for n in (7, 14, 21, 28)], "7d"),
+    ],
+)
+def test_weeks_and_months_are_no_days(
+    tmp_path: Path, name: str, days: list[str], apart: str
+) -> None:
+    """Their rows bear their first day and know later prices; what is of its own day is said."""
+    text = HEAD + "".join(f"{day},{BARS}\n" for day in days)
+    with pytest.raises(UsageError, match=rf"{apart} apart.*--interval 1d"):
+        brought(tmp_path, {name: text})
+    assert brought(tmp_path, {name: text}, interval_ns=86_400 * 10**9).new == 4
+    # With neighbours among them the others are holes.
+    text += f"2025-07-15,{BARS}\n2025-07-16,{BARS}\n"
+    assert brought(tmp_path / "b", {name: text}).new == 6
+
+
+def test_an_action_that_changes_nothing_is_told_of(tmp_path: Path) -> None:
+    """A name written otherwise, a day before all rows: in an import and in a check."""
+    listed = tmp_path / "actions.csv"
+    listed.write_text(
+        "instrument,ex_date,kind,from,to\nTCSS,2025-07-04,split,1,2\nTCS,2025-06-02,bonus,1,1\n"
+        "TCS,2025-07-02,split,1,2\n"
+    )
+    actions = read_actions(listed)
+    text = f"{HEAD}2025-07-01,{BARS}\n2025-07-02,{BARS}\n"
+    told = [note for note in brought(tmp_path, {"TCS_day.csv": text}, actions=actions).notes
+            if "corporate" in note]  # fmt: skip
+    assert told == [
+        "--corporate-actions: NSE:TCSS, split of 2025-07-04: no row of these files lies before it",
+        "--corporate-actions: NSE:TCS, bonus of 2025-06-02: no row of these files lies before it",
+    ]
+    (note,) = checked(tmp_path / "c", actions=actions).notes
+    assert note == "--corporate-actions: NSE:TCSS, split of 2025-07-04: no row of it was checked"
+
+
+def test_an_action_twice_is_refused(tmp_path: Path) -> None:
+    """It would adjust twice; two dividends of a day that differ are two."""
+    listed = tmp_path / "actions.csv"
+    head = "instrument,ex_date,kind,from,to\n"
+    listed.write_text(f"{head}TCS,2025-07-04,split,10,5\n\nNSE:TCS,2025-07-04,split,1,2\n")
+    with pytest.raises(UsageError, match=r"line 4: NSE:TCS, split of 2025-07-04 is on line 2"):
+        read_actions(listed)
+    listed.write_text(f"{head}TCS,2025-07-04,dividend,,5\nTCS,2025-07-04,dividend,,7\n")
+    assert len(read_actions(listed)) == 2
+
+
+def test_a_row_of_yfinance_without_a_date_is_counted(tmp_path: Path) -> None:
+    """It is a row that can't be read, not part of the head."""
+    text = "Price,Close,High,Low,Open,Volume\nTicker,X.NS,X.NS,X.NS,X.NS,X.NS\nDate,,,,,\n"
+    text += "".join(f"{day},100,101,99,100,5\n" for day in ("2025-07-01", "", "2025-07-03"))
+    account = brought(tmp_path, {"yf.csv": text})
+    assert (account.read, account.new) == (3, 2)
+    assert account.dropped["no time that can be read"][0] == 1
+
+
 def test_what_each_file_became_is_told(tmp_path: Path) -> None:
     """Rows by fate and file, what was sorted, and every row once."""
     text = f"{HEAD}2025-07-02,{BARS}\n2025-07-01,{BARS}\nTotal,,,,,\n2025-07-03,1,0.5,1,1,5\n"

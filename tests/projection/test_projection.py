@@ -211,6 +211,30 @@ def test_whatever_a_value_is_the_next_event_is_taken_in(migrated_database: Setti
     using(migrated_database, work)
 
 
+WRONG_MANIFESTS: list[dict[str, Any]] = [
+    {}, {"mode": "paper"}, {"mode": 1, "strategies": []}, {"mode": "p" * 40, "strategies": []},
+    {"mode": "paper", "strategies": ["a"]}, {"mode": "paper", "strategies": [{"name": "a\0"}]},
+    {"mode": "paper", "strategies": [], "more": "\0"},
+]  # fmt: skip
+
+
+def test_a_manifest_that_no_row_holds_is_refused(migrated_database: Settings) -> None:
+    """It may come from anyone: what the run does is taken in without it."""
+
+    async def work(database: Database) -> None:
+        for wrong in WRONG_MANIFESTS:
+            run = fresh()
+            first, *others = trades(run, 1)
+            data = RunState(status="running", manifest=wrong)
+            told = msgspec.structs.replace(first, data=data)
+            applied = await Tables(database).apply([told, *others])
+            assert [each.event for each in applied.refused] == [told], wrong
+            assert applied.taken == len(others) - 1
+            assert (await rows_of(database, run))["runs"][0]["manifest"] == {}
+
+    using(migrated_database, work)
+
+
 def kind_of(value: Any) -> str:
     if isinstance(value, int):
         return "number"

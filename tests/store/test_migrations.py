@@ -145,7 +145,7 @@ def test_db_upgrade_and_check_on_the_command_line(
     assert (before.status, before.err) == (1, "")
     assert "alphapanda db upgrade" in before.out
     assert command("db", "upgrade", capsys=capsys).status == 0
-    assert "at 0006 already" in command("db", "upgrade", capsys=capsys).out
+    assert "at 0007 already" in command("db", "upgrade", capsys=capsys).out
     after = command("db", "check", "--json", capsys=capsys)
     assert after.status == 0
     assert '"differences": []' in after.out

@@ -34,6 +34,7 @@ const COLUMNS = {
     { label: "Time", value: (row) => ({ text: clock(row.ts), title: moment(row.ts) }), sort: (row) => row.ts },
     { label: "Strategy", text: true, value: (row) => row.strategy, sort: (row) => row.strategy },
     { label: "Kind", text: true, value: (row) => row.kind },
+    { label: "Tag", text: true, value: (row) => row.tag || "", sort: (row) => row.tag || "" },
     { label: "Price", value: (row) => amount(row.price) },
     { label: "Became", text: true, value: (row) => ({ text: row.status === "validated" ? "an order" : row.status === "rejected" ? "refused" : "waits", tone: row.status === "rejected" ? "warn" : "" }), sort: (row) => row.status },
     { label: "Rule", text: true, value: (row) => row.code || "", sort: (row) => row.code || "" },

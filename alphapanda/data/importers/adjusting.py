@@ -17,14 +17,14 @@ LAST: dict[Kind, str] = {"bar": "close", "tick": "last", "quote": "bid"}
 
 def adjust(
     con: duckdb.DuckDBPyConnection, table: str, *, kind: Kind, actions: Sequence[Action], path: str
-) -> list[str]:
-    """Adjust the sound rows of a staged file and return what was done, in words.
+) -> dict[Action, str]:
+    """Adjust the sound rows of a staged file; return what each action that met some did, in words.
 
     A split, bonus or consolidation divides prices and multiplies quantities by what a share
     became; a dividend takes its share of the last price before its day off all prices before.
     Prices are rounded to Rs 0.0001.
     """
-    notes = []
+    done = {}
     for action in sorted(actions, key=lambda each: each.ex_date):
         before = (
             f"FROM {table} WHERE flaw IS NULL AND instrument = {literal(action.instrument)} AND "
@@ -37,7 +37,7 @@ def adjust(
             continue
         ratio = _ratio(action, last)
         if ratio is None:
-            notes.append(f"{path}: {action.instrument}: a dividend above the price is not taken")
+            done[action] = f"{path}: {action.instrument}: a dividend above the price is not taken"
             continue
         sets = [
             f"{name} = ({name}::HUGEINT * {ratio.denominator} * 2 + {ratio.numerator}) // "
@@ -50,11 +50,11 @@ def adjust(
                 for name in FIELDS[kind] if name in QUANTITIES
             ]  # fmt: skip
         con.execute(f"UPDATE {table} SET {', '.join(sets)} {before.partition(table)[2]}").fetchall()
-        notes.append(
+        done[action] = (
             f"{path}: {action.instrument}: {rows:,} rows before {action.ex_date} adjusted for the "
             f"{action.kind} (prices divided by {float(ratio):.6g})"
         )
-    return notes
+    return done
 
 
 # What prices are divided by; None where a dividend leaves nothing.

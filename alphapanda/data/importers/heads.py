@@ -138,7 +138,7 @@ def yahoo(path: str, rows: Iterable[list[str]]) -> Made:
 
     def made() -> Iterator[Sequence[str]]:
         for row in lines:
-            if not row or row[0].strip().lower() in ("date", "datetime", ""):
+            if not any(row) or row[0].strip().lower() in ("date", "datetime"):
                 continue
             for ticker, at in columns.items():
                 cells = [row[at[price]] if price in at else "" for price in prices]

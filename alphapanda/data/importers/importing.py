@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from alphapanda.data import catalogue
+from alphapanda.data.actions import Action, idle
 from alphapanda.data.catalogue import Part
 from alphapanda.data.fineness import too_fine
 from alphapanda.data.importers import merging, staging, steps
@@ -117,6 +118,7 @@ class _Import:
         self._said = said
         self._account = Account()
         self._tables: dict[str, tuple[Kind, int]] = {}
+        self._adjusted: set[Action] = set()
 
     def run(self, files: list[str], *, replacing: bool) -> Account:
         files = self._without_masters(files)
@@ -131,6 +133,8 @@ class _Import:
             table = self._stage(number, source, naming.wanted(source.path))
             self._account.became.append(became(self._con, table, source, number=number))
             self._progress("read", number + 1, len(sources))
+        unmet = [each for each in self._wanted.actions if each not in self._adjusted]
+        self._account.notes += idle(unmet, "no row of these files lies before it")
         places = self._merge(staged, replacing=replacing)
         places += self._write_instruments(staged, sources)
         self._count()
@@ -170,9 +174,9 @@ class _Import:
         self._account.notes += [note] if note is not None else []
         staging.add(self._con, into, source, wanted, file=number)
         if wanted.actions:
-            self._account.notes += adjust(
-                self._con, into, kind=kind, actions=wanted.actions, path=source.path
-            )
+            done = adjust(self._con, into, kind=kind, actions=wanted.actions, path=source.path)
+            self._account.notes += done.values()
+            self._adjusted |= done.keys()
         if kind == "bar":
             interval_ns = steps.interval_of(self._con, into, source, said=wanted.interval_ns)
         table = f"rows_{kind}_{interval_ns}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from alphapanda.data.importers.source import Source
-from alphapanda.data.intervals import refuse_other_steps
+from alphapanda.data.intervals import refuse_other_steps, refuse_weeks
 from alphapanda.data.schema import SECOND_NS
 from alphapanda.errors import UsageError
 from alphapanda.model.calendar import DAY, IST
@@ -26,11 +26,14 @@ def interval_of(
             counted, told, path=source.path, clocks=_clocks(con, table),
             says="--interval" if said == told else "its name" if said is None else "its form",
         )  # fmt: skip
+        if told == DAY and said is None:
+            refuse_weeks(counted, path=source.path)
         return told
     if not con.sql(f"SELECT 1 FROM {table} LIMIT 1").fetchall():
         raise UsageError(f"{source.path} holds no rows: leave it out.")
     if not con.sql(f"SELECT 1 FROM {table} WHERE flaw IS NULL LIMIT 1").fetchall():
         return DAY  # the account of its rows says why there are none
+    refuse_weeks(counted, path=source.path)
     if _clocks(con, table) == 0:
         return DAY
     if not counted:

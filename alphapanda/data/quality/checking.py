@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from alphapanda.data import catalogue
-from alphapanda.data.actions import Action
+from alphapanda.data.actions import Action, idle
 from alphapanda.data.importers import staging, steps
 from alphapanda.data.importers.choosing import files_of, is_master, open_source
 from alphapanda.data.importers.importing import Progress
@@ -253,9 +253,9 @@ class _Check:
             total += count
             edges += [each for each in (low, high) if each is not None]
             names |= set(of or ())
-        return Report(
-            tuple(findings), total, len(names), day(min(edges)), day(max(edges)), tuple(self._notes)
-        )
+        unknown = [each for each in self._asked.actions if each.instrument not in names]
+        notes = (*self._notes, *idle(unknown, "no row of it was checked"))
+        return Report(tuple(findings), total, len(names), day(min(edges)), day(max(edges)), notes)
 
 
 def _data(rows: Rows) -> str:

@@ -14,7 +14,7 @@ import duckdb
 from alphapanda.data import catalogue
 from alphapanda.data.filenames import apart, replayed
 from alphapanda.data.fineness import too_fine
-from alphapanda.data.intervals import refuse_other_steps
+from alphapanda.data.intervals import refuse_other_steps, refuse_weeks
 from alphapanda.data.names import FileSymbols, Instruments, choose
 from alphapanda.data.replay.blocks import POSITION_BITS
 from alphapanda.data.replay.checks import Defect
@@ -292,12 +292,14 @@ class Opening:
                 says = "its folder" if catalogue.part_of(paths[file]) else "--interval"
                 refuse_other_steps(counted, interval_ns, path=paths[file], says=says)
             return interval_ns
+        paths = [path for run in runs for path in run.paths]
+        for file, counted in survey.steps.items():
+            refuse_weeks(counted, path=paths[file])
         if any(run.layout.types["ts"] == "DATE" for run in runs):
             return DAY
         told = {file: usual_step(steps) for file, steps in survey.steps.items() if steps}
         if not told:
             return _whole_days(self._usual_step(runs[0]))
-        paths = [path for run in runs for path in run.paths]
         file, interval_ns = next(iter(told.items()))
         for other, step in told.items():
             if step != interval_ns:

@@ -7,7 +7,7 @@ DuckDB, some days at a time, so memory stays bounded however much data there is.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, timedelta
@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from alphapanda.data import catalogue
@@ -100,6 +101,8 @@ class Replay:
             EPOCH + timedelta(days=day): rows for day, rows in sorted(opened.survey.days.items())
         }
         self.days = tuple(self.day_rows)
+        self.idle: dict[date, int] = {}
+        """Rows of day bars on days without trading, which are left out."""
         self.repairs: dict[str, int] = dict(opened.survey.dropped)
         present = {name for run in opened.runs for name in run.layout.fields}
         self.columns = frozenset({"ts", "instrument", *present})
@@ -127,9 +130,35 @@ class Replay:
         self._resources.close()
 
     def end_with(self, calendar: Calendar, groups: Sequence[SessionGroup]) -> None:
-        """Let bars end with the sessions of a calendar; `groups` by instrument."""
+        """Let bars end with the sessions of a calendar; `groups` by instrument.
+
+        Raises: UsageError if all are bars of days without trading.
+        """
+        if self.kind == "bar" and self.interval_ns % DAY == 0 and not calendar.is_always:
+            self._leave_out(calendar, set(groups))
         if self.kind == "bar":
             self._ends = Ends(calendar, self.days, groups, self.interval_ns)
+
+    def _leave_out(self, calendar: Calendar, groups: set[SessionGroup]) -> None:
+        self.idle = {
+            day: rows for day, rows in self.day_rows.items()
+            if all(calendar.session(day, group) is None for group in groups)
+        }  # fmt: skip
+        self.day_rows = {d: rows for d, rows in self.day_rows.items() if d not in self.idle}
+        self.days, self.rows = tuple(self.day_rows), sum(self.day_rows.values())
+        if not self.days:
+            raise UsageError(
+                f"All {sum(self.idle.values()):,} day bars lie on days without trading (first "
+                f"{min(self.idle)}): correct their dates; --calendar always takes every day."
+            )
+
+    # A day bar enters at its close, wherever its stamp lies; within a day there are no idle ones.
+    def _trading(self, pieces: Iterable[Block]) -> Iterator[Block]:
+        idle = np.array([(day - EPOCH).days for day in self.idle], np.int64)
+        for piece in pieces:
+            kept = ~np.isin((piece["ts"] - 1 + IST) // DAY, idle)
+            if kept.any():
+                yield piece if kept.all() else take(piece, kept)
 
     def batches(self) -> Generator[Columns, None, None]:
         """Yield the rows by (ts, instrument, file position), at most `batch_rows` at once.
@@ -145,10 +174,11 @@ class Replay:
             repair=self._options.repair,
             keep_repeats=self._options.keep_repeats or self._repeats_kept,
         )
-        ordered = self._pieces() if self._ends is None else self._ends.shortened(self._pieces())
-        pieces = (checks.values(piece) for piece in ordered)
+        pieces = self._trading(self._pieces()) if self.idle else self._pieces()
+        ordered = pieces if self._ends is None else self._ends.shortened(pieces)
+        valued = (checks.values(piece) for piece in ordered)
         try:
-            for block in regrouped(pieces, self._options.batch_rows):
+            for block in regrouped(valued, self._options.batch_rows):
                 unique = checks.repeats(by_instrument(block))
                 yield from self._deliver(checks.volumes(checks.late(unique)))
         except Defect as defect:
@@ -236,7 +266,7 @@ class Replay:
     def _windows(self) -> Iterator[tuple[date | None, date | None]]:
         first, rows = self._options.first, 0
         for day in self.days:
-            count = self._opened.survey.days[(day - EPOCH).days]
+            count = self.day_rows[day]
             if rows and rows + count > CHUNK_ROWS:
                 yield first, day - timedelta(days=1)
                 first, rows = day, 0

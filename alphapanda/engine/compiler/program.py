@@ -99,7 +99,9 @@ def build(
     whole = all(spec.compiled for spec in shape.specs)
     function = "step" if whole else "proceed"
     made = compiled(program, function, cache_dir, tier)
-    return made if whole else replace(made, entry=None, step=plain_loop(program, made.entry))
+    if whole:
+        return made
+    return replace(made, entry=None, step=plain_loop(program, made.entry, tier=made.tier))
 
 
 def weight(specs: Sequence[Spec]) -> int:
@@ -141,10 +143,13 @@ def unbound(shape: Shape) -> Program:
 
 
 def plain_loop(
-    program: Program, proceed: Callable[[Any, int], Any] | None
+    program: Program, proceed: Callable[[Any, int], Any] | None, *, tier: Tier = Tier.PLAIN
 ) -> Callable[[Any, Any, int], int]:
-    """Return the loop as plain Python, with the compiled `proceed` if there is one."""
-    binder = Binder(None, program.shape.flags)
+    """Return the loop as plain Python, with the compiled `proceed` of a tier if there is one."""
+    flags = dict(program.shape.flags)
+    if tier == Tier.QUICK:  # a core for any strategies queues hooks that these may not have
+        flags["QUEUED"] = GENERAL["QUEUED"]
+    binder = Binder(None, flags)
     handle = [0]
     if proceed is not None:
         binder.replaced[loop.proceed] = lambda _core, _columns, at: proceed(handle[0], at)

@@ -216,6 +216,8 @@ class RequestVerb(IntEnum):
     NEW = 0
     CANCEL = 1
     MODIFY = 2
+    ADOPT = 3
+    """Nothing is sent: the broker has the order already."""
 
 
 class Maker(IntEnum):

@@ -21,7 +21,10 @@ from alphapanda.data.replay.replay import FileInfo
 from alphapanda.events.feeds import Feed, Portion
 from alphapanda.model.rows import ReportKind
 
-__all__ = ["ExecutionClient", "MarketSource", "OrderRequest", "Origin", "Report", "ReportKind"]
+__all__ = [
+    "ExecutionClient", "ForeignOrder", "MarketSource", "OrderRequest", "Origin", "Report",
+    "ReportKind",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,24 @@ class OrderRequest(NamedTuple):
     """Widest fill of MARKET and STOP, in 1e-7 of the last price."""
     broker: str = ""
     """The only one that it may go to; empty: whoever it is handed to."""
+    adopts: str = ""
+    """Of ADOPT, the broker's number of the order; nothing is sent."""
+    since_ns: int = 0
+    """Of ADOPT, when the core took it, ns UTC."""
+
+
+class ForeignOrder(NamedTuple):
+    """An order that the broker has and no run sent; it can become a strategy's."""
+
+    name: str
+    """EXCHANGE:SYMBOL."""
+    qty: int
+    """Signed, its total."""
+    price: int
+    """Scaled; 0: at the market."""
+    trigger: int
+    """0: none, or reached."""
+    product: int
 
 
 class Report(NamedTuple):

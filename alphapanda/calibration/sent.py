@@ -153,7 +153,7 @@ VERBS = {
 }  # fmt: skip
 SEEN = (EventType.ORDER_ACKNOWLEDGED, EventType.ORDER_MODIFIED, EventType.ORDER_TRIGGERED)
 """Events of an order that is at the exchange, beside those with its number there."""
-WORDS = {*VERBS, *SEEN, EventType.ORDER_FILLED}
+WORDS = {*VERBS, *SEEN, EventType.ORDER_FILLED, EventType.ORDER_ADOPTED}
 UNSENT = "NOT_SENT"
 """Why an order was not at the exchange that its strategy took back before it had left."""
 
@@ -175,6 +175,8 @@ class Reading:
     """... which asks for the change that is not answered."""
     _seen: set[int] = field(default_factory=set)
     """Numbers of orders that were at the exchange."""
+    _adopted: set[int] = field(default_factory=set)
+    """Numbers of orders that somebody else sent: nobody knows when, nor at which prices."""
     _void: set[int] = field(default_factory=set)
     """Acts that did not come about."""
     _away: dict[int, str] = field(default_factory=dict)
@@ -208,7 +210,10 @@ class Reading:
         if envelope.type == EventType.ORDER_PLACED:
             self._places[said.order] = len(self._orders)
             self._orders.append(self._order(said, envelope.ts))
-        elif said.order == 0:  # the broker's own, or among strategies
+        elif envelope.type == EventType.ORDER_ADOPTED:
+            self._adopted.add(said.order)
+            return
+        elif said.order == 0 or said.order in self._adopted:  # 0: the broker's own, or among us
             return
         elif said.order not in self._places:
             raise UsageError(f"the journal speaks of order {said.order}, which it never placed")

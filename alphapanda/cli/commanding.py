@@ -22,6 +22,7 @@ from alphapanda.runs.commands import (
     KILL,
     Command,
     Decision,
+    left_standing,
     load_key,
     new_id,
     registered_folders,
@@ -61,6 +62,7 @@ class Scope(NamedTuple):
     kind: str = "account"
     name: str = ""
     order: int = 0
+    order_id: str = ""
 
 
 def scope_of(strategy: str | None, instrument: str | None) -> Scope:
@@ -97,7 +99,7 @@ def command_runs(
         now = time.time_ns()
         command = Command(
             new_id(now), target.manifest["run_id"], verb, scope.kind, scope.name, scope.order,
-            by, reason, now,
+            by, reason, now, scope.order_id,
         )  # fmt: skip
         send(target.folder, key, command)
         given.append((target, command))
@@ -116,14 +118,7 @@ def decide(
         UsageError: if no run is named, and not exactly one sends orders.
     """
     settings = config.load()
-    if run is None:
-        sending = [each for each in all_targets(settings) if each.manifest.get("sent")]
-        if len(sending) != 1:
-            names = ", ".join(each.folder.name for each in sending) or "none"
-            raise UsageError(f"name the RUN: of those that send orders there are {names}")
-        target = sending[0]
-    else:
-        target = target_of(folder_of(run, settings.runs_dir))
+    target = sending_target(settings, run)
     now = time.time_ns()
     decision = Decision(new_id(now), target.manifest["run_id"], choice, order_id,
                         f"cli:{getpass.getuser()}", reason, now)  # fmt: skip
@@ -140,6 +135,21 @@ def decide(
     else:
         sys.stdout.write(f"{decided(done)}\n")
     return NOT_APPLIED if wait and not done["applied"] else 0
+
+
+def sending_target(settings: Settings, run: str | None) -> Target:
+    """Return the run that is named, or the only one that sends orders to a broker.
+
+    Raises:
+        UsageError: if no run is named, and not exactly one sends orders.
+    """
+    if run is not None:
+        return target_of(folder_of(run, settings.runs_dir))
+    sending = [each for each in all_targets(settings) if each.manifest.get("sent")]
+    if len(sending) != 1:
+        names = ", ".join(each.folder.name for each in sending) or "none"
+        raise UsageError(f"name the RUN: of those that send orders there are {names}")
+    return sending[0]
 
 
 def decided(facts: dict[str, Any]) -> str:
@@ -228,12 +238,8 @@ def line(facts: dict[str, Any]) -> str:
         later = "" if facts["standing"] == Standing.RUNNING else ", when it goes on: it is " + str(
             facts["standing"])  # fmt: skip
         return f"{head} is on the disk; the run applies it{later}"
-    if not facts["positions"]:
-        left = "no position is open"
-    else:
-        left = (f"{facts['positions']} positions stay open; {facts['with_stop']} of "
-                f"{facts['positions']} have a stop")  # fmt: skip
-    return f"{head} applied: {left}; {facts['working']} orders work"
+    closing = ", closing orders go out" if facts["verb"] == Verb.FLATTEN else ""
+    return f"{head} applied{closing}: at that moment {left_standing(facts)}"
 
 
 def confirm_account(account: str | None, wanted: str, what: str) -> None:

@@ -28,6 +28,7 @@ def orders(run: OfRun = None, broker: AtBroker = None, json: Json = False) -> in
     \b
     What no run can explain is decided by you:
       alphapanda orders ignore ORDER
+      alphapanda orders adopt ORDER --strategy NAME
     """  # noqa: D301 (click keeps the lines below its mark as they are)
     from alphapanda.brokers.zerodha import beside  # noqa: PLC0415 (requests, Twisted)
     from alphapanda.brokers.zerodha.orders.reading import order_row  # noqa: PLC0415

@@ -150,7 +150,9 @@ def facts_of(done: Any) -> dict[str, Any]:
             "day_closed": done.day_closed, "verify": done.verify, "digest": done.digest,
             "faults": done.faults,
             "fills": done.summary.get("fills"), "pnl": done.summary.get("pnl"),
-            "charges": done.summary.get("charges")}  # fmt: skip
+            "charges": done.summary.get("charges"), "rows": done.summary.get("ticks"),
+            "dropped": done.summary.get("repairs", {}),
+            "notes": done.summary.get("notes", [])}  # fmt: skip
 
 
 def print_rehearsed(done: Any) -> None:
@@ -171,6 +173,10 @@ def print_rehearsed(done: Any) -> None:
         "verify": done.verify,
         "what went wrong": ", ".join(f"{n} x {what}" for what, n in done.faults.items())
         or "nothing",
+        "rows that came": count(done.summary.get("ticks", 0)),
+        "on the way": ", ".join(
+            f"{count(n)} {what}" for what, n in done.summary.get("repairs", {}).items()
+        ) or "nothing lost",
         "P&L after charges": str(done.summary.get("pnl")),
     }  # fmt: skip
     for name, value in rows.items():
@@ -178,3 +184,5 @@ def print_rehearsed(done: Any) -> None:
     for line in found.differences[:10]:
         table.add_row("difference", Text(line))
     print_table(table)
+    for note in done.summary.get("notes", ()):
+        sys.stdout.write(f"note: {note}\n")

@@ -53,6 +53,8 @@ COMMANDS = {
                   "is."),
     "orders": Row("alphapanda.cli.orders", "Show our orders of today beside the broker's; status "
                   "1 if some differ."),
+    "orders adopt": Row("alphapanda.cli.orders_adopt", "Make an order of the account a strategy's, "
+                        "with what was filled of it today."),
     "orders ignore": Row("alphapanda.cli.orders_ignore", "Take an order in quarantine for somebody "
                          "else's: its instrument takes risk again."),
     "orders resume": Row("alphapanda.cli.orders_resume", "Let orders leave again after a halt "

@@ -181,6 +181,12 @@ class Zerodha(Section):
         "Of the connection: orders are refused from an address that the app does not list.", "ipv4"
     )
     timeout_s: Seconds = says("For a whole answer; an order's fate is unknown after it.", 7)
+    reprice_s: float = says(
+        "Until a market order that only closes, and rests, is one at the market again; 0: never.",
+        0,
+        ge=0,
+        le=3_600,
+    )
     download_timeout_s: Seconds = says("For a whole file of instruments.", 120)
 
 

@@ -16,6 +16,7 @@ from alphapanda.books.stops import (
     squares_off,
     wait_for_close,
 )
+from alphapanda.core.adopting import adopt
 from alphapanda.core.context import AUTO
 from alphapanda.core.gate import announce, decide_on
 from alphapanda.core.glue import closing_refusal
@@ -43,6 +44,8 @@ def obey(core: Core, row: Record) -> None:
         slot = place_of(core, row.b)
         if slot >= 0:
             request_cancel(core, core.orders[slot], Reason.OPERATOR)
+    elif row.kind == Control.ADOPT:
+        adopt(core, row)
 
 
 def say(core: Core, row: Record) -> None:

@@ -21,6 +21,10 @@ from alphapanda.errors import OutsideError, UsageError
 UNNAMED = "DATA"
 """The symbol of a frame without one."""
 
+NO_SERIES = (
+    "a Series is one column, and a run needs rows with times and prices: give "
+    "{'NSE:INFY': frame} with columns open, high, low and close, or last for ticks."
+)
 LEVELS = 2
 PRICE_WORDS = frozenset({"open", "high", "low", "close", "volume", "adj close"})
 
@@ -33,6 +37,12 @@ def is_frame(data: Any) -> bool:
     return isinstance(data, (pa.Table, pa.RecordBatch))
 
 
+def is_series(data: Any) -> bool:
+    """Tell whether data are a column of pandas or polars, which is no frame of rows."""
+    kind = type(data)
+    return kind.__name__ == "Series" and kind.__module__.partition(".")[0] in ("pandas", "polars")
+
+
 def with_files(data: Any, folder: Path, *, instruments: Sequence[str] = ()) -> Any:
     """Return data with a file in place of each frame, kept in a folder by its content.
 
@@ -43,6 +53,8 @@ def with_files(data: Any, folder: Path, *, instruments: Sequence[str] = ()) -> A
     """
     if isinstance(data, Mapping):
         return [_kept(frame, folder, str(name)) for name, frame in data.items()]
+    if is_series(data):
+        raise UsageError(f"data: {NO_SERIES}")
     only = instruments[0] if len(instruments) == 1 else UNNAMED
     if is_frame(data):
         return [_kept(data, folder, only)]
@@ -52,6 +64,8 @@ def with_files(data: Any, folder: Path, *, instruments: Sequence[str] = ()) -> A
 
 
 def _kept(frame: Any, folder: Path, name: str) -> str:
+    if is_series(frame):
+        raise UsageError(f"data of {name}: {NO_SERIES}")
     if not is_frame(frame):
         raise UsageError(
             f"data of {name}: {type(frame).__name__} is no frame of pandas, polars or Arrow."

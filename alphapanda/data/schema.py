@@ -215,7 +215,7 @@ def recognise(
     refuse_other_files(described, file)
     columns = _find_columns(described, file, mapping)
     days_only = "ts" in columns and described[columns["ts"]] == "DATE"
-    told = _told_kind(columns, file, days_only=days_only) if kind is None else kind
+    told = kind or _told_kind(columns, file, described, days_only=days_only)
     ranged = {"open", "high", "low"} <= columns.keys()
     if told == "bar" and ranged and "close" not in columns and "last" in columns:
         columns["close"] = columns["last"]
@@ -283,9 +283,17 @@ def _find_columns(
     return columns
 
 
+def listed(described: Mapping[str, str], most: int = 8) -> str:
+    """Return the names of a file's columns, the rest counted."""
+    more = len(described) - most
+    return ", ".join(list(described)[:most]) + (f" and {more} more" if more > 0 else "")
+
+
 # Files of bars have a last price beside open, high and low, or for the close; feeds of ticks have
 # the day's open, high and low beside what only they know: the size of the trade, bid and ask.
-def _told_kind(columns: Mapping[str, str], file: str, *, days_only: bool) -> Kind:
+def _told_kind(
+    columns: Mapping[str, str], file: str, described: Mapping[str, str], *, days_only: bool
+) -> Kind:
     ranged = {"open", "high", "low"} <= columns.keys() and {"close", "last"} & columns.keys()
     if ranged and (days_only or not {"qty", "bid", "ask"} & columns.keys()):
         return "bar"
@@ -295,10 +303,17 @@ def _told_kind(columns: Mapping[str, str], file: str, *, days_only: bool) -> Kin
         return "bar"
     if "bid" in columns or "ask" in columns:
         return "quote"
+    if "close" in columns:
+        raise UsageError(
+            f"{file} has closes alone: a bar needs open, high and low too, as orders fill within "
+            "it. Of prices that are known once an interval, make all four the same; or name the "
+            "column of trades with --map last=COLUMN."
+        )
     raise UsageError(
-        f"{file} has neither a last price, nor open, high, low and close, nor a bid or ask: "
-        "say what it is with --kind tick|bar|quote and name its columns with --map "
-        "(for instance --map last=COLUMN)."
+        f"{file} has neither a last price, nor open, high, low and close, nor a bid or ask, but "
+        f"{listed(described)}: say what it is with --kind tick|bar|quote and name its columns "
+        "with --map (for instance --map last=COLUMN). A column for each instrument must be rows: "
+        "a file or frame for each, or a column symbol."
     )
 
 

@@ -95,6 +95,8 @@ class Translator:
         if kind == Out.COMMAND:
             name = values["strategy"] or values["instrument"] or ""
             values |= {"name": name, **inputs.command(row[CAUSE])._asdict()}
+        elif kind == Out.ADOPTED:
+            values["broker_order_id"] = inputs.adopted(row[CAUSE])
         elif kind in ANSWERS:
             payload = PAYLOADS[TYPES[kind]].__struct_fields__
             said = inputs.report(kind, row[CAUSE], row[ORDER])
@@ -130,7 +132,7 @@ class Translator:
         if order == 0 or kind in (Out.PNL, Out.CHARGE, Out.KILLED, Out.COMMAND):
             return
         _, wanted = self._open.get(order, (own, 0))
-        if kind in (Out.SIGNAL, Out.ORDER, Out.MODIFIED):
+        if kind in (Out.SIGNAL, Out.ORDER, Out.ADOPTED, Out.MODIFIED):
             wanted = row[QTY]
         self._open[order] = (own, wanted)
         if kind in ENDED or (kind == Out.FILL and row[FILLED] == wanted):

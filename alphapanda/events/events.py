@@ -97,6 +97,7 @@ class EventType(StrEnum):
     EXTERNAL_POSITION = "external_position"
     BROKER_SESSION = "broker_session"
     RECONCILED = "reconciled"
+    ORDER_ADOPTED = "order_adopted"
     RUN_STATE = "run_state"
     SYSTEM_ERROR = "system_error"
 
@@ -457,6 +458,7 @@ PAYLOADS: dict[EventType, type[Payload]] = {
     EventType.EXTERNAL_POSITION: ExternalPosition,
     EventType.BROKER_SESSION: BrokerSession,
     EventType.RECONCILED: Reconciled,
+    EventType.ORDER_ADOPTED: Order,
     EventType.RUN_STATE: RunState,
     EventType.SYSTEM_ERROR: PartFailure,
 }

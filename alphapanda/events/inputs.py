@@ -14,7 +14,7 @@ import numpy as np
 from alphapanda.events.events import event_id
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import Control, Out, ReportKind
-from alphapanda.model.texts import CommandTexts, ReportTexts, Texts, part_id, worded
+from alphapanda.model.texts import AdoptTexts, CommandTexts, ReportTexts, Texts, part_id, worded
 
 
 class Inputs:
@@ -54,10 +54,20 @@ class Inputs:
 
     def command(self, cause: int) -> CommandTexts:
         """Return what the command behind an output row says in words."""
+        found = self._given(cause)
+        if isinstance(found, AdoptTexts):
+            return CommandTexts(found.command, found.by, found.reason)
+        return found if isinstance(found, CommandTexts) else CommandTexts("")
+
+    def adopted(self, cause: int) -> str:
+        """Return the broker's number of the order that the command behind a row takes over."""
+        found = self._given(cause)
+        return found.broker_order_id if isinstance(found, AdoptTexts) else ""
+
+    def _given(self, cause: int) -> Texts | None:
         place = self.place(cause)
         assert place is not None, "a command is of its own batch"
-        found = self._words(place[1])
-        return found if isinstance(found, CommandTexts) else CommandTexts("")
+        return self._words(place[1])
 
     def report(self, kind: Out, cause: int, order: int) -> dict[str, Any]:
         """Return what the report that an output row repeats says beside it; nothing of others."""

@@ -51,6 +51,7 @@ TYPES: dict[Out, EventType] = {
     Out.EXTERNAL_POSITION: EventType.EXTERNAL_POSITION,
     Out.BROKER_SESSION: EventType.BROKER_SESSION,
     Out.RECONCILED: EventType.RECONCILED,
+    Out.ADOPTED: EventType.ORDER_ADOPTED,
 }
 """The event that each type of output row is."""
 
@@ -69,7 +70,7 @@ ANSWERS = (
     Out.FILL, Out.UNKNOWN, *OF_ACCOUNT,
 )  # fmt: skip
 """Rows that say what a report said, with its words and the exchange's time."""
-SENT = {Out.ORDER, Out.MODIFY, Out.CANCEL}
+SENT = {Out.ORDER, Out.MODIFY, Out.CANCEL, Out.ADOPTED}
 REPORTED = ("trade_id", "broker_order_id", "exchange_ns", "text")
 BESIDE: dict[Out, tuple[str, ...]] = {
     Out.COMMAND: ("name", "command", "by", "reason"),

@@ -37,6 +37,7 @@ TOPICS: dict[EventType, Topic] = {
     EventType.VALIDATED_SIGNAL: Topic("{broker}.signals.validated", PAIR, "trade", READERS),
     EventType.REJECTED_SIGNAL: Topic("{broker}.signals.rejected", PAIR, "trade", READERS),
     EventType.ORDER_PLACED: Topic("{broker}.orders.submitted", ORDER, "trade", READERS),
+    EventType.ORDER_ADOPTED: Topic("{broker}.orders.submitted", ORDER, "trade", READERS),
     EventType.ORDER_MODIFY_SENT: Topic("{broker}.orders.submitted", ORDER, "trade", READERS),
     EventType.ORDER_CANCEL_SENT: Topic("{broker}.orders.submitted", ORDER, "trade", READERS),
     EventType.ORDER_ACKNOWLEDGED: Topic("{broker}.orders.acknowledged", ORDER, "trade", READERS),

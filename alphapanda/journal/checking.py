@@ -142,7 +142,7 @@ def head(payload: bytes) -> dict[str, Any]:
     told = fits(found, _Head, "its batch")
     if not set(told.columns) <= {*Columns._fields} or len({*told.columns}) != len(told.columns):
         raise StrangeError(f"its batch has columns that are none: {told.columns}")
-    if any(len(words) != WORDS for words in told.texts):
+    if any(len(words) not in WORDS for words in told.texts):
         raise StrangeError("its batch has words that no command or report says")
     width = sum(4 if name == "row" else 8 for name in told.columns)
     at += width * told.rows + control_dtype(found).itemsize * told.controls

@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+# isort: off
+from alphapanda.log import lean as lean  # before structlog
 import structlog
-from structlog.typing import EventDict, Processor
+# isort: on
 
 from alphapanda.log import redact
 from alphapanda.log.behind import Behind
@@ -23,6 +25,8 @@ from alphapanda.log.channels import CHANNELS, channel_of, part_of
 from alphapanda.log.files import ChannelFile
 
 if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor
+
     from alphapanda.config.settings import Settings
 
 FIRST = ("timestamp", "level", "channel", "part", "run_id", "correlation_id", "event")

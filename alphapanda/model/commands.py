@@ -16,6 +16,8 @@ class Verb(StrEnum):
     RESUME = "resume"
     FLATTEN = "flatten"
     CANCEL = "cancel"
+    ADOPT = "adopt"
+    """An order that the broker has becomes a strategy's (docs/adr/051)."""
 
     @property
     def control(self) -> Control:

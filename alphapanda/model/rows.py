@@ -10,7 +10,7 @@ import numpy as np
 NARROW_FIELDS = ("at", "ts", "kind", "a", "b", "c", "d")
 CONTROL_FIELDS = (*NARROW_FIELDS, "row", "qty", "price", "trigger", "reason")
 """`at`: the market row of the batch before which the control row runs; `a`..`d` by kind; what
-comes behind them is of a REPORT alone."""
+comes behind them is of a REPORT or an ADOPT alone."""
 
 OUT_FIELDS = (
     "ts", "cause", "type", "strategy", "row", "order", "group", "qty", "price", "a", "b", "c", "d",
@@ -21,7 +21,8 @@ VALIDATED, which are of no order yet, the number of its tag (`model/tags.py`).""
 
 CONTROL = np.dtype([(name, "<i8") for name in CONTROL_FIELDS])
 NARROW = np.dtype([(name, "<i8") for name in NARROW_FIELDS])
-"""A control row without what only a REPORT has; so a journal keeps batches that have none."""
+"""A control row without what only a REPORT or an ADOPT has; so a journal keeps batches that have
+none."""
 OUT = np.dtype([(name, "<i8") for name in OUT_FIELDS])
 
 
@@ -39,8 +40,9 @@ class Control(IntEnum):
     DAY_END = 4
     """The last session of the day is over: contract note, depository charges (IST day number)."""
     KILL = 5
-    """Stop trading and cancel what is open (scope, number within the scope); so on to CANCEL:
-    `c` is the command's number in the run, 0 if no operator sent it, `d` when it was asked for."""
+    """Stop trading and cancel what is open (scope, number within the scope); so on to CANCEL, and
+    in ADOPT: `c` is the command's number in the run, 0 if no operator sent it, `d` when it was
+    asked for."""
     REARM = 6
     """Allow trading again after a KILL."""
     PAUSE = 7
@@ -54,6 +56,9 @@ class Control(IntEnum):
     REPORT = 11
     """The broker says something (`ReportKind`, number of the order or 0); `c` is the report's
     number in the run, `d` when it happened by the exchange's clock, 0 if that is not known."""
+    ADOPT = 12
+    """An order that the broker has becomes a strategy's (scope STRATEGY, its number; row; qty, the
+    signed total; price; trigger; in `reason` its product)."""
 
 
 class ReportKind(IntEnum):
@@ -136,6 +141,8 @@ class Out(IntEnum):
     """The broker's side lets no new risk pass (`blocked` 1), or lets it again (0)."""
     RECONCILED = 22
     """Broker and journal were compared; `qty` things differ."""
+    ADOPTED = 23
+    """An order that the broker has, and nobody here sent, is the strategy's from now on."""
 
 
 OUT_MEANING: dict[Out, tuple[str, str, str, str]] = {
@@ -161,6 +168,7 @@ OUT_MEANING: dict[Out, tuple[str, str, str, str]] = {
     Out.EXTERNAL_POSITION: ("", "", "", ""),
     Out.BROKER_SESSION: ("code", "blocked", "", ""),
     Out.RECONCILED: ("", "", "", ""),
+    Out.ADOPTED: ("trigger", "kind", "tif", "product"),
 }
 
 

@@ -28,9 +28,22 @@ class ReportTexts(NamedTuple):
     """The broker's own words."""
 
 
-Texts = CommandTexts | ReportTexts
-WORDS = len(CommandTexts._fields)
-"""How many words each has."""
+class AdoptTexts(NamedTuple):
+    """The words of a command that takes an order of the broker's for a strategy's."""
+
+    command: str
+    by: str = ""
+    reason: str = ""
+    broker_order_id: str = ""
+
+
+Texts = CommandTexts | ReportTexts | AdoptTexts
+WORDS = (len(CommandTexts._fields), len(AdoptTexts._fields))
+"""How many words each has: the last alone has one more."""
+SHAPES: dict[int, type[CommandTexts | ReportTexts | AdoptTexts]] = {
+    Control.REPORT: ReportTexts, Control.ADOPT: AdoptTexts,
+}  # fmt: skip
+"""By kind of the control row, where they are no plain command's."""
 PART = "/"
 """Between the number of a trade and that of a part of it, from the second on."""
 
@@ -43,16 +56,23 @@ def worded(controls: Any) -> Any:
 def texts_of(controls: Any, words: Iterable[Sequence[str]]) -> tuple[Texts, ...]:
     """Return the words of control rows, in order, as texts of commands or of reports."""
     kinds = controls["kind"][np.flatnonzero(worded(controls))].tolist()
-    made = []
+    made: list[Texts] = []
     for number, each in enumerate(words):
-        reported = number < len(kinds) and kinds[number] == Control.REPORT
-        made.append(ReportTexts(*each) if reported else CommandTexts(*each))
+        kind = kinds[number] if number < len(kinds) else Control.KILL
+        made.append(SHAPES.get(kind, CommandTexts)(*each))
     return tuple(made)
 
 
 def commands(texts: Iterable[Texts]) -> list[str]:
     """Return the ids of the commands among texts."""
-    return [each.command for each in texts if isinstance(each, CommandTexts)]
+    return [each.command for each in texts if isinstance(each, CommandTexts | AdoptTexts)]
+
+
+def adopted(controls: Any, texts: Sequence[Texts]) -> dict[int, str]:
+    """Return which of the broker's orders commands take over, by the commands' numbers."""
+    numbers = controls["c"][worded(controls)].tolist()
+    named = zip(numbers, texts, strict=False)  # beside a core alone there are no words
+    return {number: each.broker_order_id for number, each in named if isinstance(each, AdoptTexts)}
 
 
 def part_id(trade_id: str, number: int) -> str:

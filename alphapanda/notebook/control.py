@@ -15,7 +15,15 @@ from alphapanda.errors import AlphaPandaError, UsageError
 from alphapanda.journal.journal import Journal, Standing
 from alphapanda.model.commands import Verb
 from alphapanda.notebook.live import Live, table, widgets_here
-from alphapanda.runs.commands import Command, load_key, new_id, outcome_of, send, wait_for
+from alphapanda.runs.commands import (
+    Command,
+    left_standing,
+    load_key,
+    new_id,
+    outcome_of,
+    send,
+    wait_for,
+)
 from alphapanda.runs.folders import folder_of
 
 VERBS = (Verb.PAUSE, Verb.RESUME, Verb.FLATTEN, Verb.KILL)
@@ -141,12 +149,7 @@ def came_of(facts: dict[str, Any]) -> str:
     """Return what came of a command, in words."""
     if facts.get("refused"):
         return f"refused: {facts['refused']}"
-    if not facts.get("positions"):
-        return f"applied: no position is open; {facts.get('working', 0)} orders work"
-    return (
-        f"applied: {facts['positions']} positions stay open, {facts['with_stop']} of them have a "
-        f"stop; {facts['working']} orders work"
-    )
+    return f"applied: at that moment {left_standing(facts)}"
 
 
 def control(run: str | Path) -> Control:

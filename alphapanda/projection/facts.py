@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 from uuid import UUID
 
 from alphapanda.errors import AlphaPandaError
+from alphapanda.events.events import Fill
 from alphapanda.model.money import to_scaled
 from alphapanda.store.words import Side
 
@@ -101,3 +102,14 @@ def uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise ImpossibleError("an id that is no UUID") from None
+
+
+def trade_number(told: Fill) -> str:
+    """Return what a trade is known by within its order.
+
+    An order of the broker's own has no number here, and exchanges count trades anew each day: such
+    a trade is known by that order's number too.
+    """
+    if told.order or not told.trade_id or not told.broker_order_id:
+        return told.trade_id
+    return f"{told.broker_order_id}:{told.trade_id}"

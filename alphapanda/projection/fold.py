@@ -24,6 +24,7 @@ from alphapanda.projection.facts import (
     side,
     size,
     told_by,
+    trade_number,
     uuid,
 )
 from alphapanda.projection.rows import Row, read, write
@@ -63,6 +64,7 @@ class Fold:
             EventType.VALIDATED_SIGNAL: self._validated,
             EventType.REJECTED_SIGNAL: self._rejected,
             EventType.ORDER_PLACED: self._placed,
+            EventType.ORDER_ADOPTED: self._placed,
             EventType.ORDER_ACKNOWLEDGED: self._acknowledged,
             EventType.ORDER_MODIFIED: self._modified,
             EventType.ORDER_TRIGGERED: self._triggered,
@@ -228,7 +230,8 @@ class Fold:
         refuse(told.qty == 0, "an order for nothing")
         row = Row(
             **self._base(event), order_id=told.order, client_order_id=name(event.key),
-            broker_order_id=None, seq=event.seq, instrument=name(told.instrument),
+            broker_order_id=name(told.broker_order_id) if told.broker_order_id else None,
+            seq=event.seq, instrument=name(told.instrument),
             side=side(told.qty), quantity=size(told.qty), filled=0, filled_value=0,
             kind=one_of(told.kind, KINDS), product=one_of(told.product, PRODUCTS),
             tif=one_of(told.tif, TIFS), price=positive(told.price),
@@ -313,7 +316,7 @@ class Fold:
         bounded(cost, position.realised + realised, position.charges + charges)
         self.fills.append(Row(
             **self._base(event), seq=event.seq, event_id=uuid(event.id), order_id=told.order,
-            trade_id=name(told.trade_id) if told.trade_id else None,
+            trade_id=name(number) if (number := trade_number(told)) else None,
             instrument=name(told.instrument), side=side(signed), quantity=quantity,
             price=price, charges=charges, realised=realised,
         ))  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +73,8 @@ def compare(ledger: Mapping[str, Any], envelopes: Iterable[Envelope]) -> Compari
     events = list(envelopes)
     fills = [event.data for event in events if event.type == EventType.ORDER_FILLED]
     squared = together(booked(fill) for fill in fills if not fill.order)
-    theirs, foreign = trades_of(ledger, squared)
+    adopted = {e.data.broker_order_id for e in events if e.type == EventType.ORDER_ADOPTED}
+    theirs, foreign = trades_of(ledger, squared, adopted)
     ours = [*(booked(fill) for fill in fills if fill.order), *squared]
     once = Counter(ours)
     twice = [trade for trade, times in once.items() if times > 1]
@@ -118,9 +119,9 @@ def together(parts: Iterable[Trade]) -> list[Trade]:
 
 
 def trades_of(
-    ledger: Mapping[str, Any], squared: Iterable[Trade] = ()
+    ledger: Mapping[str, Any], squared: Iterable[Trade] = (), adopted: Collection[str] = ()
 ) -> tuple[list[Trade], list[Trade]]:
-    """Return the ledger's trades: of our orders, those that closed ours, and of others."""
+    """Return the ledger's trades: of our orders, adopted ones too, and that closed ours; others."""
     closing = {(each.order, each.trade) for each in squared}
     ours: list[Trade] = []
     foreign: list[Trade] = []
@@ -132,6 +133,7 @@ def trades_of(
             entry["order"], str(FIRST_TRADE + entry["trade"]), entry["key"], signed, entry["price"]
         )
         mine = (entry["app"] and entry["tag"]) or (trade.order, trade.trade) in closing
+        mine = mine or trade.order in adopted
         (ours if mine else foreign).append(trade)
     return ours, foreign
 

@@ -67,6 +67,15 @@ def _settings(result: Any) -> dict[str, str]:
     return {**made, DATA: data, **options, "code": result.manifest["code"][:16]}
 
 
+def within(times: Sequence[Any]) -> list[int] | None:
+    """Return a run's first and last time, in ms since 1970; None of a run without any."""
+    found = [each for each in times if len(each)]
+    if not found:
+        return None
+    return [int(min(each.min() for each in found) // 10**6),
+            int(max(each.max() for each in found) // 10**6)]  # fmt: skip
+
+
 SPELT: dict[str, Callable[[Any], str]] = {
     "product": lambda value: Product(int(value)).name,
     "limit_fill": lambda value: LimitFill(int(value)).name.lower(),
@@ -95,9 +104,11 @@ def compare_page(results: Sequence[Any], names: Sequence[str]) -> str:
         curves.Curve(nanoseconds(r.exact["equity"]["ts"]), scaled(r.exact["equity"]["equity"]))
         for r in results
     ]
-    pieces = [nanoseconds(r.exact["prices"]["ts"]) for r in results]
-    pieces += [nanoseconds(r.exact["prices"]["last_ts"]) for r in results]
-    _, first, last = curves.days_of(*pieces, *(curve.ts for curve in shown))
+    times = [
+        [*(nanoseconds(r.exact["prices"][name]) for name in ("ts", "last_ts")), curve.ts]
+        for r, curve in zip(results, shown, strict=True)
+    ]
+    _, first, last = curves.days_of(*(each for one in times for each in one))
     pack.add("day_first", milliseconds(first))
     pack.add("day_last", milliseconds(last))
     for place, (result, curve) in enumerate(zip(results, shown, strict=True)):
@@ -107,7 +118,7 @@ def compare_page(results: Sequence[Any], names: Sequence[str]) -> str:
         add_curve(pack, f"equity_{place}", curves.Curve(thin.ts, np.round(thin.value / cash * 1e7)))
     content = {
         "kind": "compare", "names": list(names), "rows": comparison(results),
-        "differing": differing(results),
+        "differing": differing(results), "within": [within(one) for one in times],
         "pnl": [to_scaled(r.summary["pnl"]) / SCALE for r in results],
     }  # fmt: skip
     return page_of("compare", f"{len(results)} runs – Alpha Panda", content, pack)

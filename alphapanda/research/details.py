@@ -212,5 +212,6 @@ def spread(one: Mapping[str, float]) -> str:
 def drawdown_row(one: Mapping[str, Any]) -> list[str]:
     """Return a drawdown as label and value."""
     begin, end = one["peak"] or "start", one["recovered"] or "not recovered"
+    days = "day" if one["fall"] == 1 else "days"
     up = "" if one["recovery"] is None else f" and {one['recovery']} up"
-    return [f"{begin} to {end}", f"{percent(one['depth'])} · {one['fall']} days down{up}"]
+    return [f"{begin} to {end}", f"{percent(one['depth'])} · {one['fall']} {days} down{up}"]

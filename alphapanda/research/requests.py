@@ -1,9 +1,9 @@
 """What became of each order request: counted once, by how it ended.
 
-A request is what a strategy asks for, or what the core itself sends (a bracket's exits, the
-square-off). It is refused by our risk gate, or fails at the venue, or is filled, cancelled or
-expired, or open at the end of the run. One filled in part counts as how it ended; the quantity that
-was filled of it stands beside.
+A request is what a strategy asks for, what the core itself sends (a bracket's exits, the
+square-off), or an order of the broker's that an operator made a strategy's. It is refused by our
+risk gate, or fails at the venue, or is filled, cancelled or expired, or open at the end of the run.
+One filled in part counts as how it ended; the quantity that was filled of it stands beside.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class Requests:
 
         `counts` are the output rows by type. An order without a slot fails before it is one.
         """
-        sent, refused = counts[Out.ORDER], counts[Out.SIGNAL] - counts[Out.VALIDATED]
+        sent = counts[Out.ORDER] + counts[Out.ADOPTED]
+        refused = counts[Out.SIGNAL] - counts[Out.VALIDATED]
         ended = {**self._ended, "open": left.orders}
         partly = {**self._partly, "open": left.partly}
         filled = {**self._filled, "open": left.filled}

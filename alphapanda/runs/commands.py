@@ -44,6 +44,8 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: str = ""
     reason: str = ""
     requested_ns: int = 0
+    order_id: str = ""
+    """The broker's number of the order, of `adopt`."""
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +72,16 @@ class Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     command: str
     signature: str
+
+
+def left_standing(facts: Mapping[str, Any]) -> str:
+    """Return what a command found in the whole run when it was applied, in words."""
+    positions, working = facts.get("positions") or 0, facts.get("working") or 0
+    held = "no position is open"
+    if positions:
+        verb = "position is" if positions == 1 else "positions are"
+        held = f"{positions} {verb} open, {facts.get('with_stop') or 'none'} with a stop"
+    return f"{held}; {working or 'no'} order{'s' if working > 1 else ''} working"
 
 
 def sign(key: bytes, text: str) -> str:

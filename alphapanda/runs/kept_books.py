@@ -11,7 +11,8 @@ from alphapanda.journal.journal import Journal
 from alphapanda.model.calendar import ist_date
 
 STATES = {
-    EventType.ORDER_PLACED: "SENT", EventType.ORDER_ACKNOWLEDGED: "WORKING",
+    EventType.ORDER_PLACED: "SENT", EventType.ORDER_ADOPTED: "SENT",
+    EventType.ORDER_ACKNOWLEDGED: "WORKING",
     EventType.ORDER_TRIGGERED: "WORKING", EventType.ORDER_MODIFIED: "WORKING",
     EventType.ORDER_UNKNOWN: "UNKNOWN", EventType.ORDER_CANCELLED: "CANCELLED",
     EventType.ORDER_EXPIRED: "EXPIRED", EventType.ORDER_FAILED: "FAILED",
@@ -64,7 +65,7 @@ class KeptBooks:
 
     def _move(self, run: str, event: Envelope) -> None:
         data, key = event.data, (run, event.data.order)
-        if event.type == EventType.ORDER_PLACED:
+        if event.type in (EventType.ORDER_PLACED, EventType.ORDER_ADOPTED):
             self.orders[key] = KeptOrder(
                 run, data.order, data.instrument, data.product, data.qty, ist_date(event.ts)
             )

@@ -8,11 +8,11 @@ from alphapanda.data.instruments import read_masters
 from alphapanda.data.replay.resampled import Rows
 from alphapanda.model.calendar import Calendar
 from alphapanda.model.contracts import by_name
-from alphapanda.model.instruments import Instrument, Master
+from alphapanda.model.instruments import Instrument, Master, Segment
 from alphapanda.model.notes import Note, Rank
 from alphapanda.runs.assuming import ticks_assumed, with_derivatives
 from alphapanda.runs.options import Options
-from alphapanda.runs.settling import notes_on_expiries, notes_on_names
+from alphapanda.runs.settling import name_few, notes_on_expiries, notes_on_names
 
 
 def list_instruments(
@@ -31,6 +31,13 @@ def list_instruments(
             f"no instrument master: lot 1 assumed, {ticks_assumed(listed, calendar)}; "
             "--instruments FILE has them", Rank.ASSUMED,
         ))  # fmt: skip
+        contracts = [i for i in listed if i.segment in (Segment.FUTURES, Segment.OPTIONS)]
+        if contracts:
+            notes.append(Note(
+                f"{name_few(contracts)}: no file tells the lots, so a lot is 1 unit here and "
+                "any quantity passes: --instruments FILE, as docs/cookbook/option-csv.md has it",
+                Rank.MISSED,
+            ))  # fmt: skip
         notes += [Note(each, Rank.ASSUMED) for each in notes_on_names(listed)]
     expiring = notes_on_expiries(listed, replay.days, calendar, masters)
     notes += [Note(each, Rank.ASSUMED) for each in expiring]

@@ -19,7 +19,13 @@ import numpy as np
 
 from alphapanda import faults, log
 from alphapanda.books.state import OrderState
-from alphapanda.brokers.ports import ExecutionClient, MarketSource, OrderRequest, Report
+from alphapanda.brokers.ports import (
+    ExecutionClient,
+    ForeignOrder,
+    MarketSource,
+    OrderRequest,
+    Report,
+)
 from alphapanda.engine.engine import Engine
 from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker
@@ -53,8 +59,9 @@ if TYPE_CHECKING:
     from alphapanda.config.settings import Settings
 
 LOG = log.get(__name__)
-SILENCE_S = 10.0
-"""So long a venue may say nothing at the end of a feed while an answer of it is awaited."""
+SILENCE_S = 20.0
+"""So long a venue may say nothing at the end of a feed while an answer of it is awaited: a refusal
+is said once a look into its books ten seconds later has confirmed it."""
 DOUBT_S = 240.0
 """And so long while nobody knows if an order works: a client looks for it for some minutes."""
 NAP_S = 0.5
@@ -73,6 +80,10 @@ class Venue(Protocol):
 
     def decide(self, choice: Choice, order_id: str) -> str:
         """Do what an operator has decided about orders; return why it can't be done."""
+        ...
+
+    def find(self, order_id: str) -> ForeignOrder | str:
+        """Return an order of the broker's that no run sent, or why it can't be taken over."""
         ...
 
     def close_day(self) -> str:
@@ -169,7 +180,7 @@ def connected(
     reports.put(*doubts(run.session.engine), *news_of(night, before))
     line = Line(venue.connect(run_id, before), reports)
     if run.session.operator is not None:
-        run.session.operator.decide_with(venue.decide)
+        run.session.operator.decide_with(venue.decide, venue.find)
     run.session.reports = reports
     way = Way(str(venue.broker), run.plan.brokers(str(venue.broker)), reports.put)
     run.session.sinks.append(Sender(run.session.engine, line.submit, way))

@@ -19,7 +19,7 @@ from alphapanda.journal.journal import FILE, STOPPED, Journal, JournalWriter
 from alphapanda.journal.packing import Batch
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import Control
-from alphapanda.model.texts import Texts, worded
+from alphapanda.model.texts import Texts, adopted, worded
 from alphapanda.model.texts import commands as commands_of
 from alphapanda.runs.plan import RunPlan
 from alphapanda.runs.reports import reports_in, trade_of
@@ -192,7 +192,8 @@ def history(run: ActiveRun, journal: Journal) -> Iterator[OrderRequest | Report]
     allowed = run.plan.brokers(str(journal.contents.manifest["broker"]))
     for batch in journal.batches():
         yield from reports_in(batch.controls, batch.texts)
-        for request in requests_in(recorded_rows(batch, translator), run.session.engine, allowed):
+        taken, rows = adopted(batch.controls, batch.texts), recorded_rows(batch, translator)
+        for request in requests_in(rows, run.session.engine, allowed, taken):
             yield request if request.protection else request._replace(protection=FORGOTTEN)
 
 

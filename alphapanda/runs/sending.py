@@ -6,7 +6,8 @@ the client, which looks at the broker, says what became of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +18,15 @@ from alphapanda.engine.controls import Controls
 from alphapanda.engine.engine import Engine
 from alphapanda.model.columns import Columns
 from alphapanda.model.rows import NEVER, OUT_MEANING, Out, Reason
-from alphapanda.model.texts import Texts
+from alphapanda.model.texts import Texts, adopted
 
 VERBS = {
     Out.ORDER: RequestVerb.NEW, Out.MODIFY: RequestVerb.MODIFY, Out.CANCEL: RequestVerb.CANCEL,
+    Out.ADOPTED: RequestVerb.ADOPT,
 }  # fmt: skip
+WANTED = [*VERBS, Out.COMMAND]
+COMMAND_NUMBER = "abcd"[OUT_MEANING[Out.COMMAND].index("number")]
+NOTHING: Mapping[int, str] = MappingProxyType({})
 INTERRUPTED = "the run was interrupted before its answer was in the journal"
 Submit = Callable[[Sequence[OrderRequest]], None]
 
@@ -47,17 +52,17 @@ class Sender:
 
     def take(self, rows: Any) -> None:
         """Keep what is for the broker until its batch is closed."""
-        chosen = rows[np.isin(rows["type"], list(VERBS))]
+        chosen = rows[np.isin(rows["type"], WANTED)]
         if len(chosen):
             self._kept.append(chosen.copy())
 
-    def close_batch(
-        self, _batch: Columns, _controls: Controls, _texts: Sequence[Texts] = ()
-    ) -> None:
+    def close_batch(self, _batch: Columns, controls: Controls, texts: Sequence[Texts] = ()) -> None:
         """Hand over what the batch brought forth: the sinks before this one have kept it."""
-        kept, self._kept = self._kept, []
+        if not self._kept:
+            return
+        rows, self._kept = np.concatenate(self._kept), []
         allowed = () if self._way is None else self._way.allowed
-        found = [one for rows in kept for one in requests_in(rows, self._engine, allowed)]
+        found = requests_in(rows, self._engine, allowed, adopted(controls, texts))
         requests = [one for one in found if self._may_leave(one)]
         if requests:
             self._submit(requests)
@@ -74,17 +79,24 @@ class Sender:
 
 
 def requests_in(
-    rows: Iterable[Any], engine: Engine, allowed: Sequence[str] = ()
-) -> Iterator[OrderRequest]:
+    rows: Iterable[Any], engine: Engine, allowed: Sequence[str] = (),
+    taken: Mapping[int, str] = NOTHING,
+) -> Iterator[OrderRequest]:  # fmt: skip
     """Yield the requests among output rows, each bound to the broker of its strategy.
 
     How far a market order may fill is not in its row: it is looked up in the order table, and 0
-    of an order that has left it.
+    of an order that has left it. `taken`: by the number of the command which of the broker's
+    orders it took over; its order follows it.
     """
+    number = 0
     for row in rows:
         kind = Out(int(row["type"]))
+        if kind == Out.COMMAND:
+            number = int(row[COMMAND_NUMBER])
         if kind in VERBS:
             request = request_of(row, kind, engine)
+            if kind == Out.ADOPTED:
+                request = request._replace(adopts=taken[number], since_ns=int(row["ts"]))
             maker = request.strategy
             bound = allowed[maker] if 0 <= maker < len(allowed) else ""
             yield request._replace(broker=bound)

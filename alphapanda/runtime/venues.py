@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alphapanda.brokers.holding import DryRun, Holding, sent_and_held
-from alphapanda.brokers.ports import ExecutionClient, MarketSource, OrderRequest, Report
+from alphapanda.brokers.ports import (
+    ExecutionClient,
+    ForeignOrder,
+    MarketSource,
+    OrderRequest,
+    Report,
+)
 from alphapanda.config.settings import Settings
 from alphapanda.errors import UsageError
 from alphapanda.events.events import Broker
@@ -69,6 +75,10 @@ class Held:
         """Do what an operator has decided about orders; return why it can't be done."""
         return self._venue.decide(choice, order_id)
 
+    def find(self, order_id: str) -> ForeignOrder | str:
+        """Return an order of the broker's that no run sent, or why it can't be taken over."""
+        return self._venue.find(order_id)
+
     def close_day(self) -> str:
         """Return what speaks against closing the day; nothing of one in which nothing left."""
         return "" if self._sending.dry_run else self._venue.close_day()
@@ -95,6 +105,7 @@ def open_zerodha(opening: Opening, stack: ExitStack) -> Venue | None:
         opening.settings, live, instruments=opening.plan.instruments,
         calendar=opening.plan.rules.calendar, schedule=opening.plan.rules.schedule,
         folder=opening.folder, deployment=opening.plan.deployment,
+        products=frozenset(each.name for one in opening.plan.enrolments for each in one.products),
     )  # fmt: skip
     stack.callback(venue.close)
     return Held(venue, opening.sending)

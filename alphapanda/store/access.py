@@ -20,6 +20,9 @@ from alphapanda.store.base import (
 )
 from alphapanda.store.words import CommandState, DeliveryState, SessionKind
 
+VERBS = [str(verb) for verb in Verb if verb is not Verb.ADOPT]
+"""What can be asked for at the API."""
+
 
 class UserSession(Base):
     """A login that lasts: a browser's session, or one link of a family of refresh tokens."""
@@ -51,7 +54,7 @@ class CommandRequest(Owned, Base):
     """A command to a run, as it was asked for, and what became of it."""
 
     __tablename__ = "commands"
-    __table_args__ = (one_of("verb", Verb), one_of("state", CommandState))
+    __table_args__ = (one_of("verb", VERBS), one_of("state", CommandState))
 
     id: Mapped[Name] = mapped_column(primary_key=True)
     run_id: Mapped[Name] = mapped_column(index=True)

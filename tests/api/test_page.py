@@ -32,6 +32,8 @@ PLAIN = ("orders?tab=fills", "logs", "account")
 EVIL = "<img src=x onerror=window.ran=1>"
 PHONE = (360, 640)
 RUN = "markup"
+RIGHT = """Math.max(...[...document.querySelectorAll("nav a")].map(
+  (link) => link.getBoundingClientRect().right))"""
 ALL_OFF = "[...document.querySelectorAll('#main tbody button')].every((each) => each.disabled)"
 
 
@@ -222,6 +224,9 @@ def test_a_kill_is_held_for_a_second_on_a_phone(
     for name in PAGES:
         opened.go(name)
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], name
+        # Each page's name stands on the screen: none is found by scrolling alone.
+        right = opened.page.evaluate(RIGHT)
+        assert right <= PHONE[0]
     opened.go("now")
     opened.page.wait_for_selector("#kill:not([disabled])")
     box = opened.page.locator("#kill").bounding_box()
@@ -322,6 +327,54 @@ def test_a_key_is_made_and_a_user_is_added_on_the_page(browser: Any, desk: Servi
     assert desk.ask("GET", f"{V1}/orders", headers={"X-API-Key": key}).status == 401
     assert page.evaluate("window.ran") is None
     assert (opened.violations(), opened.errors) == ([], [])
+    opened.close()
+
+
+def test_what_could_not_be_read_is_told_and_is_not_none(browser: Any, desk: Serving) -> None:
+    """A list that the API could not give is no empty list: the page says so, until it came."""
+    opened = tab(browser, desk)
+    if opened.page.is_visible("#run"):
+        opened.page.select_option("#run", RUN)
+    opened.context.route(
+        "**/api/v1/signals*", lambda route: route.fulfill(status=503, body='{"error": {}}')
+    )
+    for name, none in (("orders?tab=signals", "None yet."), ("now", "None was refused.")):
+        opened.go(name)
+        opened.page.wait_for_selector("#trouble:visible")
+        assert "could not be read" in opened.text("#trouble")
+        assert none not in opened.page.inner_text("#main")
+        assert "Not read yet." in opened.page.inner_text("#main")
+    opened.context.unroute("**/api/v1/signals*")
+    opened.page.wait_for_selector("#trouble", state="hidden")
+    opened.shows(EVIL)
+    assert opened.errors == []
+    opened.close()
+
+
+def test_a_line_says_once_what_is_refused_again_and_again(browser: Any, desk: Serving) -> None:
+    """Refusals of one strategy, side, instrument and rule are a line that counts them."""
+    opened = tab(browser, desk)
+    rows = [
+        {"strategy": name, "side": "buy", "instrument": "NSE:INFY", "code": code, "ts": ts}
+        for ts, (name, code) in enumerate(
+            [("a", "PAUSED"), ("b", "PAUSED"), ("a", "PAUSED"), ("a", "FUNDS"), ("a", "PAUSED")]
+        )
+    ]
+    fills = [{"strategy": "a", "side": "buy", "instrument": "NSE:INFY", "seq": n} for n in (1, 2)]
+    told = opened.page.evaluate(
+        """async (rows) => (await import("/words.js")).folded(rows).map(
+             (row) => [row.strategy, row.code ?? "fill", row.ts ?? row.seq, row.times])""",
+        [*rows, *fills],
+    )
+    assert told == [["a", "PAUSED", 0, 3], ["b", "PAUSED", 1, 1], ["a", "FUNDS", 3, 1],
+                    ["a", "fill", 1, 1], ["a", "fill", 2, 1]]  # fmt: skip
+    assert opened.page.evaluate(
+        """async () => { const { outcome } = await import("/stop.js");
+           const one = { run: "r", state: "applied", positions: 1, with_stop: 0, working: 1 };
+           return outcome({ verb: "flatten", commands: [one] },
+                          { scope: "instrument", name: "NSE:INFY" }); }"""
+    ) == ("flatten of INFY in r applied, closing orders go out. At that moment: "
+          "1 position open in the run, none with a stop; 1 order working.")  # fmt: skip
     opened.close()
 
 

@@ -64,3 +64,22 @@ def test_paths_stay_paths(tmp_path: Path) -> None:
     """What is no frame is none of its business."""
     assert with_files("a.parquet", tmp_path) == "a.parquet"
     assert with_files(["a", "b"], tmp_path) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (PANDAS["close"], "a Series is one column"),
+        ({"NSE:INFY": PANDAS["close"]}, "NSE:INFY: a Series is one column"),
+        (pl.Series([1.0]), "a Series is one column"),
+        (PANDAS[["close"]], "closes alone: a bar needs open, high and low too"),
+        (PANDAS[["open", "low"]].set_axis(["INFY", "TCS"], axis=1), "but date, INFY, TCS: say"),
+    ],
+    ids=["series", "named series", "polars series", "closes", "a column for each share"],
+)
+def test_prices_that_are_no_rows_are_refused_with_the_way(
+    tmp_path: Path, data: Any, match: str
+) -> None:
+    """What other libraries take as prices is refused in words that say what to give."""
+    with pytest.raises(UsageError, match=match):
+        run(with_files(data, tmp_path))

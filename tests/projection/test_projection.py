@@ -343,7 +343,8 @@ def test_a_stray_event_belongs_to_no_run(migrated_database: Settings) -> None:
 def test_a_broker_fills_its_columns(migrated_database: Settings) -> None:
     """Its numbers are in orders and fills; one in doubt is unknown until somebody tells.
 
-    The exchange's trade numbers begin anew: two orders may have the same.
+    The exchange's trade numbers begin anew: two orders may have the same, ours or the broker's own
+    of two days. An order that is taken over is there with its number from the first.
     """
     run_id = fresh()
     terms: dict[str, Any] = {
@@ -362,6 +363,13 @@ def test_a_broker_fills_its_columns(migrated_database: Settings) -> None:
             **fill, order=order, qty=1, charges="0.00", realised="0.00", position=order, filled=1,
             trade_id="7", broker_order_id=f"25{order}", exchange_ns=made_up.START_NS,
         )))  # fmt: skip
+    for theirs in (1, 2):
+        told.append((EventType.ORDER_FILLED, Fill(
+            **fill, order=0, qty=-1, charges="0.00", realised="0.00", position=2 - theirs,
+            filled=-1, trade_id="7", broker_order_id=f"26{theirs}", exchange_ns=made_up.START_NS,
+        )))  # fmt: skip
+    taken = Order(**terms, tif="DAY", order=3, broker_order_id="253")
+    told.append((EventType.ORDER_ADOPTED, taken))
     told.append((EventType.ORDER_ACKNOWLEDGED, Order(**terms, tif="DAY", order=1)))
     told.append((EventType.RECONCILED, Reconciled(cause=0, qty=0)))
     events = [
@@ -373,10 +381,11 @@ def test_a_broker_fills_its_columns(migrated_database: Settings) -> None:
         assert (await Tables(database).apply(events)).refused == []
         found = await rows_of(database, run_id)
         orders = {row["order_id"]: row for row in found["orders"]}
-        assert [(orders[n]["status"], orders[n]["broker_order_id"]) for n in (1, 2)] == [
-            ("open", "251"), ("unknown", "252"),
+        assert [(orders[n]["status"], orders[n]["broker_order_id"]) for n in (1, 2, 3)] == [
+            ("open", "251"), ("unknown", "252"), ("submitted", "253"),
         ]  # fmt: skip
-        assert [row["trade_id"] for row in found["fills"]] == ["7", "7"]
+        numbers = sorted(row["trade_id"] for row in found["fills"])
+        assert numbers == ["261:7", "262:7", "7", "7"]
 
     using(migrated_database, work)
 

@@ -62,6 +62,8 @@ def test_a_day_with_answers_that_do_not_come(tmp_path: Path) -> None:
     assert told["cash_equal"]
     assert told["day_closed"]
     assert (told["day"], told["days_left_out"]) == ("2025-08-04", 1)
+    assert told["rows"] > 0
+    assert told["notes"], "what a person has to know of the run is not only in its folder"
     assert told["verify"] == "identical"
     assert told["faults"]["cut-after"] == told["faults"]["half-body"] == 1
     run = tmp_path / "run"

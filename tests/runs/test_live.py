@@ -81,6 +81,10 @@ class Chancy:
         """Decide nothing."""
         return "this broker holds no order up"
 
+    def find(self, order_id: str) -> str:
+        """Find no order of others."""
+        return f"this broker has no {order_id}"
+
     def close_day(self) -> str:
         """Say that nothing differs."""
         return ""

@@ -61,6 +61,12 @@ def change(order: int, qty: int, price: float, **more: Any) -> OrderRequest:
     return new(order, qty, price, **more)._replace(verb=int(RequestVerb.MODIFY))
 
 
+def adopt(order: int, broker_id: str, qty: int, price: float, **more: Any) -> OrderRequest:
+    """Return a request that follows an order of the account as one of ours."""
+    made = new(order, qty, price, **more)
+    return made._replace(verb=int(RequestVerb.ADOPT), adopts=broker_id, protection=-1)
+
+
 def settings_of(server: Server, folder: Path) -> Settings:
     """Return settings that lead to a simulator."""
     facts = server.facts

@@ -74,6 +74,8 @@ class World:
     rules: Rules = field(default_factory=Rules)
     squares_off_ns: int = 0
     """From when on the broker squares off; 0: never."""
+    reprice_s: float = 0.0
+    """After so long a market order that closes, and rests, is one again; 0: never."""
 
     def __post_init__(self) -> None:
         """Open the market at Rs 1,500 with ten shares on each side."""
@@ -122,9 +124,14 @@ class World:
         before = Before()
         for kind, facts in self.log:
             before.recall(kind, facts, 0)
-        state = State(Tags(RUN, DEPLOYMENT), ROWS, squares_off=lambda _: self.squares_off_ns)
+        state = State(
+            Tags(RUN, DEPLOYMENT), ROWS, squares_off=lambda _: self.squares_off_ns,
+            reprice_s=self.reprice_s,
+        )  # fmt: skip
         restore(state, self.journal, before, self.now_s)
-        self.guard = Guard(self.epoch, lambda: self.epoch, sent=before.places)
+        self.guard = Guard(
+            self.epoch, lambda: self.epoch, sent=before.places, reprices=self.reprice_s > 0
+        )
         self.approve([one for one in self.journal if isinstance(one, OrderRequest)])
         for tag, broker_id in before.ids.items():
             self.guard.know(tag, broker_id)
@@ -139,6 +146,8 @@ class World:
             tag = self.desk_tags.of(request.order)
             if request.verb == RequestVerb.NEW:
                 self.guard.approve(tag, request, ROWS[request.row])
+            elif request.verb == RequestVerb.ADOPT:
+                self.guard.adopt(tag, request, ROWS[request.row])
             else:
                 self.guard.approve_change(tag, request)
 

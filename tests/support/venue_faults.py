@@ -60,7 +60,7 @@ FAULTS: dict[str, Fault] = {
 """Of a request that places an order; the first seventeen and more of reliability F1."""
 PROFILE = {
     "user_id": "SIM001", "exchanges": ["NSE", "NFO"],
-    "order_types": ["MARKET", "LIMIT", "SL", "SL-M"],
+    "order_types": ["MARKET", "LIMIT", "SL", "SL-M"], "products": ["CNC", "MIS", "NRML"],
 }  # fmt: skip
 LIST_FAULTS = ("fails", "empty", "short", "shuffled", "late", "no list")
 

@@ -2,7 +2,7 @@
 
 import { get, query } from "./api.js";
 import { curve } from "./chart.js";
-import { count, date, dayOf, moment, rupees, short, toneOf, units } from "./numbers.js";
+import { UNKNOWN, clock, count, date, dayOf, moment, rupees, short, toneOf, units } from "./numbers.js";
 import { positionPnl } from "./pnl.js";
 import { Table, el, note, put, section, tile } from "./ui.js";
 
@@ -22,7 +22,8 @@ export function dayPage(app) {
   const plot = el("div", {}), days = el("div", { class: "bar", id: "days" }), facts = el("dl", {}), report = el("div", {});
   const node = el("div", {}, days, el("div", { class: "tiles" }, [...shown.values()].map((each) => each.node)), section("Net P&L as it was booked", plot), section("By strategy", byStrategy.node), section("By instrument", byInstrument.node),
     el("div", { class: "two" }, section("Refusals by rule", refused.node), section("The run", facts)), section("The run's own page", report));
-  let folios = [], drawn = "";
+  let folios = null, drawn = "";
+  for (const each of shown.values()) each.set(UNKNOWN);
 
   async function refresh() {
     const run = app.run.run;
@@ -34,7 +35,7 @@ export function dayPage(app) {
     shown.get("Orders").set(count(number("order_placed")));
     shown.get("Refused").set(count(number("rejected_signal")), number("rejected_signal") ? "warn" : "");
     const key = `${run} ${told.of}`;
-    if (key !== drawn) { drawn = key; put(plot, curve(sumOf(told.series), "net P&L over time")); }
+    if (key !== drawn) { drawn = key; const points = sumOf(told.series); put(plot, curve(points, "net P&L over time"), scaleOf(points)); }
     const row = app.run;
     put(facts, [["Name", row.run], ["Mode", `${row.mode} at ${row.broker}`], ["Account", row.account], ["Began", moment(row.started_ns)], ["Ended", row.ended_ns ? moment(row.ended_ns) : "not yet"], ["Status", row.standing || row.status],
       ["Digest", row.digest || "not yet"], ["Proof", `alphapanda verify ${row.run.replace(/-[0-9a-f]{8}$/, "")}`]].map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
@@ -52,10 +53,15 @@ export function dayPage(app) {
     set("Worst dip", app.worst());
     byInstrument.none(app.known() ? "Nothing was traded." : "Not known: the run's board has not come.");
     byInstrument.set([...app.positions()].sort((a, b) => (`${a.instrument}/${a.strategy}` < `${b.instrument}/${b.strategy}` ? -1 : 1)));
-    refused.none(app.risk ? "No rule has refused anything." : "Not known yet.");
-    refused.set(app.risk ? app.risk.refused : []);
+    refused.set(app.risk ? app.risk.refused : null);
   }
   return { node, refresh, update, every: 10000 };
+}
+// What the line has no axis for.
+function scaleOf(points) {
+  if (points.length < 2) return null;
+  const sums = points.map((each) => each[1]), shown = (number) => rupees(BigInt(Math.round(number * 100)) * 100n, { sign: true });
+  return note(`${clock(points[0][0])} to ${clock(points.at(-1)[0])}: highest ${shown(Math.max(...sums))}, lowest ${shown(Math.min(...sums))}, last ${shown(sums.at(-1))}`);
 }
 // The sum of all strategies' snapshots after each of them.
 function sumOf(series) {

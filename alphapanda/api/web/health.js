@@ -63,14 +63,14 @@ export function healthPage(app) {
     try {
       letters.set((await get("/monitoring/letters?limit=50")).items);
       letters.none("No dead letters.");
-    } catch (error) { letters.none(`They are not known: ${error.message}.`); }
+    } catch (error) { letters.set(letters.given || []); letters.none(`They are not known: ${error.message}.`); }
   }
   async function testAlerts() {
     const told = await attempt(() => post("/alerts/test"));
     if (told) toast(Object.entries(told.channels).map(([name, came]) => `${name}: ${came}`).join("\n") || "No channel is set.");
   }
   function update() {
-    parts.set(rows(app.live.health));
+    parts.set(app.live.health === null ? null : rows(app.live.health));
     const bad = Object.values((app.live.pipeline && app.live.pipeline.more) || {}).filter((each) => each.impossible && each.impossible.length);
     put(wrong, bad.map((each) => el("div", { class: "loud" }, el("p", {}, el("b", {}, `${each.run_id}: `), each.impossible.join("; ")))));
     const rows_ = [...app.live.alerts.values()].sort((a, b) => b.last_ns - a.last_ns).slice(0, 20);

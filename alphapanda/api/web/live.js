@@ -82,7 +82,7 @@ export class Live {
     heard("board", (data) => this.take(data));
     heard("health", (data) => { this.health = data; });
     heard("pipeline", (data) => { this.pipeline = data; });
-    heard("activity", (data) => { this.activity.unshift(data); this.activity.length = Math.min(this.activity.length, LATEST); this.news(data); });
+    heard("activity", (data) => { this.note(data); this.news(data); });
     heard("alerts", (data) => { this.alert(data); this.news(data); });
     heard("bye", (data) => { this.wait = Math.max(500, data.retry_ms || 1000); this.retry(); });
     source.onerror = () => { if (source === this.source) this.retry(); };
@@ -130,6 +130,12 @@ export class Live {
     } catch {
       if (late === this.late) setTimeout(() => { if (source === this.source) this.readAlerts(source); }, 3000);
     }
+  }
+  // The latest of each sort: a thousand refusals push no fill out.
+  note(data) {
+    this.activity.unshift(data);
+    const same = this.activity.filter((each) => each.type === data.type);
+    if (same.length > LATEST) this.activity.splice(this.activity.lastIndexOf(same.at(-1)), 1);
   }
   alert(row) {
     if (this.late) this.late.push(row);

@@ -8,7 +8,7 @@ const TONES = { warning: "warn", error: "down", critical: "down" };
 
 export function logsPage(app, values) {
   const wanted = { channel: values.channel || "application", level: values.level || "info", run: values.run || "", request_id: values.request_id || "", text: values.text || "" };
-  const lines = el("ol", { class: "list log", id: "lines" }), told = el("p", { class: "quiet" });
+  const lines = el("ol", { class: "list log", id: "lines" }), told = el("p", { class: "quiet" }), elsewhere = el("div", { class: "bar" });
   const again = (name) => (event) => app.go("logs", { ...wanted, [name]: event.target.value });
   const channel = el("select", { "aria-label": "Channel", onchange: again("channel") });
   const level = el("select", { "aria-label": "Level", onchange: again("level") }, LEVELS.map((each) => el("option", { value: each, selected: each === wanted.level }, each)));
@@ -16,14 +16,19 @@ export function logsPage(app, values) {
   const follow = el("input", { type: "checkbox", checked: true });
   const older = el("button", { type: "button", class: "more", hidden: true, onclick: () => more() }, "Older lines");
   const ids = ["run", "request_id"].filter((name) => wanted[name]).map((name) => el("button", { type: "button", class: "chosen small", onclick: () => app.go("logs", { ...wanted, [name]: "" }) }, `${name === "run" ? "run" : "request"} ${wanted[name]} ✕`));
-  const node = el("div", {}, el("div", { class: "bar" }, el("label", {}, "Channel", channel), el("label", {}, "Level and above", level), filter, el("label", {}, follow, "follow"), ids), lines, told, older);
-  let next = null, channels = null;
+  const node = el("div", {}, el("div", { class: "bar" }, el("label", {}, "Channel", channel), el("label", {}, "Level and above", level), filter, el("label", {}, follow, "follow"), ids), lines, told, elsewhere, older);
+  let next = null, channels = null, others = null;
 
   function line(each) {
     const found = typeof each === "object" && each !== null ? each : { event: String(each) };
     const link = (name, key) => (found[key] ? el("button", { type: "button", class: "small", title: `only this ${name}`, onclick: () => app.go("logs", { ...wanted, [name]: found[key] }) }, String(found[key]).slice(0, 24)) : null);
     const rest = Object.entries(found).filter(([key]) => !KNOWN.includes(key)).map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(" ");
     return el("li", {}, el("time", {}, india(found.timestamp)), el("b", { class: TONES[found.level] || "" }, `${found.level || ""} `), el("span", {}, `${found.part || ""} ${found.event || ""} ${rest} `), link("run", "run_id"), link("request_id", "correlation_id"));
+  }
+  // Nothing in the channel that is shown first: which others have lines.
+  async function seek() {
+    const found = await Promise.all(channels.filter((each) => each !== wanted.channel).map(async (each) => ((await get("/logs" + query({ channel: each, level: wanted.level, limit: 1 }))).items.length ? each : null)));
+    others = found.filter(Boolean).map((each) => el("button", { type: "button", class: "small", onclick: () => app.go("logs", { ...wanted, channel: each }) }, each));
   }
   async function more() {
     const page = await get("/logs" + query({ ...wanted, limit: 100, before: next }));
@@ -40,7 +45,9 @@ export function logsPage(app, values) {
     if (!follow.checked) return;
     const page = await get("/logs" + query({ ...wanted, limit: 100 }));
     put(lines, page.items.map(line));
-    told.textContent = page.items.length ? "" : "No line that fits.";
+    told.textContent = page.items.length ? "" : `No line that fits in ${wanted.channel}.`;
+    if (!page.items.length && !values.channel && others === null) await seek();
+    put(elsewhere, page.items.length ? null : others);
     next = page.next;
     older.hidden = !next;
   }

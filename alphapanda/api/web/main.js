@@ -1,7 +1,7 @@
 // The page: who is there, which run is looked at, which of the seven pages is shown.
 
 import { accountPage } from "./account.js";
-import { get, keepToken, killFile, post, query, whenLoggedOut, whoAmI } from "./api.js";
+import { ApiError, get, keepToken, killFile, post, query, whenLoggedOut, whoAmI } from "./api.js";
 import { dayPage } from "./day.js";
 import { healthPage } from "./health.js";
 import { Live } from "./live.js";
@@ -20,7 +20,7 @@ const OF_NO_RUN = ["health", "logs", "account"];
 const PAGES = [["now", "Now", nowPage, "n"], ["orders", "Orders", ordersPage, "o"], ["strategies", "Strategies", strategiesPage, "s"],
   ["risk", "Risk", riskPage, "r"], ["health", "Health", healthPage, "h"], ["logs", "Logs", logsPage, "l"], ["day", "Day", dayPage, "d"], ["account", "Account", accountPage, "a"]];
 const WORKING = ["submitted", "unknown", "open", "triggered"], ALIVE = ["running"];
-const RISK_MS = 9500;
+const RISK_MS = 9500, THE_PAGE = "what this page asks for";
 const root = document.getElementById("app");
 
 class App {
@@ -40,6 +40,8 @@ class App {
     this.low = null;
     this.kept = null;
     this.page = null;
+    this.unread = new Map();
+    this.begins = false;
     this.timers = [];
   }
   may(scope) { return this.user.scopes.includes(scope); }
@@ -84,7 +86,7 @@ class App {
   }
   lossLeft() {
     const rows = this.risk && this.risk.limits ? this.risk.limits.filter((each) => each.rule === "loss" && each.used !== null) : [];
-    if (!rows.length) return { left: null, share: null, tone: "", why: "no loss limit, or nothing was booked" };
+    if (!rows.length) return { left: null, share: null, tone: "", why: this.risk ? "no loss limit, or nothing was booked" : "not read yet" };
     const row = rows.reduce((a, b) => (Number(b.share || 0) > Number(a.share || 0) ? b : a)), used = units(row.used) ?? 0n, limit = units(row.limit);
     const share = Number(row.share || 0);
     return { left: limit - (used > 0n ? used : 0n), share, tone: share > 0.8 ? "down" : share > 0.5 ? "warn" : "", why: `of ${row.name || "the account"}: ${rupees(limit)}` };
@@ -97,6 +99,7 @@ class App {
     this.total = el("span", { class: "big", id: "net", "data-base": "big", "aria-label": "net P&L" });
     this.chooser = el("select", { id: "run", "aria-label": "Run", onchange: () => this.choose(this.chooser.value) });
     this.banner = el("div", { class: "banner", "data-base": "banner", role: "alert", id: "banner", hidden: true });
+    this.trouble = el("div", { class: "trouble", "data-base": "trouble", role: "status", id: "trouble", hidden: true });
     this.links = PAGES.map(([name, label, , key]) => el("a", { href: `#/${name}`, title: `g ${key}` }, label));
     this.stops = stopBar({
       run: () => this.run && this.run.run, open: () => this.sums().open, paused: () => this.paused(), mute: () => this.live.mute,
@@ -108,7 +111,7 @@ class App {
         this.chooser, this.stops.node,
         el("button", { type: "button", class: "small", id: "theme", title: "Dark or light", onclick: turnTheme }, "◐"),
         el("button", { type: "button", class: "small", id: "logout", title: `${this.user.name}, ${this.user.role}`, onclick: () => this.logOut() }, "Log out")),
-      el("nav", { "aria-label": "Pages" }, this.links)), this.body,
+      el("nav", { "aria-label": "Pages" }, this.links), this.trouble), this.body,
     el("footer", {}, "Times are Indian. Charts by ", el("a", { href: "https://www.tradingview.com/", rel: "noreferrer noopener", target: "_blank" }, "TradingView Lightweight Charts™"), ", © TradingView, Inc., Apache License 2.0. Keys: g and n o s r h l d a for pages, / for the filter."));
     window.addEventListener("hashchange", () => this.show());
     document.addEventListener("keydown", keys);
@@ -117,9 +120,10 @@ class App {
     this.live.news = (data) => { if (data.type === "command" || data.kind === "trading_stopped") this.soon(); };
     whenGiven(() => this.soon());
     // A page that can't read its runs yet is there all the same: it can still kill.
-    try { await this.readRuns(); } catch (error) { if (error.status === 401) throw error; say(this.facts.status, error.message, "down"); }
+    const runs = () => this.reading("the runs", () => this.readRuns());
+    await runs();
     this.live.begin();
-    this.timers.push(setInterval(() => this.readRuns().catch(() => {}), 5000));
+    this.timers.push(setInterval(runs, 5000));
     await this.show();
   }
   stop() {
@@ -135,6 +139,23 @@ class App {
     location.reload();
   }
 
+  // Does what reads, and keeps what could not be read: the page says so until it was read.
+  async reading(what, work) {
+    try {
+      await work();
+      this.unread.delete(what);
+    } catch (error) {
+      if (error.status === 401) return;  // it ends at the login
+      if (!(error instanceof ApiError)) console.error(error);
+      this.unread.set(what, error.message);
+    }
+    this.tellUnread();
+  }
+  tellUnread() {
+    this.trouble.hidden = !this.unread.size;
+    say(this.trouble, [...this.unread].map(([what, why]) => `Not all is shown: ${what} could not be read (${why}). It is tried again.`).join(" "));
+  }
+
   soon() {
     this.riskAt = 0;
     clearTimeout(this.due);
@@ -143,6 +164,7 @@ class App {
   async readRuns() {
     const told = await get("/runs" + query({ limit: 50 }));
     this.runs = told.items;
+    if (!this.runs.length) await this.readBegins();
     const trading = this.runs.filter((run) => run.standing && ALIVE.includes(run.standing));
     const known = this.runs.find((run) => run.run === this.chosen);
     const next = known || trading[0] || this.runs.find((run) => run.mode !== "backtest") || this.runs[0] || null;
@@ -162,6 +184,12 @@ class App {
       this.update();
     }
     if (first && this.page) await this.show();  // it was shown without a run
+  }
+  // Whether a process is there that trades, and whose run has not come: its strategies are compiled first.
+  async readBegins() {
+    const told = await get("/services"), before = this.begins;
+    this.begins = told.items.some((each) => each.state === "ok" && each.role.split("+").includes("trade"));
+    if (this.begins !== before && this.page) await this.show();
   }
   async choose(name) {
     this.chosen = name;
@@ -210,13 +238,17 @@ class App {
     delete this.body.dataset.shown;
     const hash = location.hash;
     this.page = make(this, this.values());
-    put(this.body, this.run || OF_NO_RUN.includes(name) ? this.page.node : this.runs === null ? unknownPage() : emptyPage());
+    put(this.body, this.run || OF_NO_RUN.includes(name) ? this.page.node : this.runs === null ? unknownPage() : emptyPage(this.begins));
     document.title = `${label} · Alpha Panda`;
     this.links.forEach((link, index) => (PAGES[index][1] === label ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
     const page = this.page;
+    this.unread.delete(THE_PAGE);
+    this.tellUnread();
     const refresh = async () => {
       if (document.hidden || (!this.run && !page.always)) return;
-      try { await this.readRisk(); await page.refresh(); } catch (error) { if (this.page === page && error.status) say(this.facts.status, error.message, "down"); }
+      await this.reading(THE_PAGE, async () => {
+        try { await this.readRisk(); await page.refresh(); } catch (error) { if (this.page === page) throw error; }
+      });
     };
     this.refresh = refresh;
     this.refresher = setInterval(refresh, page.every || 10000);
@@ -264,8 +296,9 @@ function sessionOf(ns) {
 function unknownPage() {
   return el("div", { class: "card", id: "unknown" }, el("h3", {}, "Your runs are not known"), el("p", {}, "They could not be read; the page tries again each 5 s. Kill stops all of them."));
 }
-function emptyPage() {
-  return el("div", { class: "card", id: "empty" }, el("h3", {}, "No run yet"), el("p", {}, "Start one, and it appears here: alphapanda paper STRATEGY --feed replay:PATH"));
+function emptyPage(begins) {
+  if (begins) return el("div", { class: "card", id: "begins" }, el("h3", {}, "A run is about to begin"), el("p", {}, "A process that trades is up. Its strategies are compiled first, which takes half a minute or more the first time; the run appears here by itself."));
+  return el("div", { class: "card", id: "empty" }, el("h3", {}, "No run yet"), el("p", {}, "Start one in a terminal, in this base folder, and it appears here:"), el("p", {}, el("code", {}, "alphapanda paper STRATEGY --feed replay:PATH")));
 }
 function turnTheme() {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches, now = document.documentElement.dataset.theme || (dark ? "dark" : "light");

@@ -1,11 +1,11 @@
 // The first page: is it alive, what have I earned, what do I hold, what works, what was refused.
 
 import { get, query, post } from "./api.js";
-import { activityLine } from "./words.js";
-import { UNKNOWN, clock, count, moment, percent, price, rupees, short, span, toneOf, units } from "./numbers.js";
+import { activityLine, folded } from "./words.js";
+import { UNKNOWN, clock, count, many, moment, percent, price, rupees, short, span, times, toneOf, units } from "./numbers.js";
 import { positionPnl } from "./pnl.js";
 import { flatten, give, rearm } from "./stop.js";
-import { Table, attempt, el, keep, put, section, tile } from "./ui.js";
+import { NOT_READ, Table, attempt, el, keep, put, section, tile } from "./ui.js";
 
 const STALE_S = 2;
 
@@ -25,13 +25,13 @@ export function nowPage(app) {
     el("div", { class: "bar" }, el("h2", {}, "Positions"), flat), positions.node,
     section("Working orders", orders.node),
     el("div", { class: "two" }, section("Last activities", activity), section("Why the last signals did not trade", refused)));
-  let signals = [], fills = [];
+  let signals = null, fills = null;
 
   // What no stream tells is asked for now and then: refusals in words, what stands still.
   async function refresh() {
     if (!app.run) return;
     const run = app.run.run;
-    const [refusals, told] = await Promise.all([get("/signals" + query({ run, status: "rejected", limit: 12 })), get("/fills" + query({ run, limit: 20 }))]);
+    const [refusals, told] = await Promise.all([get("/signals" + query({ run, status: "rejected", limit: 100 })), get("/fills" + query({ run, limit: 20 }))]);
     signals = refusals.items;
     fills = told.items;
     update();
@@ -59,16 +59,17 @@ export function nowPage(app) {
     const all = flat.querySelector("input").checked;
     positions.set(rows.filter((row) => all || row.quantity !== 0).sort((a, b) => (a.strategy + a.instrument < b.strategy + b.instrument ? -1 : 1)));
     orders.set(working.sort((a, b) => b.ts - a.ts));
-    keep(stopped, [run.run, app.acts(), live.mute, app.killFile, app.stopped()], () => [app.killFile ? killFileLine(app) : null, ...app.stopped().map((each) => stopLine(app, each))]);
+    keep(stopped, [run.run, app.acts(), live.mute, app.killFile, app.stopped(), run.standing, sums.open], () => [["unfinished", "stopped"].includes(run.standing) ? deadLine(run.standing, sums.open) : null, app.killFile ? killFileLine(app) : null, ...app.stopped().map((each) => stopLine(app, each))]);
     const loud = [...live.alerts.values()].filter((row) => !row.run || row.run === run.run).sort((a, b) => (a.severity === b.severity ? b.last_ns - a.last_ns : a.severity === "critical" ? -1 : 1)).slice(0, 4);
     keep(alerts, [live.mute, loud], () => loud.map((row) => alertLine(app, row)));
     const latest = live.activity.filter((each) => each.run === run.run), told = new Set(latest.filter((each) => each.type === "fill").map((each) => each.seq));
-    const lines = [...latest, ...fills.filter((row) => !told.has(row.seq))].slice(0, 20);
-    put(activity, lines.length ? lines.map((each) => activityLine(each)) : el("li", { class: "quiet" }, "Nothing has happened yet."));
-    const latestNo = latest.filter((each) => each.type === "refusal" && !signals.some((row) => row.signal_id === each.signal_id));
-    const refusals = [...latestNo, ...signals].slice(0, 12);
-    put(refused, refusals.length ? refusals.map((row) => el("li", {}, el("time", {}, clock(row.ts)), el("b", {}, `${row.strategy} ${row.side} ${count(row.quantity)} ${short(row.instrument)}: `), row.sentence || row.code))
-      : el("li", { class: "quiet" }, "None was refused."));
+    const lines = folded([...latest, ...(fills || []).filter((row) => !told.has(row.seq))]).slice(0, 20);
+    put(activity, lines.length ? lines.map((each) => activityLine(each)) : el("li", { class: "quiet" }, fills === null ? NOT_READ : "Nothing has happened yet."));
+    const kept = new Set((signals || []).map((row) => row.signal_id));
+    const latestNo = latest.filter((each) => each.type === "refusal" && !kept.has(each.signal_id));
+    const refusals = folded([...latestNo, ...(signals || [])].sort((a, b) => Number(b.ts) - Number(a.ts))).slice(0, 12);
+    put(refused, refusals.length ? refusals.map((row) => el("li", {}, el("time", {}, clock(row.ts)), el("b", {}, `${row.strategy} ${row.side} ${count(row.quantity)} ${short(row.instrument)}: `), row.sentence || row.code, times(row.times)))
+      : el("li", { class: "quiet" }, signals === null ? NOT_READ : "None was refused."));
     node.classList.toggle("over", old);
   }
   return { node, update, refresh, every: 10000 };
@@ -80,8 +81,14 @@ function stopLine(app, each) {
   const since = at ? ` since ${moment(at)}` : "", by = each.by ? ` by ${each.by}` : "", why = [each.code ?? (each.facts || {}).code, each.reason].filter(Boolean).join(": ");
   const killed = each.verb === "kill";
   return el("div", { class: killed ? "loud" : "loud warm" }, el("p", {}, el("b", {}, killed ? "Killed: " : each.verb === "flatten" ? "Flattened and paused: " : "Paused: "), scope + since + by + (why ? ` (${why})` : "")),
-    killed ? (app.may("admin") ? el("button", { type: "button", class: "small", disabled: !app.acts(), onclick: () => rearm({ run: app.run.run, scope: each.scope, name: each.name || "" }) }, "Rearm") : null)
+    !app.running() ? null : killed ? (app.may("admin") ? el("button", { type: "button", class: "small", disabled: !app.acts(), onclick: () => rearm({ run: app.run.run, scope: each.scope, name: each.name || "" }) }, "Rearm") : null)
       : app.may("trade:control") ? el("button", { type: "button", class: "small", disabled: !app.acts(), onclick: () => give("resume", { run: app.run.run, scope: each.scope, name: each.name || "" }) }, "Resume") : null);
+}
+
+// A run that has not ended, and that no process trades: nobody watches what it holds.
+function deadLine(standing, open) {
+  const held = open ? `${many(open, "position")} open, and nobody watches` : open === 0 ? "no position is open" : "what it holds is not known";
+  return el("div", { class: "loud", id: "dead" }, el("p", {}, el("b", {}, "Nobody trades this run: "), `${standing === "stopped" ? "it was stopped" : "its process is gone"}, and it has not ended; ${held}. The command that began it, with the same --out, goes on with it.`));
 }
 
 // The file that stops all runs of the base folder, and lets none begin.

@@ -35,6 +35,10 @@ export function count(number) {
   const whole = Math.round(Number(number));
   return (whole < 0 ? "-" : "") + grouped(String(Math.abs(whole)));
 }
+// How often, where it was more than once, of those that were read.
+export const times = (number) => (number > 1 ? ` (${count(number)} times)` : "");
+// One order, two orders, no order.
+export const many = (number, noun) => `${number ? count(number) : "no"} ${noun}${Number(number) > 1 ? "s" : ""}`;
 export function percent(share, digits = 1) {
   return share === null || share === undefined || !Number.isFinite(share) ? UNKNOWN : `${(100 * share).toFixed(digits)}%`;
 }

@@ -2,11 +2,16 @@
 
 import { get, query } from "./api.js";
 import { UNKNOWN, clock, count, moment, price, rupees, short, toneOf, units } from "./numbers.js";
-import { Table, attempt, el } from "./ui.js";
+import { Table, attempt, el, note } from "./ui.js";
+import { CREDIT } from "./words.js";
 
 const TABS = [["orders", "Orders"], ["fills", "Fills"], ["signals", "Signals"]];
 const STATUSES = { orders: ["", "working", "filled", "cancelled", "expired", "failed", "unknown"], signals: ["", "rejected", "validated", "raw"], fills: [""] };
 
+// What was paid or had on average; half up to Rs 0.0001, for showing alone.
+const average = (row) => (row.filled ? price((2n * units(row.filled_value) + BigInt(row.filled)) / (2n * BigInt(row.filled))) : UNKNOWN);
+// A market order is sent with a price it may not pass, which is not what it was filled at.
+const asked = (row) => (row.kind === "market" && units(row.price) ? { text: `within ${amount(row.price)}`, title: "A market order is not filled beyond this price." } : amount(row.price));
 const amount = (text) => (units(text) ? price(units(text)) : UNKNOWN);
 const COLUMNS = {
   orders: [
@@ -14,8 +19,9 @@ const COLUMNS = {
     { label: "Placed", value: (row) => ({ text: clock(row.ts), title: moment(row.ts) }), sort: (row) => row.ts },
     { label: "Strategy", text: true, value: (row) => row.strategy, sort: (row) => row.strategy },
     { label: "Filled", value: (row) => `${count(row.filled)} of ${count(row.quantity)}` },
+    { label: "At", value: (row) => ({ text: average(row), title: "the average price of its fills" }) },
     { label: "Kind", text: true, value: (row) => `${row.kind} ${row.product}` },
-    { label: "Price", value: (row) => amount(row.price) },
+    { label: "Price", value: asked },
     { label: "Trigger", value: (row) => amount(row.trigger_price), phone: false },
     { label: "Status", text: true, value: (row) => ({ text: row.status, tone: row.status === "failed" ? "down" : row.status === "unknown" ? "warn" : "" }), sort: (row) => row.status },
     { label: "Reason", text: true, long: true, value: (row) => row.reason || "" },
@@ -25,7 +31,7 @@ const COLUMNS = {
     { label: "Time", value: (row) => ({ text: clock(row.ts), title: moment(row.ts) }), sort: (row) => row.ts },
     { label: "Strategy", text: true, value: (row) => row.strategy, sort: (row) => row.strategy },
     { label: "Price", value: (row) => amount(row.price) },
-    { label: "Charges", value: (row) => rupees(units(row.charges)), sort: (row) => Number(units(row.charges)) },
+    { label: "Charges", value: (row) => ({ text: rupees(units(row.charges)), title: (units(row.charges) ?? 0n) < 0n ? CREDIT : "" }), sort: (row) => Number(units(row.charges)) },
     { label: "Realised", value: (row) => ({ text: rupees(units(row.realised), { sign: true }), tone: toneOf(units(row.realised)) }), sort: (row) => Number(units(row.realised)) },
     { label: "Order", value: (row) => String(row.order), phone: false },
   ],
@@ -46,18 +52,19 @@ const KEYS = { orders: (row) => row.order, fills: (row) => row.seq, signals: (ro
 export function ordersPage(app, values) {
   const tab = TABS.some(([name]) => name === values.tab) ? values.tab : "orders";
   const wanted = { status: values.status || "", strategy: values.strategy || "", instrument: values.instrument || "", code: values.code || "" };
-  const table = new Table(COLUMNS[tab], { key: KEYS[tab], label: tab, most: 500, empty: "None that fits.", click: tab === "signals" ? null : (row) => drawer(app, row.order) });
+  const table = new Table(COLUMNS[tab], { key: KEYS[tab], label: tab, most: 500, empty: Object.values(values).some((each) => each && each !== tab) ? "None that fits." : "None yet.", click: tab === "signals" ? null : (row) => drawer(app, row.order) });
   const filter = el("input", { id: "filter", type: "search", placeholder: "any word", maxlength: 80, "aria-label": "Filter", value: values.text || "", oninput: () => update() });
   const choice = (name, options, label) => el("label", {}, label, el("select", { "aria-label": label, value: wanted[name], onchange: (event) => app.go("orders", { ...values, tab, [name]: event.target.value }) },
     options.map((each) => el("option", { value: each, selected: each === wanted[name] }, each || "all"))));
   const more = el("button", { type: "button", class: "more", hidden: true, onclick: () => attempt(older) }, "Older ones");
+  const credit = note(`A charge below ₹0: ${CREDIT.slice(CREDIT.indexOf("it "))}`);
   const codes = tab === "signals" && app.risk ? ["", ...app.risk.refused.map((each) => each.code)] : null;
   const node = el("div", {}, el("div", { class: "bar" },
     TABS.map(([name, label]) => el("button", { type: "button", class: name === tab ? "chosen" : "", onclick: () => app.go("orders", { tab: name }) }, label)),
     STATUSES[tab].length > 1 ? choice("status", STATUSES[tab], "Status") : null,
     app.run ? choice("strategy", ["", ...app.run.strategies], "Strategy") : null, choice("instrument", ["", ...app.instruments], "Instrument"),
-    codes ? choice("code", codes, "Rule") : null, filter), table.node, more);
-  let rows = [], next = null, held = false;
+    codes ? choice("code", codes, "Rule") : null, filter), credit, table.node, more);
+  let rows = null, next = null, held = false;
 
   const read = (cursor) => get(`/${tab}` + query({ run: app.run.run, ...(tab === "signals" ? wanted : { ...wanted, code: "" }), ...(tab === "fills" ? { status: "" } : {}), limit: 100, cursor }));
   async function refresh() {
@@ -77,7 +84,8 @@ export function ordersPage(app, values) {
   }
   function update() {
     const word = filter.value.trim().toLowerCase();
-    table.set(word ? rows.filter((row) => Object.values(row).some((value) => String(value).toLowerCase().includes(word))) : rows);
+    credit.hidden = tab !== "fills" || !(rows || []).some((row) => (units(row.charges) ?? 0n) < 0n);
+    table.set(word && rows ? rows.filter((row) => Object.values(row).some((value) => String(value).toLowerCase().includes(word))) : rows);
     more.hidden = !next;
   }
   return { node, refresh, update, every: 6000 };
@@ -92,7 +100,7 @@ async function drawer(app, number) {
   fills.set(told.fills);
   const wait = (from, to) => (from && to ? `${((Number(to) - Number(from)) / 1e6).toFixed(1)} ms after the signal` : "");
   const dialog = el("dialog", { class: "drawer", "aria-label": `Order ${number}` }, el("div", { class: "bar" }, el("h3", {}, `Order ${number}: ${told.side} ${count(told.quantity)} ${told.instrument}`), el("button", { type: "button", class: "push", onclick: () => close() }, "Close")),
-    list([["Strategy", told.strategy], ["Status", told.status], ["Why", told.reason || ""], ["Kind", `${told.kind} ${told.tif} ${told.product}`], ["Price", amount(told.price)], ["Trigger", amount(told.trigger_price)],
+    list([["Strategy", told.strategy], ["Status", told.status], ["Why", told.reason || ""], ["Kind", `${told.kind} ${told.tif} ${told.product}`], ["Filled at", average(told)], ["Price", asked(told).text || asked(told)], ["Trigger", amount(told.trigger_price)],
       ["Filled", `${count(told.filled)} of ${count(told.quantity)}`], ["Our number", told.client_order_id], ["Broker's number", told.broker_order_id]]),
     el("h3", {}, "Its way"), el("ol", { class: "list" },
       told.signal ? el("li", {}, el("time", {}, moment(told.signal.ts)), `wanted by ${told.signal.strategy}`) : null,

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { UNKNOWN, clock, count, percent, rupees, share, span, units } from "./numbers.js";
-import { Table, el, note, put, section } from "./ui.js";
+import { NOT_READ, Table, el, note, put, section } from "./ui.js";
 
 const WORDS = {
   qty: "quantity of one order", value: "value of one order", open_value: "value of all working orders", position: "position in one instrument", gross: "gross exposure", net: "net exposure", loss: "the day's loss",
@@ -27,7 +27,7 @@ export function riskPage(app) {
   ], { key: (row) => row.code, label: "Refusals by rule", empty: "No rule has refused anything." });
   const charges = new Table([
     { label: "Strategy", text: true, value: (row) => row.strategy }, { label: "Fills", value: (row) => count(row.fills) }, { label: "Turnover", value: (row) => rupees(units(row.turnover)) },
-    { label: "Of fills", value: (row) => rupees(units(row.of_fills)), phone: false }, { label: "Charges", value: (row) => rupees(units(row.total)) },
+    { label: "Of its fills", value: (row) => rupees(units(row.of_fills)), phone: false }, { label: "In all", value: (row) => ({ text: rupees(units(row.total)), title: "with what is charged by the day: depository, square-off, rounding of the note" }) },
     { label: "Of turnover", value: (row) => percent(share(units(row.total), units(row.turnover)), 3) },
   ], { key: (row) => row.strategy, label: "Charges", empty: "Nothing was traded." });
   const kinds = el("div", { id: "kinds" });
@@ -43,14 +43,14 @@ export function riskPage(app) {
       const used = row.used ?? (whole && row.rule === "gross" && sums.gross !== null ? text(sums.gross) : whole && row.rule === "net" && sums.exposure !== null ? text(sums.exposure < 0n ? -sums.exposure : sums.exposure) : null);
       return { ...row, used, share: used === null ? null : Math.max(0, Number(row.share ?? share(units(used), units(row.limit)))) };
     });
-    const next = JSON.stringify(told);
+    const next = JSON.stringify([told, app.risk !== null]);
     if (next === shown) return;
     shown = next;
     const known = told.filter((row) => row.used !== null).sort((a, b) => b.share - a.share);
     put(used, known.length ? known.map((row) => {
       const tone = row.share > 0.8 ? "down" : row.share > 0.5 ? "warn" : "";
       return el("div", { class: "limit" }, el("span", {}, el("b", {}, row.name || "account"), ` ${WORDS[row.rule] || row.rule}`), el("progress", { max: 1, value: Math.min(1, row.share), class: tone, "aria-label": WORDS[row.rule] || row.rule }), el("span", { class: tone }, `${said(row.rule, row.used)} of ${said(row.rule, row.limit)} · ${percent(row.share)}`));
-    }) : note("Nothing of a limit is used yet, or this run has none."));
+    }) : note(!app.risk ? NOT_READ : "Nothing of a limit is used yet, or this run has none."));
     const table = new Table([
       { label: "Whose", text: true, value: (row) => row.name || "account" }, { label: "Limit", text: true, value: (row) => WORDS[row.rule] || row.rule },
       { label: "Used", value: (row) => ({ text: said(row.rule, row.used), title: row.used === null ? "The core counts it and tells no one; what it refuses is below." : "" }) }, { label: "At most", value: (row) => said(row.rule, row.limit) },
@@ -67,7 +67,7 @@ export function riskPage(app) {
         : el("dl", {}, Object.entries(told.kinds).map(([kind, amount]) => [el("dt", {}, kind.replaceAll("_", " ")), el("dd", {}, rupees(units(amount)))])));
       this.update();
     },
-    update() { limits(); refused.none(app.risk ? "No rule has refused anything." : "Not known yet."); refused.set(app.risk ? app.risk.refused : []); },
+    update() { limits(); refused.set(app.risk ? app.risk.refused : null); },
   };
 }
 const text = (amount) => `${amount < 0n ? "-" : ""}${(amount < 0n ? -amount : amount) / 10000n}.${String((amount < 0n ? -amount : amount) % 10000n).padStart(4, "0")}`;

@@ -1,17 +1,19 @@
 // Ways to stop, and to go on: each says what it does, and what was left standing after it.
 
+import { many, short } from "./numbers.js";
 import { ask, attempt, el, hold, toast } from "./ui.js";
 import { command, post } from "./api.js";
 
 // What came of a command, in words.
-export function outcome(told) {
+export function outcome(told, { scope = "account", name = "" } = {}) {
   const lines = told.commands.map((each) => {
-    const head = `${told.verb} of ${each.run}`;
+    const head = `${told.verb} of ${scope === "account" ? "" : `${short(name)} in `}${each.run}`;
     if (each.failed) return `${head} was not given: ${each.failed}`;
     if (each.refused) return `${head} refused: ${each.refused}`;
     if (each.state !== "applied") return `${head} is on the disk; the run (${each.standing}) has not applied it yet`;
-    const held = each.positions ? `${each.positions} positions stay open, ${each.with_stop ?? 0} of ${each.positions} have a stop` : "no position is open";
-    return `${head} applied: ${held}; ${each.working ?? 0} orders work`;
+    // The figures are those of the whole run at that moment: closing orders of a flatten are on their way.
+    const held = each.positions ? `${many(each.positions, "position")} open in the run, ${each.with_stop || "none"} with a stop` : "no position open in the run";
+    return `${head} applied${told.verb === "flatten" ? ", closing orders go out" : ""}. At that moment: ${held}; ${many(each.working, "order")} working.`;
   });
   if (!lines.length) lines.push(`${told.verb}: no run took it`);
   const file = told.kill_file;
@@ -22,7 +24,7 @@ let given = () => {};
 export function whenGiven(call) { given = call; }
 export async function give(verb, { run = null, scope = "account", name = "", reason = "" } = {}) {
   const told = await attempt(() => command({ verb, scope, name, run, reason }));
-  if (told) toast(outcome(told));
+  if (told) toast(outcome(told, { scope, name }));
   given();
   return told;
 }

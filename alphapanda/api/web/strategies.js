@@ -27,8 +27,9 @@ export function strategiesPage(app, values) {
   }
   function stateOf(name) {
     const mine = app.stopped().filter((each) => each.scope === "account" || (each.scope === "strategy" && each.name === name));
+    if (!app.running()) return app.run.standing || app.run.status;
     if (mine.some((each) => each.verb === "kill")) return "killed";
-    return mine.length ? "paused" : app.running() ? "trades" : app.run.standing || app.run.status;
+    return mine.length ? "paused" : "trades";
   }
   async function refresh() {
     const run = app.run.run;

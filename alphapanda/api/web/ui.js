@@ -37,6 +37,7 @@ export function keep(node, shown, make) {
   put(node, make());
 }
 export const section = (title, ...children) => el("section", {}, el("h2", {}, title), ...children);
+export const NOT_READ = "Not read yet.";
 export const note = (text) => el("p", { class: "quiet" }, text);
 
 // A table whose rows are kept by key: what changes is patched, what is clicked stays in place.
@@ -46,17 +47,19 @@ export class Table {
   constructor(columns, { key, empty = "Nothing.", label = "", most = 200, click = null, sort = null } = {}) {
     this.columns = columns; this.key = key; this.most = most; this.click = click; this.sort = sort;
     this.rows = new Map();
-    this.given = [];
+    this.given = null;
     this.body = el("tbody", {});
-    this.empty = el("p", { class: "quiet" }, empty);
+    this.nothing = empty;
+    this.empty = el("p", { class: "quiet" });
     this.more = el("button", { type: "button", class: "more", onclick: () => { this.most += 200; this.set(this.given); } });
     this.heads = columns.map((column) => el("th", { class: column.text ? "text" : "", scope: "col" }, this.head(column)));
     this.table = el("table", { "aria-label": label || null }, el("thead", {}, el("tr", {}, this.heads)), this.body);
     this.wide = el("div", { class: "wide cards" }, this.table);
     this.node = el("div", {}, this.wide, this.more, this.empty);
-    this.set([]);
+    this.set(null);
   }
-  none(text) { say(this.empty, text, "quiet"); }
+  // What to say where there is no row; of rows that were not read yet nothing is said but that.
+  none(text) { this.nothing = text; if (this.given !== null) say(this.empty, text, "quiet"); }
   head(column) {
     if (!column.sort) return column.label;
     return el("button", { type: "button", class: "sorts", onclick: () => {
@@ -66,7 +69,8 @@ export class Table {
   }
   set(given) {
     this.given = given;
-    const all = this.ordered(given), shown = all.slice(0, this.most), keys = new Set(shown.map(this.key));
+    say(this.empty, given === null ? NOT_READ : this.nothing, "quiet");
+    const all = this.ordered(given || []), shown = all.slice(0, this.most), keys = new Set(shown.map(this.key));
     for (const [key, row] of this.rows) if (!keys.has(key)) { row.node.remove(); this.rows.delete(key); }
     let before = null;
     for (const data of shown) {

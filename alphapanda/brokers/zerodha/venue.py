@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alphapanda import log
-from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
+from alphapanda.brokers.ports import ForeignOrder, OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha import sessions
 from alphapanda.brokers.zerodha.addresses import addresses_of
 from alphapanda.brokers.zerodha.clocks import Clock, clock_of
 from alphapanda.brokers.zerodha.live_feed import LiveFeed
+from alphapanda.brokers.zerodha.orders import adopting
 from alphapanda.brokers.zerodha.orders.closing import NAME as CLOSING
 from alphapanda.brokers.zerodha.orders.closing import expected_on
 from alphapanda.brokers.zerodha.orders.gateway import Gateway
@@ -40,6 +41,7 @@ class ZerodhaVenue:
     def __init__(
         self, settings: Settings, live: LiveFeed, *, instruments: Sequence[Instrument],
         calendar: Calendar, schedule: Schedule, folder: Path, deployment: str = "",
+        products: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self._settings = settings
         self._live = live
@@ -48,6 +50,7 @@ class ZerodhaVenue:
         self._schedule = schedule
         self._folder = folder
         self._mark = mark_of(deployment)
+        self._products = products
         self._clock: Clock = time.time_ns
         self._gateway: Gateway | None = None
 
@@ -69,7 +72,8 @@ class ZerodhaVenue:
         history, today = list(history), ist_date(clock())
         trading = Trading(
             run_id, self._mark, self._instruments, self._folder, settings.runs_dir,
-            day=(clock() + IST) // DAY, history=history, over=self._over,
+            day=(clock() + IST) // DAY, history=history, products=self._products,
+            over=self._over,
             squares_off=self._squares_off,
             expected=expected_on(self._folder, today),
             changed=listed_otherwise(self._instruments, self._live.instruments, today),
@@ -103,6 +107,12 @@ class ZerodhaVenue:
             return f"{order_id} is not in quarantine; in it: {known}"
         gateway.ignore(order_id)
         return ""
+
+    def find(self, order_id: str) -> ForeignOrder | str:
+        """Return an order of the account that no run sent, or why it can't be taken over."""
+        if self._gateway is None:
+            return "this run sends no orders"
+        return adopting.find(self._gateway.desk.state, order_id)
 
     def close_day(self) -> str:
         """Compare the day with the broker's books; return what speaks against closing it."""

@@ -50,6 +50,7 @@ function brief(x, step = 0) {
   if (size >= 1e5 && apart >= 10) return sign + trim(size / 1e5) + " lakh";
   return plain(x, step ? digitsOf(step) : size < 10 ? 2 : size < 1000 && size % 1 ? 1 : 0);
 }
+const many = (n, noun) => `${plain(n, 0)} ${noun}${n === 1 ? "" : "s"}`;
 const digitsOf = (step) => Math.max(0, Math.min(8, Math.ceil(-Math.log10(step) - 1e-9)));
 const trim = (x) => plain(x, 4).replace(/\.?0+$/, "");
 
@@ -148,7 +149,7 @@ class View {
 }
 
 const KEYS = "arrows move the line, Shift and arrows the view, + − 0 zoom";
-const LEFT = 6, RIGHT = 74, TOP = 8, FOOT = 20;
+const LEFT = 6, RIGHT = 84, TOP = 8, FOOT = 20;
 
 // A chart draws series over the view. A series has x (axis places, rising), y, and how it looks.
 class Chart {
@@ -259,7 +260,7 @@ class Chart {
     }
   }
   // At most four points a pixel are drawn: first, lowest, highest, last of what falls into it.
-  line(pen, { x, y, up, down, name, fill, step, thin, colour: own, holes }) {
+  line(pen, { x, y, up, down, name, fill, step, thin, colour: own, holes, ends = this.view.axis.end }) {
     const start = Math.max(0, below(x, this.view.from)), stop = Math.min(x.length, below(x, this.view.to) + 2);
     if (stop <= start) return;
     pen.beginPath();
@@ -278,7 +279,7 @@ class Chart {
       before = this.py(y[i - 1]);
       pen.lineTo(px, before);
     }
-    if (stop === x.length && step) pen.lineTo(Math.min(LEFT + this.width, this.px(this.view.axis.end)), before);
+    if (stop === x.length && step) pen.lineTo(Math.min(LEFT + this.width, this.px(ends)), before);
     pen.stroke();
     if (fill) {
       const base = this.py(Math.max(this.low, Math.min(this.high, 0)));

@@ -6,10 +6,14 @@ const hue = (k) => `hsl(${HUES[k % HUES.length]} ${k < 8 ? 70 : 35}% ${document.
 function comparePage(c) {
   const axis = makeAxis(c.day_first, c.day_last), view = axis.count ? new View(axis) : null;
   const hidden = new Set(), names = CONTENT.names;
-  const curves = names.map((label, k) => ({
-    x: Float64Array.of(0, ...Array.from(c[`equity_${k}_ts`], (ms) => axis.x(ms))),
-    y: Float64Array.of(1, ...Array.from(c[`equity_${k}`], (v) => v / 1e7)), label, step: true, run: k,
-  }));
+  // A run is drawn on its own days alone: before and behind them it was not flat, it was not.
+  const curves = names.map((label, k) => {
+    const [first, last] = (CONTENT.within[k] || [c.day_first[0], c.day_last[axis.count - 1]]).map((ms) => axis.x(ms));
+    return {
+      x: Float64Array.of(first, ...Array.from(c[`equity_${k}_ts`], (ms) => axis.x(ms))), ends: last,
+      y: Float64Array.of(1, ...Array.from(c[`equity_${k}`], (v) => v / 1e7)), label, step: true, run: k,
+    };
+  });
   const falls = curves.map((each) => ({ ...each, y: fallsOf(each.y, 1) }));
   const gains = curves.map((each) => ({ ...each, y: each.y.map((v) => v - 1) }));
   const seen = (list) => list.filter((each) => !hidden.has(each.run)).map((each) => ({ ...each, colour: hue(each.run) }));
@@ -28,8 +32,8 @@ function comparePage(c) {
       el("div", { class: "bar" }, ...choices),
       el("h3", {}, "Drawdown"), new Chart(view, { height: 160, label: "drawdown of each run", format: share, zero: true, falls: true, series: () => seen(falls) }).node,
     ] : []),
-    el("h2", {}, "Figures"), table(heads, CONTENT.rows.map(cells)),
-    el("h2", {}, "Where they differ"), CONTENT.differing.length ? table(heads, CONTENT.differing.map(([label, values]) => [label, ...values])) : el("p", { class: "quiet" }, "In nothing that was set."),
+    el("h2", {}, "Figures"), el("div", { class: "beside" }, table(heads, CONTENT.rows.map(cells))),
+    el("h2", {}, "Where they differ"), CONTENT.differing.length ? el("div", { class: "beside" }, table(heads, CONTENT.differing.map(([label, values]) => [label, ...values]))) : el("p", { class: "quiet" }, "In nothing that was set."),
     el("p", { class: "quiet" }, "Backtests: recorded prices, orders filled on paper. What they earned or lost here is no forecast."),
   ];
 }

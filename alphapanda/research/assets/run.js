@@ -135,7 +135,7 @@ function drawCandles(pen, it, path, candles) {
 }
 function priceWords(row, path, list, c) {
   const bought = list.filter((i) => c.fill_qty[i] > 0).length, n = path.y.length;
-  return n ? `${INSTRUMENTS[row]} from ${rupees(path.y[0])} to ${rupees(path.y[n - 1])}; ${plain(bought, 0)} purchases and ${plain(list.length - bought, 0)} sales are marked.` : "";
+  return n ? `${INSTRUMENTS[row]} from ${rupees(path.y[0])} to ${rupees(path.y[n - 1])}; marked: ${many(bought, "purchase")}, ${many(list.length - bought, "sale")}.` : "";
 }
 const legend = () => [el("span", {}, "▲ bought ▼ sold; filled: entry, hollow: exit; dashes: stops; dots from entry to exit: a round trip, green with a profit")];
 function nearest(place, list, c, fx, view) {
@@ -216,7 +216,7 @@ function months(c, view) {
   const both = [el("div", { class: "broad" }, table(heads, rows, "months")), el("div", { class: "narrow" }, table([["", "text"], ...CONTENT.months.map((row) => [String(row.year)])], tall, "months"))];
   const nodes = [el("h2", {}, "Monthly returns"), ...(rows.length ? both : [el("p", { class: "quiet" }, "No days.")])];
   const gains = Array.from(c.days, (_, i) => (c.closes[i] > 0 ? c.closes[i + 1] / c.closes[i] - 1 : 0));
-  return view && c.closes.length > 2 ? [...nodes, el("h3", { style: "margin-top: 14px" }, "Return of each trading day"), dayBars(c, view), ...distribution("How the returns of days lie", gains, (x, step) => percent(x, Math.max(2, digitsOf(step * 100))))] : nodes;
+  return view && c.closes.length > 2 ? [...nodes, el("h3", { style: "margin-top: 14px" }, "Return of each trading day"), dayBars(c, view), ...distribution("Distribution of daily returns", gains, (x, step) => percent(x, Math.max(2, digitsOf(step * 100))))] : nodes;
 }
 // How many days, or trips, fell between two round numbers.
 function distribution(title, values, format) {
@@ -306,7 +306,7 @@ function trades(c, prices) {
     el("p", { class: "quiet" }, "P&L in rupees after charges, those beside fills too. Against and With: how far the price went to the worst and to the best while the trade was open, from its average entry. Click a trade, or press Enter on it, to see it on the chart."),
     el("div", { class: "bar" }, kind, INSTRUMENTS.length > 1 ? one : null, told, back, on),
     n ? el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body)) : el("p", { class: "quiet" }, "No round trip was closed."),
-    ...distribution("How the P&L of round trips lies", Array.from(c.trip_pnl, (x) => x / SCALE), (x, step) => rupees(x, digitsOf(step))),
+    ...distribution("Distribution of round trips, P&L", Array.from(c.trip_pnl, (x) => x / SCALE), (x, step) => rupees(x, digitsOf(step))),
   ];
 }
 function span(ms) {
@@ -370,7 +370,10 @@ function rejections() {
 
 function figures() {
   const groups = CONTENT.figures.map(([name, rows]) => el("div", {}, el("h3", {}, name), table([["", "text"], [""]], rows.map(([label, value]) => [defined("td", "text", label), value]))));
-  for (const group of groups) group.querySelector("thead").remove();
+  for (const group of groups) {
+    group.querySelector("thead").remove();
+    if ([...group.querySelectorAll("tr")].some((row) => row.textContent.length > 38)) group.className = "broad-rows";
+  }
   return [el("h2", {}, "All figures"), el("div", { class: "columns" }, ...groups)];
 }
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alphapanda.brokers.zerodha import ticker
 from alphapanda.brokers.zerodha.dialling import Dialling, Limits
-from alphapanda.brokers.zerodha.ticker import Session, State, Ticker
+from alphapanda.brokers.zerodha.ticker import LARGEST, Session, State, Ticker
 from tests.support.kite_ticker import (
     Act,
     Desk,
@@ -224,3 +225,36 @@ def test_dials_are_bounded_whatever_happens(ends: list[tuple[float, bool]]) -> N
 def test_a_session_has_no_repr() -> None:
     """What may stand in a traceback does not show the token."""
     assert SECRET not in repr(Session("simkey", SECRET))
+
+
+LARGE = framed(*[full(token, 100) for token in range(3_000)]) + bytes(1_200_000 - 558_002)
+
+
+def test_messages_of_two_mebibytes_are_read_and_no_extension_is_offered() -> None:
+    """A larger one closes the connection, which is dialled again; nothing is deflated."""
+    assert len(LARGE) == 1_200_000
+    client, server = played(
+        send(LARGE, bytes(LARGEST), bytes(LARGEST + 1)), stay,
+        done=opened(2),
+    )  # fmt: skip
+    assert [len(frame) for frame in client.frames[:2]] == [len(LARGE), LARGEST]
+    assert not any("Sec-WebSocket-Extensions" in headers for headers in server.headers)
+    assert ("dialling", "closed 1009") in client.noticed
+
+
+def test_a_server_that_answers_no_ping_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second line behind the watchdog: heartbeats come, answers do not."""
+    monkeypatch.setattr(ticker, "PING_S", 0.1)
+
+    async def deaf(desk: Desk, connection: Any) -> None:
+        connection.transport.pause_reading()  # the client's pings stay unread
+        async with desk.came:
+            await desk.came.wait_for(lambda: len(desk.messages) > 1)
+        connection.transport.abort()
+
+    patient = Limits(
+        first_wait_s=0.01, most_wait_s=0.05, crowded_s=0.1, silence_s=30.0, no_ticks_s=30.0,
+        token_s=0.02, dials=10_000,
+    )  # fmt: skip
+    client, _ = played(deaf, stay, done=opened(2), limits=patient)
+    assert any("1011" in why for what, why in client.noticed if what == "dialling")

@@ -168,6 +168,14 @@ def change_form(wanted: Terms, now: Terms) -> dict[str, str]:
     return form
 
 
+def market_form(terms: Terms) -> dict[str, str]:
+    """Return the form that makes what rests of a market order one at the market again."""
+    return {
+        "order_type": KINDS[Kind.MARKET],
+        "market_protection": show_protection(terms.protection),
+    }
+
+
 def show_protection(protection: int) -> str:
     """Return a protection as Kite reads it: percent, or -1."""
     if protection == AUTOMATIC:

@@ -11,6 +11,7 @@ from alphapanda.brokers.zerodha.orders.bodies import (
     Refused,
     Terms,
     change_form,
+    market_form,
     path_of,
     terms_of,
 )
@@ -29,6 +30,9 @@ from alphapanda.brokers.zerodha.orders.why import Why, end_code, refusal_of
 
 MODIFICATIONS = 25
 """Of one order, at Kite."""
+REPRICES = 10
+"""Of them, for a market order that rests; and so many are left for what the core wants."""
+FOR_OTHERS = 10
 BUSY_TRIES = 3
 """Of a change that is refused because another is under way."""
 CANCEL_TRIES = 8
@@ -73,7 +77,9 @@ def overtake(tracked: Tracked) -> None:
 
 def reject(state: State, tracked: Tracked, change: Change, why: Why, text: str) -> None:
     """Say that a change did not come about, but for one that a cancellation follows."""
-    if change.cancels or not any(one.cancels for one in tracked.waiting):
+    if change.reprices:
+        pass
+    elif change.cancels or not any(one.cancels for one in tracked.waiting):
         state.say(ReportKind.CHANGE_REJECTED, tracked, reason=end_code(why), text=text)
     if tracked.change is change:
         tracked.change = None
@@ -92,7 +98,7 @@ def begin_next(state: State, tracked: Tracked, now_s: float) -> None:
         elif tracked.modifications >= MODIFICATIONS:
             text = f"not sent: an order takes {MODIFICATIONS} changes"
             reject(state, tracked, change, Why.RATE, text)
-        elif not change_form(wanted, tracked.terms):
+        elif not form_of(change, wanted, tracked.terms):
             say_replaced(state, tracked, 0)
             tracked.change = None
         else:
@@ -100,8 +106,25 @@ def begin_next(state: State, tracked: Tracked, now_s: float) -> None:
             return
 
 
+def reprice(state: State, tracked: Tracked, now_s: float) -> None:
+    """Let a market order that rests be one again, unless a change of it is under way or waits."""
+    spare = MODIFICATIONS - tracked.modifications > FOR_OTHERS
+    if tracked.change is not None or tracked.waiting or not spare or tracked.repriced >= REPRICES:
+        return
+    tracked.repriced += 1
+    tracked.waiting.append(Change(tracked.request, cancels=False, reprices=True))
+    begin_next(state, tracked, now_s)
+
+
+def form_of(change: Change, wanted: Terms, now: Terms) -> dict[str, str]:
+    """Return what is sent for a change; empty: the order is that already."""
+    return market_form(now) if change.reprices else change_form(wanted, now)
+
+
 def wanted_terms(state: State, tracked: Tracked, change: Change) -> Terms | Refused:
     """Return what a change makes of an order; side, validity and product stay."""
+    if change.reprices:
+        return tracked.terms
     request = change.request._replace(
         row=tracked.row, tif=tracked.request.tif, product=tracked.request.product
     )
@@ -129,7 +152,7 @@ def leave(state: State, tracked: Tracked, change: Change, now_s: float) -> None:
     if not change.cancels:
         wanted = wanted_terms(state, tracked, change)
         assert isinstance(wanted, Terms)
-        form = change_form(wanted, tracked.terms)
+        form = form_of(change, wanted, tracked.terms)
         if not form:
             say_replaced(state, tracked, 0)
             tracked.change = None
@@ -214,7 +237,10 @@ def finish(state: State, tracked: Tracked, row: OrderRow, now_s: float) -> None:
     assert isinstance(wanted, Terms)
     tracked.terms = wanted
     tracked.change = None
-    say_replaced(state, tracked, row.ts)
+    if not change.reprices:
+        say_replaced(state, tracked, row.ts)
+    elif change.accepted:
+        state.alert("re-priced", "a market order that rests is one at the market again", tracked)
     begin_next(state, tracked, now_s)
 
 

@@ -12,7 +12,14 @@ from collections.abc import Iterable, Sequence
 from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha.answers import Answer, Outcome
-from alphapanda.brokers.zerodha.orders import changing, following, foreign, placing, reconciling
+from alphapanda.brokers.zerodha.orders import (
+    adopting,
+    changing,
+    following,
+    foreign,
+    placing,
+    reconciling,
+)
 from alphapanda.brokers.zerodha.orders.reading import (
     Cache,
     OrderRow,
@@ -69,6 +76,10 @@ class Desk:
             assert request.order > 0, f"a request of order {request.order}"
             if request.verb == RequestVerb.NEW:
                 placing.take(self.state, request, now_s)
+            elif request.verb == RequestVerb.ADOPT:
+                adopting.take(self.state, request, now_s)
+                self._want(now_s)
+                self.books.want("positions", now_s)
             else:
                 changing.take(self.state, request, now_s)
         return self.go_on(now_s)
@@ -88,6 +99,12 @@ class Desk:
         """Read the book: somebody says that an order has changed."""
         self._want(now_s)
         return self.go_on(now_s)
+
+    def look(self, now_s: float) -> list[Action]:
+        """Read book, trades and positions anew: the day is about to be closed."""
+        self._trades_wanted = True
+        self.books.want("positions", now_s)
+        return self.wake(now_s)
 
     def read(self, what: str, answer: Answer, now_s: float) -> list[Action]:
         """Take a list that was read."""
@@ -244,23 +261,28 @@ class Desk:
             reconciling.begin(state, self.books, now_s)
         self._trades_wanted |= following.wants_trades(state)
 
-    # The order of a row: by its number, or by its tag where the number is not known yet.
+    # The order of a row: by its number, or by its tag where the number is not known yet. Only the
+    # tag is ours: a number that an answer gave, and the book shows under another tag, was not its.
     def _owner(self, row: OrderRow, now_s: float) -> Tracked | None:
         state = self.state
         tracked = state.by_id.get(row.order_id)
+        owner = next((state.by_tag[tag] for tag in row.tags if tag in state.by_tag), None)
+        if owner is None or owner is tracked or (tracked is not None and tracked.request.adopts):
+            return tracked
+        if owner.status:  # the book has shown it by another number
+            state.alert("doubled", f"{owner.tag} is {owner.broker_id} and {row.order_id}", owner)
+            state.block(-1, Why.SYNC, f"two orders bear the tag {owner.tag}")
+        elif owner.broker_id or tracked is not None:
+            text = f"{row.order_id} bears {owner.tag}, and an answer gave it another number"
+            state.alert("answers crossed", text)
+            state.block(-1, Why.SYNC, text)
         if tracked is not None:
-            return tracked
-        for tag in row.tags:
-            tracked = state.by_tag.get(tag)
-            if tracked is None:
-                continue
-            if tracked.broker_id:
-                state.alert("doubled", f"{tag} is {tracked.broker_id} and {row.order_id}", tracked)
-                state.block(-1, Why.SYNC, f"two orders bear the tag {tag}")
-                return None
-            placing.adopt(state, tracked, row.order_id, now_s)
-            return tracked
-        return None
+            placing.forget_number(state, tracked, now_s)
+        if owner.status:
+            return None
+        placing.forget_number(state, owner, now_s)
+        placing.adopt(state, owner, row.order_id, now_s)
+        return owner
 
     def _take_absence(self, begun_s: float) -> None:
         for tracked in list(self.state.orders.values()):

@@ -81,8 +81,8 @@ def say_acknowledged(state: State, tracked: Tracked, ts: int) -> None:
 
 
 def note_fills(state: State, tracked: Tracked, row: OrderRow) -> None:
-    """Note how much is filled by the book."""
-    tracked.filled = max(tracked.filled, row.filled)
+    """Note how much is filled by the book; of what is complete it is all, whatever it counts."""
+    tracked.filled = max(tracked.filled, row.qty if row.status == COMPLETE else row.filled)
 
 
 # Somebody may change our order elsewhere: what the book shows is in force.
@@ -119,9 +119,19 @@ def note_waiting(state: State, tracked: Tracked, row: OrderRow, now_s: float) ->
         tracked.resting_s = -1.0
     elif tracked.resting_s < 0:
         tracked.resting_s = now_s
-    elif now_s - tracked.resting_s > RESTS_S:
+    else:
+        note_resting(state, tracked, row, now_s)
+
+
+def note_resting(state: State, tracked: Tracked, row: OrderRow, now_s: float) -> None:
+    """Tell a person of a market order that rests; one that closes is re-priced, if that is set."""
+    rested_s = now_s - tracked.resting_s
+    if rested_s > RESTS_S:
         left = row.qty - row.filled
         state.alert("market order rests", f"{left} of {row.qty} unfilled as a limit order", tracked)
+    if 0 < state.reprice_s <= rested_s and state.closes(tracked.request, tracked.left):
+        tracked.resting_s = now_s
+        changing.reprice(state, tracked, now_s)
 
 
 def close(state: State, tracked: Tracked, row: OrderRow) -> None:

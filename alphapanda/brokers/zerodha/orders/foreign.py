@@ -17,6 +17,7 @@ QUARANTINE = "QUARANTINE"
 
 def see(state: State, row: OrderRow) -> bool:
     """Take in an order that no request of this run made; say if more of it is filled than was."""
+    state.foreign[row.order_id] = row
     kin = any(state.tags.is_kin(tag) or state.tags.number(tag) for tag in row.tags)
     held_up = kin and row.order_id not in state.released and not row.is_final
     report = report_of(state, row, f"{QUARANTINE} " if held_up else "")

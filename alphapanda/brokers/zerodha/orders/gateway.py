@@ -37,6 +37,8 @@ LONGEST_S = 1.0
 """Between two looks at the clock."""
 STOP_S = 10.0
 NAP_S = 0.05
+OVER_S = 10.0
+"""The longest that the day's end waits for what the broker's books have still to show."""
 Alarm = Callable[[Alert], None]
 """Tells a person."""
 
@@ -130,12 +132,15 @@ class Gateway:
         return [f"not read within {timeout_s:g} s: {', '.join(sorted(self.desk.books.left))}"]
 
     def close_day(self, folder: Path, schedule: Schedule, day: date) -> Closing:
-        """Compare the day with the broker's, write what came out, and return it.
+        """Compare the day with the broker's once all orders are over, or some do not end.
+
+        What came out is written, and returned.
 
         Raises:
             OutsideError: if the disk does not take the report.
         """
         state = self.desk.state
+        self._look_again(time.monotonic() + OVER_S)
         rows = charge_rows(state)
         answer = self._wire.read("charges", rows).result() if rows else None
         data = [] if answer is None else answer.data
@@ -145,6 +150,17 @@ class Gateway:
         )
         closing.write(folder)
         return closing
+
+    # Lists of two moments may differ where nothing does: they are read anew before the last word.
+    def _look_again(self, until: float) -> None:
+        state, books = self.desk.state, self.desk.books
+        before = books.compared
+        self._call(lambda: self._do(self.desk.look(self._now())))
+        while time.monotonic() < until and (
+            books.compared == before or books.is_unsure or not state.is_settled
+        ):
+            self.see_alive()
+            time.sleep(NAP_S)
 
     def tell(self, *reports: Report) -> None:
         """Let reports through that come from elsewhere, as from the feed."""
@@ -185,6 +201,8 @@ class Gateway:
             tag = state.tags.of(request.order)
             if request.verb == RequestVerb.NEW:
                 self._guard.approve(tag, request, state.instruments[request.row])
+            elif request.verb == RequestVerb.ADOPT:
+                self._guard.adopt(tag, request, state.instruments[request.row])
             else:
                 self._guard.approve_change(tag, request)
 

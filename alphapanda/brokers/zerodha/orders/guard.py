@@ -26,6 +26,10 @@ OPTIONAL = {"price", "trigger_price", "market_protection"}
 CHANGEABLE = {"quantity", "order_type", *OPTIONAL}
 TRIES = 8
 """A change that was refused because another is under way may be sent again, so often."""
+REPRICING = {"order_type", "market_protection"}
+MARKETS = (Kind.MARKET, Kind.STOP)
+MOST_REPRICED = 25
+"""As many changes as Kite takes of an order."""
 PROTECTION = 100_000
 """One percent, in 1e-7."""
 
@@ -48,8 +52,9 @@ class Guard:
     """Counts what was approved and what left; `newest` returns the newest epoch there is."""
 
     def __init__(
-        self, epoch: int, newest: Callable[[], int], *, sent: Mapping[str, int] | None = None
-    ) -> None:
+        self, epoch: int, newest: Callable[[], int], *, sent: Mapping[str, int] | None = None,
+        reprices: bool = False,
+    ) -> None:  # fmt: skip
         self.tripped = ""
         """Why nothing may leave any more."""
         self._epoch, self._newest = epoch, newest
@@ -58,6 +63,8 @@ class Guard:
         self._sent = Counter(sent or {})
         self._changed: Counter[str] = Counter()
         self._ids: dict[str, set[str]] = {}
+        self._reprices = reprices
+        self._repriced: Counter[str] = Counter()
 
     def approve(self, tag: str, request: OrderRequest, instrument: Instrument) -> None:
         """Note a new order that is in the journal."""
@@ -66,6 +73,12 @@ class Guard:
         if tag in self._places and self._places[tag].request != request:
             self._stop(f"two approvals of {tag} differ")
         self._places[tag] = Approved(request, instrument)
+
+    def adopt(self, tag: str, request: OrderRequest, instrument: Instrument) -> None:
+        """Note an order that the broker has already: it may be changed, and can never be sent."""
+        self.approve(tag, request, instrument)
+        self._sent[tag] += 1
+        self.know(tag, request.adopts)
 
     def approve_change(self, tag: str, request: OrderRequest) -> None:
         """Note a change or a cancellation that is in the journal."""
@@ -112,12 +125,14 @@ class Guard:
             EgressError: if it was not approved so.
         """
         self._see_epoch()
+        if path.rpartition("/")[2] not in self._ids.get(tag, ()):
+            self._stop(f"{tag} is not the order of {path}")
+        if not cancels and self._is_market_again(tag, body):
+            return
         approved = self._changes.get(tag, [])
         self._changed[tag] += 1
         if self._changed[tag] > TRIES * len(approved):
             self._stop(f"{tag} would be changed more often than was approved")
-        if path.rpartition("/")[2] not in self._ids.get(tag, ()):
-            self._stop(f"{tag} is not the order of {path}")
         if cancels:
             self._read(body, {"parent_order_id"})
             return
@@ -126,6 +141,20 @@ class Guard:
             not mismatches(form, self._places[tag]._replace(request=one)) for one in approved
         ):
             self._stop(f"{tag} would be changed otherwise than was approved")
+
+    # What was approved as a market order stays one, with the protection that was approved.
+    def _is_market_again(self, tag: str, body: bytes) -> bool:
+        form, approved = self._read(body, CHANGEABLE), self._places.get(tag)
+        if approved is None or not self._reprices or form.keys() != REPRICING:
+            return False
+        request = approved.request
+        same = protects(form["market_protection"], request.protection)
+        if form["order_type"] != "MARKET" or request.kind not in MARKETS or not same:
+            return False
+        self._repriced[tag] += 1
+        if self._repriced[tag] > MOST_REPRICED:
+            self._stop(f"{tag} would be re-priced {self._repriced[tag]} times")
+        return True
 
     def _read(self, body: bytes, known: set[str]) -> dict[str, str]:
         pairs = parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True)

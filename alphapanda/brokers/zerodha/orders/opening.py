@@ -50,6 +50,8 @@ class Trading:
     """What the account was to show this morning, by instrument and product."""
     changed: Mapping[int, str] = field(default_factory=dict)
     """Instruments, by row, that are not listed as they were, and how not."""
+    products: frozenset[str] = frozenset()
+    """Those that the run's strategies trade, which the account must have."""
     over: Callable[[int], bool] = lambda _: False
     """Says if the session of a row's instrument is over for today."""
     squares_off: Callable[[int], int] = lambda _: 0
@@ -73,7 +75,7 @@ def open_gateway(
     carried = {key: qty for key, qty in trading.positions.items() if qty}
     state = State(
         Tags(trading.run_id, trading.deployment, trading.day), trading.instruments, trading.over,
-        trading.day, trading.squares_off,
+        trading.day, trading.squares_off, settings.zerodha.reprice_s,
         held=dict(carried), carried=carried, expected=trading.expected,
     )  # fmt: skip
     history = list(trading.history)
@@ -83,8 +85,10 @@ def open_gateway(
         state.changed.add(row)
         state.alert("listed otherwise", text)
         state.block(row, Why.SYNC, text)
-    guard = Guard(epoch, epochs.newest, sent=sent.before.places)
-    desk = Desk(state, Books(settings.zerodha.user_id))
+    guard = Guard(
+        epoch, epochs.newest, sent=sent.before.places, reprices=settings.zerodha.reprice_s > 0
+    )
+    desk = Desk(state, Books(settings.zerodha.user_id, trading.products))
     wire = Wire(settings, addresses, token)
     gateway = Gateway(
         desk, wire, sent, guard=guard, alarm=alarm, lock=lock, updates=addresses.feed,

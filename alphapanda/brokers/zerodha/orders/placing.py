@@ -161,6 +161,16 @@ def known(state: State, tracked: Tracked, broker_id: str) -> None:
     state.by_id[broker_id] = tracked
 
 
+def forget_number(state: State, tracked: Tracked, now_s: float) -> None:
+    """Take the number back that an answer gave an order: the book shows it as another's."""
+    if state.by_id.get(tracked.broker_id) is tracked:
+        del state.by_id[tracked.broker_id]
+    if tracked.broker_id and tracked.stage is Stage.LIVE:
+        tracked.answered_s = now_s
+        doubt(state, tracked, f"{tracked.broker_id} is another's number")
+    tracked.broker_id = ""
+
+
 def doubt(state: State, tracked: Tracked, text: str) -> None:
     """Note that nobody knows if an order works, and let its instrument take no new risk."""
     tracked.stage = Stage.UNKNOWN

@@ -53,6 +53,8 @@ class Books:
 
     user_id: str = ""
     """Whose session it must be; empty: anybody's."""
+    products: frozenset[str] = frozenset()
+    """Those that the run's strategies trade."""
     wanted: dict[str, float] = field(default_factory=lambda: dict.fromkeys(BARRIER, 0.0))
     """Lists that are to be read, and not before when."""
     problems: dict[str, str] = field(default_factory=dict)
@@ -63,6 +65,8 @@ class Books:
     funds: dict[str, Funds] = field(default_factory=dict)
     differs: dict[Key, int] = field(default_factory=dict)
     """Reads in a row that have shown a difference that nothing explains."""
+    compared: int = 0
+    """How often positions were compared."""
     started: bool = False
     reviewed: bool = False
     _left: set[str] = field(default_factory=lambda: set(BARRIER))
@@ -70,8 +74,12 @@ class Books:
     @property
     def is_ready(self) -> bool:
         """Whether everything was read once, and nothing speaks against trading."""
-        unsure = any(count < TWICE for count in self.differs.values())
-        return not self._left and not self.problems and not unsure
+        return not self._left and not self.problems and not self.is_unsure
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether a difference was seen once, which the next read may explain."""
+        return any(count < TWICE for count in list(self.differs.values()))
 
     @property
     def left(self) -> frozenset[str]:
@@ -174,7 +182,9 @@ def take_profile(state: State, books: Books, data: Any) -> bool:
         books.problems["profile"] = f"the session is {bounded(user)}'s, not {books.user_id}'s"
         return True
     used = {one.exchange.name for one in state.instruments}
-    for name, needed in (("exchanges", used), ("order_types", set(KINDS.values()))):
+    for name, needed in (
+        ("exchanges", used), ("products", books.products), ("order_types", set(KINDS.values())),
+    ):  # fmt: skip
         allowed = data.get(name)
         missing = needed - set(allowed) if isinstance(allowed, list) else needed
         if missing:
@@ -231,11 +241,12 @@ READERS = {
 
 def compare(state: State, books: Books, now_s: float) -> None:
     """Compare positions with ours; what differs for the first time is read again soon."""
+    books.compared += 1
     squared.book(state, books.positions, books.trades)
     foreign = foreign_trades(state, books.trades)
     for key in sorted({*books.positions, *ours(state), *foreign, *known_external(state)}):
         compare_one(state, books, key, foreign.get(key, 0))
-    if any(count < TWICE for count in books.differs.values()):
+    if books.is_unsure:
         for what in ("positions", "trades"):
             books.want(what, now_s + AGAIN_S)
 

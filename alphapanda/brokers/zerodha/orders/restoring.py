@@ -11,7 +11,7 @@ from datetime import date
 
 from alphapanda.books.state import RequestVerb
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
-from alphapanda.brokers.zerodha.orders import changing, placing, squared
+from alphapanda.brokers.zerodha.orders import adopting, changing, placing, squared
 from alphapanda.brokers.zerodha.orders.bodies import Refused
 from alphapanda.brokers.zerodha.orders.foreign import QUARANTINE
 from alphapanda.brokers.zerodha.orders.reading import CANCELLED, REJECTED
@@ -46,7 +46,8 @@ def restore(
     state.unblock(-1, Why.IP)  # whoever starts again has mended it; else the next answer says so
     state.budget.sent_today = before.today
     for tracked in state.orders.values():
-        tracked.older = tracked.order in before.older and tracked.tag not in before.places
+        sent_before = tracked.order in before.older and tracked.tag not in before.places
+        tracked.older = sent_before or adopting.is_of_earlier_day(state, tracked)
     for tracked in state.orders.values():
         resume_place(state, tracked, before, now_s)
     for tracked in state.orders.values():
@@ -58,6 +59,9 @@ def recall_request(state: State, request: OrderRequest, now_s: float) -> Refused
     if request.verb == RequestVerb.NEW:
         found = placing.track(state, request, now_s)
         return found if isinstance(found, Refused) else None
+    if request.verb == RequestVerb.ADOPT:
+        adopting.take(state, request, now_s)
+        return None
     if (tracked := state.orders.get(request.order)) is not None and not tracked.is_over:
         cancels = request.verb == RequestVerb.CANCEL
         if not (cancels and any(one.cancels for one in tracked.waiting)):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from alphapanda.brokers.ports import OrderRequest, Report, ReportKind
 from alphapanda.brokers.zerodha.orders.bodies import REGULAR, Terms
 from alphapanda.brokers.zerodha.orders.budget import Budget
+from alphapanda.brokers.zerodha.orders.reading import OrderRow
 from alphapanda.brokers.zerodha.orders.tags import Tags
 from alphapanda.brokers.zerodha.orders.why import Why, block_code, end_code
 from alphapanda.model.instruments import Instrument
@@ -88,6 +89,9 @@ class Change:
     again_s: float = -1.0
     """When it may be sent again; -1: not again."""
     queued: bool = False
+    reprices: bool = False
+    """Nobody asked for it: a market order that rests is to be one again. The core is told nothing,
+    for its terms stay."""
 
 
 @dataclass(slots=True)
@@ -129,6 +133,8 @@ class Tracked:
     """Since when it is under way at the broker; -1: it is not."""
     resting_s: float = -1.0
     """Since when a market order rests; -1: it does not."""
+    repriced: int = 0
+    """How often it was made a market order again."""
     alerted: set[str] = field(default_factory=set)
     older: bool = False
     """Of an earlier day: its fills were carried, and its charges are on that day's note."""
@@ -185,6 +191,8 @@ class State:
     """Today, in days in India since 1970."""
     squares_off: Callable[[int], int] = lambda _: 0
     """Returns from when on the broker squares off a row's instrument today, ns UTC; 0: never."""
+    reprice_s: float = 0.0
+    """After so long a market order that only closes, and rests, is one again; 0: never."""
     budget: Budget = field(default_factory=Budget)
     orders: dict[int, Tracked] = field(default_factory=dict)
     by_tag: dict[str, Tracked] = field(default_factory=dict)
@@ -208,6 +216,8 @@ class State:
     """Instruments with a position that nothing explains."""
     external: dict[str, Report] = field(default_factory=dict)
     """What was last said of orders that are not ours, by the broker's number."""
+    foreign: dict[str, OrderRow] = field(default_factory=dict)
+    """Those orders, as the book showed them last."""
     positions: dict[str, Report] = field(default_factory=dict)
     """What was last said of positions that are not ours, by instrument and product."""
     squared: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -222,6 +232,11 @@ class State:
     actions: list[Action] = field(default_factory=list)
     alerted: set[str] = field(default_factory=set)
     numbers: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every order is over, with all its trades."""
+        return all(one.is_over and one.filled <= one.booked for one in list(self.orders.values()))
 
     def number(self) -> int:
         """Return the next number of a call or an entry of the queue."""
@@ -288,8 +303,12 @@ class State:
 
     def reduces(self, request: OrderRequest) -> bool:
         """Say if an order can only make a position smaller; of two exits one ends the other."""
+        return self.closes(request, request.qty)
+
+    def closes(self, request: OrderRequest, qty: int) -> bool:
+        """Say if so much of an order can only make its position smaller."""
         held = self.held.get((request.row, request.product), 0)
-        return held * request.qty < 0 and abs(request.qty) <= abs(held)
+        return held * qty < 0 and abs(qty) <= abs(held)
 
     def row_of(self, name: str) -> int:
         """Return an instrument's place in the run, -1 if it has none."""

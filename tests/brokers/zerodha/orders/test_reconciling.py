@@ -76,11 +76,12 @@ def test_what_was_carried_over_the_night_is_compared(carried: int, held: int, wo
 
 
 def test_an_account_that_is_not_the_right_one_does_not_trade() -> None:
-    """Another user's session, or one without an exchange of the run, is a reason not to start."""
-    state, books = State(Tags(RUN, DEPLOYMENT), ROWS), Books("SIM001")
+    """Another user's session, or one without what the run trades, is a reason not to start."""
+    state, books = State(Tags(RUN, DEPLOYMENT), ROWS), Books("SIM001", frozenset({"MIS", "CNC"}))
     for profile, word in (
         ({**PROFILE, "user_id": "AB1234"}, "AB1234"), ({**PROFILE, "exchanges": ["NSE"]}, "NFO"),
-        ({**PROFILE, "order_types": ["LIMIT"]}, "SL-M"), (PROFILE, ""),
+        ({**PROFILE, "order_types": ["LIMIT"]}, "SL-M"), ({**PROFILE, "products": ["CNC"]}, "MIS"),
+        ({**PROFILE, "products": None}, "CNC, MIS"), (PROFILE, ""),
     ):  # fmt: skip
         assert take_profile(state, books, profile)
         assert word in "".join(books.problems.values())

@@ -65,7 +65,7 @@ def one_by_one(apply: Callable[[Envelope], Awaitable[None]]) -> Apply:
 
 
 class Delivery:
-    """Applies what arrives: repeats dropped, outages waited for, what can't be used put aside."""
+    """Apply messages: drop repeats, wait for outages, put the rest among the dead letters."""
 
     def __init__(
         self, settings: Settings, apply: Apply, seen: Seen, publisher: Publisher, *, group: str,

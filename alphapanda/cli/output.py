@@ -20,7 +20,7 @@ WIDEST = 10_000
 
 
 def print_table(what: RenderableType, *, whole: bool = False) -> None:
-    """Print on stdout, by its own hands: rich leaves the process when the reader has gone.
+    """Write to stdout directly: rich ends the process when the reader has gone.
 
     With `whole`, lines are as long as they need to be where stdout is no terminal.
     """

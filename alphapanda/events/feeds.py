@@ -293,7 +293,7 @@ def feed_of(data: FeedState) -> Feed:
 
 
 def listing(instrument: Instrument) -> Listing:
-    """Return an instrument as an event holds it: what goes without saying is left out."""
+    """Return an instrument as an event holds it, defaults left out."""
     usual = {field.name: field.default for field in msgspec.structs.fields(Listing)}
     values = instrument.facts()
     values.update({name: text(values[name]) for name in money_of(Listing)})

@@ -41,7 +41,7 @@ UNPACKED = 1 << 28
 
 LOCK_TRIES = 20
 LOCK_NAP_S = 0.01
-"""A writer tries again for so long, as whoever looks if one lives holds the lock for a moment."""
+"""How long a writer tries for the lock: who looks if a writer lives holds it for a moment."""
 
 
 class DamageError(OutsideError):

@@ -77,7 +77,7 @@ class Memory:
         self._runs: dict[str, dict[str, Parts]] = {}
 
     def take(self, change: Change) -> Iterator[Change]:
-        """Take a change in, and yield it with those that go for want of room."""
+        """Apply a change; yield it, and the entries that it evicts."""
         broker, run_id, part, name, value = change
         runs = self._runs.setdefault(broker, {})
         parts = runs[run_id] = runs.pop(run_id, {})

@@ -12,7 +12,10 @@ CODE = RejectionCode.MARKET_CLOSED
 PER = "signal"
 CLOSING = True
 SAYS = "the market takes no orders in this phase"
-SETTLES = "order within the session; --calendar always trades at any time"
+SETTLES = (
+    "order within the session and before the contract's expiry; "
+    "--calendar always trades at any time"
+)
 
 AT = (
     {"instrument.phase": Phase.OPEN},

@@ -111,7 +111,7 @@ def followed(parts: Parts, part: Any) -> str:
 
 
 def folder_of(out: Path | None, options: Options, runs_dir: Path, stack: ExitStack) -> Path:
-    """Return the folder of a run; if nobody chose it, one of its own, gone if it stays empty."""
+    """Return the run's folder; where none is named, a new one, removed if it stays empty."""
     if out is not None:
         return out.expanduser().absolute()
     folder = claimed(default_out(options, runs_dir, what="paper-")).absolute()

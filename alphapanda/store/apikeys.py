@@ -28,7 +28,7 @@ def make_key() -> NewKey:
 
 
 def prefix_of(key: str) -> str:
-    """Return the part by which a key is found; a text that is no key has a prefix of nobody."""
+    """Return the part by which a key is looked up; a text that is no key has one of no key."""
     mark, _, rest = key.partition("_")
     return f"{mark}_{rest.partition('_')[0]}"
 

@@ -1,4 +1,4 @@
-"""Another hour of another day for whoever asks the machine for the time, as a test of that."""
+"""Another time of the machine's clock, to find strategies that read it."""
 
 from __future__ import annotations
 

@@ -59,6 +59,9 @@ class CommandInbox(Protocol):
         ...
 
 
+IN_JOURNAL = "it was in the journal already"
+
+
 class FileInbox:
     """The inbox in a run's folder.
 
@@ -79,6 +82,15 @@ class FileInbox:
         """Carries out a decision about orders at the broker; returns why it could not be."""
         for folder in (self._folder, self._folder / APPLIED, self._folder / REFUSED):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._note_settled()
+
+    # A run that goes on may have no row left, and then nobody looks in here again.
+    def _note_settled(self) -> None:
+        for name in waiting(self._folder):
+            if name.removesuffix(".json") in self._settled:
+                command = self._read(self._folder / name)
+                if isinstance(command, Command):
+                    self._move(command.id, APPLIED, {"note": IN_JOURNAL})
 
     def due(self) -> Sequence[Command]:
         """Return the commands that wait, oldest first."""
@@ -90,7 +102,7 @@ class FileInbox:
             elif isinstance(command, Refusal):
                 self._move(name.removesuffix(".json"), REFUSED, {"refused": command.message})
             elif command.id in self._settled:
-                self._move(command.id, APPLIED, {"note": "it was in the journal already"})
+                self._move(command.id, APPLIED, {"note": IN_JOURNAL})
             else:
                 commands.append(command)
         return commands

@@ -6,7 +6,6 @@ import math
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import duckdb
@@ -16,7 +15,7 @@ from alphapanda import options
 from alphapanda.data.importers.importing import import_files
 from alphapanda.data.importers.source import Wanted
 from alphapanda.errors import UsageError
-from tests.support.running import command, facts
+from tests.support.running import command, facts, scratch
 from tests.support.shared import shared
 
 DAY, EXPIRY = date(2025, 11, 14), date(2025, 11, 25)
@@ -34,7 +33,7 @@ def part(root: Path, name: str, where: str) -> Path:
 @cache
 def bhavcopy() -> Path:
     """Return a catalogue of a day's closing prices: NIFTY's futures, and options near the money."""
-    root = Path(mkdtemp(prefix="alphapanda-test-"))
+    root = scratch()
     some = "SYMBOL = 'NIFTY' AND STR_PRICE BETWEEN 25500 AND 26500 AND EXP_DATE < '2025-12-31'"
     files = [
         part(root, "nse_fo_bhavcopy_op_20251114.parquet", some),
@@ -47,7 +46,7 @@ def bhavcopy() -> Path:
 @cache
 def snapshots() -> Path:
     """Return a catalogue of a chain's quotes through the first hour: no future, no spot."""
-    root = Path(mkdtemp(prefix="alphapanda-test-"))
+    root = scratch()
     some = ("Expiry_Date = '2025-09-02' AND Strike_Price BETWEEN 24000 AND 25000 "
             "AND Fetch_Time < '2025-08-29 10:30+05:30'")  # fmt: skip
     import_files(

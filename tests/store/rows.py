@@ -48,7 +48,7 @@ GOOD: dict[type[Base], dict[str, Any]] = {
         **PROJECTED, "signal_id": 1, "event_id": uuid.UUID(int=2), "seq": 1,
         "instrument": "NSE:INFY", "side": "buy", "quantity": 10, "kind": "market",
         "product": "mis", "price": 0, "trigger_price": 0, "status": "raw", "code": None,
-        "value": None, "bound": None,
+        "value": None, "bound": None, "tag": "gap-up",
     },
     Order: {
         **PROJECTED, "order_id": 1, "client_order_id": "r1-1", "broker_order_id": None, "seq": 2,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
 import pytest
@@ -42,10 +43,17 @@ class Told(NamedTuple):
         return self.err.strip()
 
 
+def scratch() -> Path:
+    """Return a new folder for what several tests share; it is gone when the process ends."""
+    folder = tempfile.mkdtemp(prefix="alphapanda-test-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
 @cache
 def session(shares: int = 2, rows: int = 3_000, days: int = 1, kind: Any = "tick") -> str:
     """Return the path of a made-up session, made once."""
-    path = Path(mkdtemp(prefix="alphapanda-test-")) / f"{kind}.parquet"
+    path = scratch() / f"{kind}.parquet"
     synthesize(
         path, day=MONDAY, days=days, instruments=shares, ticks_per_instrument=rows, kind=kind
     )

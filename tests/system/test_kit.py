@@ -9,7 +9,6 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import duckdb
@@ -29,7 +28,7 @@ from alphapanda.runs.discovery import in_file
 from tests.support.harness import cache_dir
 from tests.support.made_bars import Made, futures_of_months, pair_of_shares
 from tests.support.recount import Trade, differences, last_prices, recount, terms, trades
-from tests.support.running import MONDAY
+from tests.support.running import MONDAY, scratch
 from tests.support.shared import shared
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +73,7 @@ def index() -> Market:
 def mornings() -> Market:
     """The index's last four days until half past ten, for a check, which makes many runs."""
     path = shared("data", "ticks", "nifty50_index_1s_2022_aug_sep.parquet")
-    part = Path(mkdtemp(prefix="alphapanda-test-")) / path.name
+    part = scratch() / path.name
     with duckdb.connect() as connection:
         connection.execute(f"""
             COPY (SELECT * FROM '{path}' WHERE time >= '2022-09-27 00:00:00+05:30'
@@ -95,7 +94,7 @@ def future() -> Market:
 @cache
 def chain() -> Market:
     """A day of NIFTY's option chain, imported with its contracts; nothing is held at the end."""
-    root = Path(mkdtemp(prefix="alphapanda-test-"))
+    root = scratch()
     path = shared("data", "options", "nse_option_chain_NIFTY_20250829.parquet")
     import_files(root, [path], Wanted())
     (master,) = (root / "instruments").glob("*.csv")
@@ -111,7 +110,7 @@ def near_chain() -> Market:
 
 def part_of_chain(expiries: str, strikes: str) -> Market:
     """Import a part of the chain's day."""
-    root = Path(mkdtemp(prefix="alphapanda-test-"))
+    root = scratch()
     path = shared("data", "options", "nse_option_chain_NIFTY_20250829.parquet")
     part = root / path.name
     with duckdb.connect() as connection:
@@ -129,7 +128,7 @@ def part_of_chain(expiries: str, strikes: str) -> Market:
 @cache
 def made_up_chain() -> Market:
     """A day of a made-up share and its options; nothing is held at the end."""
-    root = Path(mkdtemp(prefix="alphapanda-test-"))
+    root = scratch()
     shares, listed = root / "shares.parquet", root / "listed.csv"
     synthesize(shares, day=MONDAY, instruments=1, ticks_per_instrument=800)
     synthesize_chain(
@@ -163,7 +162,7 @@ def three_futures() -> Market:
 
 def made_up(made: Made, product: str) -> Market:
     """Write made-up bars and their contracts down."""
-    root = Path(mkdtemp(prefix="alphapanda-test-"))
+    root = scratch()
     data, listed = made.write(root)
     options = {"instruments": str(listed), "limits": "wide", "cash": 100_000_000}
     symbol = "split_part(symbol, ':', 2)"

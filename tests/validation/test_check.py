@@ -7,7 +7,6 @@ import json
 from datetime import date
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from alphapanda.errors import UsageError
 from alphapanda.runs.options import make
 from alphapanda.validation.check import FORGET, check
 from alphapanda.validation.lab import open_lab
-from tests.support.running import ROOT, command, session
+from tests.support.running import ROOT, command, scratch, session
 
 HEAD = "from alphapanda import ema, param, state, strategy, target\n"
 PEEK = """
@@ -235,7 +234,7 @@ def test_what_cannot_be_cut_is_said(tmp_path: Path) -> None:
 @cache
 def quotes() -> str:
     """Return made-up days of two shares."""
-    path = Path(mkdtemp(prefix="alphapanda-test-")) / "two.parquet"
+    path = scratch() / "two.parquet"
     synthesize(path, day=date(2025, 8, 4), days=2, instruments=2, ticks_per_instrument=800)
     return str(path)
 

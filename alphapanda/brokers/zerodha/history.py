@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alphapanda import files, log
-from alphapanda.brokers.zerodha.answers import KiteError, Outcome
+from alphapanda.brokers.zerodha.again import patiently
 from alphapanda.brokers.zerodha.candles import Candles, Interval, Span, ask, spans
 from alphapanda.data import catalogue
 from alphapanda.data.importers.importing import import_files
@@ -29,7 +28,6 @@ from alphapanda.data.importers.writing import STAMP
 from alphapanda.errors import OutsideError, UsageError
 from alphapanda.model.calendar import Calendar, ist_date
 from alphapanda.model.instruments import Instrument, Segment
-from alphapanda.net.tasks import waits
 
 if TYPE_CHECKING:
     from alphapanda.brokers.zerodha.client import Client
@@ -37,12 +35,8 @@ if TYPE_CHECKING:
 LOG = log.get("zerodha.history")
 LEDGER = "fetched.json"
 """In the catalogue's folder: which days were asked for."""
-TRIES = 4
-AGAIN = (Outcome.UNAVAILABLE, Outcome.RATE_LIMITED)
-FIRST_WAIT_S = 1.0
 FIELDS = ("open", "high", "low", "close", "volume", "oi")
 Progress = Callable[[str, int, int], None]
-T = TypeVar("T")
 
 
 class HistoryRequest(NamedTuple):
@@ -143,23 +137,6 @@ def key_of(request: HistoryRequest, instrument: Instrument) -> str:
     words = [instrument.name, request.interval.name]
     words += ["oi"] * request.oi + ["continuous"] * request.continuous
     return " ".join(words)
-
-
-def patiently(call: Callable[[], T]) -> T:
-    """Return what a call returns; one that Kite could not answer just now is made again.
-
-    Raises:
-        KiteError: if it fails otherwise, or again and again.
-    """
-    for number, wait_s in enumerate(waits(FIRST_WAIT_S, 8.0), 1):
-        try:
-            return call()
-        except KiteError as error:
-            if error.outcome not in AGAIN or number == TRIES:
-                raise
-            LOG.warning("asked again", why=error.answer.text, attempt=number)
-            time.sleep(wait_s)
-    raise AssertionError("waits end")
 
 
 def keep(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from alphapanda.brokers.zerodha.again import BUSY, patiently
 from alphapanda.model.instruments import Instrument
 from alphapanda.model.money import BOUND, to_rupees, to_scaled
 
@@ -33,7 +35,8 @@ def with_circuits(client: Client, instruments: Sequence[Instrument]) -> Circuits
     names = [instrument.name for instrument in instruments]
     quotes: dict[str, Any] = {}
     for at in range(0, len(names), PER_CALL):
-        found = client.quote(*names[at : at + PER_CALL])
+        some = names[at : at + PER_CALL]
+        found = patiently(partial(client.quote, *some), BUSY)
         quotes.update(found if isinstance(found, dict) else {})
     limits = {name: limits_of(quotes.get(name)) for name in names}
     return Circuits(

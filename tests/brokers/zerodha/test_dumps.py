@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from alphapanda.brokers.zerodha import clocks, dumps
+from alphapanda.brokers.zerodha import again, clocks, dumps
 from alphapanda.brokers.zerodha.client import Client
 from alphapanda.brokers.zerodha.opening import open_client
 from alphapanda.brokers.zerodha.quotes import limits_of, with_circuits
@@ -226,6 +226,19 @@ def test_circuits_come_by_quotes(kite: Kite, client: Client) -> None:
         900_500, 1_101_000,
     )  # fmt: skip
     assert len(kite.calls) == 2
+
+
+def test_circuits_are_asked_for_again_where_the_key_was_busy(
+    kite: Kite, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two programs that start at once share Kite's one call for quotes a second."""
+    monkeypatch.setattr(again, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("alphapanda.brokers.zerodha.client.SLOWER_S", 0.01)
+    busy = failure(429, "NetworkException", "Too many requests")
+    answers = [busy, success({"NSE:SYM1": {"lower_circuit_limit": 9, "upper_circuit_limit": 11}})]
+    kite.routes["GET /quote"] = lambda _asked: answers.pop(0)
+    assert with_circuits(client, SHARES[:1]).unknown == ()
+    assert answers == []
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ A_MINUTE = timedelta(minutes=1)
 
 @pytest.fixture(autouse=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("alphapanda.brokers.zerodha.again.FIRST_WAIT_S", 0.01)
     monkeypatch.setattr("alphapanda.brokers.zerodha.clocks.READ_AGAIN_S", -1.0)
     monkeypatch.setattr("alphapanda.brokers.zerodha.client.SLOWER_S", 0.01)
     monkeypatch.setattr("alphapanda.brokers.zerodha.rates.WINDOW_S", 0.0)

@@ -160,8 +160,12 @@ def ask_for(
 
 
 def as_tag(tag: str | int) -> int:
-    """Return the number of a tag; in compiled code, which has no texts, it is one already."""
-    return tag_number(tag) if isinstance(tag, str) else tag
+    """Return the number of a tag, 0 for none; compiled code has it in place of the text."""
+    if isinstance(tag, str):
+        return tag_number(tag)
+    if tag != 0:
+        raise ValueError(f'tag {tag!r}: write a text, such as tag="gap-up"')
+    return 0
 
 
 def order(

@@ -92,6 +92,7 @@ def test_compiled_and_by_python_alike(plain: Any, tmp_path: Path) -> None:
         ('tag="Gap Up"', "tag 'Gap Up': write up to 12 of a-z, 0-9 and -"),
         ("tag=self.turn", 'tag=self.turn: write the text itself, tag="gap-up"'),
         ("tag=7", 'tag=7: write the text itself, tag="gap-up"'),
+        ("7", "buy_limit(): too many positional arguments; tag= is named"),
     ],
 )
 def test_what_is_no_tag_is_refused(given: str, said: str, tmp_path: Path) -> None:
@@ -102,4 +103,7 @@ def test_what_is_no_tag_is_refused(given: str, said: str, tmp_path: Path) -> Non
     assert "tagged.py:18" in str(refused.value)
     uncompiled = written(tmp_path, text=TAGGED.replace('tag="dip"', 'tag="Gap Up"'), compiled=False)
     with pytest.raises(alphapanda.UsageError, match="tag 'Gap Up'"):
+        alphapanda.backtest(uncompiled, session(1))
+    uncompiled = written(tmp_path, text=TAGGED.replace('tag="dip"', "7"), compiled=False)
+    with pytest.raises(alphapanda.UsageError, match="tag 7: write a text"):
         alphapanda.backtest(uncompiled, session(1))

@@ -75,7 +75,8 @@ class SimulatorClock:
 
     # One answer that does not come in time is no reason to stop: the time goes on as it went.
     def _read(self) -> None:
-        answer = self._transport.send(self._request, timeout_s=ANSWER_S, judge=read_time)
+        limit_s = ANSWER_S if self.speed else GIVEN_UP_S  # at first there is no time to go on with
+        answer = self._transport.send(self._request, timeout_s=limit_s, judge=read_time)
         self._asked_at = time.monotonic()
         if answer.outcome is not Outcome.DONE:
             if self._asked_at - self._read_at < GIVEN_UP_S:

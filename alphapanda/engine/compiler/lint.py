@@ -22,7 +22,7 @@ from alphapanda.books.state import TABLES
 from alphapanda.core.context import Context
 from alphapanda.engine.compiler.declared import Spec
 from alphapanda.engine.compiler.sources import definition
-from alphapanda.engine.compiler.tags import tag_texts, tag_values
+from alphapanda.engine.compiler.tags import KEYWORD, tag_texts, tag_values
 from alphapanda.errors import UsageError, did_you_mean
 from alphapanda.indicators._black76 import black_price
 from alphapanda.indicators._rupees import rupees
@@ -284,6 +284,9 @@ class Reading:
             signature.bind(*node.args, **named)
         except TypeError as error:
             return f"{function.__name__}(): {error}; it takes ({', '.join(signature.parameters)})"
+        if function.__module__ in WORDS and KEYWORD in signature.parameters:
+            if len(node.args) > [*signature.parameters].index(KEYWORD):
+                return f"{function.__name__}(): too many positional arguments; {KEYWORD}= is named"
         return ""
 
     def value_of(self, node: ast.expr) -> Any:

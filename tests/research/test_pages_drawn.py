@@ -70,6 +70,7 @@ def test_a_run_is_drawn_with_its_definitions(run: Path, browser: Any) -> None:
     boxes = "[aria-label=indicators] label"
     declared = tab.eval_on_selector_all(boxes, "(all) => all.map((one) => one.textContent.trim())")
     assert declared == ["fast_sma", "slow_sma"]
+    assert "every 1 d" in tab.text_content("[aria-label=indicators]")
     days = alphapanda.load(str(run)).table("days").num_rows
     counts = tab.eval_on_selector_all(
         ".bars",

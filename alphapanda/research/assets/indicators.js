@@ -37,7 +37,7 @@ function indicators(c, view, places, chosen) {
   });
   const refresh = () => { for (const { group, chart, node } of beside) { node.hidden = !group.on || !lines(group).length; chart.retell(); } redraw(); };
   const box = (group) => el("label", { class: "key", style: `--c: ${hue(group)}` }, el("input", { type: "checkbox", checked: group.on, onchange: (event) => { group.on = event.target.checked; refresh(); } }), ` ${group.name}`);
-  const every = () => { const ts = c["indicator_ts_" + groups[0].series[0].n]; return span(Array.from(ts, (ms, i) => (i ? ms - ts[i - 1] : Infinity)).reduce((a, b) => Math.min(a, b), Infinity)); };
+  const every = () => { const ts = c["indicator_ts_" + groups[0].series[0].n], steps = Array.from(ts, (ms, i) => (i ? ms - ts[i - 1] : 0)).sort((a, b) => a - b); return span(steps[(steps.length + 1) >> 1] || 0); };
   const boxes = groups.length ? [el("div", { class: "bar quiet", role: "group", "aria-label": "indicators" }, `Indicators, as the hooks saw them every ${every()}:`, ...groups.map(box))] : [];
   refresh();
   return { over: () => groups.filter((group) => group.over && group.on).flatMap(lines), boxes, charts: beside.map((each) => each.node), refresh };

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from alphapanda.books.emit import emit, emit_order
 from alphapanda.books.flags import PAPER
-from alphapanda.books.orders import append, clear, count_anew, take_slot
-from alphapanda.books.state import Core, Record
+from alphapanda.books.orders import append, count_anew, occupy, take_slot
+from alphapanda.books.state import Core, Maker, Record
 from alphapanda.core.context import AUTO
-from alphapanda.model.rows import Kind, Out, Reason, Scope, Tif
+from alphapanda.model.rows import Kind, Out, Reason, Scope
 
 
 def adopt(core: Core, row: Record) -> None:
@@ -27,23 +27,13 @@ def adopt(core: Core, row: Record) -> None:
         return
     slot = take_slot(core)
     order = core.orders[slot]
-    clear(order)
+    occupy(core, order, row.b, row.row, row.qty, kind, row.price, row.trigger)
     clock.last_id += 1
     order.id = clock.last_id
-    order.strategy = row.b
-    order.row = row.row
-    order.qty = row.qty
-    order.kind = kind
-    order.price = row.price
-    order.trigger = row.trigger
-    order.tif = Tif.DAY
     order.product = row.reason
-    order.ts = clock.now
-    order.cause = clock.cause
+    order.system = Maker.STRATEGY
     order.protection = AUTO
     order.basis = core.instruments[row.row].last
-    order.goal = row.qty
-    order.level = row.trigger
     append(core, slot, row.row)
     count_anew(core, order)
     core.ledgers[row.b].orders += 1

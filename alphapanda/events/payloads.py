@@ -26,7 +26,7 @@ from alphapanda.model.rows import (
     Scope,
     Tif,
 )
-from alphapanda.model.tags import tag_number, tag_text
+from alphapanda.model.tags import read_tag, tag_text
 
 TYPES: dict[Out, EventType] = {
     Out.SIGNAL: EventType.TRADING_SIGNAL,
@@ -149,7 +149,7 @@ def writing(payload: type, name: str, hint: Any, known: Mapping[str, Writing]) -
     if name == "verb":
         return lambda number: Verb[Control(number).name].value, lambda text: Verb(text).control
     if name == "tag":
-        return tag_text, tag_number
+        return tag_text, read_tag
     if hint == Money:
         return text, to_scaled
     if hint == Text:

@@ -19,14 +19,17 @@ def tag_number(text: str) -> int:
     Raises:
         ValueError: it is no tag, and what to write.
     """
-    if text.startswith(OTHER):
-        return int(text.removeprefix(OTHER))
     if len(text) > LONGEST or not set(text) <= set(LETTERS):
         raise ValueError(f"tag {text!r}: write up to {LONGEST} of a-z, 0-9 and -, such as gap-up")
     number = 0
     for letter in reversed(text):
         number = number * BASE + LETTERS.index(letter) + 1
     return number
+
+
+def read_tag(text: str) -> int:
+    """Return the number that `tag_text` wrote."""
+    return int(text.removeprefix(OTHER)) if text.startswith(OTHER) else tag_number(text)
 
 
 def tag_text(number: int) -> str:

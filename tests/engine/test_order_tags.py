@@ -87,11 +87,31 @@ def test_compiled_and_by_python_alike(plain: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('leave(ctx, tag="done")', "leave(ctx, 7)", "leave(): too many positional arguments"),
+        ("def leave(ctx, tag):", "def leave(ctx, tag=7):", "leave(): tag has a default"),
+        ("    close(ctx, tag=tag)", "    tag = 7\n    close(ctx, tag=tag)", "can't be set"),
+        ("    close(ctx, tag=tag)", "    why = 7\n    close(ctx, tag=why)", "tag=why: write"),
+    ],
+)
+def test_a_number_is_never_taken_for_a_tag(
+    before: str, after: str, said: str, tmp_path: Path
+) -> None:
+    """Compiled it would be some tag, in Python an error: it is refused on its way, too."""
+    text = TAGGED.replace(before, after)
+    assert text != TAGGED
+    with pytest.raises(alphapanda.UsageError, match=re.escape(said)):
+        alphapanda.backtest(written(tmp_path, text=text), session(1))
+
+
+@pytest.mark.parametrize(
     ("given", "said"),
     [
         ('tag="Gap Up"', "tag 'Gap Up': write up to 12 of a-z, 0-9 and -"),
         ("tag=self.turn", 'tag=self.turn: write the text itself, tag="gap-up"'),
         ("tag=7", 'tag=7: write the text itself, tag="gap-up"'),
+        ("tag='#1'", "tag '#1': write up to 12 of a-z, 0-9 and -"),
         ("7", "buy_limit(): too many positional arguments; tag= is named"),
     ],
 )

@@ -143,7 +143,7 @@ class Reading:
         if tree is None:
             return
         tags = list(tag_texts(tree))
-        yield from wrong_tags(tree, self.function.__code__.co_varnames)
+        yield from wrong_tags(tree)
         texts = harmless_texts(tree) | {id(node) for node in tags}
         for node in inside(tree):
             if id(node) not in texts:
@@ -284,9 +284,11 @@ class Reading:
             signature.bind(*node.args, **named)
         except TypeError as error:
             return f"{function.__name__}(): {error}; it takes ({', '.join(signature.parameters)})"
-        if function.__module__ in WORDS and KEYWORD in signature.parameters:
+        if KEYWORD in signature.parameters:
             if len(node.args) > [*signature.parameters].index(KEYWORD):
                 return f"{function.__name__}(): too many positional arguments; {KEYWORD}= is named"
+            if signature.parameters[KEYWORD].default not in (inspect.Parameter.empty, 0):
+                return f"{function.__name__}(): {KEYWORD} has a default: hand it on by its name"
         return ""
 
     def value_of(self, node: ast.expr) -> Any:
@@ -306,8 +308,12 @@ def inside(tree: ast.FunctionDef | ast.Lambda) -> Iterator[ast.AST]:
             yield from ast.walk(part)
 
 
-def wrong_tags(tree: ast.AST, own: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yield line and problem of what is no tag: it is a text in place, or handed on by its name."""
+def wrong_tags(tree: ast.FunctionDef | ast.Lambda) -> Iterator[tuple[int, str]]:
+    """Yield line and problem of what is no tag: it is a text in place, or handed on as `tag`."""
+    own = {KEYWORD} & {each.arg for each in (*tree.args.args, *tree.args.kwonlyargs)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in own and isinstance(node.ctx, ast.Store):
+            yield node.lineno, f"{KEYWORD} is handed on as it came, and can't be set"
     for given in tag_values(tree):
         if isinstance(given, ast.Constant) and isinstance(given.value, str):
             try:
